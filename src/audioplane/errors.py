@@ -1,0 +1,34 @@
+"""Errors that a user can act on.
+
+Everything that can go wrong because of what a user brought (a file, a folder, a setting) raises
+`AudioplaneError` with one line that says what happened and what to do. The command line prints
+that line and exits 1; any other exception is a defect of ours.
+"""
+
+
+class AudioplaneError(Exception):
+    """What happened and what to do about it, in one line."""
+
+
+class MediaError(AudioplaneError):
+    """A video, sound or image file cannot be read or written."""
+
+
+class SubjectError(AudioplaneError):
+    """A subject folder is missing something, damaged, or of another format version."""
+
+
+class PrepareError(AudioplaneError):
+    """A video cannot be made into a subject."""
+
+
+class SpeechError(AudioplaneError):
+    """Speech features cannot be computed or loaded."""
+
+
+class TrainingError(AudioplaneError):
+    """Training cannot start or had to stop."""
+
+
+class CheckpointError(AudioplaneError):
+    """A checkpoint is missing, damaged or of another format version."""

@@ -1,0 +1,50 @@
+"""Still images: read and written as RGB(A) uint8."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from audioplane.errors import MediaError
+
+_TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+_FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+
+
+def read_image(path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
+    """Read a JPEG or PNG as RGB (`channels` 3) or RGBA (4). Raises `MediaError`."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as e:
+        raise MediaError(f"{path} cannot be read: {e.strerror}") from e
+    flag = cv2.IMREAD_UNCHANGED if channels == 4 else cv2.IMREAD_COLOR
+    image = cv2.imdecode(data, flag) if len(data) else None
+    if image is None or image.ndim != 3 or image.shape[2] != channels or image.dtype != np.uint8:
+        raise MediaError(f"{path} is not a readable image of {channels} channels of 8 bits")
+    return cv2.cvtColor(image, _TO_RGB[channels])
+
+
+def write_image(path: Path, image: UInt8[np.ndarray, "h w c"], quality: int = 95) -> None:
+    """Write RGB(A) to a `.jpg` (at `quality`, 0–100) or `.png`. Raises `MediaError`."""
+    encoded = encode_image(image, path.suffix, quality)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(encoded)
+        partial.replace(path)
+    except OSError as e:
+        partial.unlink(missing_ok=True)
+        raise MediaError(f"{path} cannot be written: {e.strerror}") from e
+
+
+def encode_image(image: UInt8[np.ndarray, "h w c"], suffix: str, quality: int = 95) -> bytes:
+    """RGB(A) as the bytes of a `.jpg` or `.png` file."""
+    options = (
+        [cv2.IMWRITE_JPEG_QUALITY, quality]
+        if suffix == ".jpg"
+        else [cv2.IMWRITE_PNG_COMPRESSION, 3]
+    )
+    ok, data = cv2.imencode(suffix, cv2.cvtColor(image, _FROM_RGB[image.shape[2]]), options)
+    if not ok:
+        raise MediaError(f"an image of shape {image.shape} cannot be encoded as {suffix}")
+    return data.tobytes()

@@ -1,0 +1,47 @@
+"""Parsing labels and their colours in `parsing/{i}.png` (RGB, as the peers paint them)."""
+
+from enum import IntEnum
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+
+class Label(IntEnum):
+    """What a pixel shows."""
+
+    BACKGROUND = 0
+    HEAD = 1
+    NECK = 2
+    TORSO = 3
+    MOUTH = 4
+    HAIR = 5
+
+
+COLOURS = np.array(
+    [[255, 255, 255], [0, 0, 255], [0, 255, 0], [255, 0, 0], [100, 100, 100], [0, 0, 0]],
+    dtype=np.uint8,
+)
+"""RGB of each `Label`, by its value."""
+
+
+def paint_labels(labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Colour a label map."""
+    return COLOURS[labels]
+
+
+def read_labels(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
+    """Label map of a painted one; a colour in between goes to the nearest label's."""
+    distance = np.stack(
+        [np.abs(image.astype(np.int16) - c.astype(np.int16)).sum(-1) for c in COLOURS], -1
+    )
+    return distance.argmin(-1).astype(np.uint8)
+
+
+def head_mask(labels: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Pixels that the head's Gaussians have to explain: face, hair and mouth interior."""
+    return (labels == Label.HEAD) | (labels == Label.MOUTH) | (labels == Label.HAIR)
+
+
+def torso_mask(labels: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Pixels of neck and torso."""
+    return (labels == Label.NECK) | (labels == Label.TORSO)

@@ -1,0 +1,58 @@
+"""Where things lie in a subject folder: the layout that the AD-NeRF family shares."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+FPS = 25
+"""Frames a second of every subject."""
+FORMAT_VERSION = 1
+"""Version of `subject.json`; a folder with another one is refused."""
+
+
+@dataclass(frozen=True)
+class SubjectPaths:
+    """Names the files of one subject folder; `i` is a frame's `img_id`."""
+
+    root: Path
+
+    @property
+    def info(self) -> Path:
+        return self.root / "subject.json"
+
+    @property
+    def track(self) -> Path:
+        return self.root / "track.safetensors"
+
+    @property
+    def background(self) -> Path:
+        return self.root / "bc.jpg"
+
+    @property
+    def audio(self) -> Path:
+        return self.root / "aud.wav"
+
+    def transforms(self, split: str) -> Path:
+        return self.root / f"transforms_{split}.json"
+
+    def features(self, kind: str) -> Path:
+        return self.root / f"aud_{kind}.npy"
+
+    def original(self, i: int) -> Path:
+        return self.root / "ori_imgs" / f"{i}.jpg"
+
+    def landmarks(self, i: int) -> Path:
+        return self.root / "ori_imgs" / f"{i}.lms"
+
+    def image(self, i: int) -> Path:
+        return self.root / "gt_imgs" / f"{i}.jpg"
+
+    def torso(self, i: int) -> Path:
+        return self.root / "torso_imgs" / f"{i}.png"
+
+    def parsing(self, i: int) -> Path:
+        return self.root / "parsing" / f"{i}.png"
+
+    def make_folders(self) -> None:
+        """Create the root and its image folders."""
+        for name in ("ori_imgs", "gt_imgs", "torso_imgs", "parsing"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)
