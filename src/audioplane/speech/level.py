@@ -1,0 +1,32 @@
+"""Loudness of speech, so that features do not depend on how far the microphone was.
+
+The level is the mean power of the stretches in which somebody speaks, found by two gates as in
+ITU-R BS.1770: one absolute, one relative to what passes the first. Silence around or within the
+speech therefore does not change it.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+TARGET_DB = -23.0
+"""Mean level of active speech after `speech_gain`, dB relative to full scale."""
+ABSOLUTE_GATE_DB = -70.0
+"""Blocks below are never speech."""
+RELATIVE_GATE_DB = -15.0
+"""Blocks so far below the mean of what passed the absolute gate are pauses."""
+MAX_GAIN_DB = 40.0
+"""A recording that is all hiss is not blown up to speech."""
+BLOCK = 320
+"""Samples of a block: 20 ms."""
+
+
+def speech_gain(waveform: Float[np.ndarray, " n"]) -> float:
+    """Factor that brings the active speech of a waveform to `TARGET_DB`; 1 for silence."""
+    blocks = waveform[: len(waveform) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    power = np.einsum("bi,bi->b", blocks, blocks, dtype=np.float64) / BLOCK
+    active = power[power > 10 ** (ABSOLUTE_GATE_DB / 10)]
+    if not len(active):
+        return 1.0
+    active = active[active >= active.mean() * 10 ** (RELATIVE_GATE_DB / 10)]
+    gain_db = TARGET_DB - 10 * np.log10(active.mean())
+    return float(10 ** (min(gain_db, MAX_GAIN_DB) / 20))

@@ -1,0 +1,126 @@
+"""Which phone is spoken when: 39 phones of English and silence, from pocketsphinx.
+
+The acoustic and the phone language model lie inside the pocketsphinx wheel, so nothing is fetched.
+The decoder names one phone every 10 ms; a one-hot vector of that, smoothed over time, is what a
+posterior would look like. Wrong phones are mostly of the same mouth shape, and the decoder runs
+on any language: it is a listener who writes down everything as English.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from audioplane.errors import SpeechError
+from audioplane.speech.level import speech_gain
+from audioplane.speech.window import (
+    SAMPLE_RATE,
+    STEPS_BEFORE,
+    frame_count,
+    step_count,
+    windows,
+)
+
+if TYPE_CHECKING:
+    from pocketsphinx import Decoder
+
+PHONES = tuple(
+    "SIL AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW "
+    "V W Y Z ZH".split()
+)
+"""Columns of the features (ARPAbet); noises count as silence."""
+SILENCE = 0
+HOP = 160
+"""Samples between the decoder's frames: 10 ms."""
+FIRST_CENTRE = 0.0128
+"""Middle of the decoder's first analysis window (25.6 ms), seconds."""
+SMOOTHING = 0.03
+"""Standard deviation of the smoothing in seconds: 70 ms wide at half its height."""
+REACH = 9
+"""Decoder frames that the smoothing reaches to either side."""
+CENTRE, SPREAD = 1 / len(PHONES), 0.13
+"""Mean and standard deviation of a smoothed one-hot vector over speech."""
+PIECE, OVERLAP = 30 * SAMPLE_RATE, SAMPLE_RATE
+"""Samples decoded at a time, and those before and after that only give context: bounds the
+decoder's memory, and lets its cepstral mean follow a change of speaker."""
+
+
+def phone_features(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, "t 16 40"]:
+    """Smoothed phones of speech at 16 kHz in [−1, 1], one row a video frame.
+
+    Raises `SpeechError` where pocketsphinx or its models do not load.
+    """
+    return windows(phone_steps(waveform))
+
+
+def phone_steps(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, "s 40"]:
+    """Normalised phones, as many as `step_count`, the first `STEPS_BEFORE` steps early."""
+    count = step_count(frame_count(len(waveform)))
+    phones = decode_phones(waveform)
+    # Row 2m − `before` of `padded` is the decoder's frame 2m − REACH for the first step m.
+    before = 2 * STEPS_BEFORE + REACH
+    after = max(0, 2 * count + 2 * REACH - before - len(phones))
+    padded = np.pad(phones, (before, after), constant_values=SILENCE)
+    one_hot = np.eye(len(PHONES), dtype=np.float32)
+    steps = np.zeros((count, len(PHONES)), np.float32)
+    for lag, weight in enumerate(_kernel()):
+        steps += weight * one_hot[padded[lag : lag + 2 * count : 2]]
+    return ((steps - CENTRE) / SPREAD).astype(np.float32)
+
+
+def _kernel() -> Float[np.ndarray, " k"]:
+    """Weights of the decoder's frames 2m − REACH … 2m + REACH for step m, whose sum is 1."""
+    offsets = np.arange(-REACH, REACH + 1) * (HOP / SAMPLE_RATE) + FIRST_CENTRE - 0.01
+    weights = np.exp(-0.5 * (offsets / SMOOTHING) ** 2)
+    return (weights / weights.sum()).astype(np.float32)
+
+
+def decode_phones(waveform: Float[np.ndarray, " n"]) -> Int[np.ndarray, " k"]:
+    """Index into `PHONES` of every 10 ms; frame k is centred on `FIRST_CENTRE` + k / 100 s."""
+    gain = speech_gain(waveform)
+    phones = np.full(len(waveform) // HOP, SILENCE)
+    decoder = None
+    for start in range(0, len(phones) * HOP, PIECE):
+        low = max(0, start - OVERLAP)
+        piece = waveform[low : start + PIECE + OVERLAP] * gain
+        if not piece.any():
+            continue
+        decoder = decoder or _open_decoder()
+        decoded = _decode_piece(decoder, piece)[(start - low) // HOP :]
+        room = phones[start // HOP : (start + PIECE) // HOP]
+        room[: len(decoded)] = decoded[: len(room)]
+    return phones
+
+
+def _open_decoder() -> "Decoder":
+    """A decoder of phones, whose log is off. It keeps no state between utterances."""
+    try:
+        from pocketsphinx import Decoder, get_model_path
+
+        return Decoder(
+            hmm=get_model_path("en-us/en-us"),
+            allphone=get_model_path("en-us/en-us-phone.lm.bin"),
+            lm=None,
+            dict=None,
+            lw=2.0,
+            pip=0.3,
+            beam=1e-20,
+            pbeam=1e-20,
+            loglevel="FATAL",
+        )
+    except (ImportError, RuntimeError, ValueError) as e:
+        raise SpeechError(
+            f"pocketsphinx does not load ({e}): reinstall it, or use the speech features 'mel'"
+        ) from e
+
+
+def _decode_piece(decoder: "Decoder", piece: Float[np.ndarray, " n"]) -> Int[np.ndarray, " k"]:
+    samples = np.clip(np.round(piece * 32767), -32768, 32767).astype(np.int16)
+    decoder.start_utt()
+    decoder.process_raw(samples.tobytes(), no_search=False, full_utt=True)
+    decoder.end_utt()
+    index = {name: i for i, name in enumerate(PHONES)}
+    phones = np.full(len(piece) // HOP, SILENCE)
+    for segment in decoder.seg() or ():
+        phones[segment.start_frame : segment.end_frame + 1] = index.get(segment.word, SILENCE)
+    return phones

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audioplane.errors import SpeechError
+from audioplane.speech import load_external_features
+
+
+@pytest.mark.parametrize("shape", [(5, 16, 29), (5, 16, 44), (5, 2, 1024), (1, 1, 1)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_what_peers_write_is_read(tmp_path: Path, shape: tuple[int, ...], dtype: type) -> None:
+    written = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    np.save(tmp_path / "a.npy", written)
+    read = load_external_features(tmp_path / "a.npy")
+    assert read.dtype == np.float32
+    np.testing.assert_array_equal(read, written.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (np.zeros((5, 29)), "shape"),
+        (np.zeros((0, 16, 29)), "shape"),
+        (np.zeros((5, 16, 29), np.int64), "int64"),
+        (np.zeros((5, 16, 29), complex), "complex128"),
+        (np.full((5, 16, 29), np.inf), "not finite"),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path: Path, content: np.ndarray, message: str) -> None:
+    np.save(tmp_path / "a.npy", content)
+    with pytest.raises(SpeechError, match=message):
+        load_external_features(tmp_path / "a.npy")
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpeechError, match="cannot be read"):
+        load_external_features(tmp_path / "missing.npy")
+    for data in (b"", b"\x93NUMPY\x01\x00", b"text"):
+        (tmp_path / "a.npy").write_bytes(data)
+        with pytest.raises(SpeechError, match="cannot be read"):
+            load_external_features(tmp_path / "a.npy")
+    np.savez(tmp_path / "a.npz", np.zeros((5, 16, 29)))
+    with pytest.raises(SpeechError, match="archive"):
+        load_external_features(tmp_path / "a.npz")
+    np.save(tmp_path / "o.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(SpeechError, match="cannot be read"):
+        load_external_features(tmp_path / "o.npy")

@@ -1,0 +1,64 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audioplane.speech import mel
+from audioplane.speech.mel import BANDS, mel_features, mel_filters, mel_steps
+
+Babble = Callable[..., np.ndarray]
+
+
+def test_filters_are_triangles_that_sum_to_one_between_their_ends() -> None:
+    filters = mel_filters()
+    assert filters.shape == (BANDS, 513)
+    assert (filters.sum(1) > 0).all()
+    hertz = np.arange(513) * 16000 / 1024
+    inside = (hertz > 150) & (hertz < 7300)
+    np.testing.assert_allclose(filters[:, inside].sum(0), 1, atol=1e-9)
+
+
+@pytest.mark.parametrize("hertz", [300, 1000, 3000])
+def test_a_tone_rings_in_its_own_band(hertz: float) -> None:
+    tone = np.sin(2 * np.pi * hertz * np.arange(16000) / 16000).astype(np.float32) * 0.3
+    band = mel_features(tone)[12, 8].argmax()
+    centre = (mel_filters()[band] * np.arange(513)).sum() / mel_filters()[band].sum() * 15.625
+    assert abs(centre - hertz) < 0.06 * hertz
+
+
+def test_a_click_is_loudest_in_the_middle_of_its_frame_window() -> None:
+    sound = np.zeros(16000, np.float32)
+    sound[640 * 10 + 320] = 0.9  # the middle of frame 10
+    loudness = mel_features(sound)[10].mean(1)
+    np.testing.assert_allclose(loudness[7], loudness[8], atol=0.05)
+    assert loudness[7] > loudness[5] and loudness[8] > loudness[10]
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 12), st.integers(0, 3))
+def test_a_shift_of_whole_frames_shifts_the_rows(babble: Babble, frames: int, seed: int) -> None:
+    speech = babble(1.0, seed)
+    late = mel_features(np.pad(speech, (640 * frames, 0)))
+    # Rows whose window ends inside the sound: past its end both see silence.
+    np.testing.assert_allclose(late[frames:], mel_features(speech), atol=2e-3)
+
+
+def test_level_does_not_matter(babble: Babble) -> None:
+    speech = babble(2.0)
+    np.testing.assert_allclose(mel_features(speech * 0.1), mel_features(speech), atol=2e-3)
+
+
+def test_silence_is_constant_and_finite() -> None:
+    features = mel_features(np.zeros(16000, np.float32))
+    assert np.isfinite(features).all() and np.ptp(features) == 0
+    assert -3 < features.mean() < 0
+    np.testing.assert_array_equal(mel_features(np.zeros(0, np.float32)), features[:1])
+
+
+def test_chunks_leave_no_seam(babble: Babble, monkeypatch: pytest.MonkeyPatch) -> None:
+    speech = babble(2.0)
+    whole = mel_steps(speech)
+    monkeypatch.setattr(mel, "CHUNK", 7)
+    np.testing.assert_allclose(mel_steps(speech), whole, atol=1e-5)
