@@ -1,0 +1,243 @@
+"""Scores a head on the held-out frames of its subject, and on speech whose lips are known.
+
+Frames are rendered, decoded and scored one after the other, before any lossy encoding.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from audioplane.errors import MediaError, SubjectError
+from audioplane.evaluate import metrics
+from audioplane.evaluate.contact_sheet import SheetRow, contact_sheet
+from audioplane.evaluate.lips import (
+    LipScores,
+    aperture_scores,
+    correlation,
+    landmark_distance,
+    lip_scores,
+)
+from audioplane.evaluate.metrics import Image
+from audioplane.evaluate.mouth_reader import MouthReader
+from audioplane.evaluate.mouth_view import (
+    MouthViews,
+    SeenMouth,
+    mouth_track,
+    open_mouth_views,
+)
+from audioplane.evaluate.report import EvaluationReport, FrameScores, RegionScores
+from audioplane.media.image import read_image, write_image
+from audioplane.subject import FrameRef, Subject
+from audioplane.subject.regions import Box, face_box, mouth_aperture, mouth_box
+
+REPORT_NAME, SHEET_NAME = "report.json", "contact_sheet.png"
+SHEET_FRAMES = 8
+"""Frames on the contact sheet, evenly spread."""
+SMALLEST_LPIPS = 64
+"""Side below which a region is too small for the networks behind LPIPS, pixels."""
+NOTES = (
+    "self-driven on the held-out last 1/11 of the frames, before lossy encoding",
+    "torso and background are the real ones",
+    "mean of per-frame values; SSIM: Gaussian window 11, sigma 1.5, mean of R, G and B; "
+    f"PSNR of identical pictures counts as {metrics.PSNR_CAP:.0f} dB",
+)
+NO_LPIPS = "no LPIPS weights were given"
+NO_SYNCNET = "SyncNet is not computed: it needs the original weights file"
+
+Perceptual = Callable[[Image, Image], float]
+"""LPIPS of two pictures."""
+
+
+@dataclass(frozen=True)
+class RenderedFrame:
+    """What a head shows at one frame."""
+
+    image: UInt8[np.ndarray, "h w 3"]
+    """Composited over torso and background."""
+    dynamic: Float[np.ndarray, "h w"]
+    """Dynamic map g, 0 to 1."""
+
+
+def evaluate_head(
+    render: Callable[[FrameRef], RenderedFrame],
+    subject: Subject,
+    out: Path | None = None,
+    landmarker: Path | None = None,
+    lpips: Perceptual | None = None,
+) -> EvaluationReport:
+    """Score a head on every held-out frame of its subject.
+
+    Args:
+        render: Draws one frame, driven by the subject's own speech.
+        subject: The ground truth.
+        out: Folder for `report.json` and `contact_sheet.png`; None writes nothing.
+        landmarker: MediaPipe's `face_landmarker.task`; None looks where `prepare` keeps it, and
+            does without (see `MouthReader`) where it is not there.
+        lpips: Computes LPIPS; None leaves it empty.
+
+    Raises:
+        SubjectError: The subject has no held-out frame.
+        MediaError: A picture is damaged, or `out` cannot be written.
+        PrepareError: `landmarker` is not a file.
+    """
+    refs = subject.val
+    if not refs:
+        raise SubjectError(f"{subject.paths.root} has no held-out frame to evaluate on")
+    chosen = set(np.linspace(0, len(refs) - 1, SHEET_FRAMES).round().astype(int).tolist())
+    rows: list[SheetRow] = []
+
+    def rendered() -> Iterable[RenderedFrame]:
+        for i, ref in enumerate(refs):
+            frame = render(ref)
+            yield frame  # whoever takes it checks its size
+            if i in chosen:
+                truth = read_image(subject.paths.image(ref.img_id))
+                rows.append(SheetRow(f"frame {ref.img_id}", truth, frame.image, frame.dynamic))
+
+    with ExitStack() as stack:
+        views, reason = None, ""
+        try:
+            views = stack.enter_context(open_mouth_views(subject, landmarker))
+        except SubjectError as e:
+            reason = str(e)
+        report = evaluate_frames(rendered(), subject, refs, views, lpips)
+    if views is None:
+        report = replace(report, lips=LipScores(empty=_no_lips(reason)))
+    if out is not None:
+        _write(out, report, rows)
+    return report
+
+
+def evaluate_frames(
+    rendered: Iterable[RenderedFrame],
+    subject: Subject,
+    refs: Sequence[FrameRef],
+    views: MouthViews | None = None,
+    lpips: Perceptual | None = None,
+) -> EvaluationReport:
+    """Score rendered frames against the subject's own at `refs`; see `evaluate_head`.
+
+    `views` None leaves the lips empty.
+    """
+    frames: list[FrameScores] = []
+    seen: list[SeenMouth | None] = []
+    true_seen: list[SeenMouth | None] = []
+    known = []
+    for ref, frame in zip(refs, rendered, strict=True):
+        truth = read_image(subject.paths.image(ref.img_id))
+        landmarks = subject.landmarks(ref)
+        if frame.image.shape != truth.shape:
+            raise ValueError(f"rendered {frame.image.shape}, ground truth {truth.shape}")
+        regions = score_regions(frame.image, truth, landmarks, lpips)
+        a = views.rendered.see(frame.image, ref) if views else None
+        b = views.true.see(truth, ref) if views else None
+        seen.append(a)
+        true_seen.append(b)
+        known.append(float(mouth_aperture(landmarks)))
+        frames.append(_frame_scores(ref, regions, a, b))
+    if views is None:
+        lips = LipScores(empty=_no_lips("nothing to read landmarks with"))
+    else:
+        accuracy = _accuracy(true_seen, np.array(known))
+        lips = lip_scores(mouth_track(seen), mouth_track(true_seen), views.name, accuracy)
+    empty = {"syncnet": NO_SYNCNET}
+    if lpips is None:
+        empty["lpips"] = NO_LPIPS
+    elif any(r.lpips is None for f in frames for r in f.regions.values()):
+        empty["lpips"] = f"left out where a region is smaller than {SMALLEST_LPIPS} px"
+    if any(r.ssim is None for f in frames for r in f.regions.values()):
+        empty["ssim"] = "left out where a region lies within 5 px of the border"
+    return EvaluationReport(tuple(frames), lips, empty, NOTES, subject.paths.root.name)
+
+
+def evaluate_speech_drive(
+    frames: Iterable[Image],
+    refs: Sequence[FrameRef],
+    true_aperture: Float[np.ndarray, " t"],
+    reader: MouthReader,
+) -> LipScores:
+    """MAC of a drive by speech whose true mouth aperture is known.
+
+    Args:
+        frames: The T driven frames.
+        refs: The frame whose pose each of them has.
+        true_aperture: What the speaker's mouth did, in any linear scale.
+        reader: Fitted on the subject that was driven.
+
+    Returns:
+        Scores without LMD: the true landmarks of another pose are not known.
+    """
+    track = reader.read(frames, refs)
+    scores = aperture_scores(track.aperture, np.asarray(true_aperture), MouthReader.name)
+    accuracy = reader.accuracy.aperture if reader.accuracy else None
+    empty = {**scores.empty, "lmd": "the true landmarks are not known in this pose"}
+    return replace(scores, source_accuracy=accuracy, empty=empty)
+
+
+def score_regions(
+    image: Image,
+    truth: Image,
+    landmarks: Float[np.ndarray, "68 2"],
+    lpips: Perceptual | None = None,
+) -> dict[str, RegionScores]:
+    """Image metrics of the whole frame, its face box and its mouth box."""
+    height, width = truth.shape[:2]
+    boxes: dict[str, Box] = {
+        "whole": (0, 0, width, height),
+        "face": face_box(landmarks, height, width),
+        "mouth": mouth_box(landmarks, height, width),
+    }
+    similarity = metrics.ssim_map(image, truth)
+    scores = {}
+    for name, box in boxes.items():
+        ssim = metrics.mean_ssim(similarity, box)
+        a, b = metrics.crop(image, box), metrics.crop(truth, box)
+        fits = lpips is not None and min(b.shape[:2]) >= SMALLEST_LPIPS
+        scores[name] = RegionScores(
+            psnr=metrics.psnr(image, truth, box),
+            ssim=None if np.isnan(ssim) else ssim,
+            l1=metrics.l1(image, truth, box),
+            lpips=float(lpips(a, b)) if lpips is not None and fits else None,
+        )
+    return scores
+
+
+def _frame_scores(
+    ref: FrameRef, regions: dict[str, RegionScores], seen: SeenMouth | None, true: SeenMouth | None
+) -> FrameScores:
+    lmd = None
+    if seen and true:
+        lmd = float(landmark_distance(seen.landmarks[None], true.landmarks[None])[0])
+    return FrameScores(
+        ref.img_id,
+        regions,
+        lmd,
+        seen.aperture if seen else None,
+        true.aperture if true else None,
+    )
+
+
+def _accuracy(seen: Sequence[SeenMouth | None], known: Float[np.ndarray, " t"]) -> float | None:
+    """Correlation of the apertures read off the ground truth with those of its landmarks."""
+    track = mouth_track(seen)
+    if track.found.sum() < 2:
+        return None
+    value = correlation(track.aperture[track.found], known[track.found])
+    return None if np.isnan(value) else value
+
+
+def _no_lips(reason: str) -> dict[str, str]:
+    return {name: reason for name in ("lmd", "mac", "lag", "mac_at_lag", "spread")}
+
+
+def _write(out: Path, report: EvaluationReport, rows: Sequence[SheetRow]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise MediaError(f"{out} cannot be made: {e.strerror}") from e
+    report.to_json(out / REPORT_NAME)
+    write_image(out / SHEET_NAME, contact_sheet(rows))

@@ -1,0 +1,116 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audioplane.errors import MediaError, PrepareError, SubjectError
+from audioplane.evaluate import (
+    MouthReader,
+    RenderedFrame,
+    evaluate_head,
+    evaluate_speech_drive,
+)
+from audioplane.evaluate.metrics import PSNR_CAP
+from audioplane.media.image import read_image
+from audioplane.subject import FrameRef, Subject
+
+Draw = Callable[[FrameRef, float], np.ndarray]
+Opening = Callable[[int], float]
+STILL = np.zeros((128, 128), np.float32)
+
+
+def test_a_perfect_render(subject: Subject, tmp_path: Path) -> None:
+    def render(ref: FrameRef) -> RenderedFrame:
+        return RenderedFrame(read_image(subject.paths.image(ref.img_id)), STILL)
+
+    report = evaluate_head(render, subject, tmp_path / "out")
+    means, lips = report.means, report.lips
+    assert len(report.frames) == len(subject.val) == lips.n_frames
+    for scores in means.values():
+        assert scores.psnr == PSNR_CAP and scores.l1 == 0
+        assert scores.ssim == pytest.approx(1)
+    assert lips.mac == pytest.approx(1) and lips.lmd == pytest.approx(0) and lips.lag == 0
+    assert lips.source_accuracy is not None and lips.source_accuracy > 0.98
+    assert "lpips" in report.reasons and means["whole"].lpips is None
+    data = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert data["lips"]["mac"] == lips.mac
+    assert read_image(tmp_path / "out" / "contact_sheet.png").shape[1] == 4 * 128
+
+
+def test_a_mouth_that_never_moves(subject: Subject, draw_face: Draw) -> None:
+    report = evaluate_head(lambda ref: RenderedFrame(draw_face(ref, 0.5), STILL), subject)
+    assert report.lips.mac is None or abs(report.lips.mac) < 0.5
+    assert report.lips.spread is not None and report.lips.spread < 0.2
+    means = report.means
+    assert means["mouth"].psnr is not None and means["whole"].psnr is not None
+    assert means["mouth"].psnr < means["whole"].psnr < PSNR_CAP
+    assert report.lips.lmd is not None and report.lips.lmd > 0.3
+
+
+def test_one_and_the_same_picture_has_no_correlation(subject: Subject, draw_face: Draw) -> None:
+    # The pose stands still too: what is read is constant.
+    still = replace(subject, val=tuple(replace(r, viewmat=subject.val[0].viewmat)
+                                       for r in subject.val))  # fmt: skip
+    picture = draw_face(subject.val[0], 0.5)
+    report = evaluate_head(lambda ref: RenderedFrame(picture, STILL), still)
+    assert report.lips.mac is None and "stands still" in report.reasons["mac"]
+
+
+def test_a_mouth_that_lags(subject: Subject, draw_face: Draw, true_opening: Opening) -> None:
+    def render(ref: FrameRef) -> RenderedFrame:
+        return RenderedFrame(draw_face(ref, true_opening(ref.img_id - 3)), STILL)
+
+    lips = evaluate_head(render, subject).lips
+    assert lips.lag == 3 and lips.mac_at_lag is not None and lips.mac_at_lag > 0.95
+    assert lips.mac is not None and lips.mac < 0.6
+
+
+def test_lpips_fills_its_column(subject: Subject, draw_face: Draw) -> None:
+    report = evaluate_head(
+        lambda ref: RenderedFrame(draw_face(ref, 0.5), STILL),
+        subject,
+        lpips=lambda a, b: float(a.shape[0]),
+    )
+    assert report.means["whole"].lpips == 128
+    assert report.means["mouth"].lpips is None and "smaller" in report.reasons["lpips"]
+
+
+def test_subjects_that_leave_cells_empty(tiny_subject: Callable[[int, int], Subject]) -> None:
+    tiny = tiny_subject(4, 2)
+
+    def render(ref: FrameRef) -> RenderedFrame:
+        return RenderedFrame(read_image(tiny.paths.image(ref.img_id)), STILL)
+
+    report = evaluate_head(render, tiny)
+    assert report.means["face"].psnr == PSNR_CAP
+    assert report.lips.lmd is None and "4 training frames" in report.reasons["lmd"]
+    with pytest.raises(SubjectError, match="no held-out frame"):
+        evaluate_head(render, replace(tiny, val=()))
+    with pytest.raises(PrepareError, match="not a file"):
+        evaluate_head(render, tiny, landmarker=Path("nowhere.task"))
+    (tiny.paths.root / "blocked").write_text("")
+    with pytest.raises(MediaError, match="cannot be made"):
+        evaluate_head(render, tiny, tiny.paths.root / "blocked" / "out")
+
+
+def test_a_render_of_another_size_is_refused(subject: Subject) -> None:
+    small = RenderedFrame(np.zeros((64, 64, 3), np.uint8), STILL[:64, :64])
+    with pytest.raises(ValueError, match="ground truth"):
+        evaluate_head(lambda ref: small, subject)
+
+
+def test_driven_by_speech_whose_lips_are_known(subject: Subject, draw_face: Draw) -> None:
+    reader = MouthReader.fit(subject)
+    rng = np.random.default_rng(1)
+    spoken = np.convolve(rng.uniform(0, 1, 64), np.ones(5) / 5, "valid")
+    refs = [subject.train[i % 50] for i in range(len(spoken))]
+    frames = [draw_face(r, o) for r, o in zip(refs, spoken, strict=True)]
+    scores = evaluate_speech_drive(frames, refs, spoken, reader)
+    assert scores.mac is not None and scores.mac > 0.97 and scores.lag == 0
+    assert scores.lmd is None and "lmd" in scores.empty
+    assert scores.source_accuracy is not None and scores.source_accuracy > 0.98
+    backwards = evaluate_speech_drive(frames, refs, spoken[::-1], reader)
+    assert backwards.mac is not None and backwards.mac < 0.5
