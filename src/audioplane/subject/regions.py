@@ -37,7 +37,8 @@ def mouth_aperture(landmarks: Float[np.ndarray, "*t 68 2"]) -> Float[np.ndarray,
     """
     upper, lower = landmarks[..., [61, 62, 63], :], landmarks[..., [67, 66, 65], :]
     opening = np.linalg.norm(upper - lower, axis=-1).mean(-1)
-    return opening / np.linalg.norm(landmarks[..., 45, :] - landmarks[..., 36, :], axis=-1)
+    width = np.linalg.norm(landmarks[..., 45, :] - landmarks[..., 36, :], axis=-1)
+    return np.asarray(opening / width)
 
 
 def eye_aperture(landmarks: Float[np.ndarray, "*t 68 2"]) -> Float[np.ndarray, "*t 2"]:
