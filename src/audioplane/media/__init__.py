@@ -1,0 +1,1 @@
+"""The only code that decodes or encodes video, sound and images."""

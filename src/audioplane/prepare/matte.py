@@ -1,0 +1,261 @@
+"""The person's mask without a model: two outlines on colours learnt from the clip.
+
+Colours are learnt once, on frames spread over the clip: first from where anatomy says person and
+background, then twice more from the outlines found with them. The mean outline becomes the prior
+of every frame, the head's in the face's axes, the body's as it lies in the picture.
+"""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32, UInt8
+
+from audioplane.prepare.colours import apply_odds, learn_odds
+from audioplane.prepare.geometry import FaceFrame, face_polygon, head_side, polygon_mask
+from audioplane.prepare.outline import (
+    BODY_GRID,
+    FAR,
+    N_RAYS,
+    N_STEPS,
+    NEAR,
+    RayGrid,
+    best_outline,
+    edges,
+    ray_points,
+)
+
+SAMPLES = 24
+"""Frames that colours and mean outlines come from."""
+
+_HEAD_SECTORS, _BODY_SECTORS = 18, 10
+_ROUNDS = 3
+_LOOSE, _TIGHT = 0.16, 0.07
+"""Spread of the head's outline about the average head, about this head (ray distances)."""
+_BODY_LOOSE, _BODY_TIGHT = 0.22, 0.08
+"""Spread of the body's outline about its prior, face heights."""
+_COLOUR, _MOTION = 0.5, 1.0
+"""Weights of what colour and motion say, per step."""
+_EDGE_BONUS = 2.0
+"""What a strong edge under the outline is worth, in log odds of a pixel."""
+_NOISE = 3.0
+"""Change that says nothing, grey levels."""
+_MARGIN = 4
+"""Steps beside an outline that colours are not learnt from."""
+_WIDTH_OF_TEACHING = 26
+"""Steps beyond that margin that they are learnt from: near ones tell more than far ones."""
+
+
+@dataclass(frozen=True)
+class PersonModel:
+    """What the clip taught."""
+
+    head_odds: Float32[np.ndarray, "sectors b b b"]
+    body_odds: Float32[np.ndarray, "sectors b b b"]
+    motion: Float[np.ndarray, "rays steps"]
+    """Log odds of head from what stays when the head is held still, and what when the picture."""
+    head_outline: Float[np.ndarray, " rays"]
+    """Mean, in steps."""
+    body_outline: Float[np.ndarray, " columns"]
+    """Mean, in steps from the bottom."""
+
+
+@dataclass(frozen=True)
+class _Grids:
+    """Samples of one frame for both outlines; person first, background behind."""
+
+    frame: FaceFrame
+    """In the picture's pixels."""
+    rays: UInt8[np.ndarray, "rays steps 3"]
+    rays_count: Float32[np.ndarray, "rays steps"]
+    """1 where a ray's sample says something about the head."""
+    columns: UInt8[np.ndarray, "columns rows 3"]
+    head_beside: Bool[np.ndarray, "columns rows"]
+    """Samples on the head's side of the jaw line."""
+
+    @staticmethod
+    def of(image: np.ndarray, landmarks: np.ndarray) -> "_Grids":
+        size = len(image)
+        frame = FaceFrame.of(landmarks)
+        grid = RayGrid.of(frame, size)
+        side = head_side(landmarks, size)
+        reached = cv2.remap(
+            side.astype(np.float32), grid.x, grid.y, cv2.INTER_NEAREST, borderValue=0
+        )
+        small = cv2.resize(image, (BODY_GRID, BODY_GRID), interpolation=cv2.INTER_AREA)
+        scale = np.float32(BODY_GRID / size)
+        beside = head_side(landmarks * scale, BODY_GRID)
+        return _Grids(
+            frame,
+            grid.sample(image),
+            reached * grid.inside,
+            np.ascontiguousarray(small[::-1].transpose(1, 0, 2)),
+            np.ascontiguousarray(beside[::-1].T),
+        )
+
+
+def learn_person(
+    images: list[UInt8[np.ndarray, "h w 3"]], landmarks: list[Float[np.ndarray, "68 2"]]
+) -> PersonModel:
+    """Learn from frames spread over the clip."""
+    size = len(images[0])
+    grids = [_Grids.of(i, p) for i, p in zip(images, landmarks, strict=True)]
+    head = np.full((len(grids), N_RAYS), _step_of(1.0))
+    body = np.stack([_body_prior(g.frame, size) for g in grids])
+    margins = [14, _MARGIN, _MARGIN]
+    motion = _motion(images, grids, landmarks)
+    model = None
+    for round_, margin in enumerate(margins[:_ROUNDS]):
+        head_odds = _learn_head(grids, head, margin)
+        body_odds = _learn_body(grids, head, body, margin, size)
+        loose = round_ < _ROUNDS - 1
+        model = PersonModel(
+            head_odds,
+            body_odds,
+            motion,
+            np.median(head, axis=0) if round_ else head[0],
+            np.median(body, axis=0),
+        )
+        found = [_outlines(model, g, size, loose) for g in grids]
+        head, body = (np.stack(x) for x in zip(*found, strict=True))
+    assert model is not None
+    return replace(
+        model, head_outline=np.median(head, axis=0), body_outline=np.median(body, axis=0)
+    )
+
+
+def _motion(
+    images: list[UInt8[np.ndarray, "h w 3"]],
+    grids: list[_Grids],
+    landmarks: list[Float[np.ndarray, "68 2"]],
+) -> Float[np.ndarray, "rays steps"]:
+    """Log ratio of how much a place changes in the picture to how much it does on the head.
+
+    The background stands still in the picture, hair on the head; a flat wall says nothing.
+    """
+    size = len(images[0])
+    still = np.stack(images).astype(np.float32).std(0).mean(-1)
+    along = []
+    for points in landmarks:
+        grid = RayGrid.of(FaceFrame.of(points), size)
+        along.append(cv2.remap(still, grid.x, grid.y, cv2.INTER_LINEAR))
+    in_picture = np.mean(along, axis=0)
+    on_head = np.stack([g.rays for g in grids]).astype(np.float32).std(0).mean(-1)
+    ratio = np.log((in_picture + _NOISE) / (on_head + _NOISE))
+    return cv2.GaussianBlur(np.clip(ratio, -1.5, 1.5), (0, 0), 1.5)
+
+
+def _step_of(distance: float) -> float:
+    return (distance - NEAR) / (FAR - NEAR) * (N_STEPS - 1)
+
+
+def _body_prior(frame: FaceFrame, size: int) -> Float[np.ndarray, " columns"]:
+    """Shoulders of an average body, steps from the bottom."""
+    scale = BODY_GRID / size
+    x = (np.arange(BODY_GRID) + 0.5) / scale
+    beside = np.abs(x - frame.chin[0]) / frame.h
+    fall = np.interp(beside, (0.25, 0.45, 2.0), (-0.2, 0.1, 0.6))
+    y = frame.chin[1] + frame.h * fall
+    return np.clip(BODY_GRID - y * scale, 2, BODY_GRID - 2)
+
+
+def _teach(
+    outline: Float[np.ndarray, "n rows"], steps: int, margin: int
+) -> tuple[Bool[np.ndarray, "n rows steps"], Bool[np.ndarray, "n rows steps"]]:
+    """Samples before and behind an outline that colours are learnt from."""
+    away = np.arange(steps) - outline[..., None]
+    person = (away < -margin) & (away > -margin - _WIDTH_OF_TEACHING)
+    return person, (away > margin) & (away < margin + _WIDTH_OF_TEACHING)
+
+
+def _learn_head(grids: list[_Grids], outline: np.ndarray, margin: int) -> np.ndarray:
+    person, background = _teach(outline, N_STEPS, margin)
+    counts = np.stack([g.rays_count for g in grids]) > 0.5
+    colours = np.stack([g.rays for g in grids])
+    return learn_odds(colours, person & counts, background & counts, _HEAD_SECTORS)
+
+
+def _learn_body(
+    grids: list[_Grids], head: np.ndarray, body: np.ndarray, margin: int, size: int
+) -> np.ndarray:
+    """The body's background is what lies above it and is not head."""
+    person, background = _teach(body, BODY_GRID, margin)
+    at_head = np.stack(
+        [
+            _head_grid(_head_polygon(g.frame, np.asarray(h) + margin), size)
+            for g, h in zip(grids, head, strict=True)
+        ]
+    )
+    beside = np.stack([g.head_beside for g in grids])
+    # Hair and skin below the jaw line are body, so their colours count as such.
+    low = np.stack([_low_head(g, size) for g in grids])
+    colours = np.stack([g.columns for g in grids])
+    person = (person & ~beside) | (low & at_head)
+    return learn_odds(colours, person, background & ~at_head, _BODY_SECTORS)
+
+
+def _low_head(grids: _Grids, size: int) -> Bool[np.ndarray, "columns rows"]:
+    """Samples at the height of the mouth and below."""
+    row = size * (1 - (np.arange(BODY_GRID) + 0.5) / BODY_GRID)
+    low = row > grids.frame.chin[1] - 0.4 * grids.frame.h
+    return np.broadcast_to(low, (BODY_GRID, BODY_GRID))
+
+
+def _head_polygon(
+    frame: FaceFrame, outline: Float[np.ndarray, " rays"]
+) -> Float[np.ndarray, "rays 2"]:
+    """An outline in steps as points of the picture."""
+    return ray_points(frame, NEAR + outline / (N_STEPS - 1) * (FAR - NEAR))
+
+
+def _head_grid(polygon: np.ndarray, size: int) -> Bool[np.ndarray, "columns rows"]:
+    return polygon_mask(polygon * BODY_GRID / size, BODY_GRID)[::-1].T
+
+
+def _outlines(
+    model: PersonModel, grids: _Grids, size: int, loose: bool
+) -> tuple[Float[np.ndarray, " rays"], Float[np.ndarray, " columns"]]:
+    """Both outlines of one frame, in steps."""
+    step = np.arange(N_STEPS)
+    evidence = _COLOUR * apply_odds(model.head_odds, grids.rays) + _MOTION * model.motion
+    evidence = evidence * grids.rays_count
+    spread = (_LOOSE if loose else _TIGHT) / (FAR - NEAR) * N_STEPS
+    prior = 6.0 * ((step - model.head_outline[:, None]) / spread) ** 2 / 2
+    prior = prior - _EDGE_BONUS * edges(grids.rays) * grids.rays_count
+    head = best_outline(evidence, prior, stiffness=1.0).astype(np.float64)
+
+    row = np.arange(BODY_GRID)
+    at_head = _head_grid(_head_polygon(grids.frame, head + 2), size)
+    free = ~at_head
+    evidence = _COLOUR * apply_odds(model.body_odds, grids.columns) * free
+    spread = (_BODY_LOOSE if loose else _BODY_TIGHT) * grids.frame.h * BODY_GRID / size
+    prior = 4.0 * np.minimum(((row - model.body_outline[:, None]) / spread) ** 2 / 2, 8.0)
+    prior = prior - _EDGE_BONUS * edges(grids.columns) * free
+    body = best_outline(evidence, prior, stiffness=0.3).astype(np.float64)
+    return head, body
+
+
+def cut_person(
+    model: PersonModel, image: UInt8[np.ndarray, "h w 3"], landmarks: Float[np.ndarray, "68 2"]
+) -> Bool[np.ndarray, "h w"]:
+    """The person of one frame."""
+    size = len(image)
+    grids = _Grids.of(image, landmarks)
+    head, body = _outlines(model, grids, size, loose=False)
+    side = head_side(landmarks, size)
+    mask = polygon_mask(_head_polygon(grids.frame, head), size) & side
+    scale = size / BODY_GRID
+    x = (np.arange(BODY_GRID) + 0.5) * scale
+    y = size - body * scale
+    below = np.array([[-size, size * 2], [-size, y[0]], *zip(x, y, strict=True)])
+    below = np.concatenate([below, [[2 * size, y[-1]], [2 * size, 2 * size]]])
+    mask |= polygon_mask(below, size) & ~side
+    mask |= polygon_mask(face_polygon(landmarks), size)
+    return mask | polygon_mask(_spine(grids.frame), size)
+
+
+def _spine(frame: FaceFrame) -> Float[np.ndarray, "n 2"]:
+    """Neck and chest, where there is no doubt."""
+    right = [frame.at(x, y) for x, y in ((0.3, -0.2), (0.3, 0.1), (0.5, 0.6), (0.7, 6))]
+    left = [frame.at(x, y) for x, y in ((-0.7, 6), (-0.5, 0.6), (-0.3, 0.1), (-0.3, -0.2))]
+    return np.array(right + left)

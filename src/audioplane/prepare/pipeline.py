@@ -1,0 +1,148 @@
+"""A video to a subject folder, stage by stage; an interrupted run continues where it stopped."""
+
+import importlib.metadata
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from audioplane.errors import MediaError, PrepareError
+from audioplane.prepare import stages
+from audioplane.prepare.models import file_sha256
+from audioplane.prepare.pose import Intrinsics
+from audioplane.prepare.progress import STAGES, Report, StageProgress
+from audioplane.prepare.record import Record, open_record
+from audioplane.prepare.segmenter import PartSegmenter
+from audioplane.prepare.stages import Job
+from audioplane.subject.info import SubjectInfo
+from audioplane.subject.layout import SubjectPaths
+from audioplane.subject.track import Track
+from audioplane.subject.transforms import FrameRef, Split, write_split
+
+_TRAIN_SHARE = 10 / 11
+_TOOLS = ("audioplane", "mediapipe", "opencv-contrib-python", "av", "numpy")
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """How a video is made into a subject."""
+
+    size: int = 512
+    """Height and width of the frames, pixels."""
+    speech: tuple[str, ...] = ()
+    """Kinds of speech features to compute; empty for the default kind."""
+    face_landmarker: Path | None = None
+    """MediaPipe's `face_landmarker.task`; None to look it up or download it."""
+    segmenter: Path | PartSegmenter | None = None
+    """MediaPipe's `selfie_multiclass_256x256.tflite`; None to look it up and do without it."""
+    consent: str = ""
+    """Who consented to the making of this head; goes into `subject.json`."""
+    force: bool = False
+    """Begin anew in a folder that holds another preparation."""
+
+
+def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Report) -> SubjectInfo:
+    """Make a video into a subject folder.
+
+    Stages that are already done in `out` are skipped, so an interrupted preparation continues.
+
+    Args:
+        video: any video with one person's face and speech.
+        out: the subject folder; made if it is not there.
+        options: see `PrepareOptions`.
+        report: receives the progress of every stage.
+
+    Returns:
+        What `subject.json` says.
+
+    Raises:
+        PrepareError: no face, no sound, too few frames, a folder of another video or not writable.
+        MediaError: the video cannot be read, or the disk is full.
+    """
+    video, out = Path(video), Path(out)
+    if not video.is_file():
+        raise PrepareError(f"{video} is not a file: check the name")
+    kinds = options.speech or _default_speech()
+    shaping = {"size": options.size, "speech": list(kinds)}
+    record = open_record(out, file_sha256(video), shaping, options.force)
+    paths = SubjectPaths(out)
+    try:
+        paths.make_folders()
+        for name in STAGES:
+            if name in record.done:
+                continue
+            job = Job(
+                video=video,
+                paths=paths,
+                record=record,
+                size=options.size,
+                speech=kinds,
+                face_landmarker=options.face_landmarker,
+                segmenter=options.segmenter,
+                tell=_teller(name, report),
+            )
+            start = time.monotonic()
+            _run(name)(job) if name != "splits" else _splits(job, options)
+            record.done[name] = round(time.monotonic() - start, 2)
+            record.save()
+        return SubjectInfo.load(paths.info)
+    except OSError as e:
+        raise MediaError(f"{e.filename or out} cannot be written: {e.strerror or e}") from e
+
+
+def _default_speech() -> tuple[str, ...]:
+    from audioplane.speech import DEFAULT_KIND
+
+    return (DEFAULT_KIND,)
+
+
+def _run(stage: str) -> Callable[[Job], None]:
+    return {
+        "crop": stages.crop_stage,
+        "frames": stages.frames_stage,
+        "landmarks": stages.landmarks_stage,
+        "pose": stages.pose_stage,
+        "parsing": stages.parsing_stage,
+        "plates": stages.plates_stage,
+    }[stage]
+
+
+def _teller(stage: str, report: Report) -> Callable[[int, int, str], None]:
+    return lambda done, total, message: report(StageProgress(stage, done, total, message))
+
+
+def _splits(job: Job, options: PrepareOptions) -> None:
+    """Write the cameras of both splits, and last of all `subject.json`."""
+    record, paths = job.record, job.paths
+    track = Track.load(paths.track)
+    usable = record.usable()
+    cut = round(len(usable) * _TRAIN_SHARE)
+    camera = Intrinsics.of_size(job.size)
+    for name, ids in (("train", usable[:cut]), ("val", usable[cut:])):
+        frames = tuple(FrameRef(i, i, np.asarray(track.viewmats[i])) for i in ids)
+        write_split(
+            paths.transforms(name), Split(camera.focal, camera.centre, camera.centre, frames)
+        )
+    SubjectInfo(
+        size=job.size,
+        n_frames=record.n_frames,
+        feature_kinds=job.speech,
+        source=job.video.name,
+        source_sha256=record.source_sha256,
+        consent=options.consent,
+        tools=_tools(record),
+        flags=record.flags,
+    ).save(paths.info)
+    job.tell(len(usable), len(usable), f"{len(usable)} of {record.n_frames} frames usable")
+
+
+def _tools(record: Record) -> dict[str, str]:
+    tools = dict(record.notes)
+    for name in _TOOLS:
+        try:
+            tools[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return tools

@@ -1,0 +1,292 @@
+"""Stage pose: one personal shape, few expressions and a pose per frame, fitted to all frames.
+
+The model of landmark k in frame t, with K points, T frames and B expressions:
+
+    x_tk = f / z · (X, Y) + c,   (X, Y, z) = R_t (S_k + Σ_b e_tb E_bk) + T_t
+
+    S [K,3]    shape of the head at rest, metres, axes and origin fixed to the head
+    E [B,K,3]  expressions, free of rigid motion
+    e [T,B]    how much of each a frame shows
+    R, T       world→camera pose, OpenCV axes
+    f, c       focal length and centre, pixels
+
+Poses, shape and expressions are solved in turn, each a linear or Gauss-Newton least-squares
+problem with Huber weights (bundle adjustment by alternation). The focal length cannot be observed
+in such video and stays fixed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+FOCAL_PER_SIZE = 1100.0 / 512.0
+"""Focal length over frame size."""
+N_EXPRESSIONS = 6
+"""B."""
+HUBER = 2.0
+"""Residual from which on a point's weight falls, pixels at size 512."""
+
+_ROUNDS = 12
+_RIDGE = 0.05
+"""Shrinks expression coefficients, because part of what is left over is noise."""
+_MOST = 4.0
+"""Standard deviations beyond which no expression goes."""
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """A fitted head. n frames (valid ones only), k points."""
+
+    shape: Float[np.ndarray, "k 3"]
+    """Metres."""
+    expressions: Float[np.ndarray, "b k 3"]
+    """Metres at one standard deviation."""
+    coefficients: Float[np.ndarray, "n b"]
+    """Standard deviations."""
+    rotations: Float[np.ndarray, "n 3 3"]
+    translations: Float[np.ndarray, "n 3"]
+    """Metres."""
+
+    def points(self) -> Float[np.ndarray, "n k 3"]:
+        """The head of every frame in its own axes."""
+        return self.shape + np.einsum("nb,bkd->nkd", self.coefficients, self.expressions)
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A pinhole camera without distortion, pixels."""
+
+    focal: float
+    centre: float
+    """Same for x and y: frames are square."""
+
+    @staticmethod
+    def of_size(size: int) -> "Intrinsics":
+        """The camera assumed for frames of `size` pixels."""
+        return Intrinsics(FOCAL_PER_SIZE * size, size / 2)
+
+
+def project(points: Float[np.ndarray, "*b k 3"], camera: Intrinsics) -> Float[np.ndarray, "*b k 2"]:
+    """Points before the camera, metres, to pixels."""
+    return camera.focal * points[..., :2] / points[..., 2:] + camera.centre
+
+
+def to_camera(
+    points: Float[np.ndarray, "*b k 3"],
+    rotations: Float[np.ndarray, "n 3 3"],
+    translations: Float[np.ndarray, "n 3"],
+) -> Float[np.ndarray, "n k 3"]:
+    """Head's axes to camera's axes for every frame."""
+    return points @ rotations.transpose(0, 2, 1) + translations[:, None]
+
+
+def huber_weights(residual: Float[np.ndarray, "n k 2"], limit: float) -> Float[np.ndarray, "n k"]:
+    """Weights of iteratively reweighted least squares."""
+    length = np.linalg.norm(residual, axis=-1)
+    return np.minimum(1.0, limit / np.maximum(length, 1e-9))
+
+
+def fit_head(
+    observed: Float[np.ndarray, "n k 2"],
+    shape: Float[np.ndarray, "k 3"],
+    camera: Intrinsics,
+    huber: float = HUBER,
+    most_frames: int = 1500,
+) -> HeadFit:
+    """Fit shape, expressions and poses to landmarks.
+
+    Args:
+        observed: landmarks, pixels.
+        shape: first guess of the shape, metres, in the head's axes (x right, y down, z away from
+            the camera for a frontal face).
+        camera: fixed intrinsics.
+        huber: robust limit, pixels.
+        most_frames: shape and expressions are fitted to at most so many, evenly spread.
+
+    Returns:
+        The fit; its shape keeps the guess's position, axes and size (`rigid_gauge`).
+    """
+    chosen = np.linspace(0, len(observed) - 1, min(len(observed), most_frames)).round().astype(int)
+    shape, expressions = _fit_shape(observed[chosen], shape, camera, huber)
+    rotations, translations = _first_poses(observed, shape, camera)
+    coefficients = np.zeros((len(observed), len(expressions)))
+    points = np.broadcast_to(shape, (len(observed), *shape.shape))
+    for steps in (6, 2, 2):
+        rotations, translations = refine_poses(
+            observed, points, (rotations, translations), camera, huber, steps
+        )
+        coefficients = _coefficients(
+            _lifted_residual(observed, shape, (rotations, translations), camera), expressions
+        )
+        points = shape + np.einsum("nb,bkd->nkd", coefficients, expressions)
+    return HeadFit(shape, expressions, coefficients, rotations, translations)
+
+
+def _fit_shape(
+    observed: np.ndarray, shape: np.ndarray, camera: Intrinsics, huber: float
+) -> tuple[Float[np.ndarray, "k 3"], Float[np.ndarray, "b k 3"]]:
+    """Shape and expressions, by turns with the poses that go with them."""
+    n, k = observed.shape[:2]
+    guess = shape
+    expressions, coefficients = np.zeros((0, k, 3)), np.zeros((n, 0))
+    poses = _first_poses(observed, shape, camera)
+    for round_ in range(_ROUNDS):
+        points = shape + np.einsum("nb,bkd->nkd", coefficients, expressions)
+        poses = refine_poses(observed, points, poses, camera, huber)
+        shape = _refine_shape(observed, shape, points - shape, poses, camera, huber)
+        shape, *poses = rigid_gauge(shape, guess, *poses)
+        if round_ >= 2 and n > 4 * N_EXPRESSIONS:
+            lifted = _lifted_residual(observed, shape, poses, camera)
+            expressions = _principal(lifted - lifted.mean(0), shape)
+            coefficients = _coefficients(lifted, expressions)
+    return shape, expressions
+
+
+def _first_poses(
+    observed: np.ndarray, shape: np.ndarray, camera: Intrinsics
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scaled-orthographic poses: least-squares affine camera, made a rotation."""
+    centred = shape - shape.mean(0)
+    middle = observed.mean(1)
+    affine = np.einsum("nki,kj->nij", observed - middle[:, None], np.linalg.pinv(centred).T)
+    scale = np.linalg.norm(affine, axis=-1).mean(-1)
+    rows = affine / scale[:, None, None]
+    third = np.cross(rows[:, 0], rows[:, 1])
+    u, _, vt = np.linalg.svd(np.concatenate([rows, third[:, None]], 1))
+    u[..., -1] *= np.sign(np.linalg.det(u @ vt))[:, None]
+    rotations = u @ vt
+    depth = camera.focal / scale
+    xy = (middle - camera.centre) * (depth / camera.focal)[:, None]
+    translations = np.concatenate([xy, depth[:, None]], 1) - rotations @ shape.mean(0)
+    return rotations, translations
+
+
+def refine_poses(
+    observed: Float[np.ndarray, "n k 2"],
+    points: Float[np.ndarray, "n k 3"],
+    poses: tuple[Float[np.ndarray, "n 3 3"], Float[np.ndarray, "n 3"]],
+    camera: Intrinsics,
+    huber: float,
+    steps: int = 4,
+) -> tuple[Float[np.ndarray, "n 3 3"], Float[np.ndarray, "n 3"]]:
+    """Gauss-Newton on all poses, the head of every frame being given."""
+    rotations, translations = poses
+    for _ in range(steps):
+        turned = points @ rotations.transpose(0, 2, 1)
+        p = turned + translations[:, None]
+        residual = observed - project(p, camera)
+        weight = huber_weights(residual, huber)
+        by_point = _projection_jacobian(p, camera)
+        jacobian = np.concatenate([by_point @ -_cross(turned), by_point], -1)
+        normal = np.einsum("nk,nkia,nkib->nab", weight, jacobian, jacobian, optimize=True)
+        right = np.einsum("nk,nkia,nki->na", weight, jacobian, residual, optimize=True)
+        normal += 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(6)
+        step = np.linalg.solve(normal, right[..., None])[..., 0]
+        rotations = Rotation.from_rotvec(step[:, :3]).as_matrix() @ rotations
+        translations = translations + step[:, 3:]
+    return rotations, translations
+
+
+def _projection_jacobian(p: np.ndarray, camera: Intrinsics) -> Float[np.ndarray, "n k 2 3"]:
+    """Derivative of pixels by the point in the camera's axes."""
+    inverse = camera.focal / p[..., 2]
+    jacobian = np.zeros((*p.shape[:-1], 2, 3))
+    jacobian[..., 0, 0] = jacobian[..., 1, 1] = inverse
+    jacobian[..., 0, 2] = -inverse * p[..., 0] / p[..., 2]
+    jacobian[..., 1, 2] = -inverse * p[..., 1] / p[..., 2]
+    return jacobian
+
+
+def _cross(v: np.ndarray) -> Float[np.ndarray, "*b 3 3"]:
+    """Matrices of the cross product v × ·."""
+    matrix = np.zeros((*v.shape, 3))
+    matrix[..., 0, 1], matrix[..., 0, 2] = -v[..., 2], v[..., 1]
+    matrix[..., 1, 0], matrix[..., 1, 2] = v[..., 2], -v[..., 0]
+    matrix[..., 2, 0], matrix[..., 2, 1] = -v[..., 1], v[..., 0]
+    return matrix
+
+
+def _refine_shape(
+    observed: np.ndarray,
+    shape: np.ndarray,
+    deformation: np.ndarray,
+    poses: tuple[np.ndarray, np.ndarray],
+    camera: Intrinsics,
+    huber: float,
+) -> Float[np.ndarray, "k 3"]:
+    """One damped Gauss-Newton step of every point of the shape, poses being given."""
+    rotations, translations = poses
+    p = to_camera(shape + deformation, rotations, translations)
+    residual = observed - project(p, camera)
+    weight = huber_weights(residual, huber)
+    jacobian = _projection_jacobian(p, camera) @ rotations[:, None]
+    normal = np.einsum("nk,nkia,nkib->kab", weight, jacobian, jacobian, optimize=True)
+    right = np.einsum("nk,nkia,nki->ka", weight, jacobian, residual, optimize=True)
+    # A head that hardly turns does not show depth: damping keeps the guess there.
+    damping = 2e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(3)
+    return shape + np.linalg.solve(normal + damping, right[..., None])[..., 0]
+
+
+def rigid_gauge(
+    shape: Float[np.ndarray, "k 3"],
+    guess: Float[np.ndarray, "k 3"],
+    rotations: Float[np.ndarray, "n 3 3"],
+    translations: Float[np.ndarray, "n 3"],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turn, move and scale the shape onto `guess`, and the poses so that no pixel moves."""
+    a, b = shape - shape.mean(0), guess - guess.mean(0)
+    u, s, vt = np.linalg.svd(b.T @ a)
+    sign = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    turn = u @ sign @ vt
+    scale = float(np.trace(np.diag(s) @ sign) / (a**2).sum())
+    moved = scale * a @ turn.T + guess.mean(0)
+    # shape = turnᵀ (moved − g) / scale + m, so R shape + T, scaled, is R turnᵀ moved + T'.
+    new_rotations = rotations @ turn.T
+    new_translations = scale * (
+        translations + rotations @ shape.mean(0)
+    ) - new_rotations @ guess.mean(0)
+    return moved, new_rotations, new_translations
+
+
+def _lifted_residual(
+    observed: np.ndarray,
+    shape: np.ndarray,
+    poses: tuple[np.ndarray, np.ndarray],
+    camera: Intrinsics,
+) -> Float[np.ndarray, "n k3"]:
+    """What the rigid head leaves over, in the head's axes, metres.
+
+    Its depth is unknown and taken as zero in the camera's axes.
+    """
+    rotations, translations = poses
+    p = to_camera(shape, rotations, translations)
+    residual = observed - project(p, camera)
+    flat = np.concatenate([residual * p[..., 2:] / camera.focal, np.zeros_like(p[..., :1])], -1)
+    return (flat @ rotations).reshape(len(observed), -1)
+
+
+def _principal(
+    moved: Float[np.ndarray, "n k3"], shape: Float[np.ndarray, "k 3"]
+) -> Float[np.ndarray, "b k 3"]:
+    """Principal components at one standard deviation, free of rigid motion."""
+    k = len(shape)
+    rigid = np.concatenate([_cross(shape), np.tile(np.eye(3), (k, 1, 1))], -1).reshape(3 * k, 6)
+    basis, _ = np.linalg.qr(rigid)
+    moved = moved - (moved @ basis) @ basis.T
+    variance, directions = np.linalg.eigh(moved.T @ moved / len(moved))
+    largest = np.arange(3 * k - 1, 3 * k - 1 - N_EXPRESSIONS, -1)
+    spread = np.sqrt(np.maximum(variance[largest], 1e-12))
+    return (directions[:, largest] * spread).T.reshape(-1, k, 3)
+
+
+def _coefficients(
+    moved: Float[np.ndarray, "n k3"], expressions: Float[np.ndarray, "b k 3"]
+) -> Float[np.ndarray, "n b"]:
+    """How much of each expression the frames show; a ridge keeps an outlier in bounds."""
+    if not len(expressions):
+        return np.zeros((len(moved), 0))
+    flat = expressions.reshape(len(expressions), -1)
+    power = (flat**2).sum(1)
+    return np.clip(moved @ flat.T / (power * (1 + _RIDGE)), -_MOST, _MOST)

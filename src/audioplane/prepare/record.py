@@ -1,0 +1,113 @@
+"""`prepare.json`: how far the preparation of a folder has come, and of what video."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audioplane.errors import PrepareError
+from audioplane.prepare.crop import CropBox
+from audioplane.subject.layout import SubjectPaths
+
+_OWN_FOLDERS = ("ori_imgs", "gt_imgs", "torso_imgs", "parsing")
+
+
+@dataclass
+class Record:
+    """State of a preparation; written after every stage."""
+
+    path: Path
+    source_sha256: str
+    options: dict[str, Any]
+    """What shapes the files: other options need another folder."""
+    done: dict[str, float] = field(default_factory=dict)
+    """Seconds that each finished stage took."""
+    crop: CropBox | None = None
+    n_frames: int = 0
+    face_centres: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """Where the face was in sampled frames, pixels of the crop."""
+    flags: dict[int, str] = field(default_factory=dict)
+    """Frames that are left out, with the reason."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What the stages found."""
+
+    def flag(self, img_id: int, reason: str) -> None:
+        """Leave a frame out; the first reason stands."""
+        self.flags.setdefault(img_id, reason)
+
+    def usable(self) -> list[int]:
+        """Frames that are not left out."""
+        return [i for i in range(self.n_frames) if i not in self.flags]
+
+    def save(self) -> None:
+        """Write, through a temporary name."""
+        text = {k: v for k, v in asdict(self).items() if k != "path"}
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps(text, indent=1))
+        partial.replace(self.path)
+
+
+def _load(path: Path) -> Record:
+    try:
+        data = json.loads(path.read_text())
+        data["crop"] = CropBox(**data["crop"]) if data["crop"] else None
+        data["flags"] = {int(k): v for k, v in data["flags"].items()}
+        data["face_centres"] = {int(k): (v[0], v[1]) for k, v in data["face_centres"].items()}
+        return Record(path=path, **data)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as e:
+        raise PrepareError(
+            f"{path} is damaged: prepare into another folder, or with --force anew"
+        ) from e
+
+
+def open_record(out: Path, source_sha256: str, options: dict[str, Any], force: bool) -> Record:
+    """Continue the record of a folder or begin one.
+
+    Args:
+        out: the subject folder; made if it is not there.
+        source_sha256: digest of the video.
+        options: those that shape the files, as JSON values.
+        force: begin anew whatever is there; only files of a subject are deleted.
+
+    Raises:
+        PrepareError: the folder cannot be written, holds something else, or another preparation.
+    """
+    path = out / "prepare.json"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".prepare.partial"
+        probe.write_bytes(b"")
+        probe.unlink()
+        if force:
+            _clear(out)
+    except OSError as e:
+        raise PrepareError(f"{out} cannot be written ({e.strerror}): choose another folder") from e
+    if path.exists():
+        record = _load(path)
+        if record.source_sha256 != source_sha256:
+            raise PrepareError(
+                f"{out} was prepared from another video: choose another folder, or --force"
+            )
+        if record.options != json.loads(json.dumps(options)):
+            raise PrepareError(
+                f"{out} was prepared with other options: choose another folder, or --force"
+            )
+        return record
+    if any(out.iterdir()):
+        raise PrepareError(f"{out} is not empty: choose another folder, or --force")
+    record = Record(path, source_sha256, options)
+    record.save()
+    return record
+
+
+def _clear(out: Path) -> None:
+    """Delete what a preparation writes, and nothing else."""
+    paths = SubjectPaths(out)
+    for name in _OWN_FOLDERS:
+        shutil.rmtree(out / name, ignore_errors=True)
+    single = [paths.info, paths.track, paths.background, paths.audio, out / "prepare.json"]
+    single += [paths.transforms(s) for s in ("train", "val")]
+    single += [out / "pose_report.json", *out.glob("aud_*.npy")]
+    for file in single:
+        file.unlink(missing_ok=True)

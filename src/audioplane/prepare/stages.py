@@ -1,0 +1,256 @@
+"""The stages of a preparation: each reads files, writes files, and notes what it found."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from audioplane.errors import PrepareError
+from audioplane.media.audio import SPEECH_RATE, read_audio, write_wav
+from audioplane.media.image import read_image, write_image
+from audioplane.media.video import probe_video, read_frames
+from audioplane.prepare import plates
+from audioplane.prepare.crop import CropBox, cut, find_crop
+from audioplane.prepare.landmarker import CHIN, INNER_LIP, N_POINTS, Face, Landmarker, to_68
+from audioplane.prepare.matte import SAMPLES, learn_person
+from audioplane.prepare.models import FACE_LANDMARKER, SEGMENTER, local_model, require_model
+from audioplane.prepare.parsing import (
+    Matte,
+    ParsedFrame,
+    calmed,
+    classical_matte,
+    label_frame,
+    segmented_matte,
+)
+from audioplane.prepare.progress import Tell
+from audioplane.prepare.record import Record
+from audioplane.prepare.segmenter import PartSegmenter, SelfieSegmenter
+from audioplane.subject.labels import paint_labels, read_labels
+from audioplane.subject.layout import FPS, SubjectPaths
+from audioplane.subject.track import Track
+
+LEAST_FRAMES = 22
+"""Usable frames below which there is nothing to train and to hold out: two held-out ones."""
+
+_SILENCE = 10 ** (-60 / 20)
+"""Peak, of full scale, below which a sound track counts as silent."""
+_NO_SOUND_AFTER = 5
+"""Frames by which the sound may end before the picture without a frame being left out."""
+_CHIN_BEYOND = 0.1
+"""Face heights by which the chin may leave the frame: tight crops cut it off when it drops."""
+_ORIGINAL_QUALITY = 97
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every stage needs."""
+
+    video: Path
+    paths: SubjectPaths
+    record: Record
+    size: int
+    speech: tuple[str, ...]
+    """Kinds of speech features."""
+    face_landmarker: Path | None
+    segmenter: Path | PartSegmenter | None
+    tell: Tell
+
+
+def crop_stage(job: Job) -> None:
+    """Choose the crop, count the frames."""
+    info = probe_video(job.video)
+    if not info.has_audio:
+        raise PrepareError(
+            f"{job.video} has no sound track: a talking head needs the speech of its video"
+        )
+    expected = round(info.duration * FPS)
+    model = require_model(FACE_LANDMARKER, job.face_landmarker)
+    with Landmarker(model, max_faces=4) as landmarker:
+        found = find_crop(
+            read_frames(job.video, FPS), landmarker, lambda n: job.tell(n, expected, "")
+        )
+    record = job.record
+    record.crop, record.n_frames = found.box, found.n_frames
+    scale = job.size / found.box.side
+    record.face_centres = {
+        i: (scale * (x - found.box.left), scale * (y - found.box.top))
+        for i, (x, y) in found.centres.items()
+    }
+    record.notes["crop"] = (
+        f"{found.box.side} px square at {found.box.left},{found.box.top} of "
+        f"{info.width}x{info.height}, face {found.face_height:.0f} px high"
+    )
+    if found.people > 1:
+        record.notes["people"] = f"{found.people} faces seen: the largest was taken"
+        job.tell(found.n_frames, found.n_frames, record.notes["people"])
+    if found.face_height * scale > 2.2 * found.face_height:
+        record.notes["resolution"] = f"the face is only {found.face_height:.0f} px high: soft"
+        job.tell(found.n_frames, found.n_frames, record.notes["resolution"])
+
+
+def frames_stage(job: Job) -> None:
+    """Write the cropped frames, the sound and its features."""
+    from audioplane.speech import compute_features
+
+    record = job.record
+    box = _require_crop(record)
+    waveform = read_audio(job.video)
+    if not len(waveform) or np.abs(waveform).max() < _SILENCE:
+        raise PrepareError(
+            f"the sound track of {job.video} is silent: a talking head needs the speech"
+        )
+    for i, image in enumerate(read_frames(job.video, FPS)):
+        write_image(job.paths.original(i), cut(image, box, job.size), _ORIGINAL_QUALITY)
+        job.tell(i + 1, record.n_frames, "")
+    n = record.n_frames * (SPEECH_RATE // FPS)
+    heard = len(waveform) // (SPEECH_RATE // FPS)
+    for i in range(heard + _NO_SOUND_AFTER, record.n_frames):
+        record.flag(i, "no sound")
+    waveform = np.pad(waveform[:n], (0, max(0, n - len(waveform))))
+    write_wav(job.paths.audio, waveform)
+    for kind in job.speech:
+        np.save(job.paths.features(kind), compute_features(waveform, kind))
+
+
+def _require_crop(record: Record) -> CropBox:
+    if record.crop is None:
+        raise PrepareError(f"{record.path} is damaged: prepare with --force anew")
+    return record.crop
+
+
+def landmarks_stage(job: Job) -> None:
+    """Follow the face through the frames."""
+    record, n = job.record, job.record.n_frames
+    points = np.zeros((n, N_POINTS, 3), np.float32)
+    blink = np.zeros((n, 2), np.float32)
+    valid = np.zeros(n, bool)
+    model = require_model(FACE_LANDMARKER, job.face_landmarker)
+    with Landmarker(model, follow=True) as landmarker:
+        for i in range(n):
+            faces = landmarker.detect(read_image(job.paths.original(i)))
+            flaw = _flaw(faces, record.face_centres.get(i), job.size)
+            if flaw is None:
+                points[i], blink[i], valid[i] = faces[0].points, faces[0].blink, True
+                _write_landmarks(job.paths.landmarks(i), to_68(faces[0].points))
+            else:
+                record.flag(i, flaw)
+            job.tell(i + 1, n, "")
+    usable = len(record.usable())
+    if usable < LEAST_FRAMES:
+        raise PrepareError(
+            f"only {usable} of {n} frames show the face with sound: at least {LEAST_FRAMES} "
+            "are needed, and minutes are better"
+        )
+    np.save(_depth_path(job.paths), points[..., 2].astype(np.float16))
+    viewmats = np.tile(np.eye(4), (n, 1, 1))
+    Track(points[..., :2], blink, valid, viewmats).save(job.paths.track)
+
+
+def _flaw(faces: list[Face], expected: tuple[float, float] | None, size: int) -> str | None:
+    """Why a frame is of no use, None if it is."""
+    if not faces:
+        return "no face"
+    face = faces[0]
+    if expected is not None and np.linalg.norm(face.centre - expected) > face.height:
+        return "another face"
+    inner = face.points[[*INNER_LIP, 33, 263], :2]
+    chin = face.points[CHIN, :2]
+    slack = _CHIN_BEYOND * face.height
+    if min(inner.min(), chin.min() + slack) < 0 or max(inner.max(), chin.max() - slack) > size - 1:
+        return "face leaves the frame"
+    return None
+
+
+def _write_landmarks(path: Path, landmarks: Float32[np.ndarray, "68 2"]) -> None:
+    path.write_text("".join(f"{x:.3f} {y:.3f}\n" for x, y in landmarks))
+
+
+def _depth_path(paths: SubjectPaths) -> Path:
+    """Relative depth of the landmarks, a first guess that only the pose stage needs."""
+    return paths.root / "landmark_depth.npy"
+
+
+def pose_stage(job: Job) -> None:
+    """Fit the head's pose to the landmarks of all frames."""
+    from audioplane.prepare.track_head import track_head
+
+    track = Track.load(job.paths.track)
+    depth = np.load(_depth_path(job.paths), allow_pickle=False).astype(np.float32)
+    points = np.concatenate([track.landmarks, depth[..., None]], -1)
+    viewmats, report = track_head(points, track.valid, job.size)
+    replace(track, viewmats=viewmats).save(job.paths.track)
+    (job.paths.root / "pose_report.json").write_text(json.dumps(report.to_dict(), indent=1))
+    job.record.notes["pose"] = report.summary()
+    job.tell(job.record.n_frames, job.record.n_frames, report.summary())
+
+
+def parsing_stage(job: Job) -> None:
+    """Label every usable frame."""
+    record = job.record
+    track = Track.load(job.paths.track)
+    usable = record.usable()
+    with ExitStack() as stack:
+        matte, name = _matte(job, track, usable, stack)
+        record.notes["parsing"] = name
+        for done, (frame, person) in enumerate(calmed(_mattes(job, track, usable, matte)), start=1):
+            labels = label_frame(frame, person)
+            write_image(job.paths.parsing(frame.img_id), paint_labels(labels))
+            job.tell(done, len(usable), "")
+
+
+def _mattes(job: Job, track: Track, usable: list[int], matte: Matte) -> Iterator[ParsedFrame]:
+    for i in usable:
+        image = read_image(job.paths.original(i))
+        points = track.landmarks[i]
+        yield ParsedFrame(i, image, points, matte(image, to_68(points)))
+
+
+def _matte(job: Job, track: Track, usable: list[int], stack: ExitStack) -> tuple[Matte, str]:
+    """The segmenter's matte where there is one, else the classical one."""
+    segmenter = job.segmenter
+    if segmenter is None or isinstance(segmenter, str | Path):
+        path = local_model(SEGMENTER, Path(segmenter) if segmenter else None)
+        if path is None:
+            return _learnt_matte(job, track, usable), "classical (outlines)"
+        segmenter = stack.enter_context(SelfieSegmenter(path))
+    return segmented_matte(segmenter), "part segmenter"
+
+
+def _learnt_matte(job: Job, track: Track, usable: list[int]) -> Matte:
+    chosen = plates.pick_frames(usable, SAMPLES)
+    images = [read_image(job.paths.original(i)) for i in chosen]
+    return classical_matte(learn_person(images, [to_68(track.landmarks[i]) for i in chosen]))
+
+
+def plates_stage(job: Job) -> None:
+    """Write the background, the frames before it and the torso."""
+    track = Track.load(job.paths.track)
+    usable = job.record.usable()
+    background, still = _still_plates(job.paths, usable)
+    write_image(job.paths.background, background)
+    # What the frames are composited with is what a reader of the JPEG will see.
+    background = read_image(job.paths.background)
+    for done, i in enumerate(usable, start=1):
+        image = read_image(job.paths.original(i))
+        labels = _labels(job.paths, i)
+        write_image(job.paths.image(i), plates.over_background(image, labels, background))
+        torso = plates.torso_image(image, labels, to_68(track.landmarks[i]), still)
+        write_image(job.paths.torso(i), torso)
+        job.tell(done, len(usable), "")
+
+
+def _labels(paths: SubjectPaths, i: int) -> UInt8[np.ndarray, "h w"]:
+    return read_labels(read_image(paths.parsing(i)))
+
+
+def _still_plates(
+    paths: SubjectPaths, usable: list[int]
+) -> tuple[UInt8[np.ndarray, "h w 3"], plates.StillPlate]:
+    chosen = plates.pick_frames(usable)
+    images = np.stack([read_image(paths.original(i)) for i in chosen])
+    labels = np.stack([_labels(paths, i) for i in chosen])
+    return plates.background_plate(images, labels), plates.torso_plate(images, labels)

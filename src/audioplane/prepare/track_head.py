@@ -1,0 +1,97 @@
+"""The head's pose in every frame of a clip, and how well it fits."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from audioplane.prepare.head_axes import (
+    EYE_DISTANCE,
+    NOSE_BRIDGE,
+    average_shape,
+    rigid_points,
+)
+from audioplane.prepare.pose import HUBER, Intrinsics, fit_head, project, to_camera
+from audioplane.prepare.smooth import segments, smooth_poses
+
+_FRAMES_OF_FIT = 1500
+"""Frames that shape and expressions are fitted to; the others get their poses from them."""
+_FRAMES_OF_GUESS = 200
+
+
+@dataclass(frozen=True)
+class PoseReport:
+    """How well the poses fit; pixels of the frame."""
+
+    frames: int
+    points: int
+    median: float
+    """Reprojection error of the rigid head."""
+    p95: float
+    median_with_expression: float
+    jitter: float
+    """Mean absolute second difference of the reprojected nose bridge."""
+    jitter_observed: float
+    """The same of the landmark itself."""
+    runs: int
+    """Parts of the clip that are smoothed on their own: cuts and lost faces part them."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """One line."""
+        return (
+            f"reprojection error median {self.median:.2f} px, p95 {self.p95:.2f} px, "
+            f"jitter {self.jitter:.2f} px (landmark itself {self.jitter_observed:.2f}), "
+            f"{self.runs} runs"
+        )
+
+
+def track_head(
+    points: Float32[np.ndarray, "n 478 3"], valid: Bool[np.ndarray, " n"], size: int
+) -> tuple[Float[np.ndarray, "n 4 4"], PoseReport]:
+    """World→camera of every frame (identity where the face was lost), and the report.
+
+    Args:
+        points: landmarks, pixels, with relative depth.
+        valid: frames in which the face was found.
+        size: side of the frames, pixels.
+    """
+    camera = Intrinsics.of_size(size)
+    frames = np.flatnonzero(valid)
+    seen = points[frames]
+    guess = average_shape(seen[:: max(1, len(seen) // _FRAMES_OF_GUESS)])
+    rigid = rigid_points(guess)
+    observed = seen[:, rigid, :2].astype(np.float64)
+    fit = fit_head(observed, guess[rigid], camera, HUBER * size / 512, _FRAMES_OF_FIT)
+    runs = segments(fit, frames, EYE_DISTANCE)
+    rotations, translations = smooth_poses(fit, observed, camera, runs)
+    viewmats = np.tile(np.eye(4), (len(points), 1, 1))
+    viewmats[frames, :3, :3] = rotations
+    viewmats[frames, :3, 3] = translations
+
+    reprojected = project(to_camera(fit.shape, rotations, translations), camera)
+    moved = project(to_camera(fit.points(), rotations, translations), camera)
+    error = np.linalg.norm(reprojected - observed, axis=-1)
+    bridge = int(np.flatnonzero(rigid == NOSE_BRIDGE)[0])
+    report = PoseReport(
+        frames=len(frames),
+        points=len(rigid),
+        median=float(np.median(error)),
+        p95=float(np.percentile(error, 95)),
+        median_with_expression=float(np.median(np.linalg.norm(moved - observed, axis=-1))),
+        jitter=_jitter(reprojected[:, bridge], runs),
+        jitter_observed=_jitter(observed[:, bridge], runs),
+        runs=len(runs),
+    )
+    return viewmats, report
+
+
+def _jitter(path: Float[np.ndarray, "n 2"], runs: list[slice]) -> float:
+    """Mean absolute second difference within the runs."""
+    parts = [np.abs(np.diff(path[r], n=2, axis=0)).ravel() for r in runs]
+    together = np.concatenate(parts)
+    return float(together.mean()) if len(together) else 0.0
