@@ -29,12 +29,21 @@ def paint_labels(labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]
     return COLOURS[labels]
 
 
+def _nearest_labels() -> UInt8[np.ndarray, "16 16 16"]:
+    """Label of the nearest colour for each RGB cube of 16 levels a side."""
+    levels = np.arange(16, dtype=np.int32) * 17
+    cubes = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1)
+    distance = np.abs(cubes[..., None, :] - COLOURS.astype(np.int32)).sum(-1)
+    return distance.argmin(-1).astype(np.uint8)
+
+
+_NEAREST = _nearest_labels()
+
+
 def read_labels(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
     """Label map of a painted one; a colour in between goes to the nearest label's."""
-    distance = np.stack(
-        [np.abs(image.astype(np.int16) - c.astype(np.int16)).sum(-1) for c in COLOURS], -1
-    )
-    return distance.argmin(-1).astype(np.uint8)
+    levels = image >> 4
+    return _NEAREST[levels[..., 0], levels[..., 1], levels[..., 2]]
 
 
 def head_mask(labels: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:

@@ -1,0 +1,198 @@
+"""The commands, one dataclass each: fields are the arguments, `run` does the work."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from audioplane.cli.console import console, progress_bar
+
+Speech = Literal["mel", "phones", "mel+phones"]
+PathArgument = Annotated[Path, tyro.conf.Positional]
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Make a video of somebody talking into a subject. Continues where it was interrupted."""
+
+    video: PathArgument
+    """The video: one person, speaking, any format."""
+    out: Path
+    """Folder of the subject."""
+    size: int = 512
+    """Height and width of the frames, pixels."""
+    speech: Speech = "mel+phones"
+    """Kind of speech features."""
+    face_landmarker: Path | None = None
+    """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
+    segmenter: Path | None = None
+    """MediaPipe's selfie_multiclass_256x256.tflite; done without if it cannot be had."""
+    consent: str = ""
+    """Who consented to the making of this head; kept in subject.json."""
+    force: bool = False
+    """Start anew in a folder that holds another preparation."""
+
+    def run(self) -> None:
+        from audioplane.prepare import PrepareOptions, StageProgress, prepare_subject
+
+        options = PrepareOptions(
+            size=self.size,
+            speech=(self.speech,),
+            face_landmarker=self.face_landmarker,
+            segmenter=self.segmenter,
+            consent=self.consent,
+            force=self.force,
+        )
+        with progress_bar() as bar:
+            tasks = {}
+
+            def report(p: StageProgress) -> None:
+                if p.stage not in tasks:
+                    tasks[p.stage] = bar.add_task(p.stage, total=p.total or None, note="")
+                bar.update(tasks[p.stage], completed=p.done, total=p.total or None)
+                if p.message:
+                    console.print(f"{p.stage}: {p.message}", highlight=False)
+
+            info = prepare_subject(self.video, self.out, options, report)
+        usable = info.n_frames - len(info.flags)
+        console.print(f"{self.out}: {usable} of {info.n_frames} frames can be used")
+
+
+@dataclass(frozen=True)
+class Train:
+    """Learn a head from a subject. Run again after an interruption, it goes on where it was."""
+
+    subject: PathArgument
+    """Folder that 'prepare' made (or a subject of the AD-NeRF family)."""
+    out: Path
+    """Folder of the run: checkpoints, the best head, events."""
+    preset: Literal["demo", "laptop", "paper"] = "laptop"
+    """demo: minutes at 192 px on 2 cores; laptop: an hour at 512 px; paper: as published."""
+    speech: Annotated[str | None, tyro.conf.arg(metavar="KIND")] = None
+    """Kind of speech features, if not the preset's: a file aud_KIND.npy in the subject."""
+    iterations: int | None = None
+    """Fine iterations, if not the preset's; what depends on them shrinks or grows with them."""
+    seed: int = 0
+    """Same seed, same head."""
+
+    def run(self) -> None:
+        from audioplane.subject import load_subject
+        from audioplane.train import PRESETS
+        from audioplane.train.config import with_fine_iterations
+        from audioplane.train.run import train_head
+
+        config = replace(PRESETS[self.preset], seed=self.seed)
+        if self.speech:
+            config = replace(config, speech=self.speech)
+        if self.iterations:
+            config = with_fine_iterations(config, self.iterations)
+        show_training(train_head(load_subject(self.subject), config, self.out))
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Let a trained head speak: any sound of any length becomes a video."""
+
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder of a training run."""
+    speech: PathArgument
+    """Sound or video file with the speech."""
+    out: Path
+    """The video to write, mp4: 25 frames a second, H.264 and AAC."""
+    subject: Path | None = None
+    """The subject, if its folder has moved since the training."""
+    crf: int = 18
+    """H.264 quality, 0 (lossless) to 51 (worst)."""
+
+    def run(self) -> None:
+        from audioplane.cli.drive import drive_file
+
+        started = time.perf_counter()
+        n = drive_file(self.run_folder, self.speech, self.out, self.subject, self.crf)
+        rate = n / (time.perf_counter() - started)
+        console.print(f"{self.out}: {n / 25:.2f} s, {rate:.1f} frames/s from file to file")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Score a trained head on the frames that it never saw."""
+
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder of a training run."""
+    out: Path | None = None
+    """Folder of the report and contact sheet; RUN/evaluation if not given."""
+    subject: Path | None = None
+    """The subject, if its folder has moved since the training."""
+    face_landmarker: Path | None = None
+    """MediaPipe's face_landmarker.task; looked up if not given."""
+    poses: Literal["tracked", "refined", "both"] = "both"
+    """Poses of the held-out frames: as tracked, or refined against them with the head frozen."""
+    json: bool = False
+    """Print the report as JSON on standard output."""
+
+    def run(self) -> None:
+        from audioplane.cli.evaluate import evaluate_run
+
+        out = self.out or self.run_folder / "evaluation"
+        reports = evaluate_run(self.run_folder, out, self.subject, self.face_landmarker, self.poses)
+        if self.json:
+            text = {name: json.loads(report.to_json()) for name, report in reports.items()}
+            sys.stdout.write(json.dumps(text) + "\n")
+            return
+        for name, report in reports.items():
+            console.print(f"\nheld-out poses {name}")
+            console.print(report.to_table())
+        console.print(f"{out}: report.json and contact_sheet.png of each")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """See it all work on a drawn head: make it, train it, let it speak what it never heard."""
+
+    out: Path = Path("demo")
+    """Folder for the subject, the run, demo.mp4, contact_sheet.png and table.txt."""
+    seconds: float = 20.0
+    """Length of the drawn video."""
+    size: int = 192
+    """Height and width of its frames, pixels."""
+    iterations: int | None = None
+    """Fine iterations, if not those of preset demo."""
+
+    def run(self) -> None:
+        from audioplane.cli.demo import run_demo
+
+        run_demo(self.out, self.seconds, self.size, self.iterations)
+
+
+def show_training(events) -> None:
+    """Run a training behind a progress bar."""
+    from audioplane.train import CheckpointSaved, Progress, Validated
+
+    with progress_bar() as bar:
+        task = bar.add_task("train", total=None, note="")
+        for event in events:
+            match event:
+                case Progress():
+                    note = f"loss {event.loss:.4f}  PSNR {event.psnr:.2f}  N {event.gaussians}"
+                    if event.stage == "fine":
+                        note += f"  f_a ±{event.audio_spread:.2f}"
+                    bar.update(
+                        task,
+                        description=event.stage,
+                        completed=event.iteration,
+                        total=event.total,
+                        note=note,
+                    )
+                case Validated():
+                    best = ", the best so far" if event.best else ""
+                    console.print(
+                        f"iteration {event.iteration}: unseen frames PSNR {event.psnr:.2f} dB, "
+                        f"mouth error {event.mouth_l1:.4f}{best}",
+                        highlight=False,
+                    )
+                case CheckpointSaved():
+                    pass

@@ -1,0 +1,104 @@
+"""A trained head before its own torso and background, one frame after the other."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from audioplane.errors import SubjectError
+from audioplane.head import Gaussians, Head, Motion, View, splat_head
+from audioplane.subject import FrameRef, Subject
+
+
+@dataclass(frozen=True)
+class DrivenFrame:
+    """One finished picture."""
+
+    image: UInt8[np.ndarray, "h w 3"]
+    """Head over torso over background."""
+    dynamic: Float[np.ndarray, "h w"]
+    """Dynamic map g (paper, Eq. 8), 0 to 1."""
+
+
+def ping_pong(n: int) -> Iterator[int]:
+    """0 … n−1 and back again, without end; the turning frames are not shown twice."""
+    while True:
+        yield from range(n)
+        yield from range(n - 2, 0, -1)
+
+
+class Animator:
+    """Draws a head at the poses of its subject's frames, moved by any speech."""
+
+    def __init__(self, head: Head, subject: Subject, views: dict[int, Tensor]):
+        """`views` are refined world→camera matrices by img_id; other frames keep the tracked ones.
+
+        Raises `SubjectError` if the subject shows none of the frames of `views`.
+        """
+        self._head, self._subject, self._views = head, subject, views
+        self._refs = [r for r in subject.train if r.img_id in views]
+        if not self._refs:
+            raise SubjectError(
+                f"{subject.paths.root} is not the subject that this head was trained on"
+            )
+        height, width = subject.background.shape[:2]
+        self.size = (width, height)
+        self._K = torch.from_numpy(subject.K).float()
+        # The canonical Gaussians do not move: what the planes say of them is looked up once.
+        with torch.no_grad():
+            self._S = head.space_features(torch.cat(head.moving()))
+
+    @torch.no_grad()
+    def codes(self, features: Float[np.ndarray, "t w f"]) -> Float[Tensor, "t f"]:
+        """Audio codes of a speech. Raises `SubjectError` if the features are of another kind."""
+        expected = self._head.shape.feature_dim
+        if features.shape[2] != expected:
+            raise SubjectError(
+                f"the speech features have {features.shape[2]} values a step, this head was trained "
+                f"on {expected}: use the kind it was trained with"
+            )
+        return self._head.audio_codes(torch.from_numpy(features))
+
+    def view(self, ref: FrameRef) -> View:
+        """The camera of one of the subject's frames."""
+        viewmat = self._views.get(ref.img_id)
+        if viewmat is None:
+            viewmat = torch.from_numpy(ref.viewmat).float()
+        return View(viewmat, self._K, *self.size)
+
+    @torch.no_grad()
+    def deformed(
+        self, code: Float[Tensor, " f"], ref: FrameRef
+    ) -> tuple[Gaussians, Float[Tensor, " n"]]:
+        """Gaussians that speak `code` with the blink of `ref`, and their dynamism."""
+        eyes = self._head.eyes(torch.from_numpy(self._subject.blink(ref)).float())
+        return self._head.deform(Motion(code, eyes), self._S)
+
+    @torch.no_grad()
+    def draw(
+        self, code: Float[Tensor, " f"], ref: FrameRef, plate: UInt8[np.ndarray, "h w 3"]
+    ) -> DrivenFrame:
+        """The head at the pose and blink of `ref`, speaking `code`, before `plate`."""
+        background = torch.from_numpy(plate).float() / 255
+        image = splat_head(*self.deformed(code, ref), self.view(ref), background).image
+        colours = (image[..., :3] * 255).round_().clamp_(0, 255).to(torch.uint8)
+        return DrivenFrame(colours.numpy(), image[..., 3].clamp(0, 1).numpy())
+
+    def speak(self, codes: Float[Tensor, "t f"]) -> Iterator[tuple[FrameRef, DrivenFrame]]:
+        """One frame for each code, at the poses of the training frames, to and fro.
+
+        Torso and background of the next frame are decoded while this one is drawn.
+        """
+        order = ping_pong(len(self._refs))
+        upcoming = self._refs[next(order)]
+        with ThreadPoolExecutor(1, thread_name_prefix="plates") as pool:
+            plate = pool.submit(self._subject.plate, upcoming)
+            for code in codes:
+                ref, ready = upcoming, plate.result()
+                upcoming = self._refs[next(order)]
+                plate = pool.submit(self._subject.plate, upcoming)
+                yield ref, self.draw(code, ref, ready)

@@ -1,0 +1,96 @@
+"""From speech features to one audio vector a frame (the field's AudioNet and AudioAttNet).
+
+Legend: W steps of the feature window, F features a step, a the audio vector of Eq. 4.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+AUDIO_DIM = 64
+"""Length of the audio vector a."""
+CONTEXT_BEFORE, CONTEXT_AFTER = 4, 3
+"""Frames before and after t that the temporal filter looks at."""
+
+
+class AudioNet(nn.Module):
+    """Speech window [n, W, F] → [n, 64]: four strided 1-D convolutions, two linear layers."""
+
+    def __init__(self, features: int):
+        super().__init__()
+        widths = (features, 32, 32, 64, 64)
+        layers: list[nn.Module] = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [nn.Conv1d(before, after, 3, stride=2, padding=1), nn.LeakyReLU(0.02)]
+        self.convolutions = nn.Sequential(*layers)
+        self.linear = nn.Sequential(nn.Linear(64, 64), nn.LeakyReLU(0.02), nn.Linear(64, AUDIO_DIM))
+
+    def forward(self, windows: Float[Tensor, "n w f"]) -> Float[Tensor, "n 64"]:
+        return self.linear(self.convolutions(windows.transpose(1, 2)).mean(-1))
+
+
+class AudioAttNet(nn.Module):
+    """Temporal filter: the mean of 8 neighbouring frames [n, 64, 8] by learned weights."""
+
+    def __init__(self):
+        super().__init__()
+        length = CONTEXT_BEFORE + 1 + CONTEXT_AFTER
+        widths = (AUDIO_DIM, 16, 8, 4, 2, 1)
+        layers: list[nn.Module] = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [nn.Conv1d(before, after, 3, padding=1), nn.LeakyReLU(0.02)]
+        self.convolutions = nn.Sequential(*layers)
+        self.linear = nn.Linear(length, length)
+
+    def forward(self, frames: Float[Tensor, "n 64 8"]) -> Float[Tensor, "n 64"]:
+        weights = self.linear(self.convolutions(frames)[:, 0]).softmax(-1)
+        return torch.einsum("ndt,nt->nd", frames, weights)
+
+
+class AudioEncoder(nn.Module):
+    """Runs of consecutive speech windows → audio vectors with zero mean and unit variance.
+
+    The normalisation over many frames, with gradient, is what keeps Eq. 4 from going blind to the
+    audio: without it the query's norm explodes and the softmax settles on one prototype.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, features: int):
+        super().__init__()
+        self.net = AudioNet(features)
+        self.attention = AudioAttNet()
+        self.register_buffer("mean", torch.zeros(AUDIO_DIM))
+        self.register_buffer("std", torch.ones(AUDIO_DIM))
+
+    def _raw(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t 64"]:
+        """Vectors before normalisation; each run has 7 more windows than vectors."""
+        r, t = runs.shape[:2]
+        frames = self.net(runs.flatten(0, 1)).unflatten(0, (r, t))
+        neighbours = frames.unfold(1, CONTEXT_BEFORE + 1 + CONTEXT_AFTER, 1)
+        return self.attention(neighbours.flatten(0, 1))
+
+    def normalised_batch(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t 64"]:
+        """Audio vectors of several runs, normalised by their own mean and deviation."""
+        raw = self._raw(runs)
+        std, mean = torch.std_mean(raw, 0, correction=0)
+        return (raw - mean) / (std + 1e-4)
+
+    def forward(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t 64"]:
+        """Audio vectors of a whole speech, normalised by the stored statistics."""
+        return (self._raw(pad_context(windows)[None]) - self.mean) / (self.std + 1e-4)
+
+    @torch.no_grad()
+    def calibrate(self, windows: Float[Tensor, "t w f"]) -> None:
+        """Store mean and deviation over all training frames."""
+        std, mean = torch.std_mean(self._raw(pad_context(windows)[None]), 0, correction=0)
+        self.mean.copy_(mean)
+        self.std.copy_(std)
+
+
+def pad_context(windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t_7 w f"]:
+    """Repeat the first and last window so that every frame has its neighbours."""
+    first = windows[:1].expand(CONTEXT_BEFORE, -1, -1)
+    last = windows[-1:].expand(CONTEXT_AFTER, -1, -1)
+    return torch.cat([first, windows, last])

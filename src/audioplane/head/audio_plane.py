@@ -1,0 +1,123 @@
+"""The Audio-Plane: space planes, line grids and audio prototypes (paper §3.3, Eq. 4–6).
+
+Legend: s ∈ {1…S} scale, n = s·H cells a side, D = 16 features a cell; P space plane, L line grid
+with f_k its value, A prototypes, a audio vector, f_a its representation by the prototypes.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audioplane.head import plane_kernels
+from audioplane.head.audio import AUDIO_DIM
+from audioplane.head.plane_kernels import SETS, D
+
+H = 64
+"""Cells of the coarsest grid (paper §4.1)."""
+SCALES = (1, 2, 3, 4)
+
+
+class _Encode(torch.autograd.Function):
+    """Interp(P_ij)·f_k on the CPU; the tables' gradients go straight into their `.grad`.
+
+    A dense gradient would be 24 MB of new zeros each time; the tables keep theirs and note which
+    rows were touched, for an optimiser that visits only these.
+    """
+
+    @staticmethod
+    def forward(ctx, planes, lines, points, grid):
+        ctx.grid, ctx.points = grid, points.detach().contiguous().numpy()
+        out = torch.empty(len(points), len(grid.resolutions) * SETS * D)
+        plane_kernels.encode_forward(
+            ctx.points, planes.detach().numpy(), lines.detach().numpy(), *grid.shape, out.numpy()
+        )
+        return out
+
+    @staticmethod
+    def backward(ctx, dout):
+        grid = ctx.grid
+        plane_kernels.encode_backward(
+            ctx.points,
+            grid.planes.detach().numpy(),
+            grid.lines.detach().numpy(),
+            *grid.shape,
+            dout.contiguous().numpy(),
+            grid.planes.grad.numpy(),
+            grid.lines.grad.numpy(),
+            grid.touched.numpy(),
+        )
+        return None, None, None, None
+
+
+class SpaceGrid(nn.Module):
+    """Space planes and line grids of all scales, as two flat tables of rows of 16."""
+
+    def __init__(self, generator: torch.Generator, scales: tuple[int, ...] = SCALES, h: int = H):
+        super().__init__()
+        self.resolutions = [s * h for s in scales]
+        cells = [n * n for n in self.resolutions for _ in range(SETS)]
+        line_cells = [n for n in self.resolutions for _ in range(SETS)]
+        self.planes = nn.Parameter(
+            torch.empty(sum(cells), D).uniform_(0.1, 0.5, generator=generator)
+        )
+        self.lines = nn.Parameter(torch.ones(sum(line_cells), D))
+        starts = torch.tensor([0, *cells[:-1]]).cumsum(0).reshape(-1, SETS)
+        line_starts = torch.tensor([0, *line_cells[:-1]]).cumsum(0).reshape(-1, SETS)
+        self.shape = (
+            torch.tensor(self.resolutions).numpy(),
+            starts.numpy(),
+            line_starts.numpy(),
+        )
+        self.planes.grad = torch.zeros_like(self.planes)
+        self.lines.grad = torch.zeros_like(self.lines)
+        self.touched = torch.zeros(len(self.planes), dtype=torch.uint8)
+
+    def forward(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m f"]:
+        """Interp(P_ij)·f_k for all scales and sets, at points in [−1, 1]³ (no gradient to them)."""
+        if points.is_cuda:
+            return self.encode_reference(points)
+        return _Encode.apply(self.planes, self.lines, points, self)
+
+    def encode_reference(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m f"]:
+        """The same in plain PyTorch: for CUDA, and the oracle of the kernels."""
+        out = []
+        grid_sample = torch.nn.functional.grid_sample
+        for s, n in enumerate(self.resolutions):
+            for k, (i, j, line) in enumerate(((0, 1, 2), (0, 2, 1), (1, 2, 0))):
+                first, line_first = self.shape[1][s, k], self.shape[2][s, k]
+                plane = self.planes[first : first + n * n].T.reshape(1, D, n, n)
+                grid = points[:, [i, j]].reshape(1, 1, -1, 2)
+                mode = {"align_corners": True, "padding_mode": "border"}
+                p = grid_sample(plane, grid, **mode)[0, :, 0].T
+                row = self.lines[line_first : line_first + n].T.reshape(1, D, 1, n)
+                at = torch.stack([points[:, line], torch.zeros_like(points[:, line])], -1)
+                out.append(p * grid_sample(row, at.reshape(1, 1, -1, 2), **mode)[0, :, 0].T)
+        return torch.cat(out, -1)
+
+
+def cross_attention(
+    query: Float[Tensor, "t d"], prototypes: Float[Tensor, "p d"]
+) -> Float[Tensor, "t d"]:
+    """Eq. 4: f_a = softmax(q Aᵀ / √D) A."""
+    scores = query @ prototypes.T / prototypes.shape[1] ** 0.5
+    return scores.softmax(-1) @ prototypes
+
+
+class AudioPrototypes(nn.Module):
+    """The prototype grids A^s and their queries q_s = W_s a."""
+
+    def __init__(self, generator: torch.Generator, scales: tuple[int, ...] = SCALES, h: int = H):
+        super().__init__()
+        # N(0, 1): with smaller variance f_a hardly differs between frames and nothing is learned.
+        self.grids = nn.ParameterList(torch.randn(s * h, D, generator=generator) for s in scales)
+        self.queries = nn.ModuleList(nn.Linear(AUDIO_DIM, D) for _ in scales)
+
+    def forward(self, a: Float[Tensor, "t 64"]) -> Float[Tensor, "t s d"]:
+        """f_a of every scale for audio vectors of t frames."""
+        pairs = zip(self.queries, self.grids, strict=True)
+        return torch.stack([cross_attention(q(a), grid) for q, grid in pairs], 1)
+
+
+def spread_over_sets(code: Float[Tensor, "t s d"]) -> Float[Tensor, "t f"]:
+    """f_a^s once for each of the three sets of a scale: what multiplies `SpaceGrid`'s output."""
+    return code[:, :, None, :].expand(-1, -1, SETS, -1).flatten(1)

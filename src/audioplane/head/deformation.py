@@ -1,0 +1,79 @@
+"""The deformation field: ΔG by D₁, dynamism by D₂ (paper §3.3–3.4, Eq. 3 and 7).
+
+Legend: S [m, 192] Interp(P_ij)·f_k, c [192] the frame's code (f_a spread over the sets), f = S ⊙ c.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audioplane.head.gaussians import Gaussians
+
+MEAN_UNIT = 0.01
+"""Metres that one unit of D₁'s output moves a mean."""
+_MEAN, _QUAT, _SCALE, _OPACITY = 3, 4, 3, 1
+
+
+@dataclass(frozen=True)
+class Delta:
+    """ΔG of m Gaussians, on the raw parameters."""
+
+    means: Float[Tensor, "m 3"]
+    quats: Float[Tensor, "m 4"]
+    log_scales: Float[Tensor, "m 3"]
+    logits: Float[Tensor, " m"]
+    sh: Float[Tensor, "m b 3"]
+
+
+class DeformationField(nn.Module):
+    """D₁ (f → 64 → 64 → ΔG, last layer zero) and D₂ (f → 16 → 1 → sigmoid)."""
+
+    def __init__(self, features: int, sh_bases: int):
+        super().__init__()
+        outputs = _MEAN + _QUAT + _SCALE + _OPACITY + 3 * sh_bases
+        self.first = nn.Linear(features, 64)
+        self.rest = nn.Sequential(nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs))
+        self.dynamism_first = nn.Linear(features, 16)
+        self.dynamism_rest = nn.Sequential(nn.ReLU(), nn.Linear(16, 1))
+        last = self.rest[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(
+        self, S: Float[Tensor, "m f"], code: Float[Tensor, " f"]
+    ) -> tuple[Float[Tensor, "m p"], Float[Tensor, " m"]]:
+        """ΔG as rows and dynamism d of Gaussians under one code.
+
+        f = S ⊙ c never exists: the code goes into both first layers' weights, (S ⊙ c)·Wᵀ = S·(c ⊙ W)ᵀ.
+        """
+        weight = torch.cat([self.first.weight, self.dynamism_first.weight]) * code
+        bias = torch.cat([self.first.bias, self.dynamism_first.bias])
+        hidden = torch.nn.functional.linear(S, weight, bias)
+        split = self.first.out_features
+        rows = self.rest(hidden[:, :split])
+        return rows, self.dynamism_rest(hidden[:, split:])[:, 0].sigmoid()
+
+
+def read_delta(rows: Float[Tensor, "m p"]) -> Delta:
+    """Name the columns of D₁'s output."""
+    means, quats, scales, opacity, sh = rows.split(
+        [_MEAN, _QUAT, _SCALE, _OPACITY, rows.shape[1] - 11], -1
+    )
+    return Delta(MEAN_UNIT * means, quats, scales, opacity[:, 0], sh.unflatten(1, (-1, 3)))
+
+
+def apply_deformation(
+    gaussians: Gaussians, index: Tensor, delta: Delta, dynamism: Float[Tensor, " m"]
+) -> Gaussians:
+    """Eq. 7: G' = G + d · ΔG for the Gaussians in `index`; the others stay."""
+    d = dynamism[:, None]
+    return Gaussians(
+        means=gaussians.means.index_add(0, index, d * delta.means),
+        quats=gaussians.quats.index_add(0, index, d * delta.quats),
+        log_scales=gaussians.log_scales.index_add(0, index, d * delta.log_scales),
+        logits=gaussians.logits.index_add(0, index, dynamism * delta.logits),
+        sh=gaussians.sh.index_add(0, index, d[..., None] * delta.sh),
+    )

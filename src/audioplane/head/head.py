@@ -1,0 +1,129 @@
+"""A talking head: Gaussians, what moves them, and how they are seen."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from audioplane.head.audio import AudioEncoder
+from audioplane.head.audio_plane import SCALES, AudioPrototypes, H, SpaceGrid, spread_over_sets
+from audioplane.head.deformation import DeformationField, apply_deformation, read_delta
+from audioplane.head.gaussians import Gaussians, sh_colours
+from audioplane.head.plane_kernels import SETS, D
+from audioplane.splat import Splat, rasterize
+
+STILL, BY_AUDIO, BY_EYES = 0, 1, 2
+"""What drives a Gaussian: nothing, the audio, or the eyes' closure."""
+
+
+@dataclass(frozen=True)
+class HeadShape:
+    """What has to be known to build a head before its weights are loaded."""
+
+    feature_dim: int
+    """F of the speech features [T, W, F]."""
+    sh_degree: int = 1
+    scales: tuple[int, ...] = SCALES
+    grid_size: int = H
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What moves the head in one frame."""
+
+    audio: Float[Tensor, " f"]
+    """The audio code: f_a of all scales, spread over the sets."""
+    eyes: Float[Tensor, " f"]
+    """The eyes' code, of the same length."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera and its picture's size."""
+
+    viewmat: Float[Tensor, "4 4"]
+    """World→camera, OpenCV axes."""
+    K: Float[Tensor, "3 3"]
+    width: int
+    height: int
+
+
+class Head(nn.Module):
+    """The model of one person. Sizes of its Gaussians change while it learns."""
+
+    driver: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, shape: HeadShape, generator: torch.Generator):
+        super().__init__()
+        self.shape = shape
+        features = len(shape.scales) * SETS * D
+        self.grid = SpaceGrid(generator, shape.scales, shape.grid_size)
+        self.encoder = AudioEncoder(shape.feature_dim)
+        self.prototypes = AudioPrototypes(generator, shape.scales, shape.grid_size)
+        self.eyes = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, features))
+        self.field = DeformationField(features, (shape.sh_degree + 1) ** 2)
+        self.gaussians = Gaussians(
+            *(torch.zeros(0, *s) for s in ((3,), (4,), (3,), (), ((shape.sh_degree + 1) ** 2, 3)))
+        )
+        self.register_buffer("driver", torch.zeros(0, dtype=torch.uint8))
+        self.register_buffer("low", -torch.ones(3))
+        self.register_buffer("high", torch.ones(3))
+
+    def audio_codes(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t f"]:
+        """Codes of all frames of a speech, by the stored normalisation."""
+        return spread_over_sets(self.prototypes(self.encoder(windows)))
+
+    def space_features(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m f"]:
+        """S of some Gaussians: constant as long as the head does not learn."""
+        points = (self.gaussians.means.detach()[index] - self.low) / (self.high - self.low)
+        return self.grid(points * 2 - 1)
+
+    def moving(self) -> tuple[Int[Tensor, " a"], Int[Tensor, " e"]]:
+        """Indices of the Gaussians that the audio and that the eyes drive."""
+        return tuple(torch.nonzero(self.driver == k)[:, 0] for k in (BY_AUDIO, BY_EYES))  # type: ignore[return-value]
+
+    def deform(
+        self, motion: Motion, S: Float[Tensor, "m f"] | None = None
+    ) -> tuple[Gaussians, Float[Tensor, " n"]]:
+        """Gaussians of one frame and their dynamism (zero where the audio does not drive).
+
+        S is `space_features` of `moving`'s indices, one after the other, where it is kept.
+        """
+        by_audio, by_eyes = self.moving()
+        index = torch.cat([by_audio, by_eyes])
+        if S is None:
+            S = self.space_features(index)
+        parts = [
+            self.field(S[: len(by_audio)], motion.audio),
+            self.field(S[len(by_audio) :], motion.eyes),
+        ]
+        rows, d = (torch.cat(x) for x in zip(*parts, strict=True))
+        deformed = apply_deformation(self.gaussians, index, read_delta(rows), d)
+        dynamism = d.new_zeros(len(self.gaussians)).index_add(0, by_audio, parts[0][1])
+        return deformed, dynamism
+
+
+def splat_head(
+    gaussians: Gaussians,
+    dynamism: Float[Tensor, " n"],
+    view: View,
+    background: Float[Tensor, "h w 3"] | Float[Tensor, "3"],
+) -> Splat:
+    """Eq. 2 and 8 in one pass: channels 0–2 are the colours, channel 3 the dynamic map g."""
+    colours = sh_colours(gaussians.sh, gaussians.means, view.viewmat)
+    still = background.new_zeros(*background.shape[:-1], 1)
+    return rasterize(
+        gaussians.means,
+        gaussians.quats,
+        gaussians.log_scales.exp(),
+        gaussians.logits.sigmoid(),
+        torch.cat([colours, dynamism[:, None]], -1),
+        view.viewmat,
+        view.K,
+        view.width,
+        view.height,
+        torch.cat([background, still], -1),
+    )

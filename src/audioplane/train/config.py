@@ -1,0 +1,120 @@
+"""Settings of a training run and the presets."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Every setting of a run; it is kept in each checkpoint.
+
+    Lengths are in head widths (the width of the head's silhouette, metres), so that they hold for
+    subjects in any unit.
+    """
+
+    speech: str = "mel+phones"
+    """Kind of speech features; a subject holds them as aud_<kind>.npy."""
+    seed: int = 0
+    """Everything random follows from it."""
+
+    coarse_iterations: int = 3_000
+    """Iterations without deformation (paper §4.1)."""
+    fine_iterations: int = 100_000
+    """Iterations of everything together (paper §4.1)."""
+    half_size_iterations: int = 0
+    """Of all iterations, how many at the start see pictures of half the size."""
+    initial_points: int = 1_000
+    """Random Gaussians at the start (paper §4.1)."""
+    max_gaussians: int = 50_000
+    """The density control does not grow beyond this."""
+    sh_degree: int = 1
+    """Degree of the colours' spherical harmonics, 0 or 1."""
+    moving: Literal["all", "face"] = "all"
+    """Which Gaussians the audio deforms: all of them (the paper), or those of the lower face."""
+
+    lambda_dssim: float = 0.2
+    """Weight of 1 − SSIM against L1 (3DGS's; stands in for LPIPS, which needs gated weights)."""
+    lambda_mask: float = 0.1
+    """Weight of L_mask, Eq. 9 (paper §4.1)."""
+    margin: float = 0.2
+    """Margin of L_mask (paper §4.1)."""
+    mouth_weight: float = 2.0
+    """L1 inside the mouth mask counts this much more."""
+
+    lr_means: float = 4e-4
+    """Head widths; decays to a hundredth over the run."""
+    lr_quats: float = 1e-3
+    lr_scales: float = 5e-3
+    lr_opacities: float = 3e-2
+    lr_sh: float = 5e-3
+    lr_planes: float = 5e-3
+    """Space planes and line grids; decays to a tenth over the fine stage, as the next two."""
+    lr_networks: float = 1e-3
+    """D₁, D₂, prototypes, queries, eyes."""
+    lr_audio: float = 5e-4
+    """AudioNet and AudioAttNet."""
+    lr_poses: float = 5e-4
+    """Refinement of the training poses; 0 leaves them as tracked."""
+    poses_from: int = 1_000
+    """First iteration that refines poses."""
+
+    densify_from: int = 300
+    densify_until: int = 15_000
+    densify_every: int = 100
+    densify_gradient: float = 2e-4
+    """Mean gradient of a projected mean (normalised device coordinates) that makes it grow."""
+    split_scale: float = 0.02
+    """Head widths; a larger Gaussian is split, a smaller one doubled."""
+    prune_opacity: float = 0.01
+
+    audio_runs: int = 4
+    """Runs of consecutive frames that one iteration encodes."""
+    audio_run_length: int = 32
+    audio_noise: float = 0.1
+    """Standard deviation of the noise added to the speech features (these have about 1)."""
+    audio_gain: float = 0.2
+    """Standard deviation of one offset for all features of a run."""
+
+    validation_share: float = 0.05
+    """Last share of the training frames that only chooses the best checkpoint."""
+    validate_every: int = 1_000
+    checkpoint_every: int = 1_000
+
+
+PRESETS: dict[str, TrainConfig] = {
+    "demo": TrainConfig(
+        coarse_iterations=1_200,
+        fine_iterations=4_500,
+        max_gaussians=6_000,
+        moving="face",
+        densify_until=3_500,
+        validate_every=500,
+    ),
+    "laptop": TrainConfig(
+        coarse_iterations=2_000,
+        fine_iterations=26_000,
+        half_size_iterations=18_000,
+        max_gaussians=10_000,
+        moving="face",
+        densify_until=10_000,
+    ),
+    "paper": TrainConfig(),
+}
+"""`demo`: minutes on 2 cores at 192 px; `laptop`: an hour at 512 px; `paper`: as published."""
+
+
+def with_fine_iterations(config: TrainConfig, iterations: int) -> TrainConfig:
+    """The same plan with a longer or shorter fine stage; what depends on it scales with it."""
+    share = iterations / config.fine_iterations
+    coarse = config.coarse_iterations
+
+    def scaled(until: int) -> int:
+        return until if until <= coarse else coarse + round((until - coarse) * share)
+
+    return replace(
+        config,
+        fine_iterations=iterations,
+        half_size_iterations=scaled(config.half_size_iterations),
+        densify_until=scaled(config.densify_until),
+        validate_every=max(1, round(config.validate_every * min(1.0, share))),
+    )

@@ -1,0 +1,85 @@
+"""Density control after 3DGS: double or split where the image pulls, drop what is not seen."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from audioplane.head import Gaussians
+from audioplane.splat import Splat
+from audioplane.splat.reference import quat_to_rotation
+
+_SPLIT_SHRINK = 1.6
+_TOO_LARGE = 0.5
+"""Head widths: a Gaussian this large is removed."""
+
+
+@dataclass(frozen=True)
+class DensityLimits:
+    """When a Gaussian grows or goes, in world units."""
+
+    gradient: float
+    """Mean gradient of the projected mean, normalised device coordinates."""
+    split_scale: float
+    largest_scale: float
+    opacity: float
+    count: int
+
+
+class DensityControl:
+    """Gathers gradients of projected means and plans who is doubled, split and removed."""
+
+    def __init__(self, n: int):
+        self.gradient_sum = torch.zeros(n)
+        self.seen = torch.zeros(n)
+
+    def observe(self, splat: Splat, size: tuple[int, int]) -> None:
+        """Add one rendered frame after `backward`; needs `splat.means2d.retain_grad()`."""
+        gradient = splat.means2d.grad
+        assert gradient is not None
+        scale = gradient.new_tensor([size[0] / 2, size[1] / 2])
+        self.gradient_sum += (gradient * scale).norm(dim=-1)
+        self.seen += splat.visible
+
+    def plan(
+        self, gaussians: Gaussians, limits: DensityLimits, generator: torch.Generator
+    ) -> tuple[Bool[Tensor, " n"], Gaussians]:
+        """Rows to keep and Gaussians to append; the sums start anew."""
+        scale = gaussians.log_scales.detach().exp().amax(-1)
+        opacity = gaussians.logits.detach().sigmoid()
+        gone = (opacity < limits.opacity) | (scale > limits.largest_scale)
+        mean = self.gradient_sum / self.seen.clamp_min(1)
+        mean[gone] = 0
+        room = max(0, limits.count - int((~gone).sum()))
+        order = mean.argsort(descending=True, stable=True)[:room]
+        chosen = torch.zeros(len(mean), dtype=torch.bool)
+        chosen[order] = mean[order] >= limits.gradient
+        split = chosen & (scale > limits.split_scale)
+        keep = ~(gone | split)
+        added = _join(_take(gaussians, chosen & ~split), _split(gaussians, split, generator))
+        n = int(keep.sum()) + len(added)
+        self.gradient_sum, self.seen = torch.zeros(n), torch.zeros(n)
+        return keep, added
+
+
+def _take(gaussians: Gaussians, mask: Tensor) -> Gaussians:
+    return Gaussians(**{k: v.detach()[mask] for k, v in gaussians.tensors().items()})
+
+
+def _join(first: Gaussians, second: Gaussians) -> Gaussians:
+    pairs = zip(first.tensors().items(), second.tensors().values(), strict=True)
+    return Gaussians(**{k: torch.cat([a, b]) for (k, a), b in pairs})
+
+
+def _split(gaussians: Gaussians, mask: Tensor, generator: torch.Generator) -> Gaussians:
+    """Two smaller Gaussians drawn from each large one."""
+    parents = _take(gaussians, mask)
+    both = _join(parents, parents)
+    noise = torch.randn(len(both), 3, generator=generator)
+    offset: Float[Tensor, "n 3"] = torch.einsum(
+        "nij,nj->ni", quat_to_rotation(both.quats), both.log_scales.exp() * noise
+    )
+    both.means = both.means + offset
+    both.log_scales = both.log_scales - torch.tensor(_SPLIT_SHRINK).log()
+    return both

@@ -1,0 +1,42 @@
+"""What a running training says; progress bars, logs and pages subscribe."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Progress:
+    """State after an iteration; loss and PSNR are running means."""
+
+    iteration: int
+    total: int
+    stage: str
+    """"coarse" or "fine"."""
+    loss: float
+    psnr: float
+    """dB, inside the head's box."""
+    gaussians: int
+    audio_spread: float
+    """Standard deviation of f_a between frames; nan in the coarse stage."""
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Result on the validation slice."""
+
+    iteration: int
+    mouth_l1: float
+    """Mean absolute error in the mouth's mask, 0 to 1."""
+    psnr: float
+    best: bool
+
+
+@dataclass(frozen=True)
+class CheckpointSaved:
+    """A checkpoint stands on disk."""
+
+    iteration: int
+    path: Path
+
+
+TrainEvent = Progress | Validated | CheckpointSaved

@@ -1,0 +1,90 @@
+"""Training frames: decoded when needed, one ahead, the latest kept within a memory limit."""
+
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from audioplane.subject import FrameRef, Subject
+from audioplane.subject.regions import Box, mouth_mask
+
+CACHE_BYTES = 1 << 30
+_MARGIN = 8
+
+
+@dataclass(frozen=True)
+class TrainFrame:
+    """One frame at the training size."""
+
+    image: UInt8[np.ndarray, "h w 3"]
+    head: Bool[np.ndarray, "h w"]
+    mouth: Bool[np.ndarray, "h w"]
+    """The paper's mask m."""
+    landmarks: Float[np.ndarray, "68 2"]
+    box: Box
+    """Around the head, with a margin: where the loss is taken."""
+
+    @property
+    def n_bytes(self) -> int:
+        return self.image.nbytes + self.head.nbytes + self.mouth.nbytes
+
+
+def _load(subject: Subject, ref: FrameRef, size: int) -> TrainFrame:
+    frame = subject.frame(ref)
+    height, width = frame.head.shape
+    image, head, landmarks = frame.image, frame.head, frame.landmarks
+    if width != size:
+        target = (size, round(height * size / width))
+        image = cv2.resize(image, target, interpolation=cv2.INTER_AREA)
+        coverage = cv2.resize(head.astype(np.uint8) * 255, target, interpolation=cv2.INTER_AREA)
+        head, landmarks = coverage > 127, landmarks * (size / width)
+        height, width = head.shape
+    rows, columns = np.flatnonzero(head.any(1)), np.flatnonzero(head.any(0))
+    if len(rows) == 0:
+        rows, columns = np.array([0, height - 1]), np.array([0, width - 1])
+    box = (
+        max(0, int(columns[0]) - _MARGIN),
+        max(0, int(rows[0]) - _MARGIN),
+        min(width, int(columns[-1]) + 1 + _MARGIN),
+        min(height, int(rows[-1]) + 1 + _MARGIN),
+    )
+    return TrainFrame(image, head, mouth_mask(landmarks, height, width), landmarks, box)
+
+
+class FrameStore:
+    """Frames of one subject at one size at a time; `expect` starts to load one in the background."""
+
+    def __init__(self, subject: Subject, cache_bytes: int = CACHE_BYTES):
+        self._subject = subject
+        self._limit = cache_bytes
+        self._held = 0
+        self._cache: OrderedDict[tuple[int, int], TrainFrame] = OrderedDict()
+        self._pending: dict[tuple[int, int], Future[TrainFrame]] = {}
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="frames")
+
+    def expect(self, ref: FrameRef, size: int) -> None:
+        """Load a frame in the background: it is wanted next."""
+        key = (ref.img_id, size)
+        if key not in self._cache and key not in self._pending:
+            self._pending[key] = self._pool.submit(_load, self._subject, ref, size)
+
+    def get(self, ref: FrameRef, size: int) -> TrainFrame:
+        """The frame. Raises `MediaError` or `SubjectError` if its files cannot be read."""
+        key = (ref.img_id, size)
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        pending = self._pending.pop(key, None)
+        frame = pending.result() if pending else _load(self._subject, ref, size)
+        self._cache[key] = frame
+        self._held += frame.n_bytes
+        while self._held > self._limit and len(self._cache) > 1:
+            self._held -= self._cache.popitem(last=False)[1].n_bytes
+        return frame
+
+    def close(self) -> None:
+        """Stop the background loading."""
+        self._pool.shutdown(cancel_futures=True)

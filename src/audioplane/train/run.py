@@ -1,0 +1,55 @@
+"""A training run in its folder: starts or goes on, and writes down what it says."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from audioplane import __version__
+from audioplane.errors import TrainingError
+from audioplane.subject import Subject
+from audioplane.train.checkpoint import RunPaths
+from audioplane.train.config import TrainConfig
+from audioplane.train.events import CheckpointSaved, TrainEvent
+from audioplane.train.trainer import Trainer
+
+_LOG_EVERY = 100
+
+
+def train_head(subject: Subject, config: TrainConfig, out: Path) -> Iterator[TrainEvent]:
+    """Train into a run folder; one that was interrupted goes on from its last checkpoint.
+
+    Raises `TrainingError` if the folder cannot be written or holds a run with other settings,
+    `CheckpointError` if its last checkpoint is damaged.
+    """
+    paths = RunPaths(Path(out))
+    facts = {
+        "subject": str(subject.paths.root.resolve()),
+        "config": asdict(config),
+        "loss": "L1 + D-SSIM",
+        "versions": {
+            "audioplane": __version__,
+            "torch": version("torch"),
+            "numba": version("numba"),
+        },
+    }
+    try:
+        paths.checkpoints.mkdir(parents=True, exist_ok=True)
+        paths.config.write_text(json.dumps(facts, indent=1))
+        log = paths.events.open("a")
+    except OSError as e:
+        raise TrainingError(f"{out} cannot be written ({e}): choose another --out") from e
+    with log:
+        trainer = Trainer(subject, config)
+        if latest := paths.latest():
+            trainer.resume(latest)
+        for event in trainer.run(paths.root):
+            if (
+                isinstance(event, CheckpointSaved)
+                or getattr(event, "iteration", 0) % _LOG_EVERY == 0
+            ):
+                kind = type(event).__name__
+                log.write(json.dumps({"event": kind, **asdict(event)}, default=str) + "\n")
+                log.flush()
+            yield event
