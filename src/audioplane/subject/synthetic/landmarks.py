@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, Float64
 
+from audioplane.subject.regions import mouth_aperture
 from audioplane.subject.synthetic.anatomy import head_field, sample_field
 from audioplane.subject.synthetic.face import (
     BROW,
@@ -66,6 +67,8 @@ def _moved_by_jaw(face: np.ndarray, point: np.ndarray) -> np.ndarray:
     moved = point.copy()
     for _ in range(25):
         y, z = to_rest(face, moved[1], moved[2])
+        if abs(point[1] - y) + abs(point[2] - z) < 1e-7:
+            break
         moved[1] += 0.6 * (point[1] - y)
         moved[2] += 0.6 * (point[2] - z)
     return moved
@@ -117,7 +120,5 @@ def landmark_points(face: Float[np.ndarray, "15"]) -> Float64[np.ndarray, "68 3"
 
 
 def true_aperture(points: Float[np.ndarray, "*t 68 3"]) -> Float64[np.ndarray, "*t"]:
-    """`regions.mouth_aperture` measured in space: free of the head's pose."""
-    opening = np.linalg.norm(points[..., 61:64, :] - points[..., [67, 66, 65], :], axis=-1)
-    eyes = np.linalg.norm(points[..., 45, :] - points[..., 36, :], axis=-1)
-    return opening.mean(-1) / eyes
+    """`regions.mouth_aperture` as seen from straight ahead of the face, whatever its pose."""
+    return np.asarray(mouth_aperture(points[..., :2]))

@@ -38,7 +38,7 @@ class SyntheticSentence:
     articulation: Float64[np.ndarray, "t 7"]
     """`Articulation.stack()`."""
     aperture: Float64[np.ndarray, " t"]
-    """Opening of the inner lips over the distance of the outer eye corners, in space."""
+    """`regions.mouth_aperture` as seen from straight ahead of the face."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def script(seed: int, seconds: float, held_out: bool = False) -> list[TimedPhone
 
     Args:
         seed: Decides the order of the sentences, their pace, melody and pauses.
-        seconds: Length; the last sentence that does not fit is left out.
+        seconds: Length; the last sentence is cut off.
         held_out: Take the sentences that no training script holds.
 
     Returns:
@@ -60,16 +60,20 @@ def script(seed: int, seconds: float, held_out: bool = False) -> list[TimedPhone
     rng = np.random.default_rng([seed, int(held_out)])
     sentences = HELD_OUT if held_out else TRAINING
     timed = [TimedPhoneme(SILENCE, 0.0, min(_UTTERANCE_START, seconds), 1.0, _BASE_PITCH)]
-    while True:
+    while timed[-1].end < seconds:
         for k in rng.permutation(len(sentences)):
-            start = timed[-1].end
-            phrase = speak(sentences[k], start, rng)
-            room = seconds - 0.2 - start
-            phrase = [p for p in phrase if p.end - start <= room]
-            end = min(seconds, (phrase[-1].end if phrase else start) + rng.uniform(0.35, 0.7))
-            if seconds - end < 0.8:
-                end = seconds
-            pause_from = phrase[-1].end if phrase else start
-            timed += [*phrase, TimedPhoneme(SILENCE, pause_from, end, 1.0, _BASE_PITCH)]
-            if end >= seconds:
-                return timed
+            if timed[-1].end < seconds:
+                timed += _phrase(sentences[k], timed[-1].end, seconds, rng)
+    return timed
+
+
+def _phrase(
+    sentence: str, start: float, stop: float, rng: np.random.Generator
+) -> list[TimedPhoneme]:
+    """A sentence and the pause after it, cut off where only a pause still fits before `stop`."""
+    spoken = [p for p in speak(sentence, start, rng) if p.end <= stop - 0.2]
+    pause = spoken[-1].end if spoken else start
+    end = pause + rng.uniform(0.35, 0.7)
+    if stop - end < 0.8:
+        end = stop
+    return [*spoken, TimedPhoneme(SILENCE, pause, end, 1.0, _BASE_PITCH)]
