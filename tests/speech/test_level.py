@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audioplane.speech.level import MAX_GAIN_DB, TARGET_DB, speech_gain
+from audioplane.speech.level import MAX_GAIN_DB, TARGET_DB, active_blocks, speech_gain
 
 Babble = Callable[..., np.ndarray]
 
@@ -31,3 +31,11 @@ def test_silence_and_hiss_are_not_blown_up() -> None:
     assert speech_gain(np.zeros(3, np.float32)) == 1.0
     hiss = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 5e-4
     np.testing.assert_allclose(20 * np.log10(speech_gain(hiss)), MAX_GAIN_DB)
+
+
+def test_pauses_are_told_from_speech() -> None:
+    tone = np.sin(np.arange(3200) * 0.3).astype(np.float32) * 0.1
+    hiss = np.random.default_rng(0).standard_normal(3200).astype(np.float32) * 1e-3
+    sound = np.concatenate([hiss, tone, np.zeros(3200, np.float32), tone])
+    np.testing.assert_array_equal(active_blocks(sound), np.repeat([False, True, False, True], 10))
+    assert active_blocks(np.zeros(319, np.float32)).shape == (0,)

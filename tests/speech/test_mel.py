@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 
 from audioplane.speech import mel
 from audioplane.speech.mel import BANDS, mel_features, mel_filters, mel_steps
@@ -48,6 +49,23 @@ def test_a_shift_of_whole_frames_shifts_the_rows(babble: Babble, frames: int, se
 def test_level_does_not_matter(babble: Babble) -> None:
     speech = babble(2.0)
     np.testing.assert_allclose(mel_features(speech * 0.1), mel_features(speech), atol=2e-3)
+
+
+def test_the_microphone_matters_little(babble: Babble) -> None:
+    speech = babble(8.0)
+    dull = lfilter([0.6], [1, -0.4], speech).astype(np.float32)
+    before, after = mel_features(speech), mel_features(dull)
+    spoken = (before > before.min()) & (after > after.min())
+    change = (after - before)[spoken]
+    # By itself the filter moves the bands apart by 0.2 (standard deviation) in these units.
+    assert abs(change.mean()) < 0.08 and change.std() < 0.08
+
+
+def test_a_short_sound_is_not_taken_for_the_speaker(babble: Babble) -> None:
+    # A tenth of a second of one vowel must not be flattened to the mean of all speech.
+    tone = np.sin(2 * np.pi * 500 * np.arange(1600) / 16000).astype(np.float32) * 0.2
+    features = mel_features(tone)[0]
+    assert features[6:8].max() - features[6:8].min() > 2
 
 
 def test_silence_is_constant_and_finite() -> None:

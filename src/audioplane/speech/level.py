@@ -6,7 +6,7 @@ speech therefore does not change it.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 TARGET_DB = -23.0
 """Mean level of active speech after `speech_gain`, dB relative to full scale."""
@@ -17,16 +17,27 @@ RELATIVE_GATE_DB = -15.0
 MAX_GAIN_DB = 40.0
 """A recording that is all hiss is not blown up to speech."""
 BLOCK = 320
-"""Samples of a block: 20 ms."""
+"""Samples of a block: 20 ms, one feature step."""
+
+
+def active_blocks(waveform: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " b"]:
+    """Which whole blocks of a waveform hold speech rather than a pause."""
+    power = _block_power(waveform)
+    loud = power > 10 ** (ABSOLUTE_GATE_DB / 10)
+    if not loud.any():
+        return loud
+    return loud & (power >= power[loud].mean() * 10 ** (RELATIVE_GATE_DB / 10))
 
 
 def speech_gain(waveform: Float[np.ndarray, " n"]) -> float:
     """Factor that brings the active speech of a waveform to `TARGET_DB`; 1 for silence."""
-    blocks = waveform[: len(waveform) // BLOCK * BLOCK].reshape(-1, BLOCK)
-    power = np.einsum("bi,bi->b", blocks, blocks, dtype=np.float64) / BLOCK
-    active = power[power > 10 ** (ABSOLUTE_GATE_DB / 10)]
+    active = _block_power(waveform)[active_blocks(waveform)]
     if not len(active):
         return 1.0
-    active = active[active >= active.mean() * 10 ** (RELATIVE_GATE_DB / 10)]
     gain_db = TARGET_DB - 10 * np.log10(active.mean())
     return float(10 ** (min(gain_db, MAX_GAIN_DB) / 20))
+
+
+def _block_power(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " b"]:
+    blocks = waveform[: len(waveform) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    return np.einsum("bi,bi->b", blocks, blocks, dtype=np.float64) / BLOCK

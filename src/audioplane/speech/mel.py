@@ -1,14 +1,15 @@
 """Log-mel spectrogram: 80 bands from 60 Hz to 7.6 kHz.
 
-Per file, the speech is brought to one level (`level.speech_gain`); everything after that is fixed:
-pre-emphasis, power spectrum of 40 ms Hann windows, mel filters, decibels above a floor, and one
-affine map for all bands that gives ordinary speech about zero mean and unit variance.
+Power spectra of 40 ms Hann windows after pre-emphasis, through mel filters, in decibels. Then, once
+a file, every band is moved so that its mean over the speech of that file is the same: microphone,
+room and voice colour go, the movement stays. What lies far below that mean is cut off as silence,
+and one factor for all bands gives speech about unit variance.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from audioplane.speech.level import speech_gain
+from audioplane.speech.level import active_blocks, speech_gain
 from audioplane.speech.window import STEP, STEPS_BEFORE, frame_count, step_count, windows
 
 BANDS = 80
@@ -17,11 +18,16 @@ FFT = 1024
 FRAME = 640
 """Samples under the analysis window: 40 ms, twice the step, so that no sound falls between."""
 PRE_EMPHASIS = 0.97
-FLOOR_DB = -95.0
-"""Band power, relative to a full-scale square, below which all is silence."""
-CENTRE_DB, SPREAD_DB = -71.0, 13.5
-"""Mean and standard deviation of band power over speech, measured on eleven recordings in five
-languages."""
+LOWEST_DB = -110.0
+"""Band power, relative to a full-scale square, that nothing falls below."""
+TYPICAL_DB = -71.0
+"""Mean band power of speech, where a file holds too little to measure its own."""
+TYPICAL_WEIGHT = 50
+"""Steps of speech (1 s) that `TYPICAL_DB` counts as in a file's own mean."""
+FLOOR_DB = -20.0
+"""Band power, relative to that band's mean over speech, below which all is silence."""
+CENTRE_DB, SPREAD_DB = -4.0, 12.5
+"""Mean and standard deviation of what is left, over eleven recordings in five languages."""
 CHUNK = 2000
 """Steps analysed at a time: 16 MB of spectra."""
 
@@ -40,9 +46,19 @@ def mel_steps(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, "s 80"]:
     for first in range(0, count, CHUNK):
         last = min(first + CHUNK, count)
         power = _power_spectra(waveform, first - STEPS_BEFORE, last - STEPS_BEFORE) * gain**2
-        decibels = 10 * np.log10(np.maximum(power @ filters, 10 ** (FLOOR_DB / 10)))
-        steps[first:last] = (decibels - CENTRE_DB) / SPREAD_DB
-    return steps
+        steps[first:last] = 10 * np.log10(np.maximum(power @ filters, 10 ** (LOWEST_DB / 10)))
+    steps -= _speech_mean(steps, active_blocks(waveform))
+    np.maximum(steps, FLOOR_DB, out=steps)
+    return (steps - CENTRE_DB) / SPREAD_DB
+
+
+def _speech_mean(
+    decibels: Float[np.ndarray, "s 80"], active: Bool[np.ndarray, " b"]
+) -> Float[np.ndarray, " 80"]:
+    """Mean of every band over the active steps, drawn to `TYPICAL_DB` where these are few."""
+    spoken = decibels[STEPS_BEFORE:][: len(active)][active[: len(decibels) - STEPS_BEFORE]]
+    total = spoken.sum(0, dtype=np.float64) + TYPICAL_WEIGHT * TYPICAL_DB
+    return (total / (len(spoken) + TYPICAL_WEIGHT)).astype(np.float32)
 
 
 def mel_filters() -> Float[np.ndarray, "80 513"]:
