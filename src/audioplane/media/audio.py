@@ -21,6 +21,10 @@ _LONGEST_GAP = 60.0
 """Seconds; a time stamp further ahead than this is taken for damage and not believed."""
 
 
+_LONGEST_BLOCK = 4096
+"""Samples by which decoded sound may outlast its track because a block was filled up."""
+
+
 def read_audio(path: Path, rate: int = SPEECH_RATE) -> Float32[np.ndarray, " n"]:
     """Read the sound of an audio or video file.
 
@@ -42,10 +46,23 @@ def read_audio(path: Path, rate: int = SPEECH_RATE) -> Float32[np.ndarray, " n"]
             raise MediaError(f"{path} has no sound track")
         stream = container.streams.audio[0]
         zero = start_time(video_stream(container))
+        end = _end_time(stream, zero)
         pieces, source_rate = _decode_mono(decode(container, stream), zero)
     if not pieces:
         raise MediaError(f"{path} has a sound track, but nothing of it can be decoded")
-    return _resample(np.concatenate(pieces), source_rate, rate)
+    waveform = np.concatenate(pieces)
+    # A codec's last block is filled up; its track says where the sound really ends.
+    if end is not None and 0 < len(waveform) - end * source_rate < _LONGEST_BLOCK:
+        waveform = waveform[: round(end * source_rate)]
+    return _resample(waveform, source_rate, rate)
+
+
+def _end_time(stream: Any, zero: Any) -> float | None:
+    """When the track says that its sound ends, seconds after time zero."""
+    start = start_time(stream)
+    if stream.duration is None or start is None:
+        return None
+    return float(start + stream.duration * stream.time_base - (start if zero is None else zero))
 
 
 def _decode_mono(frames: Any, zero: Any) -> tuple[list[np.ndarray], int]:
@@ -102,7 +119,7 @@ def write_wav(path: Path, waveform: Float32[np.ndarray, " n"], rate: int = SPEEC
     partial = path.with_name(path.name + ".partial")
     pcm = np.round(np.clip(waveform, -1.0, 1.0) * 32767.0).astype("<i2")
     try:
-        with wave.open(str(partial), "wb") as file:
+        with partial.open("wb") as raw, wave.open(raw, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(rate)

@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 
 from audioplane.errors import MediaError
 
@@ -35,7 +36,7 @@ def reason(error: BaseException) -> str:
 def video_stream(container: InputContainer) -> Any | None:
     """The first moving picture; a cover image of a sound file is none."""
     for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
+        if not stream.disposition & Disposition.attached_pic:
             return stream
     return None
 

@@ -79,7 +79,7 @@ def read_frames(path: Path, fps: int = 25) -> Iterator[UInt8[np.ndarray, "h w 3"
     with open_input(path) as container:
         stream = _require_video(container, path)
         aspect = _pixel_aspect(stream)
-        count, image = 0, None
+        count, image, frame = 0, None, None
         for frame, end in _timed(decode(container, stream), stream, path):
             # The picture is converted only if a sampled moment falls on it.
             until = math.ceil((end - _EARLY) * fps - 0.5)
@@ -93,7 +93,9 @@ def read_frames(path: Path, fps: int = 25) -> Iterator[UInt8[np.ndarray, "h w 3"
                 yield image
             count = until
         if image is None:
-            raise MediaError(f"{path} has a video track, but no picture of it can be decoded")
+            if frame is None:
+                raise MediaError(f"{path} has a video track, but no picture of it can be decoded")
+            yield to_rgb(frame, aspect)  # shorter than half a frame, but something was shown
 
 
 def _require_video(container: Any, path: Path) -> Any:
@@ -191,6 +193,7 @@ class VideoWriter:
         self._audio = audio
         self._frames = self._samples = 0
         try:
+            self._partial.write_bytes(b"")  # fails here and now where nothing can be written
             self._container = av.open(str(self._partial), "w")
             self._video = self._open_video(crf)
             self._sound = None

@@ -135,7 +135,8 @@ def cut(
     inside = image[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
     margins = [max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width)]
     if any(margins):
-        inside = cv2.copyMakeBorder(inside, *margins, cv2.BORDER_REPLICATE)
+        a, b, c, d = margins
+        inside = cv2.copyMakeBorder(inside, a, b, c, d, cv2.BORDER_REPLICATE)
     if box.side == size:
         return np.ascontiguousarray(inside)
     how = cv2.INTER_AREA if box.side > size else cv2.INTER_CUBIC

@@ -16,7 +16,7 @@ _FAR = 10.0
 """Face heights: beyond any picture."""
 _SIDE_CUT = 3
 """Jaw landmark at whose height, near the ear lobe, head and body part beside the face."""
-_SIDE_SLOPE = 0.3
+_SIDE_SLOPE = 0.6
 """How steeply that cut falls outwards, so that hair beside the jaw stays with the head."""
 
 

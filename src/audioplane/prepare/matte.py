@@ -19,6 +19,7 @@ from audioplane.prepare.outline import (
     N_RAYS,
     N_STEPS,
     NEAR,
+    HeadFrame,
     RayGrid,
     best_outline,
     edges,
@@ -30,7 +31,7 @@ SAMPLES = 24
 
 _HEAD_SECTORS, _BODY_SECTORS = 18, 10
 _ROUNDS = 3
-_LOOSE, _TIGHT = 0.16, 0.07
+_LOOSE, _TIGHT = 0.11, 0.08
 """Spread of the head's outline about the average head, about this head (ray distances)."""
 _BODY_LOOSE, _BODY_TIGHT = 0.22, 0.08
 """Spread of the body's outline about its prior, face heights."""
@@ -38,12 +39,23 @@ _COLOUR, _MOTION = 0.5, 1.0
 """Weights of what colour and motion say, per step."""
 _EDGE_BONUS = 2.0
 """What a strong edge under the outline is worth, in log odds of a pixel."""
+_ALIKE = 6.0
+"""Degrees between heads that count as turned alike."""
 _NOISE = 3.0
 """Change that says nothing, grey levels."""
 _MARGIN = 4
 """Steps beside an outline that colours are not learnt from."""
 _WIDTH_OF_TEACHING = 26
 """Steps beyond that margin that they are learnt from: near ones tell more than far ones."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame and where the face is in it."""
+
+    image: UInt8[np.ndarray, "h w 3"]
+    landmarks: Float[np.ndarray, "68 2"]
+    viewmat: Float[np.ndarray, "4 4"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +66,10 @@ class PersonModel:
     body_odds: Float32[np.ndarray, "sectors b b b"]
     motion: Float[np.ndarray, "rays steps"]
     """Log odds of head from what stays when the head is held still, and what when the picture."""
-    head_outline: Float[np.ndarray, " rays"]
-    """Mean, in steps."""
+    head_outlines: Float[np.ndarray, "n rays"]
+    """Of the frames that were learnt from, in steps."""
+    head_rotations: Float[np.ndarray, "n 3 3"]
+    """Of the same frames: a head's outline changes as it turns."""
     body_outline: Float[np.ndarray, " columns"]
     """Mean, in steps from the bottom."""
 
@@ -64,8 +78,9 @@ class PersonModel:
 class _Grids:
     """Samples of one frame for both outlines; person first, background behind."""
 
-    frame: FaceFrame
-    """In the picture's pixels."""
+    head: HeadFrame
+    rotation: Float[np.ndarray, "3 3"]
+    face: FaceFrame
     rays: UInt8[np.ndarray, "rays steps 3"]
     rays_count: Float32[np.ndarray, "rays steps"]
     """1 where a ray's sample says something about the head."""
@@ -74,36 +89,33 @@ class _Grids:
     """Samples on the head's side of the jaw line."""
 
     @staticmethod
-    def of(image: np.ndarray, landmarks: np.ndarray) -> "_Grids":
-        size = len(image)
-        frame = FaceFrame.of(landmarks)
-        grid = RayGrid.of(frame, size)
-        side = head_side(landmarks, size)
-        reached = cv2.remap(
-            side.astype(np.float32), grid.x, grid.y, cv2.INTER_NEAREST, borderValue=0
-        )
-        small = cv2.resize(image, (BODY_GRID, BODY_GRID), interpolation=cv2.INTER_AREA)
+    def of(view: View) -> "_Grids":
+        size = len(view.image)
+        head = HeadFrame.of(view.viewmat, size)
+        grid = RayGrid.of(head, size)
+        small = cv2.resize(view.image, (BODY_GRID, BODY_GRID), interpolation=cv2.INTER_AREA)
         scale = np.float32(BODY_GRID / size)
-        beside = head_side(landmarks * scale, BODY_GRID)
+        beside = head_side(view.landmarks * scale, BODY_GRID)
         return _Grids(
-            frame,
-            grid.sample(image),
-            reached * grid.inside,
+            head,
+            view.viewmat[:3, :3],
+            FaceFrame.of(view.landmarks),
+            grid.sample(view.image),
+            grid.inside,
             np.ascontiguousarray(small[::-1].transpose(1, 0, 2)),
             np.ascontiguousarray(beside[::-1].T),
         )
 
 
-def learn_person(
-    images: list[UInt8[np.ndarray, "h w 3"]], landmarks: list[Float[np.ndarray, "68 2"]]
-) -> PersonModel:
+def learn_person(views: list[View]) -> PersonModel:
     """Learn from frames spread over the clip."""
-    size = len(images[0])
-    grids = [_Grids.of(i, p) for i, p in zip(images, landmarks, strict=True)]
+    size = len(views[0].image)
+    grids = [_Grids.of(v) for v in views]
     head = np.full((len(grids), N_RAYS), _step_of(1.0))
-    body = np.stack([_body_prior(g.frame, size) for g in grids])
-    margins = [14, _MARGIN, _MARGIN]
-    motion = _motion(images, grids, landmarks)
+    body = np.stack([_body_prior(g.face, size) for g in grids])
+    margins = [8, _MARGIN, _MARGIN]
+    motion = _motion(views, grids)
+    turned = np.stack([v.viewmat[:3, :3] for v in views])
     model = None
     for round_, margin in enumerate(margins[:_ROUNDS]):
         head_odds = _learn_head(grids, head, margin)
@@ -113,31 +125,36 @@ def learn_person(
             head_odds,
             body_odds,
             motion,
-            np.median(head, axis=0) if round_ else head[0],
+            head,
+            turned,
             np.median(body, axis=0),
         )
         found = [_outlines(model, g, size, loose) for g in grids]
         head, body = (np.stack(x) for x in zip(*found, strict=True))
     assert model is not None
-    return replace(
-        model, head_outline=np.median(head, axis=0), body_outline=np.median(body, axis=0)
-    )
+    return replace(model, head_outlines=head, body_outline=np.median(body, axis=0))
 
 
-def _motion(
-    images: list[UInt8[np.ndarray, "h w 3"]],
-    grids: list[_Grids],
-    landmarks: list[Float[np.ndarray, "68 2"]],
-) -> Float[np.ndarray, "rays steps"]:
+def _expected_outline(
+    model: PersonModel, rotation: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, " rays"]:
+    """Mean outline of the frames whose head is turned alike."""
+    cosine = (np.einsum("nij,ij->n", model.head_rotations, rotation) - 1) / 2
+    angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    weight = np.exp(-((angle / _ALIKE) ** 2)) + 0.01
+    return weight @ model.head_outlines / weight.sum()
+
+
+def _motion(views: list[View], grids: list[_Grids]) -> Float[np.ndarray, "rays steps"]:
     """Log ratio of how much a place changes in the picture to how much it does on the head.
 
     The background stands still in the picture, hair on the head; a flat wall says nothing.
     """
-    size = len(images[0])
-    still = np.stack(images).astype(np.float32).std(0).mean(-1)
+    size = len(views[0].image)
+    still = np.stack([v.image for v in views]).astype(np.float32).std(0).mean(-1)
     along = []
-    for points in landmarks:
-        grid = RayGrid.of(FaceFrame.of(points), size)
+    for g in grids:
+        grid = RayGrid.of(g.head, size)
         along.append(cv2.remap(still, grid.x, grid.y, cv2.INTER_LINEAR))
     in_picture = np.mean(along, axis=0)
     on_head = np.stack([g.rays for g in grids]).astype(np.float32).std(0).mean(-1)
@@ -182,27 +199,17 @@ def _learn_body(
     person, background = _teach(body, BODY_GRID, margin)
     at_head = np.stack(
         [
-            _head_grid(_head_polygon(g.frame, np.asarray(h) + margin), size)
+            _head_grid(_head_polygon(g.head, np.asarray(h) + margin), size)
             for g, h in zip(grids, head, strict=True)
         ]
     )
     beside = np.stack([g.head_beside for g in grids])
-    # Hair and skin below the jaw line are body, so their colours count as such.
-    low = np.stack([_low_head(g, size) for g in grids])
     colours = np.stack([g.columns for g in grids])
-    person = (person & ~beside) | (low & at_head)
-    return learn_odds(colours, person, background & ~at_head, _BODY_SECTORS)
-
-
-def _low_head(grids: _Grids, size: int) -> Bool[np.ndarray, "columns rows"]:
-    """Samples at the height of the mouth and below."""
-    row = size * (1 - (np.arange(BODY_GRID) + 0.5) / BODY_GRID)
-    low = row > grids.frame.chin[1] - 0.4 * grids.frame.h
-    return np.broadcast_to(low, (BODY_GRID, BODY_GRID))
+    return learn_odds(colours, person & ~beside & ~at_head, background & ~at_head, _BODY_SECTORS)
 
 
 def _head_polygon(
-    frame: FaceFrame, outline: Float[np.ndarray, " rays"]
+    frame: HeadFrame, outline: Float[np.ndarray, " rays"]
 ) -> Float[np.ndarray, "rays 2"]:
     """An outline in steps as points of the picture."""
     return ray_points(frame, NEAR + outline / (N_STEPS - 1) * (FAR - NEAR))
@@ -220,38 +227,36 @@ def _outlines(
     evidence = _COLOUR * apply_odds(model.head_odds, grids.rays) + _MOTION * model.motion
     evidence = evidence * grids.rays_count
     spread = (_LOOSE if loose else _TIGHT) / (FAR - NEAR) * N_STEPS
-    prior = 6.0 * ((step - model.head_outline[:, None]) / spread) ** 2 / 2
+    expected = _expected_outline(model, grids.rotation)
+    prior = 6.0 * ((step - expected[:, None]) / spread) ** 2 / 2
     prior = prior - _EDGE_BONUS * edges(grids.rays) * grids.rays_count
     head = best_outline(evidence, prior, stiffness=1.0).astype(np.float64)
 
     row = np.arange(BODY_GRID)
-    at_head = _head_grid(_head_polygon(grids.frame, head + 2), size)
+    at_head = _head_grid(_head_polygon(grids.head, head + 2), size)
     free = ~at_head
     evidence = _COLOUR * apply_odds(model.body_odds, grids.columns) * free
-    spread = (_BODY_LOOSE if loose else _BODY_TIGHT) * grids.frame.h * BODY_GRID / size
-    prior = 4.0 * np.minimum(((row - model.body_outline[:, None]) / spread) ** 2 / 2, 8.0)
+    spread = (_BODY_LOOSE if loose else _BODY_TIGHT) * grids.face.h * BODY_GRID / size
+    prior = 6.0 * np.minimum(((row - model.body_outline[:, None]) / spread) ** 2 / 2, 8.0)
     prior = prior - _EDGE_BONUS * edges(grids.columns) * free
-    body = best_outline(evidence, prior, stiffness=0.3).astype(np.float64)
+    body = best_outline(evidence, prior, stiffness=0.6).astype(np.float64)
     return head, body
 
 
-def cut_person(
-    model: PersonModel, image: UInt8[np.ndarray, "h w 3"], landmarks: Float[np.ndarray, "68 2"]
-) -> Bool[np.ndarray, "h w"]:
+def cut_person(model: PersonModel, view: View) -> Bool[np.ndarray, "h w"]:
     """The person of one frame."""
-    size = len(image)
-    grids = _Grids.of(image, landmarks)
+    size = len(view.image)
+    grids = _Grids.of(view)
     head, body = _outlines(model, grids, size, loose=False)
-    side = head_side(landmarks, size)
-    mask = polygon_mask(_head_polygon(grids.frame, head), size) & side
+    mask = polygon_mask(_head_polygon(grids.head, head), size)
     scale = size / BODY_GRID
     x = (np.arange(BODY_GRID) + 0.5) * scale
     y = size - body * scale
     below = np.array([[-size, size * 2], [-size, y[0]], *zip(x, y, strict=True)])
     below = np.concatenate([below, [[2 * size, y[-1]], [2 * size, 2 * size]]])
-    mask |= polygon_mask(below, size) & ~side
-    mask |= polygon_mask(face_polygon(landmarks), size)
-    return mask | polygon_mask(_spine(grids.frame), size)
+    mask |= polygon_mask(below, size) & ~head_side(view.landmarks, size)
+    mask |= polygon_mask(face_polygon(view.landmarks), size)
+    return mask | polygon_mask(_spine(grids.face), size)
 
 
 def _spine(frame: FaceFrame) -> Float[np.ndarray, "n 2"]:

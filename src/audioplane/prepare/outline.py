@@ -7,23 +7,49 @@ background behind it.
 """
 
 from dataclasses import dataclass
+from typing import no_type_check
 
 import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
+from numba import njit
 
-from audioplane.prepare.geometry import FaceFrame
+from audioplane.prepare.pose import Intrinsics
 
 N_RAYS = 180
 N_STEPS = 100
 NEAR, FAR = 0.55, 1.9
 """Distances that a ray covers; 1 is an average head's outline."""
-_WIDE, _HIGH, _MIDDLE = 0.57, 0.63, -0.62
-"""An average head with hair, in face heights: half width, half height, centre above the chin."""
+_WIDE, _HIGH = 0.113, 0.13
+"""Half width and half height of an average head with hair, metres."""
+_BELOW = np.radians(35.0)
+"""Rays within this angle of straight down cross jaw and neck and know nothing of an outline."""
 BODY_GRID = 128
 """Columns and rows of the body's grid, over the whole frame."""
 _JUMP = 5
 """Steps that an outline may move from one row to the next."""
+
+
+@dataclass(frozen=True)
+class HeadFrame:
+    """The head's centre and upright in the picture, from its pose: a turning head keeps them."""
+
+    centre: Float[np.ndarray, "2"]
+    u: Float[np.ndarray, "2"]
+    v: Float[np.ndarray, "2"]
+    """Down the head."""
+    metre: float
+    """Pixels a metre at the head's distance."""
+
+    @staticmethod
+    def of(viewmat: Float[np.ndarray, "4 4"], size: int) -> "HeadFrame":
+        """From a world→camera pose."""
+        camera = Intrinsics.of_size(size)
+        at = viewmat[:3, 3]
+        metre = camera.focal / at[2]
+        v = viewmat[:2, 1] / np.linalg.norm(viewmat[:2, 1])
+        centre = camera.focal * at[:2] / at[2] + camera.centre
+        return HeadFrame(centre, np.array([v[1], -v[0]]), v, float(metre))
 
 
 @dataclass(frozen=True)
@@ -33,14 +59,16 @@ class RayGrid:
     x: Float32[np.ndarray, "rays steps"]
     y: Float32[np.ndarray, "rays steps"]
     inside: Float32[np.ndarray, "rays steps"]
-    """1 inside the picture, 0 outside."""
+    """1 where a sample says something about the head's outline, else 0."""
 
     @staticmethod
-    def of(frame: FaceFrame, size: int) -> "RayGrid":
+    def of(frame: HeadFrame, size: int) -> "RayGrid":
         """Rays of a face; the first one points down."""
         points = ray_points(frame, np.linspace(NEAR, FAR, N_STEPS)[None].repeat(N_RAYS, 0))
         x, y = points[..., 0].astype(np.float32), points[..., 1].astype(np.float32)
         inside = (x >= 0) & (y >= 0) & (x <= size - 1) & (y <= size - 1)
+        angle = directions()[:, None]
+        inside &= (angle > _BELOW) & (angle < 2 * np.pi - _BELOW)
         return RayGrid(x, y, inside.astype(np.float32))
 
     def sample(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "rays steps 3"]:
@@ -54,13 +82,13 @@ def directions() -> Float[np.ndarray, " rays"]:
 
 
 def ray_points(
-    frame: FaceFrame, distance: Float[np.ndarray, "rays *steps"]
-) -> Float[np.ndarray, "rays *steps 2"]:
+    frame: HeadFrame, distance: Float[np.ndarray, "rays ..."]
+) -> Float[np.ndarray, "rays ... 2"]:
     """Points at the given distances of each ray, pixels."""
     angle = directions().reshape(-1, *[1] * (distance.ndim - 1))
-    right = _WIDE * distance * np.sin(angle)
-    down = _MIDDLE + _HIGH * distance * np.cos(angle)
-    return frame.chin + frame.h * (right[..., None] * frame.u + down[..., None] * frame.v)
+    right = frame.metre * _WIDE * distance * np.sin(angle)
+    down = frame.metre * _HIGH * distance * np.cos(angle)
+    return frame.centre + right[..., None] * frame.u + down[..., None] * frame.v
 
 
 def best_outline(
@@ -77,21 +105,30 @@ def best_outline(
         prior: cost of each boundary position.
         stiffness: cost of one step between neighbouring rows.
     """
-    rows, steps = evidence.shape
     gain = np.cumsum(evidence, axis=1) - evidence
-    cost = prior - gain
-    jumps = np.arange(-_JUMP, _JUMP + 1)
+    return _cheapest_path(prior - gain, stiffness)
+
+
+@njit(cache=True)
+@no_type_check
+def _cheapest_path(cost, stiffness):
+    """Viterbi: one column for every row, neighbours at most `_JUMP` apart."""
+    rows, steps = cost.shape
     came = np.zeros((rows, steps), np.int64)
-    total = cost[0]
+    total = cost[0].copy()
     for row in range(1, rows):
-        padded = np.pad(total, _JUMP, constant_values=np.inf)
-        options = np.lib.stride_tricks.sliding_window_view(padded, 2 * _JUMP + 1)
-        options = options + stiffness * np.abs(jumps)
-        best = options.argmin(1)
-        came[row] = np.arange(steps) + jumps[best]
-        total = options[np.arange(steps), best] + cost[row]
+        following = np.empty(steps)
+        for step in range(steps):
+            best, least = step, np.inf
+            for before in range(max(0, step - _JUMP), min(steps, step + _JUMP + 1)):
+                value = total[before] + stiffness * abs(step - before)
+                if value < least:
+                    best, least = before, value
+            came[row, step] = best
+            following[step] = least + cost[row, step]
+        total = following
     path = np.zeros(rows, np.int64)
-    path[-1] = int(total.argmin())
+    path[-1] = total.argmin()
     for row in range(rows - 1, 0, -1):
         path[row - 1] = came[row, path[row]]
     return path

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 
 from audioplane.prepare.geometry import head_side, neck_zone, polygon_mask, similarity
 from audioplane.prepare.landmarker import INNER_LIP, to_68
-from audioplane.prepare.matte import PersonModel, cut_person
+from audioplane.prepare.matte import PersonModel, View, cut_person
 from audioplane.prepare.segmenter import Part, PartSegmenter
 from audioplane.subject.labels import Label
 
@@ -37,8 +37,8 @@ class Parts:
     clothes: Bool[np.ndarray, "h w"] | None = None
 
 
-Matte = Callable[[UInt8[np.ndarray, "h w 3"], Float[np.ndarray, "68 2"]], Parts]
-"""Frame and its 68 landmarks to its matte."""
+Matte = Callable[[View], Parts]
+"""A frame to its matte."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class ParsedFrame:
 def classical_matte(model: PersonModel) -> Matte:
     """The matte of `matte.py`, with its edge fitted to the full picture."""
 
-    def matte(image: np.ndarray, landmarks: np.ndarray) -> Parts:
-        return Parts(fit_edge(cut_person(model, image, landmarks).astype(np.float32), image))
+    def matte(view: View) -> Parts:
+        return Parts(fit_edge(cut_person(model, view).astype(np.float32), view.image))
 
     return matte
 
@@ -63,9 +63,9 @@ def classical_matte(model: PersonModel) -> Matte:
 def segmented_matte(segmenter: PartSegmenter) -> Matte:
     """The matte of a part segmenter."""
 
-    def matte(image: np.ndarray, landmarks: np.ndarray) -> Parts:
-        parts = segmenter.segment(image)
-        person = fit_edge((parts != Part.BACKGROUND).astype(np.float32), image)
+    def matte(view: View) -> Parts:
+        parts = segmenter.segment(view.image)
+        person = fit_edge((parts != Part.BACKGROUND).astype(np.float32), view.image)
         return Parts(person, parts == Part.HAIR, (parts == Part.CLOTHES) | (parts == Part.OTHERS))
 
     return matte
@@ -79,7 +79,8 @@ def fit_edge(
     if len(mask) != size:
         mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR)
     radius = max(2, round(size / 100))
-    fitted = cv2.ximgproc.guidedFilter(image, mask, radius, (0.02 * 255) ** 2)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    fitted = cv2.ximgproc.guidedFilter(grey, mask, radius, (0.02 * 255) ** 2)
     return np.clip(fitted, 0, 1).astype(np.float32)
 
 
@@ -146,10 +147,14 @@ def skin_like(
     image: UInt8[np.ndarray, "h w 3"], landmarks: Float[np.ndarray, "68 2"]
 ) -> Bool[np.ndarray, "h w"]:
     """Pixels whose hue is that of the cheeks, in light or shade."""
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+    size = len(image)
+    half = cv2.resize(image, (size // 2, size // 2), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(half, cv2.COLOR_RGB2LAB)[..., 1:].astype(np.float32)
     cheeks = np.concatenate([landmarks[[2, 3, 4, 48, 31]], landmarks[[35, 54, 12, 13, 14]]])
-    seen = lab[polygon_mask(cheeks.astype(np.float64), len(image))][:, 1:]
+    seen = lab[polygon_mask(cheeks.astype(np.float64) / 2, size // 2)]
+    if not len(seen):
+        return np.zeros((size, size), bool)
     spread = np.maximum(seen.std(0), 3.0)
-    away = np.abs(lab[..., 1:] - np.median(seen, axis=0)) / spread
-    smooth = cv2.GaussianBlur((away.max(-1) < _SKIN_SPREAD).astype(np.float32), (0, 0), 2.5)
-    return smooth > 0.5
+    away = np.abs(lab - np.median(seen, axis=0)).max(-1, initial=0) / spread.max()
+    smooth = cv2.GaussianBlur((away < _SKIN_SPREAD).astype(np.float32), (0, 0), 1.5)
+    return cv2.resize(smooth, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5

@@ -13,7 +13,7 @@ from audioplane.prepare import stages
 from audioplane.prepare.models import file_sha256
 from audioplane.prepare.pose import Intrinsics
 from audioplane.prepare.progress import STAGES, Report, StageProgress
-from audioplane.prepare.record import Record, open_record
+from audioplane.prepare.record import LANDMARK_DEPTH, Record, open_record
 from audioplane.prepare.segmenter import PartSegmenter
 from audioplane.prepare.stages import Job
 from audioplane.subject.info import SubjectInfo
@@ -135,6 +135,7 @@ def _splits(job: Job, options: PrepareOptions) -> None:
         tools=_tools(record),
         flags=record.flags,
     ).save(paths.info)
+    (paths.root / LANDMARK_DEPTH).unlink(missing_ok=True)
     job.tell(len(usable), len(usable), f"{len(usable)} of {record.n_frames} frames usable")
 
 

@@ -18,23 +18,25 @@ from audioplane.subject.labels import Label, head_mask, torso_mask
 
 MEDIAN_FRAMES = 90
 """Frames that a temporal median is taken over."""
-_LEAST_SEEN = 2
-"""Frames in which a pixel must be seen before its median is believed."""
+_LEAST_SEEN = 0.08
+"""Share of the frames in which a pixel must be seen before its median is believed."""
 _EDGE = 1.2
 """Softness of mattes, standard deviation in pixels at size 512."""
 _UNDER_CHIN = 0.32
 """How far the torso continues up under the chin, face heights."""
+_FADE = 0.003
+"""Weight of no tint where a frame's colours are unknown: far away the plate is left alone."""
 _UNDER_HEAD = 0.05
 """How far it continues under the rest of the head, face heights."""
 
 
 @dataclass(frozen=True)
 class StillPlate:
-    """A temporal median and where it was seen."""
+    """The body as it looks over time, 0–255; filled smoothly where it was never seen."""
 
-    image: Float32[np.ndarray, "h w 3"]
-    """0–255; filled smoothly where nothing was seen."""
-    seen: Bool[np.ndarray, "h w"]
+    torso: Float32[np.ndarray, "h w 3"]
+    neck: Float32[np.ndarray, "h w 3"]
+    """The neck's skin alone, continued in all directions."""
 
 
 def masked_median(
@@ -51,14 +53,14 @@ def masked_median(
         middle = np.maximum(count[block] - 1, 0) // 2
         picked = np.take_along_axis(values, middle[None, ..., None], axis=0)[0]
         median[block] = np.minimum(picked, 255)
-    return median, count >= _LEAST_SEEN
+    return median, count >= max(1, round(_LEAST_SEEN * len(images)))
 
 
 def background_plate(
     images: UInt8[np.ndarray, "n h w 3"], labels: UInt8[np.ndarray, "n h w"]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The background; where the person always stood it is continued smoothly."""
-    margin = max(3, round(len(images[0]) / 64))
+    margin = max(3, round(len(images[0]) / 50))
     kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
     free = np.stack(
         [cv2.dilate((m != Label.BACKGROUND).astype(np.uint8), kernel) == 0 for m in labels]
@@ -72,11 +74,27 @@ def torso_plate(
     images: UInt8[np.ndarray, "n h w 3"], labels: UInt8[np.ndarray, "n h w"]
 ) -> StillPlate:
     """Neck and torso as they are seen over time, continued upward where never seen."""
-    kernel = np.ones((5, 5), np.uint8)
-    masks = np.stack([cv2.erode(torso_mask(m).astype(np.uint8), kernel) == 1 for m in labels])
+    torso = _still(images, np.stack([_shrunk(torso_mask(m), 2) for m in labels]), None)
+    return StillPlate(
+        torso, _still(images, np.stack([_shrunk(m == Label.NECK, 2) for m in labels]), torso)
+    )
+
+
+def _still(
+    images: UInt8[np.ndarray, "n h w 3"],
+    masks: Bool[np.ndarray, "n h w"],
+    otherwise: Float32[np.ndarray, "h w 3"] | None,
+) -> Float32[np.ndarray, "h w 3"]:
+    """Median where the masks are set, continued elsewhere; `otherwise` if they never are."""
     median, seen = masked_median(images, masks)
-    filled = push_pull(median.astype(np.float32), seen.astype(np.float32))
-    return StillPlate(filled, seen)
+    if not seen.any() and otherwise is not None:
+        return otherwise
+    return push_pull(median.astype(np.float32), seen.astype(np.float32))
+
+
+def _shrunk(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    return cv2.erode(mask.astype(np.uint8), kernel) == 1
 
 
 def over_background(
@@ -85,14 +103,26 @@ def over_background(
     background: UInt8[np.ndarray, "h w 3"],
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The person before the plate, with a soft edge."""
-    alpha = soft(labels != Label.BACKGROUND)[..., None]
-    mixed = image * alpha + background * (1 - alpha)
-    return np.round(mixed).astype(np.uint8)
+    alpha = soft(labels != Label.BACKGROUND)
+    return _mix(image, background, alpha)
+
+
+def _mix(
+    front: UInt8[np.ndarray, "h w 3"],
+    back: UInt8[np.ndarray, "h w 3"],
+    alpha: Float32[np.ndarray, "h w"],
+) -> UInt8[np.ndarray, "h w 3"]:
+    """`front` over `back`; only the edge, a small part of the picture, has to be computed."""
+    mixed = np.where((alpha > 0.5)[..., None], front, back)
+    edge = (alpha > 1e-3) & (alpha < 1 - 1e-3)
+    a = alpha[edge][:, None]
+    mixed[edge] = np.round(front[edge] * a + back[edge] * (1 - a)).astype(np.uint8)
+    return mixed
 
 
 def soft(mask: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """A mask with an edge of one or two pixels."""
-    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _EDGE * len(mask) / 512)
+    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), _EDGE * mask.shape[1] / 512)
 
 
 def torso_image(
@@ -103,37 +133,55 @@ def torso_image(
 ) -> UInt8[np.ndarray, "h w 4"]:
     """Neck and torso as RGBA, continued under the head."""
     torso = torso_mask(labels)
-    under = _under_head(labels, torso, landmarks)
+    chin = _under_chin(landmarks, len(labels)) & head_mask(labels)
+    region = torso | chin | (_grown(torso, _reach(landmarks)) & head_mask(labels))
+    rgba = np.zeros((*labels.shape, 4), np.uint8)
+    if not torso.any():
+        return rgba
+    # Nothing lies above the region: only its rows are worked on.
+    rows = slice(max(0, int(np.flatnonzero(region.any(1))[0]) - 8), len(labels))
+    labels, torso = labels[rows], torso[rows]
     # Pixels next to the head carry its colour; they are painted anew with those under it.
-    rim = cv2.dilate(head_mask(labels).astype(np.uint8), np.ones((5, 5), np.uint8)) == 1
-    edge = cv2.dilate((labels == Label.BACKGROUND).astype(np.uint8), np.ones((5, 5), np.uint8))
-    known = torso & ~rim & (edge == 0)
-    tint = push_pull(image - plate.image, known.astype(np.float32))
-    painted = np.clip(plate.image + tint, 0, 255)
-    keep = soft(torso & ~rim)[..., None]
-    colour = np.where(torso[..., None], image * keep + painted * (1 - keep), painted)
-    alpha = soft(torso | under)
-    rgba = np.concatenate([colour, 255 * alpha[..., None]], -1)
-    return np.round(rgba).astype(np.uint8)
+    rim = _grown(head_mask(labels), 2)
+    known = torso & ~rim & ~_grown(labels == Label.BACKGROUND, 2)
+    body = _tinted(image[rows], plate.torso[rows], known)
+    skin = _tinted(image[rows], plate.neck[rows], known & (labels == Label.NECK))
+    at_neck = soft(chin[rows] | (rim & _grown(labels == Label.NECK, 3)))[..., None]
+    painted = np.clip(np.round(skin * at_neck + body * (1 - at_neck)), 0, 255).astype(np.uint8)
+    kept = soft(torso & ~rim)
+    kept[~torso] = 0
+    alpha = np.round(255 * soft(region[rows])).astype(np.uint8)
+    rgba[rows, :, :3] = _mix(image[rows], painted, kept) * (alpha > 0)[..., None]
+    rgba[rows, :, 3] = alpha
+    return rgba
 
 
-def _under_head(
-    labels: UInt8[np.ndarray, "h w"],
-    torso: Bool[np.ndarray, "h w"],
-    landmarks: Float32[np.ndarray, "68 2"],
-) -> Bool[np.ndarray, "h w"]:
-    """Head pixels that the torso is continued to: deep under the chin, a little elsewhere."""
+def _tinted(
+    image: UInt8[np.ndarray, "h w 3"],
+    plate: Float32[np.ndarray, "h w 3"],
+    known: Bool[np.ndarray, "h w"],
+) -> Float32[np.ndarray, "h w 3"]:
+    """The plate, moved towards this frame's colours near where they are known."""
+    weight = np.where(known, 1.0, _FADE).astype(np.float32)
+    difference = np.where(known[..., None], image - plate, 0).astype(np.float32)
+    return plate + push_pull(difference, weight)
+
+
+def _grown(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    return cv2.dilate(mask.astype(np.uint8), kernel) == 1
+
+
+def _reach(landmarks: Float32[np.ndarray, "68 2"]) -> int:
+    return max(1, round(_UNDER_HEAD * FaceFrame.of(landmarks).h))
+
+
+def _under_chin(landmarks: Float32[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray, "size size"]:
+    """What a lifting chin may uncover: highest in the middle, little at the sides."""
     frame = FaceFrame.of(landmarks)
-    size = len(labels)
-    radius = max(1, round(_UNDER_HEAD * frame.h))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    near = cv2.dilate(torso.astype(np.uint8), kernel) == 1
     jaw = landmarks[4:13].astype(np.float64)
-    lifted = jaw[::-1] - _UNDER_CHIN * frame.h * frame.v
-    middle = lifted.mean(0)
-    lifted = middle + 0.85 * (lifted - middle)
-    chin = polygon_mask(np.concatenate([jaw, lifted]), size)
-    return (near | chin) & head_mask(labels)
+    lift = 0.03 + _UNDER_CHIN * np.sin(np.linspace(0, np.pi, len(jaw)))[:, None]
+    return polygon_mask(np.concatenate([jaw, (jaw - lift * frame.h * frame.v)[::-1]]), size)
 
 
 def pick_frames(usable: Iterable[int], n: int = MEDIAN_FRAMES) -> list[int]:

@@ -136,7 +136,8 @@ def _fit_shape(
         points = shape + np.einsum("nb,bkd->nkd", coefficients, expressions)
         poses = refine_poses(observed, points, poses, camera, huber)
         shape = _refine_shape(observed, shape, points - shape, poses, camera, huber)
-        shape, *poses = rigid_gauge(shape, guess, *poses)
+        shape, *moved = rigid_gauge(shape, guess, *poses)
+        poses = moved[0], moved[1]
         if round_ >= 2 and n > 4 * N_EXPRESSIONS:
             lifted = _lifted_residual(observed, shape, poses, camera)
             expressions = _principal(lifted - lifted.mean(0), shape)

@@ -11,6 +11,8 @@ from audioplane.prepare.crop import CropBox
 from audioplane.subject.layout import SubjectPaths
 
 _OWN_FOLDERS = ("ori_imgs", "gt_imgs", "torso_imgs", "parsing")
+LANDMARK_DEPTH = "landmark_depth.npy"
+"""Relative depth of the landmarks, a first guess that only the pose stage needs."""
 
 
 @dataclass
@@ -94,7 +96,7 @@ def open_record(out: Path, source_sha256: str, options: dict[str, Any], force: b
                 f"{out} was prepared with other options: choose another folder, or --force"
             )
         return record
-    if any(out.iterdir()):
+    if not force and any(out.iterdir()):
         raise PrepareError(f"{out} is not empty: choose another folder, or --force")
     record = Record(path, source_sha256, options)
     record.save()
@@ -108,6 +110,6 @@ def _clear(out: Path) -> None:
         shutil.rmtree(out / name, ignore_errors=True)
     single = [paths.info, paths.track, paths.background, paths.audio, out / "prepare.json"]
     single += [paths.transforms(s) for s in ("train", "val")]
-    single += [out / "pose_report.json", *out.glob("aud_*.npy")]
+    single += [out / "pose_report.json", out / LANDMARK_DEPTH, *out.glob("aud_*.npy")]
     for file in single:
         file.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from audioplane.media.video import probe_video, read_frames
 from audioplane.prepare import plates
 from audioplane.prepare.crop import CropBox, cut, find_crop
 from audioplane.prepare.landmarker import CHIN, INNER_LIP, N_POINTS, Face, Landmarker, to_68
-from audioplane.prepare.matte import SAMPLES, learn_person
+from audioplane.prepare.matte import SAMPLES, View, learn_person
 from audioplane.prepare.models import FACE_LANDMARKER, SEGMENTER, local_model, require_model
 from audioplane.prepare.parsing import (
     Matte,
@@ -27,7 +27,7 @@ from audioplane.prepare.parsing import (
     segmented_matte,
 )
 from audioplane.prepare.progress import Tell
-from audioplane.prepare.record import Record
+from audioplane.prepare.record import LANDMARK_DEPTH, Record
 from audioplane.prepare.segmenter import PartSegmenter, SelfieSegmenter
 from audioplane.subject.labels import paint_labels, read_labels
 from audioplane.subject.layout import FPS, SubjectPaths
@@ -145,7 +145,7 @@ def landmarks_stage(job: Job) -> None:
             f"only {usable} of {n} frames show the face with sound: at least {LEAST_FRAMES} "
             "are needed, and minutes are better"
         )
-    np.save(_depth_path(job.paths), points[..., 2].astype(np.float16))
+    np.save(job.paths.root / LANDMARK_DEPTH, points[..., 2].astype(np.float16))
     viewmats = np.tile(np.eye(4), (n, 1, 1))
     Track(points[..., :2], blink, valid, viewmats).save(job.paths.track)
 
@@ -169,17 +169,12 @@ def _write_landmarks(path: Path, landmarks: Float32[np.ndarray, "68 2"]) -> None
     path.write_text("".join(f"{x:.3f} {y:.3f}\n" for x, y in landmarks))
 
 
-def _depth_path(paths: SubjectPaths) -> Path:
-    """Relative depth of the landmarks, a first guess that only the pose stage needs."""
-    return paths.root / "landmark_depth.npy"
-
-
 def pose_stage(job: Job) -> None:
     """Fit the head's pose to the landmarks of all frames."""
     from audioplane.prepare.track_head import track_head
 
     track = Track.load(job.paths.track)
-    depth = np.load(_depth_path(job.paths), allow_pickle=False).astype(np.float32)
+    depth = np.load(job.paths.root / LANDMARK_DEPTH, allow_pickle=False).astype(np.float32)
     points = np.concatenate([track.landmarks, depth[..., None]], -1)
     viewmats, report = track_head(points, track.valid, job.size)
     replace(track, viewmats=viewmats).save(job.paths.track)
@@ -204,9 +199,13 @@ def parsing_stage(job: Job) -> None:
 
 def _mattes(job: Job, track: Track, usable: list[int], matte: Matte) -> Iterator[ParsedFrame]:
     for i in usable:
-        image = read_image(job.paths.original(i))
-        points = track.landmarks[i]
-        yield ParsedFrame(i, image, points, matte(image, to_68(points)))
+        view = _view(job, track, i)
+        yield ParsedFrame(i, view.image, track.landmarks[i], matte(view))
+
+
+def _view(job: Job, track: Track, i: int) -> View:
+    image = read_image(job.paths.original(i))
+    return View(image, to_68(track.landmarks[i]), track.viewmats[i])
 
 
 def _matte(job: Job, track: Track, usable: list[int], stack: ExitStack) -> tuple[Matte, str]:
@@ -222,8 +221,7 @@ def _matte(job: Job, track: Track, usable: list[int], stack: ExitStack) -> tuple
 
 def _learnt_matte(job: Job, track: Track, usable: list[int]) -> Matte:
     chosen = plates.pick_frames(usable, SAMPLES)
-    images = [read_image(job.paths.original(i)) for i in chosen]
-    return classical_matte(learn_person(images, [to_68(track.landmarks[i]) for i in chosen]))
+    return classical_matte(learn_person([_view(job, track, i) for i in chosen]))
 
 
 def plates_stage(job: Job) -> None:
