@@ -78,14 +78,14 @@ def hair_distance(x, y, z):
     cap = -union(-cap, -low, 0.012)
     ear = ellipsoid(abs(x) - 0.083, y - 0.012, z - 0.014, 0.020, 0.033, 0.023)
     cap = carve(cap, ear, 0.008)
-    fringe = capsule((x, y, z), (0.036, -0.094, -0.048), (-0.040, -0.076, -0.058), 0.020, 0.025)
+    fringe = capsule((x, y, z), (0.030, -0.090, -0.042), (-0.040, -0.076, -0.056), 0.017, 0.025)
     fringe = union(
         fringe,
-        capsule((x, y, z), (-0.036, -0.080, -0.054), (-0.066, -0.034, -0.030), 0.021, 0.009),
-        0.02,
+        capsule((x, y, z), (-0.036, -0.080, -0.054), (-0.066, -0.034, -0.030), 0.022, 0.010),
+        0.03,
     )
-    other = capsule((x, y, z), (0.034, -0.098, -0.046), (0.066, -0.040, -0.030), 0.018, 0.009)
-    return union(cap, union(fringe, other, 0.012), 0.022)
+    other = capsule((x, y, z), (0.030, -0.090, -0.042), (0.066, -0.040, -0.030), 0.017, 0.010)
+    return union(cap, union(fringe, other, 0.010), 0.034)
 
 
 @njit(**QUICK, parallel=True)

@@ -61,9 +61,9 @@ def head_shade(head, light, p, n):
     vx, vy, vz = head[0] - p[0], head[1] - p[1], head[2] - p[2]
     away = np.sqrt(vx * vx + vy * vy + vz * vz)
     facing = max(0.0, 0.35 + 0.65 * (n[0] * vx + n[1] * vy + n[2] * vz) / away)
-    sky = 1.0 - 0.85 * facing * min(1.0, (0.085 / away) ** 2)
+    sky = 1.0 - 0.95 * facing * min(1.0, (0.100 / away) ** 2)
     along = light[0] * vx + light[1] * vy + light[2] * vz
-    near = 0.25 + 0.75 * smoothstep(0.088, 0.150, away)
+    near = 0.12 + 0.88 * smoothstep(0.090, 0.170, away)
     if along <= 0:
         return sky, near
     miss = np.sqrt(max(away * away - along * along, 0.0))

@@ -58,8 +58,11 @@ EYE_RADIUS = 0.0168
 LID_HALF_WIDTH = 0.0152
 LID_UP, LID_DOWN = 0.0086, 0.0056
 """Rise and drop of the open lids at the eye's middle."""
+BROW_Y, BROW_ARCH = -0.0300, 0.0052
+"""Height of the brows at their inner end, and how far they rise above it."""
+BROW_RAISE = 0.0045
 _JAW_REACH = 0.235
-_LIP_DEPTH = 0.0058
+_LIP_DEPTH = 0.0052
 
 
 def pose_face(
@@ -86,9 +89,9 @@ def pose_face(
     face[UPPER_RISE] = free * 0.0035 * max(upper, 0.0)
     face[LOWER_DROP] = max(0.0, free * (drop - 0.0065 * lower))
     face[JAW_BACK] = height * np.sin(angle) + depth * (np.cos(angle) - 1)
-    face[HALF_WIDTH] = 0.0222 * (1 + 0.13 * width - 0.40 * rounding - 0.10 * jaw)
+    face[HALF_WIDTH] = 0.0236 * (1 + 0.13 * width - 0.40 * rounding - 0.10 * jaw)
     face[PROTRUSION] = 0.0075 * rounding + 0.001 * press
-    face[CORNER] = 0.30 * face[LOWER_DROP] - 0.0022 * (1 - rounding) - 0.0015 * max(width, 0.0)
+    face[CORNER] = 0.30 * face[LOWER_DROP] - 0.0044 * (1 - rounding) - 0.0015 * max(width, 0.0)
     squeeze = 1 - 0.18 * press * (1 - rounding)
     face[UPPER_LIP] = 0.0038 * squeeze * (1 + 0.15 * rounding)
     face[LOWER_LIP] = 0.0048 * squeeze * (1 + 0.10 * rounding)
@@ -139,7 +142,7 @@ def lip_curves(face, x):
 @no_type_check
 def lip_thickness(face, x, q):
     """Half thickness of upper and lower lip at x; the upper one has a cupid's bow."""
-    taper = 0.22 + 0.78 * np.sqrt(q)
+    taper = 0.12 + 0.88 * q**0.65
     bow = (
         1.0
         - 0.20 * np.exp(-((x / 0.0035) ** 2))
@@ -156,7 +159,7 @@ def _lips(face, x, y, z):
     t_upper, t_lower = lip_thickness(face, x, q)
     beyond = max(abs(x) - face[HALF_WIDTH], 0.0)
     reach = _LIP_DEPTH * (0.22 + 0.78 * np.sqrt(q))
-    aside = (beyond / reach) ** 2
+    aside = (beyond / (0.4 * reach)) ** 2
     a = np.sqrt(((y - upper + t_upper) / t_upper) ** 2 + ((z - z_upper) / reach) ** 2 + aside)
     b = np.sqrt(((y - lower - t_lower) / t_lower) ** 2 + ((z - z_lower) / reach) ** 2 + aside)
     lips = min((a - 1.0) * min(t_upper, reach), (b - 1.0) * min(t_lower, reach))
@@ -174,11 +177,12 @@ def _lips(face, x, y, z):
 def _teeth(face, x, y, z):
     """Upper teeth hang from the skull, lower ones ride on the jaw."""
     arch = MOUTH_Z + 0.0105 + 18.0 * x * x
-    edge = MOUTH_Y + 0.0032 - 9.0 * x * x
+    edge = MOUTH_Y + 0.0046 - 9.0 * x * x
     upper = max(abs(z - arch) * 0.7 - 0.0022, max(y - edge, MOUTH_Y - 0.014 - y))
     jaw_y, jaw_z = unrotate_jaw(face[JAW], y, z)
     lower = max(
-        abs(jaw_z - arch - 0.003) * 0.7 - 0.0022, max(MOUTH_Y + 0.0052 - jaw_y, jaw_y - 0.082)
+        abs(jaw_z - arch - 0.003) * 0.7 - 0.0022,
+        max(MOUTH_Y + 0.0022 + 9.0 * x * x - jaw_y, jaw_y - 0.082),
     )
     return max(min(upper, lower), abs(x) - 0.0235)
 
@@ -232,7 +236,7 @@ def _with_eyes(face, skin, x, y, z):
 def _with_mouth(face, skin, x, y, z):
     """Skin with lips and what is behind them: distance and material."""
     lips, opening = _lips(face, x, y, z)
-    cut = max(skin, -opening)
+    cut = max(skin, -opening - 0.0012)
     material = SKIN
     if cut > skin + 1e-5 and z > MOUTH_Z + 0.004:
         material = CAVITY
@@ -251,7 +255,7 @@ def _with_mouth(face, skin, x, y, z):
 def strands(x, y, z):
     """Which strand of hair a point belongs to: runs across the combing, in strand widths."""
     sweep = x + 0.034 if x < 0.034 else 0.10 - x
-    return 330.0 * (z * 0.9 + y * 0.35) + 120.0 * sweep * 0.25 + 3.0 * noise(x * 40, y * 40, z * 40)
+    return 330.0 * (0.75 * z - 0.85 * y) + 60.0 * sweep + 3.0 * noise(x * 40, y * 40, z * 40)
 
 
 @njit(**QUICK)
@@ -279,7 +283,7 @@ def head_distance(face, field, x, y, z):
         skin = min(skin, min(mouth - 0.040, eye - 0.0195))
     if hair < 0.006:
         groove = noise(strands(x, y, z), x * 30, y * 30)
-        hair += 0.0022 * (0.5 - groove)
+        hair += 0.0014 * (0.5 - groove)
     if hair < skin:
         return hair, HAIR
     return skin, material

@@ -9,6 +9,9 @@ from audioplane.subject.regions import mouth_aperture
 from audioplane.subject.synthetic.anatomy import head_field, sample_field
 from audioplane.subject.synthetic.face import (
     BROW,
+    BROW_ARCH,
+    BROW_RAISE,
+    BROW_Y,
     EYE_RADIUS,
     EYE_X,
     EYE_Y,
@@ -53,7 +56,7 @@ def _rest_points() -> Float64[np.ndarray, "68 3"]:
         points[i] = _surface(middle + 0.16 * out, -out)
     for k, x in enumerate(_BROW_X):
         along = (x - 0.014) / 0.042
-        y = -0.0275 - 0.0075 * np.sin(2.2 * along)
+        y = BROW_Y - BROW_ARCH * np.sin(2.5 * along)
         points[17 + k], points[26 - k] = _front(-x, y), _front(x, y)
     for k, y in enumerate(np.linspace(-0.006, 0.036, 4)):
         points[27 + k] = _front(0.0, y)
@@ -112,7 +115,7 @@ def landmark_points(face: Float[np.ndarray, "15"]) -> Float64[np.ndarray, "68 3"
     """The landmarks of a face (from `pose_face`) in head axes, metres."""
     points = _rest_points().copy()
     points[:17] = [_moved_by_jaw(face, p) for p in points[:17]]
-    points[17:27, 1] -= 0.006 * face[BROW]
+    points[17:27, 1] -= BROW_RAISE * face[BROW]
     points[36:42] = _eye_points(face, -1.0)
     points[42:48] = _eye_points(face, 1.0)
     points[48:] = _mouth_points(face)

@@ -29,7 +29,7 @@ class TimedPhoneme:
 def speak(sentence: str, start: float, rng: np.random.Generator) -> list[TimedPhoneme]:
     """Phonemes of one sentence from `start` (seconds) on, with a pace and a melody of its own."""
     symbols = pronounce(sentence)
-    pace = rng.uniform(0.9, 1.2)
+    pace = rng.uniform(0.95, 1.25)
     pitch = _BASE_PITCH * rng.uniform(0.92, 1.1)
     timed = []
     now = start

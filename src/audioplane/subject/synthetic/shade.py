@@ -9,6 +9,9 @@ from audioplane.subject.synthetic.anatomy import sample_field
 from audioplane.subject.synthetic.body import COLLAR, SHIRT
 from audioplane.subject.synthetic.face import (
     BROW,
+    BROW_ARCH,
+    BROW_RAISE,
+    BROW_Y,
     CAVITY,
     EYE,
     EYE_RADIUS,
@@ -129,14 +132,14 @@ def skin_colour(face, x, y, z):
     g, b = g * (1 - 0.30 * blush), b * (1 - 0.26 * blush)
     band = np.exp(-(((y - 0.026) / 0.016) ** 2)) * (1.0 - smoothstep(0.050, 0.064, side))
     if z < -0.03:
-        spot = band * speckles(x * 190, y * 190, 3.0, 0.42) * 0.55
-        spot += 0.35 * speckles(x * 90 + 4, y * 90, 9.0, 0.08)
+        spot = band * speckles(x * 170 + y * 70, y * 170 - x * 70, 3.0, 0.40) * 0.50
+        spot += 0.35 * speckles(x * 80 + y * 40, y * 80 - x * 40, 9.0, 0.07)
         r, g, b = r * (1 - 0.42 * spot), g * (1 - 0.60 * spot), b * (1 - 0.66 * spot)
     # Brows: a bow that thins outwards, of hairs that lean outwards.
     along = (side - 0.014) / 0.042
-    bow = -0.0275 - 0.0060 * face[BROW] - 0.0075 * np.sin(2.2 * min(max(along, 0.0), 1.1))
+    bow = BROW_Y - BROW_RAISE * face[BROW] - BROW_ARCH * np.sin(2.5 * min(max(along, 0.0), 1.1))
     half = 0.0046 * (1.0 - 0.62 * along) * smoothstep(-0.10, 0.12, along) + 1e-5
-    hairs = 0.65 + 0.7 * noise(side * 900 + y * 500, y * 260, 0.0)
+    hairs = 0.80 + 0.35 * noise(side * 900 + y * 500, y * 260, 0.0)
     brow = 1.0 - smoothstep(0.55 * half, 1.25 * half, abs(y - bow))
     if z < -0.03 and 0.0 < along + 0.08 and along < 1.08:
         brow = min(1.0, brow * hairs) * (1.0 - smoothstep(0.90, 1.08, along))
@@ -183,8 +186,8 @@ def _mouth_colour(material, x, y, z):
         dim = (0.42 + 0.58 * deep) * line * (1.0 - 0.5 * smoothstep(0.010, 0.022, abs(x)))
         return (0.86 * dim, 0.83 * dim, 0.76 * dim), 0.85
     if material == TONGUE:
-        dim = 0.25 + 0.75 * deep
-        return (0.62 * dim, 0.22 * dim, 0.22 * dim), 0.55
+        dim = 0.45 + 0.55 * deep
+        return (0.66 * dim, 0.22 * dim, 0.22 * dim), 0.55
     dim = 0.16 + 0.84 * deep
     return (0.30 * dim, 0.070 * dim, 0.065 * dim), 0.30
 
@@ -198,7 +201,7 @@ def shade_head(face, field, p, n, view, lights, material):
     if material == CAVITY or material == TEETH or material == TONGUE:
         albedo, share = _mouth_colour(material, x, p[1], p[2])
         r, g, b = lit(albedo, n, view, lights, share, 0.6 * share)
-        wet = 0.25 * share * gloss(n, view, lights[0], 30.0)
+        wet = 0.30 * albedo[0] * gloss(n, view, lights[0], 30.0)
         return r + wet, g + wet, b + wet
     sky = head_sky(face, field, p, n)
     if material == EYE:
@@ -209,7 +212,7 @@ def shade_head(face, field, p, n, view, lights, material):
     key = head_key(face, field, p, n, lights[0])
     if material == HAIR:
         s = strands(x, p[1], p[2])
-        tone = 0.55 + 0.9 * noise(s, x * 25, p[1] * 25) * (
+        tone = 0.35 + 1.15 * noise(s, x * 25, p[1] * 25) * (
             0.6 + 0.8 * noise(s * 0.21, 3.0, p[2] * 12)
         )
         r, g, b = lit((0.150 * tone, 0.072 * tone, 0.036 * tone), n, view, lights, sky, key)
@@ -241,7 +244,7 @@ def shade_body(p, n, view, lights, material, arriving):
         r, g, b = 0.060 * knit, 0.190 * knit, 0.240 * knit
         if material == COLLAR:
             r, g, b = r * 0.70, g * 0.70, b * 0.70
-        elif abs(y - 0.212 - 0.6 * x * x) < 0.0055:
+        elif abs(y - 0.205 - 0.6 * x * x) < 0.0055:
             r, g, b = 0.72 * knit, 0.60 * knit, 0.42 * knit
         return lit((r, g, b), n, view, lights, sky, key)
     tone = 0.94 * (1.0 + 0.10 * (noise(x * 110, y * 110, z * 110) - 0.5))

@@ -6,7 +6,11 @@ import numpy as np
 from numba import njit
 
 QUICK = {"cache": True, "fastmath": True, "error_model": "numpy"}
-"""How numba compiles all geometry: kept on disk, reordered freely, no checks for zero."""
+"""How numba compiles all geometry: kept on disk, reordered freely, no checks for zero.
+
+What is kept is renewed when its own file changes, not when a file that it calls does: after
+editing a shape, delete `__pycache__/*.nb?` here.
+"""
 
 
 @njit(**QUICK, inline="always")
@@ -97,7 +101,7 @@ def speckles(x, y, z, density):
     i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
     if _hash(i + 91, j, k) > density:
         return 0.0
-    cx = i + 0.3 + 0.4 * _hash(i, j + 17, k)
-    cy = j + 0.3 + 0.4 * _hash(i, j, k + 29)
+    cx = i + 0.2 + 0.6 * _hash(i, j + 17, k)
+    cy = j + 0.2 + 0.6 * _hash(i, j, k + 29)
     away = np.sqrt((x - cx) ** 2 + (y - cy) ** 2)
-    return 1.0 - smoothstep(0.12, 0.3, away)
+    return 1.0 - smoothstep(0.08, 0.22, away)

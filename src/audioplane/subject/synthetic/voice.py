@@ -26,7 +26,7 @@ _FORMANT_SMOOTHING = 0.018
 _AMPLITUDE_SMOOTHING = 0.007
 _BURST = 0.014
 _LEVEL = 0.3
-_ROOM_NOISE = 2e-4
+_ROOM_NOISE = 5e-4
 
 
 @dataclass(frozen=True)
