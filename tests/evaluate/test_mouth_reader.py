@@ -1,10 +1,11 @@
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 
 from audioplane.errors import SubjectError
-from audioplane.evaluate.lips import correlation
+from audioplane.evaluate.lips import correlation, lip_scores
 from audioplane.evaluate.mouth_reader import CROP, MouthReader
 from audioplane.media.image import read_image
 from audioplane.subject import FrameRef, Subject
@@ -31,6 +32,27 @@ def test_it_reads_the_mouth_and_not_the_pose(
     track = reader.read(frames, subject.val)
     assert track.landmarks.shape == (len(frames), 20, 2) and track.found.all()
     assert correlation(track.aperture, opening) > 0.98
+
+
+@pytest.mark.parametrize("worsen", ["blur", "light", "place"])
+def test_a_render_that_is_a_little_off_reads_the_same(
+    reader: MouthReader, subject: Subject, worsen: str
+) -> None:
+    frames = [read_image(subject.paths.image(r.img_id)) for r in subject.val]
+    rng = np.random.default_rng(0)
+
+    def off(frame: np.ndarray) -> np.ndarray:
+        if worsen == "blur":
+            return cv2.GaussianBlur(frame, (0, 0), 0.8)
+        if worsen == "light":
+            return (frame * rng.uniform(0.9, 1)).astype(np.uint8)
+        move = np.array([[1, 0, rng.normal(0, 0.7)], [0, 1, rng.normal(0, 0.7)]])
+        return cv2.warpAffine(frame, move, (128, 128), borderMode=cv2.BORDER_REPLICATE)
+
+    seen = reader.read([off(f) for f in frames], subject.val)
+    scores = lip_scores(seen, reader.read(frames, subject.val), "reader")
+    assert scores.mac is not None and scores.mac > 0.97
+    assert scores.lmd is not None and scores.lmd < 0.3
 
 
 def test_the_crop_stays_on_the_mouth(reader: MouthReader, subject: Subject) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from audioplane.errors import SubjectError
-from audioplane.evaluate.lips import MouthTrack, correlation
+from audioplane.evaluate.lips import MouthTrack, correlation, landmark_distance
 from audioplane.media.image import read_image
 from audioplane.subject import FrameRef, Subject
 from audioplane.subject.regions import mouth_aperture
@@ -26,13 +26,21 @@ CROP = (32, 24)
 MARGIN = 0.2
 """How far the crop reaches beyond the mouth's usual extent, as a fraction of that."""
 MIN_TRAIN_FRAMES = 16
-MAX_TRAIN_FRAMES = 1500
+MAX_TRAIN_FRAMES = 800
 MAX_CHECK_FRAMES = 500
 """Frames, evenly spread, that are looked at where a subject has more."""
+WORSENED = 2
+"""Worsened copies of every training frame. A render is a little off in place, sharpness and light,
+and the reader must not take that for a movement of the mouth."""
+NUDGE, GAIN, BLUR = 0.03, 0.1, 1.0
+"""How far copies are off: standard deviation of place (fraction of the crop's width) and of
+brightness (fraction), greatest standard deviation of the blur (pixels of the crop)."""
 HELD_BACK = 5
 """One in so many training frames, the last of them, chooses the ridge strength."""
 STRENGTHS = 10.0 ** np.arange(-2, 7)
 """Ridge strengths tried."""
+
+_NOT = np.zeros(2)
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,15 @@ class MouthFrame:
         x, y = scale * across
         return np.array([[x, -y, centre[0]], [y, x, centre[1]]])
 
-    def crop(self, image: UInt8[np.ndarray, "h w 3"], ref: FrameRef) -> UInt8[np.ndarray, "y x 3"]:
-        """The mouth's pixels, `CROP` in size, upright."""
+    def crop(
+        self, image: UInt8[np.ndarray, "h w 3"], ref: FrameRef, nudge: Float[np.ndarray, "2"] = _NOT
+    ) -> UInt8[np.ndarray, "y x 3"]:
+        """The mouth's pixels, `CROP` in size, upright.
+
+        They look as if the face lay `nudge` further on, in face-fixed coordinates.
+        """
         to_image = self.to_image(ref)
+        to_image[:, 2] -= to_image[:, :2] @ nudge
         pixels = np.linalg.norm(to_image[:, 0]) * (self.high - self.low)[0]
         # Sampled at the picture's own resolution, then averaged: no aliasing.
         finer = int(np.clip(np.ceil(pixels / CROP[0]), 1, 16))
@@ -80,7 +94,7 @@ class ReadingAccuracy:
     aperture: float
     """Correlation of the aperture it reads with that of the landmarks."""
     landmarks: float
-    """Mean distance of a landmark it reads from the true one, pixels."""
+    """LMD between what it reads and the truth, pixels: an LMD below this says nothing."""
     n_frames: int
 
 
@@ -115,8 +129,7 @@ class MouthReader:
             )
         landmarks = np.stack([subject.landmarks(r) for r in refs])
         frame = _locate(refs, landmarks, subject.K)
-        pixels = np.stack([_pixels(frame.crop(_picture(subject, r), r)) for r in refs])
-        targets = _targets(frame, refs, landmarks)
+        pixels, targets = _examples(frame, subject, refs, _targets(frame, refs, landmarks))
         mean, spread = pixels.mean(0), pixels.std(0) + 1.0
         weights, bias, strength = _ridge((pixels - mean) / spread, targets)
         reader = MouthReader(frame, mean, spread, weights, bias, strength)
@@ -142,7 +155,7 @@ class MouthReader:
             return None
         true = np.stack([subject.landmarks(r) for r in refs])
         seen = self.read((_picture(subject, r) for r in refs), refs)
-        distance = np.linalg.norm(seen.landmarks - true[:, 48:68], axis=-1)
+        distance = landmark_distance(seen.landmarks, true[:, 48:68].astype(np.float64))
         return ReadingAccuracy(
             correlation(seen.aperture, mouth_aperture(true)), float(distance.mean()), len(refs)
         )
@@ -195,6 +208,30 @@ def _targets(
     """Aperture, then the 20 mouth landmarks in face-fixed coordinates."""
     local = _to_local(frame, refs, landmarks[:, 48:68]).reshape(len(refs), 40)
     return np.concatenate([mouth_aperture(landmarks)[:, None], local], axis=1)
+
+
+def _examples(
+    frame: MouthFrame,
+    subject: Subject,
+    refs: Sequence[FrameRef],
+    targets: Float[np.ndarray, "t 41"],
+) -> tuple[Float[np.ndarray, "n f"], Float[np.ndarray, "n 41"]]:
+    """Pixels and targets of every frame as it is, followed by its `WORSENED` copies."""
+    rng = np.random.default_rng(0)
+    width = (frame.high - frame.low)[0]
+    pixels, wanted = [], []
+    for ref, target in zip(refs, targets, strict=True):
+        picture = _picture(subject, ref)
+        pixels.append(_pixels(frame.crop(picture, ref)))
+        wanted.append(target)
+        for _ in range(WORSENED):
+            nudge = rng.normal(0, NUDGE * width, 2)
+            crop = frame.crop(picture, ref, nudge)
+            crop = cv2.GaussianBlur(crop, (0, 0), 0.1 + BLUR * rng.random())
+            crop = cv2.convertScaleAbs(crop, alpha=1 + rng.normal(0, GAIN))
+            pixels.append(_pixels(np.asarray(crop)))
+            wanted.append(target + np.concatenate([[0], np.tile(nudge, 20)]))
+    return np.array(pixels), np.array(wanted)
 
 
 def _pixels(crop: UInt8[np.ndarray, "y x 3"]) -> Float[np.ndarray, " f"]:

@@ -1,4 +1,4 @@
-"""Who reads the mouth off a picture: MediaPipe's landmarker where it sees the face, else ours."""
+"""Who reads the mouth off a picture: MediaPipe's landmarker where it reads the face, else ours."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from audioplane.evaluate.lips import MouthTrack
+from audioplane.evaluate.lips import MouthTrack, correlation
 from audioplane.evaluate.mouth_reader import MouthReader
 from audioplane.media.image import read_image
 from audioplane.subject import FrameRef, Subject
@@ -18,8 +18,11 @@ from audioplane.subject.regions import mouth_aperture
 if TYPE_CHECKING:
     from audioplane.prepare.landmarker import Landmarker
 
-TRIAL_FRAMES = 3
-"""Ground-truth frames that MediaPipe is tried on before it is trusted with all."""
+TRIAL_FRAMES = 30
+"""Training frames, evenly spread, that MediaPipe is tried on before it is trusted."""
+TRUST = 0.7
+"""Correlation that its aperture must have with the subject's own landmarks there: MediaPipe finds
+a face in almost any drawing, without reading its mouth."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def open_mouth_views(subject: Subject, landmarker: Path | None = None) -> Iterat
     from audioplane.prepare.models import FACE_LANDMARKER, local_model
 
     model = local_model(FACE_LANDMARKER, landmarker)
-    if model is not None and _sees_the_face(model, subject):
+    if model is not None and _reads_the_face(model, subject):
         with ExitStack() as stack:
             views = [
                 LandmarkerView(stack.enter_context(Landmarker(model, follow=True)))
@@ -104,12 +107,19 @@ def open_mouth_views(subject: Subject, landmarker: Path | None = None) -> Iterat
         yield MouthViews(MouthReader.name, view, view)
 
 
-def _sees_the_face(model: Path, subject: Subject) -> bool:
+def _reads_the_face(model: Path, subject: Subject) -> bool:
     from audioplane.prepare.landmarker import Landmarker
 
+    rows = np.linspace(0, len(subject.train) - 1, TRIAL_FRAMES).round().astype(int)
+    refs = [subject.train[i] for i in np.unique(rows)]
     with Landmarker(model) as single:
-        frames = (read_image(subject.paths.image(r.img_id)) for r in subject.val[:TRIAL_FRAMES])
-        return all(single.detect(f) for f in frames)
+        view = LandmarkerView(single)
+        seen = [view.see(read_image(subject.paths.image(r.img_id)), r) for r in refs]
+    read = np.array([m.aperture for m in seen if m is not None])
+    if len(read) < len(refs):
+        return False
+    known = mouth_aperture(np.stack([subject.landmarks(r) for r in refs]))
+    return correlation(read, known.astype(np.float64)) >= TRUST
 
 
 def mouth_track(mouths: Sequence[SeenMouth | None]) -> MouthTrack:
