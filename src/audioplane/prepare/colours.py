@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 from scipy.ndimage import gaussian_filter
 
-_BINS = 16
-_BLUR = 0.9
+_BINS = 32
+_BLUR = 1.2
 """Spread of a counted colour, bins."""
 _DOUBT = 2e-3
 """Probability added to both sides, so that an unseen colour says little."""

@@ -22,6 +22,7 @@ from audioplane.prepare.outline import (
     HeadFrame,
     RayGrid,
     best_outline,
+    directions,
     edges,
     ray_points,
 )
@@ -41,8 +42,15 @@ _EDGE_BONUS = 2.0
 """What a strong edge under the outline is worth, in log odds of a pixel."""
 _ALIKE = 6.0
 """Degrees between heads that count as turned alike."""
-_NOISE = 3.0
-"""Change that says nothing, grey levels."""
+_FOR_HEAD = 0.4
+_NOISE = 5.0
+"""Distance that says nothing, grey levels."""
+_INSIDE_ALL = (0.65, 0.8)
+"""Ray distances, beside and above, that no head is smaller than."""
+_OUTSIDE_ALL = 1.3
+"""Ray distance that hardly a head is larger than."""
+_FIRST_HALO = 12.0
+"""Steps around an average head that may still be head."""
 _MARGIN = 4
 """Steps beside an outline that colours are not learnt from."""
 _WIDTH_OF_TEACHING = 26
@@ -113,13 +121,13 @@ def learn_person(views: list[View]) -> PersonModel:
     grids = [_Grids.of(v) for v in views]
     head = np.full((len(grids), N_RAYS), _step_of(1.0))
     body = np.stack([_body_prior(g.face, size) for g in grids])
-    margins = [8, _MARGIN, _MARGIN]
     motion = _motion(views, grids)
     turned = np.stack([v.viewmat[:3, :3] for v in views])
     model = None
-    for round_, margin in enumerate(margins[:_ROUNDS]):
-        head_odds = _learn_head(grids, head, margin)
-        body_odds = _learn_body(grids, head, body, margin, size)
+    for round_ in range(_ROUNDS):
+        certain = _certain() if round_ == 0 else _teach(head, N_STEPS)
+        head_odds = _learn_head(grids, *certain)
+        body_odds = _learn_body(grids, head + (0 if round_ else _FIRST_HALO), body, size)
         loose = round_ < _ROUNDS - 1
         model = PersonModel(
             head_odds,
@@ -146,19 +154,26 @@ def _expected_outline(
 
 
 def _motion(views: list[View], grids: list[_Grids]) -> Float[np.ndarray, "rays steps"]:
-    """Log ratio of how much a place changes in the picture to how much it does on the head.
+    """Log ratio of a sample's distance from what its place in the picture mostly shows to its
+    distance from what its place on the head mostly shows.
 
     The background stands still in the picture, hair on the head; a flat wall says nothing.
     """
     size = len(views[0].image)
-    still = np.stack([v.image for v in views]).astype(np.float32).std(0).mean(-1)
-    along = []
+    picture = np.median(np.stack([v.image for v in views]), axis=0).astype(np.uint8)
+    rays = np.stack([g.rays for g in grids])
+    on_head = np.median(rays, axis=0)
+    ratios = []
     for g in grids:
-        grid = RayGrid.of(g.head, size)
-        along.append(cv2.remap(still, grid.x, grid.y, cv2.INTER_LINEAR))
-    in_picture = np.mean(along, axis=0)
-    on_head = np.stack([g.rays for g in grids]).astype(np.float32).std(0).mean(-1)
-    ratio = np.log((in_picture + _NOISE) / (on_head + _NOISE))
+        colours = g.rays.astype(np.float32)
+        behind = RayGrid.of(g.head, size).sample(picture)
+        from_picture = np.abs(colours - behind).max(-1)
+        from_head = np.abs(colours - on_head).max(-1)
+        ratios.append(np.log((from_picture + _NOISE) / (from_head + _NOISE)))
+    ratio = np.median(ratios, axis=0).astype(np.float32)
+    # A flat wall that the head sweeps over also stays on the head: what speaks for the head
+    # counts little, what speaks for the background fully.
+    ratio[ratio > 0] *= _FOR_HEAD
     return cv2.GaussianBlur(np.clip(ratio, -1.5, 1.5), (0, 0), 1.5)
 
 
@@ -176,30 +191,39 @@ def _body_prior(frame: FaceFrame, size: int) -> Float[np.ndarray, " columns"]:
     return np.clip(BODY_GRID - y * scale, 2, BODY_GRID - 2)
 
 
+def _certain() -> tuple[Bool[np.ndarray, "1 rays steps"], Bool[np.ndarray, "1 rays steps"]]:
+    """Samples that are head on every head, background behind every one: between them lies hair
+    of any cut or wall, and a wall that is taken for hair stays it."""
+    up = np.maximum(0, -np.cos(directions()))[:, None]
+    step = np.arange(N_STEPS)[None]
+    inner = np.array([_step_of(d) for d in _INSIDE_ALL])
+    person = step < inner[0] + (inner[1] - inner[0]) * up
+    outer = _step_of(_OUTSIDE_ALL)
+    background = (step > outer) & (step < outer + _WIDTH_OF_TEACHING) & (up >= 0)
+    return person[None], background[None]
+
+
 def _teach(
-    outline: Float[np.ndarray, "n rows"], steps: int, margin: int
+    outline: Float[np.ndarray, "n rows"], steps: int
 ) -> tuple[Bool[np.ndarray, "n rows steps"], Bool[np.ndarray, "n rows steps"]]:
     """Samples before and behind an outline that colours are learnt from."""
     away = np.arange(steps) - outline[..., None]
-    person = (away < -margin) & (away > -margin - _WIDTH_OF_TEACHING)
-    return person, (away > margin) & (away < margin + _WIDTH_OF_TEACHING)
+    person = (away < -_MARGIN) & (away > -_MARGIN - _WIDTH_OF_TEACHING)
+    return person, (away > _MARGIN) & (away < _MARGIN + _WIDTH_OF_TEACHING)
 
 
-def _learn_head(grids: list[_Grids], outline: np.ndarray, margin: int) -> np.ndarray:
-    person, background = _teach(outline, N_STEPS, margin)
+def _learn_head(grids: list[_Grids], person: np.ndarray, background: np.ndarray) -> np.ndarray:
     counts = np.stack([g.rays_count for g in grids]) > 0.5
     colours = np.stack([g.rays for g in grids])
     return learn_odds(colours, person & counts, background & counts, _HEAD_SECTORS)
 
 
-def _learn_body(
-    grids: list[_Grids], head: np.ndarray, body: np.ndarray, margin: int, size: int
-) -> np.ndarray:
+def _learn_body(grids: list[_Grids], head: np.ndarray, body: np.ndarray, size: int) -> np.ndarray:
     """The body's background is what lies above it and is not head."""
-    person, background = _teach(body, BODY_GRID, margin)
+    person, background = _teach(body, BODY_GRID)
     at_head = np.stack(
         [
-            _head_grid(_head_polygon(g.head, np.asarray(h) + margin), size)
+            _head_grid(_head_polygon(g.head, np.asarray(h) + _MARGIN), size)
             for g, h in zip(grids, head, strict=True)
         ]
     )

@@ -22,7 +22,7 @@ from audioplane.subject.labels import Label
 
 WINDOW = 2
 """Frames before and after that a mask is calmed with."""
-_SKIN_SPREAD = 3.5
+_SKIN_SPREAD = 3.0
 """Standard deviations from the face's mean colour at which neck ends and clothes begin."""
 
 
@@ -154,7 +154,7 @@ def skin_like(
     seen = lab[polygon_mask(cheeks.astype(np.float64) / 2, size // 2)]
     if not len(seen):
         return np.zeros((size, size), bool)
-    spread = np.maximum(seen.std(0), 3.0)
-    away = np.abs(lab - np.median(seen, axis=0)).max(-1, initial=0) / spread.max()
+    spread = np.clip(seen.std(0), 2.5, 5.0)
+    away = (np.abs(lab - np.median(seen, axis=0)) / spread).max(-1, initial=0)
     smooth = cv2.GaussianBlur((away < _SKIN_SPREAD).astype(np.float32), (0, 0), 1.5)
     return cv2.resize(smooth, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
