@@ -53,7 +53,7 @@ class Animator:
             self._S = head.space_features(torch.cat(head.moving()))
 
     @torch.no_grad()
-    def codes(self, features: Float[np.ndarray, "t w f"]) -> Float[Tensor, "t f"]:
+    def codes(self, features: Float[np.ndarray, "t w f"]) -> Float[Tensor, "t k"]:
         """Audio codes of a speech. Raises `SubjectError` if the features are of another kind."""
         expected = self._head.shape.feature_dim
         if features.shape[2] != expected:
@@ -72,7 +72,7 @@ class Animator:
 
     @torch.no_grad()
     def deformed(
-        self, code: Float[Tensor, " f"], ref: FrameRef
+        self, code: Float[Tensor, " k"], ref: FrameRef
     ) -> tuple[Gaussians, Float[Tensor, " n"]]:
         """Gaussians that speak `code` with the blink of `ref`, and their dynamism."""
         eyes = self._head.eyes(torch.from_numpy(self._subject.blink(ref)).float())
@@ -80,7 +80,7 @@ class Animator:
 
     @torch.no_grad()
     def draw(
-        self, code: Float[Tensor, " f"], ref: FrameRef, plate: UInt8[np.ndarray, "h w 3"]
+        self, code: Float[Tensor, " k"], ref: FrameRef, plate: UInt8[np.ndarray, "h w 3"]
     ) -> DrivenFrame:
         """The head at the pose and blink of `ref`, speaking `code`, before `plate`."""
         background = torch.from_numpy(plate).float() / 255
@@ -88,7 +88,7 @@ class Animator:
         colours = (image[..., :3] * 255).round_().clamp_(0, 255).to(torch.uint8)
         return DrivenFrame(colours.numpy(), image[..., 3].clamp(0, 1).numpy())
 
-    def speak(self, codes: Float[Tensor, "t f"]) -> Iterator[tuple[FrameRef, DrivenFrame]]:
+    def speak(self, codes: Float[Tensor, "t k"]) -> Iterator[tuple[FrameRef, DrivenFrame]]:
         """One frame for each code, at the poses of the training frames, to and fro.
 
         Torso and background of the next frame are decoded while this one is drawn.

@@ -72,13 +72,13 @@ class SpaceGrid(nn.Module):
         self.lines.grad = torch.zeros_like(self.lines)
         self.touched = torch.zeros(len(self.planes), dtype=torch.uint8)
 
-    def forward(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m f"]:
+    def forward(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m k"]:
         """Interp(P_ij)·f_k for all scales and sets, at points in [−1, 1]³ (no gradient to them)."""
         if points.is_cuda:
             return self.encode_reference(points)
         return _Encode.apply(self.planes, self.lines, points, self)
 
-    def encode_reference(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m f"]:
+    def encode_reference(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m k"]:
         """The same in plain PyTorch: for CUDA, and the oracle of the kernels."""
         out = []
         grid_sample = torch.nn.functional.grid_sample
@@ -118,6 +118,6 @@ class AudioPrototypes(nn.Module):
         return torch.stack([cross_attention(q(a), grid) for q, grid in pairs], 1)
 
 
-def spread_over_sets(code: Float[Tensor, "t s d"]) -> Float[Tensor, "t f"]:
+def spread_over_sets(code: Float[Tensor, "t s d"]) -> Float[Tensor, "t k"]:
     """f_a^s once for each of the three sets of a scale: what multiplies `SpaceGrid`'s output."""
     return code[:, :, None, :].expand(-1, -1, SETS, -1).flatten(1)

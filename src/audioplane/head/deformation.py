@@ -43,7 +43,7 @@ class DeformationField(nn.Module):
         nn.init.zeros_(last.bias)
 
     def forward(
-        self, S: Float[Tensor, "m f"], code: Float[Tensor, " f"]
+        self, S: Float[Tensor, "m k"], code: Float[Tensor, " k"]
     ) -> tuple[Float[Tensor, "m p"], Float[Tensor, " m"]]:
         """ΔG as rows and dynamism d of Gaussians under one code.
 

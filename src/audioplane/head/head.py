@@ -32,9 +32,9 @@ class HeadShape:
 class Motion:
     """What moves the head in one frame."""
 
-    audio: Float[Tensor, " f"]
+    audio: Float[Tensor, " k"]
     """The audio code: f_a of all scales, spread over the sets."""
-    eyes: Float[Tensor, " f"]
+    eyes: Float[Tensor, " k"]
     """The eyes' code, of the same length."""
 
 
@@ -60,11 +60,14 @@ class Head(nn.Module):
         super().__init__()
         self.shape = shape
         features = len(shape.scales) * SETS * D
-        self.grid = SpaceGrid(generator, shape.scales, shape.grid_size)
-        self.encoder = AudioEncoder(shape.feature_dim)
-        self.prototypes = AudioPrototypes(generator, shape.scales, shape.grid_size)
-        self.eyes = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, features))
-        self.field = DeformationField(features, (shape.sh_degree + 1) ** 2)
+        # PyTorch's own layers draw from its global state only: lend them a seed of ours.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+            self.grid = SpaceGrid(generator, shape.scales, shape.grid_size)
+            self.encoder = AudioEncoder(shape.feature_dim)
+            self.prototypes = AudioPrototypes(generator, shape.scales, shape.grid_size)
+            self.eyes = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, features))
+            self.field = DeformationField(features, (shape.sh_degree + 1) ** 2)
         self.gaussians = Gaussians(
             *(torch.zeros(0, *s) for s in ((3,), (4,), (3,), (), ((shape.sh_degree + 1) ** 2, 3)))
         )
@@ -72,11 +75,11 @@ class Head(nn.Module):
         self.register_buffer("low", -torch.ones(3))
         self.register_buffer("high", torch.ones(3))
 
-    def audio_codes(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t f"]:
+    def audio_codes(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t k"]:
         """Codes of all frames of a speech, by the stored normalisation."""
         return spread_over_sets(self.prototypes(self.encoder(windows)))
 
-    def space_features(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m f"]:
+    def space_features(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m k"]:
         """S of some Gaussians: constant as long as the head does not learn."""
         points = (self.gaussians.means.detach()[index] - self.low) / (self.high - self.low)
         return self.grid(points * 2 - 1)
@@ -86,7 +89,7 @@ class Head(nn.Module):
         return tuple(torch.nonzero(self.driver == k)[:, 0] for k in (BY_AUDIO, BY_EYES))  # type: ignore[return-value]
 
     def deform(
-        self, motion: Motion, S: Float[Tensor, "m f"] | None = None
+        self, motion: Motion, S: Float[Tensor, "m k"] | None = None
     ) -> tuple[Gaussians, Float[Tensor, " n"]]:
         """Gaussians of one frame and their dynamism (zero where the audio does not drive).
 

@@ -8,7 +8,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -150,7 +150,7 @@ def load_head(run: Path) -> TrainedHead:
     if not paths.head.exists():
         raise CheckpointError(f"{run} holds no trained head: run 'audioplane train' first")
     tensors, facts = load_tensors(paths.head)
-    head = Head(HeadShape(**facts["shape"]), torch.Generator())
+    head = Head(_shape(facts["shape"]), torch.Generator())
     fill_head(head, tensors)
     head.requires_grad_(False)
     head.eval()
@@ -164,6 +164,6 @@ def load_head(run: Path) -> TrainedHead:
     )
 
 
-def shape_facts(head: Head) -> dict:
-    """A head's shape as JSON takes it."""
-    return asdict(head.shape)
+def _shape(facts: dict) -> HeadShape:
+    """A head's shape from JSON, which knows no tuples."""
+    return HeadShape(**{**facts, "scales": tuple(facts["scales"])})

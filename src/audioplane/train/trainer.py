@@ -275,7 +275,7 @@ class Trainer:
         audio = spread_over_sets(codes[None, row - int(starts[0])])[0]
         return Motion(audio, self._eye_code(ref))
 
-    def _eye_code(self, ref: FrameRef) -> Float[Tensor, " f"]:
+    def _eye_code(self, ref: FrameRef) -> Float[Tensor, " k"]:
         return self.head.eyes(torch.from_numpy(self.subject.blink(ref)).float())
 
     def _watch_audio(self, spread: float) -> None:
@@ -358,7 +358,7 @@ class Trainer:
         return {
             "iteration": self.iteration,
             "config": asdict(self.config),
-            "shape": files.shape_facts(self.head),
+            "shape": asdict(self.head.shape),
             "subject": str(self.subject.paths.root.resolve()),
             "pose_ids": [r.img_id for r in self.train_refs],
             "head_width": self.head_width,

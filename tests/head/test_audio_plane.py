@@ -1,0 +1,90 @@
+"""Eq. 4 to 6 against plain re-computations."""
+
+import numpy as np
+import pytest
+import torch
+
+from audioplane.head.audio_plane import (
+    AudioPrototypes,
+    SpaceGrid,
+    cross_attention,
+    spread_over_sets,
+)
+
+
+@pytest.fixture
+def grid():
+    grid = SpaceGrid(torch.Generator().manual_seed(0), scales=(1, 2), h=5)
+    with torch.no_grad():
+        grid.lines.uniform_(0.5, 1.5)
+    return grid
+
+
+POINTS = torch.rand(50, 3, generator=torch.Generator().manual_seed(1)) * 2.4 - 1.2
+
+
+def test_eq_4():
+    generator = torch.Generator().manual_seed(2)
+    q, A = torch.randn(3, 16, generator=generator), torch.randn(10, 16, generator=generator)
+    scores = np.exp(q.numpy() @ A.numpy().T / 4)
+    expected = scores / scores.sum(1, keepdims=True) @ A.numpy()
+    assert np.allclose(cross_attention(q, A).numpy(), expected, atol=1e-5)
+
+
+def test_sizes_are_those_of_the_paper():
+    grid = SpaceGrid(torch.Generator())
+    cells = sum(3 * (64 * s) ** 2 for s in (1, 2, 3, 4))
+    assert grid.planes.shape == (cells, 16)
+    assert grid.lines.shape == (sum(3 * 64 * s for s in (1, 2, 3, 4)), 16)
+    assert [len(a) for a in AudioPrototypes(torch.Generator()).grids] == [64, 128, 192, 256]
+    assert grid(torch.zeros(2, 3)).shape == (2, 192)
+
+
+def test_eq_6_at_a_cell(grid):
+    # The point on cell (i, j, k) of the coarse scale: nothing to interpolate.
+    i, j, k = 1, 3, 2
+    point = torch.tensor([[i, j, k]]) / 4 * 2.0 - 1
+    S = grid(point)[0]
+    planes, lines = grid.planes[:75].reshape(3, 5, 5, 16), grid.lines[:15].reshape(3, 5, 16)
+    expected = [
+        planes[0, j, i] * lines[0, k],
+        planes[1, k, i] * lines[1, j],
+        planes[2, k, j] * lines[2, i],
+    ]
+    assert torch.allclose(S[:48], torch.cat(expected), atol=1e-6)
+
+
+def test_kernels_match_pytorch(grid):
+    assert torch.allclose(grid(POINTS), grid.encode_reference(POINTS), atol=1e-6)
+
+
+def test_gradients_match_pytorch(grid):
+    weight = torch.rand(50, 96, generator=torch.Generator().manual_seed(3))
+    gradients = []
+    for encode in (grid.forward, grid.encode_reference):
+        grid.planes.grad.zero_()
+        grid.lines.grad.zero_()
+        (encode(POINTS) * weight).sum().backward()
+        gradients.append((grid.planes.grad.clone(), grid.lines.grad.clone()))
+    for fast, exact in zip(*gradients, strict=True):
+        assert torch.allclose(fast, exact, atol=1e-4)
+    changed = gradients[0][0].abs().sum(1) > 0
+    assert grid.touched.bool()[changed].all()
+
+
+def test_codes_multiply_every_set_of_their_scale():
+    code = torch.arange(2 * 16.0).reshape(1, 2, 16)
+    spread = spread_over_sets(code)
+    assert spread.shape == (1, 96)
+    for s in range(2):
+        for k in range(3):
+            at = (s * 3 + k) * 16
+            assert torch.equal(spread[0, at : at + 16], code[0, s])
+
+
+def test_prototypes_tell_audio_apart():
+    prototypes = AudioPrototypes(torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        f_a = prototypes(torch.randn(100, 64, generator=torch.Generator().manual_seed(6)))
+    assert f_a.shape == (100, 4, 16)
+    assert f_a.std(0).mean() > 0.1

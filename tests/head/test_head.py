@@ -1,0 +1,102 @@
+import torch
+
+from audioplane.head import (
+    BY_AUDIO,
+    BY_EYES,
+    Gaussians,
+    Head,
+    HeadShape,
+    Motion,
+    View,
+    splat_head,
+)
+from audioplane.head.audio_plane import spread_over_sets
+from audioplane.head.gaussians import colour_to_sh, sh_colours
+
+
+def make_head(n=60):
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    head = Head(HeadShape(feature_dim=6, scales=(1, 2), grid_size=6), generator)
+    head.gaussians = Gaussians(
+        means=torch.randn(n, 3, generator=generator) * 0.03,
+        quats=torch.randn(n, 4, generator=generator),
+        log_scales=torch.full((n, 3), -4.5),
+        logits=torch.zeros(n),
+        sh=torch.randn(n, 4, 3, generator=generator) * 0.3,
+    )
+    head.low.fill_(-0.1)
+    head.high.fill_(0.1)
+    head.driver = torch.zeros(n, dtype=torch.uint8)
+    head.driver[:20], head.driver[20:30] = BY_AUDIO, BY_EYES
+    torch.nn.init.normal_(head.field.rest[-1].weight, std=0.1)
+    return head
+
+
+def view():
+    viewmat = torch.eye(4)
+    viewmat[2, 3] = 0.6
+    return View(viewmat, torch.tensor([[100.0, 0, 20], [0, 100, 16], [0, 0, 1]]), 40, 32)
+
+
+def test_audio_and_eyes_move_their_own_gaussians_only():
+    head = make_head()
+    zero, code = torch.zeros(96), torch.randn(96, generator=torch.Generator().manual_seed(1))
+    still, _ = head.deform(Motion(zero, zero))
+    spoken, d = head.deform(Motion(code, zero))
+    blinked, _ = head.deform(Motion(zero, code))
+    by_audio = (spoken.means - still.means).abs().sum(1) > 0
+    by_eyes = (blinked.means - still.means).abs().sum(1) > 0
+    assert torch.nonzero(by_audio)[:, 0].tolist() == list(range(20))
+    assert torch.nonzero(by_eyes)[:, 0].tolist() == list(range(20, 30))
+    assert (d[:20] > 0).all() and (d[20:] == 0).all()
+
+
+def test_kept_space_features_change_nothing():
+    head = make_head()
+    code = torch.randn(96, generator=torch.Generator().manual_seed(2))
+    S = head.space_features(torch.cat(head.moving()))
+    a, d = head.deform(Motion(code, code))
+    b, e = head.deform(Motion(code, code), S)
+    assert torch.allclose(a.means, b.means, atol=1e-5) and torch.allclose(d, e, atol=1e-5)
+
+
+def test_eq_8_the_dynamic_map_is_the_splat_of_d():
+    head = make_head()
+    d = torch.rand(60, generator=torch.Generator().manual_seed(3))
+    splat = splat_head(head.gaussians, d, view(), torch.zeros(3))
+    # With colours equal to d the picture itself is g.
+    same = Gaussians(**{**head.gaussians.tensors(), "sh": torch.zeros(60, 1, 3)})
+    same.sh[:, 0] = colour_to_sh(d[:, None].expand(-1, 3))
+    grey = splat_head(same, d, view(), torch.zeros(3))
+    assert torch.allclose(grey.image[..., 0], splat.image[..., 3], atol=1e-5)
+    assert splat.image[..., 3].max() > 0.1
+
+
+def test_colours_of_degree_0_do_not_depend_on_the_view():
+    colours = torch.rand(5, 3, generator=torch.Generator().manual_seed(4))
+    sh = colour_to_sh(colours)[:, None]
+    assert torch.allclose(sh_colours(sh, torch.randn(5, 3), view().viewmat), colours, atol=1e-6)
+
+
+def test_degree_1_brightens_the_side_it_points_to():
+    sh = torch.zeros(2, 4, 3)
+    sh[:, 3] = -0.5  # the x basis is −x
+    means = torch.tensor([[0.5, 0, 0], [-0.5, 0, 0]])
+    right, left = sh_colours(sh, means, view().viewmat)
+    assert (right > 0.5).all() and (left < 0.5).all()
+
+
+def test_gradients_reach_everything():
+    head = make_head()
+    windows = torch.randn(1, 20, 16, 6, generator=torch.Generator().manual_seed(5))
+    for tensor in head.gaussians.tensors().values():
+        tensor.requires_grad_()
+    codes = spread_over_sets(head.prototypes(head.encoder.normalised_batch(windows)))
+    motion = Motion(codes[3], head.eyes(torch.tensor([0.3, 0.9])))
+    splat = splat_head(*head.deform(motion), view(), torch.ones(3))
+    splat.image.square().sum().backward()
+    for name, parameter in head.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+    for name, tensor in head.gaussians.tensors().items():
+        assert tensor.grad is not None and tensor.grad.abs().sum() > 0, name

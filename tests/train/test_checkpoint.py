@@ -1,0 +1,67 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from audioplane.errors import CheckpointError, TrainingError
+from audioplane.train import checkpoint
+from audioplane.train.checkpoint import RunPaths, load_head, load_tensors, save_tensors
+
+
+def test_round_trip(tmp_path):
+    path = tmp_path / "deep" / "a.safetensors"
+    save_tensors(path, {"x": torch.arange(3.0)}, {"iteration": 7})
+    tensors, facts = load_tensors(path)
+    assert torch.equal(tensors["x"], torch.arange(3.0)) and facts["iteration"] == 7
+
+
+def test_damaged_bytes_are_an_error_that_says_what_to_do(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_tensors(path, {"x": torch.zeros(100)}, {})
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(CheckpointError, match="delete it"):
+        load_tensors(path)
+
+
+def test_another_version_is_refused(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file({"x": torch.zeros(1)}, path, {"audioplane": json.dumps({"version": 99})})
+    with pytest.raises(CheckpointError, match="version 99"):
+        load_tensors(path)
+
+
+def test_a_strangers_file_is_refused(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        load_tensors(path)
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    save_tensors(path, {"x": torch.ones(3)}, {})
+
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(TrainingError, match="No space left"):
+        save_tensors(path, {"x": torch.zeros(3)}, {})
+    monkeypatch.undo()
+    assert torch.equal(load_tensors(path)[0]["x"], torch.ones(3))
+    assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_the_last_three_checkpoints_stay(tmp_path):
+    paths = RunPaths(tmp_path)
+    for i in (10, 20, 30, 40):
+        save_tensors(paths.checkpoint(i), {"x": torch.zeros(1)}, {})
+    paths.drop_old()
+    assert len(list(paths.checkpoints.iterdir())) == 3
+    assert paths.latest() == paths.checkpoint(40)
+
+
+def test_no_head_yet(tmp_path):
+    with pytest.raises(CheckpointError, match="audioplane train"):
+        load_head(tmp_path)

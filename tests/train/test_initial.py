@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import torch
+
+from audioplane.errors import TrainingError
+from audioplane.head import BY_AUDIO, BY_EYES, STILL
+from audioplane.train.initial import choose_drivers, find_bounds, observe, random_gaussians
+
+
+@pytest.fixture(scope="module")
+def views(spoken_subject):
+    return observe(spoken_subject, spoken_subject.train)
+
+
+def test_random_points_lie_inside_every_silhouette(spoken_subject, views):
+    K = spoken_subject.K
+    bounds = find_bounds(views, K)
+    gaussians = random_gaussians(views, K, bounds, 300, 1, torch.Generator().manual_seed(0))
+    assert len(gaussians) == 300
+    for view in views:
+        camera = gaussians.means.double().numpy() @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
+        pixels = (camera @ K.T)[:, :2] / camera[:, 2:]
+        columns, rows = np.floor(pixels).astype(int).T
+        assert view.head[rows, columns].all()
+
+
+def test_the_width_is_a_heads(spoken_subject, views):
+    bounds = find_bounds(views, spoken_subject.K)
+    assert 0.1 < bounds.head_width < 0.3
+    assert (bounds.low < 0).all() and (bounds.high > 0).all()
+
+
+def test_mouth_and_eyes_get_their_drivers(spoken_subject, views):
+    # Points of the face's surface at the first frame's mouth and eyes, found by their pixels.
+    ref = spoken_subject.train[0]
+    landmarks, K = spoken_subject.landmarks(ref), spoken_subject.K
+    targets = [landmarks[60:68].mean(0), landmarks[36:42].mean(0), landmarks[27]]
+    points = []
+    for target in targets:
+        depth = ref.viewmat[2, 3] - 0.07
+        camera = np.array([*((target - K[:2, 2]) / K[0, 0] * depth), depth])
+        points.append(ref.viewmat[:3, :3].T @ (camera - ref.viewmat[:3, 3]))
+    means = torch.tensor(np.array(points)).float()
+    assert choose_drivers(means, views, K, "face").tolist() == [BY_AUDIO, BY_EYES, STILL]
+    assert choose_drivers(means, views, K, "all").tolist() == [BY_AUDIO, BY_EYES, BY_AUDIO]
+
+
+def test_what_lies_behind_the_head_is_not_driven(spoken_subject, views):
+    ref = spoken_subject.train[0]
+    behind = ref.viewmat[:3, :3].T @ np.array([0, 0.04, 0.09])
+    means = torch.from_numpy(behind).float()[None]
+    assert choose_drivers(means, views, spoken_subject.K, "face").tolist() == [STILL]
+
+
+def test_poses_that_fit_no_silhouette_are_an_error(spoken_subject, views):
+    bounds = find_bounds(views, spoken_subject.K)
+    bounds.low[:] += 10
+    bounds.high[:] += 10
+    with pytest.raises(TrainingError, match="no volume"):
+        random_gaussians(views, spoken_subject.K, bounds, 100, 0, torch.Generator())

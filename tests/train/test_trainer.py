@@ -1,0 +1,137 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from audioplane.errors import CheckpointError, SubjectError, TrainingError
+from audioplane.subject import load_subject
+from audioplane.train import CheckpointSaved, Progress, Trainer, Validated, load_head
+from audioplane.train.checkpoint import RunPaths, load_tensors
+from audioplane.train.run import train_head
+from tests.train.configs import TINY
+
+
+@pytest.fixture(scope="module")
+def finished(spoken_subject, tmp_path_factory):
+    """One uninterrupted run and what it said."""
+    out = tmp_path_factory.mktemp("run")
+    return out, list(train_head(spoken_subject, TINY, out))
+
+
+def test_it_learns(finished, spoken_subject):
+    _, events = finished
+    last = [e for e in events if isinstance(e, Progress)][-1]
+    assert last.iteration == 80 and last.stage == "fine"
+    assert last.gaussians > 200
+    assert last.audio_spread > 0.05
+    fresh = Trainer(spoken_subject, TINY)
+    before, after = fresh._validate(), [e for e in events if isinstance(e, Validated)][-1]
+    fresh.frames.close()
+    assert after.psnr > before.psnr + 1
+    assert after.mouth_l1 < before.mouth_l1
+
+
+def test_the_best_head_is_kept_with_its_poses(finished, spoken_subject):
+    out, events = finished
+    validated = [e for e in events if isinstance(e, Validated)]
+    assert validated[0].best
+    best = min(validated, key=lambda e: e.mouth_l1)
+    trained = load_head(out)
+    assert trained.iteration == best.iteration
+    assert trained.config == TINY
+    train = spoken_subject.train
+    # The last twentieth of the training frames only chooses the best head.
+    assert sorted(trained.views) == [r.img_id for r in train[: len(trained.views)]]
+    assert len(trained.views) == len(train) - max(1, round(0.05 * len(train)))
+
+
+def test_a_killed_run_ends_with_the_same_bits(finished, spoken_subject, tmp_path):
+    out, _ = finished
+    for event in train_head(spoken_subject, TINY, tmp_path):
+        if isinstance(event, Progress) and event.iteration == 50:
+            break
+    assert RunPaths(tmp_path).latest() == RunPaths(tmp_path).checkpoint(30)
+    events = list(train_head(spoken_subject, TINY, tmp_path))
+    assert min(e.iteration for e in events) == 40
+    for a, b in ((RunPaths(p).checkpoint(80) for p in (out, tmp_path)),):
+        (first, facts), (second, other) = load_tensors(a), load_tensors(b)
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[k], second[k]) for k in first)
+        assert facts == other
+
+
+def test_other_settings_do_not_go_on_with_a_run(finished, spoken_subject):
+    with pytest.raises(TrainingError, match="other settings"):
+        list(train_head(spoken_subject, replace(TINY, seed=1), finished[0]))
+
+
+def test_a_damaged_checkpoint_is_named(finished, spoken_subject, tmp_path):
+    copy = RunPaths(tmp_path).checkpoint(80)
+    copy.parent.mkdir(parents=True)
+    data = RunPaths(finished[0]).checkpoint(80).read_bytes()
+    copy.write_bytes(data[: len(data) // 2])
+    with pytest.raises(CheckpointError, match="0000080"):
+        list(train_head(spoken_subject, TINY, tmp_path))
+
+
+def test_audio_collapse_stops_the_run(spoken_subject, tmp_path, monkeypatch):
+    monkeypatch.setattr("audioplane.train.trainer._SPREAD_PATIENCE", 5)
+    config = replace(TINY, coarse_iterations=2, fine_iterations=50, densify_from=100)
+    trainer = Trainer(spoken_subject, config)
+    with torch.no_grad():
+        for query in trainer.head.prototypes.queries:
+            query.weight.zero_()
+    trainer.network_adam.param_groups[1]["lr"] = 0
+    monkeypatch.setattr(trainer, "_group_rates", (0.0, 0.0, 0.0))
+    with pytest.raises(TrainingError, match="blind to the audio"):
+        list(trainer.run(tmp_path))
+    assert trainer.iteration < 20
+
+
+def test_a_nan_stops_the_run_and_names_the_tensor(spoken_subject, tmp_path):
+    trainer = Trainer(spoken_subject, TINY)
+    events = trainer.run(tmp_path)
+    for event in events:
+        if isinstance(event, CheckpointSaved):
+            break
+    with torch.no_grad():
+        trainer.head.gaussians.sh[3] = float("nan")
+    with pytest.raises(TrainingError, match=r"iteration 30: .*gaussians/sh"):
+        list(events)
+    assert load_tensors(RunPaths(tmp_path).checkpoint(30))[1]["iteration"] == 30
+
+
+def test_held_out_rows_of_the_features_are_never_heard(spoken_subject, tmp_path):
+    trainer = Trainer(spoken_subject, TINY)
+    first_held_out = spoken_subject.train[-1].aud_id + 1
+    trainer.windows[first_held_out:] = float("nan")
+    for _ in range(45):
+        trainer._step()
+        trainer.iteration += 1
+    assert np.isfinite(trainer.progress().loss)
+    trainer.frames.close()
+
+
+def test_one_row_of_features_too_few_is_no_obstacle(spoken_subject, tmp_path):
+    trainer = Trainer(spoken_subject, TINY)
+    last = spoken_subject.val[-1]
+    assert trainer._row(replace(last, aud_id=10_000)) == len(trainer.windows) - 1
+    trainer.frames.close()
+
+
+def test_features_that_are_not_there(spoken_subject):
+    with pytest.raises(SubjectError, match="--speech phones"):
+        Trainer(spoken_subject, replace(TINY, speech="phones"))
+
+
+def test_too_few_frames(spoken_subject):
+    short = replace(spoken_subject, train=spoken_subject.train[:8])
+    with pytest.raises(TrainingError, match="longer video"):
+        Trainer(short, TINY)
+
+
+def test_a_folder_that_cannot_be_written(spoken_subject, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match="another --out"):
+        list(train_head(load_subject(spoken_subject.paths.root), TINY, tmp_path / "file"))
