@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from audioplane.errors import MediaError, SubjectError
 from audioplane.speech import compute_features
 from audioplane.subject import Subject, load_subject
 from audioplane.subject.regions import mouth_aperture
@@ -58,6 +59,25 @@ def test_the_same_seed_makes_the_same_subject(made: tuple, tmp_path: Path) -> No
     make_synthetic(tmp_path, SECONDS, SIZE, 1, ("mel",))
     for file in ("ori_imgs/30.jpg", "torso_imgs/30.png", "aud.wav", "truth.safetensors"):
         assert (tmp_path / file).read_bytes() == (subject.paths.root / file).read_bytes(), file
+
+
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(MediaError, match="cannot be written"):
+        make_synthetic(tmp_path / "taken", 0.4, 32, 0, ("mel",))
+
+
+def test_a_subject_left_half_made_does_not_load(tmp_path: Path) -> None:
+    make_synthetic(tmp_path, 0.6, 32, 0, ("mel",))
+    load_subject(tmp_path)
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_synthetic(tmp_path, 0.6, 32, 1, ("mel",), stop)
+    with pytest.raises(SubjectError):
+        load_subject(tmp_path)
 
 
 def test_pictures_of_a_sentence_match_its_length() -> None:

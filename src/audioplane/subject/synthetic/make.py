@@ -10,12 +10,13 @@ from jaxtyping import Float32, Float64, UInt8
 from safetensors.numpy import save_file
 
 import audioplane
+from audioplane.errors import MediaError
 from audioplane.media.image import write_image
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import paint_labels
 from audioplane.subject.layout import FPS, SubjectPaths
 from audioplane.subject.synthetic.camera import Stage, set_stage
-from audioplane.subject.synthetic.face import FACE_SIZE, pose_face
+from audioplane.subject.synthetic.face import BLINK_LEFT, BLINK_RIGHT, FACE_SIZE, pose_face
 from audioplane.subject.synthetic.landmarks import landmark_points, true_aperture
 from audioplane.subject.synthetic.motion import Performance, articulate, perform
 from audioplane.subject.synthetic.render import Picture, draw, draw_backdrop
@@ -84,7 +85,7 @@ def _face(mouth: np.ndarray, performance: Performance, t: int) -> Float64[np.nda
 
 def act(
     sentence: SyntheticSentence, size: int, seed: int
-) -> tuple[Float64[np.ndarray, "t face"], list[Stage]]:
+) -> tuple[Float64[np.ndarray, "t 15"], list[Stage]]:
     """Faces and stages of every frame: the sentence's mouth on a head that moves by itself."""
     performance = perform(len(sentence.articulation), seed)
     faces = np.empty((len(sentence.articulation), FACE_SIZE))
@@ -138,7 +139,7 @@ def _truth(sentence: SyntheticSentence, faces: np.ndarray, stages: list[Stage]) 
         viewmats=np.stack([s.viewmat for s in stages]),
         landmarks=np.stack([s.project(p) for s, p in zip(stages, points, strict=True)]),
         points=points,
-        blink=faces[:, 9:11].copy(),
+        blink=faces[:, BLINK_LEFT : BLINK_RIGHT + 1].copy(),
         focal=stages[0].focal,
     )
 
@@ -186,8 +187,24 @@ def make_synthetic(
     from audioplane.speech import DEFAULT_KIND
 
     kinds = tuple(kinds) or (DEFAULT_KIND,)
-    paths = SubjectPaths(Path(root))
+    try:
+        return _make(SubjectPaths(Path(root)), seconds, size, seed, kinds, report)
+    except OSError as e:
+        raise MediaError(f"the subject {root} cannot be written: {e.strerror or e}") from e
+
+
+def _make(
+    paths: SubjectPaths,
+    seconds: float,
+    size: int,
+    seed: int,
+    kinds: tuple[str, ...],
+    report: Callable[[int, int], None] | None,
+) -> SyntheticTruth:
     paths.make_folders()
+    # Written last and removed first: a folder that was left half made does not load.
+    for split in ("train", "val"):
+        paths.transforms(split).unlink(missing_ok=True)
     sentence = make_synthetic_sentence(seconds, seed, held_out=False)
     faces, stages = act(sentence, size, seed)
     truth = _truth(sentence, faces, stages)
@@ -199,7 +216,6 @@ def make_synthetic(
             report(i + 1, len(faces))
     _write_sound(paths, sentence.waveform, kinds)
     _write_truth(paths, truth)
-    _write_splits(paths, truth, size)
     SubjectInfo(
         size=size,
         n_frames=len(faces),
@@ -209,4 +225,5 @@ def make_synthetic(
         consent="nobody is shown: the head is drawn by audioplane",
         tools={"audioplane": audioplane.__version__},
     ).save(paths.info)
+    _write_splits(paths, truth, size)
     return truth

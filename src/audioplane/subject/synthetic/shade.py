@@ -24,6 +24,7 @@ from audioplane.subject.synthetic.face import (
     LASH,
     LIP,
     MOUTH_Z,
+    PROTRUSION,
     TEETH,
     TONGUE,
     lid_curves,
@@ -175,15 +176,15 @@ def _eye_colour(face, x, y, z):
 
 @njit(**QUICK)
 @no_type_check
-def _mouth_colour(material, x, y, z):
+def _mouth_colour(face, material, x, z):
     """Albedo inside the mouth, and the share of light that comes in that deep."""
-    deep = 1.0 - smoothstep(0.004, 0.034, z - MOUTH_Z)
+    deep = 1.0 - smoothstep(0.004, 0.034, z - MOUTH_Z + 1.8 * face[PROTRUSION])
     if material == TEETH:
         column = abs(x) / 0.0072
-        groove = abs(column - np.floor(column) - (0.0 if column < 0.5 else 0.0))
+        groove = column - np.floor(column)
         groove = min(groove, 1.0 - groove)
         line = 0.80 + 0.20 * smoothstep(0.0, 0.10, groove)
-        dim = (0.42 + 0.58 * deep) * line * (1.0 - 0.5 * smoothstep(0.010, 0.022, abs(x)))
+        dim = (0.22 + 0.78 * deep) * line * (1.0 - 0.5 * smoothstep(0.010, 0.022, abs(x)))
         return (0.86 * dim, 0.83 * dim, 0.76 * dim), 0.85
     if material == TONGUE:
         dim = 0.45 + 0.55 * deep
@@ -199,7 +200,7 @@ def shade_head(face, field, p, n, view, lights, material):
     x = p[0]
     y, z = to_rest(face, p[1], p[2])
     if material == CAVITY or material == TEETH or material == TONGUE:
-        albedo, share = _mouth_colour(material, x, p[1], p[2])
+        albedo, share = _mouth_colour(face, material, x, p[2])
         r, g, b = lit(albedo, n, view, lights, share, 0.6 * share)
         wet = 0.30 * albedo[0] * gloss(n, view, lights[0], 30.0)
         return r + wet, g + wet, b + wet
@@ -244,7 +245,7 @@ def shade_body(p, n, view, lights, material, arriving):
         r, g, b = 0.060 * knit, 0.190 * knit, 0.240 * knit
         if material == COLLAR:
             r, g, b = r * 0.70, g * 0.70, b * 0.70
-        elif abs(y - 0.205 - 0.6 * x * x) < 0.0055:
+        elif abs(y - 0.1955 - 0.6 * x * x) < 0.0038:
             r, g, b = 0.72 * knit, 0.60 * knit, 0.42 * knit
         return lit((r, g, b), n, view, lights, sky, key)
     tone = 0.94 * (1.0 + 0.10 * (noise(x * 110, y * 110, z * 110) - 0.5))
