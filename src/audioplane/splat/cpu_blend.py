@@ -111,14 +111,16 @@ def pack(order, means2d, conics, opacities, features):
 
 @njit(cache=True)
 @no_type_check
-def _span(g, dy, width):
-    """First and last block of eight pixels that Gaussian g touches in the row at distance dy."""
-    a, bdy = g[2], g[3] * dy
-    inside = bdy * bdy - a * (g[4] * dy * dy - np.float32(2) * g[6])
+def _span(x, a, bdy, remainder, width):
+    """First and last block of eight pixels inside a Gaussian's ellipse in one row.
+
+    x its mean, a = A, bdy = B·dy, remainder = limit − ½·C·dy² what is left for σ.
+    """
+    inside = bdy * bdy + np.float32(2) * a * remainder
     if not inside > 0:
         return 0, -1
     half = math.sqrt(inside) / a
-    centre = g[0] - bdy / a
+    centre = x - bdy / a
     first = max(0.0, math.ceil(centre - half - _HALF))
     last = min(width - 1.0, math.floor(centre + half - _HALF))
     if not last >= first:
@@ -141,19 +143,20 @@ def blend_forward(packed, colours, items, row_start, width, image, transmittance
             image_row = image.ctypes.data + y * stride * 4
             final_row = transmittance.ctypes.data + y * stride * 4
             for p in range(row_start[y], row_start[y + 1]):
-                g = packed[items[p]]
-                colour = colours[items[p]]
-                dy = y + _HALF - g[1]
-                first, last = _span(g, dy, width)
-                half_a, bdy, constant = _HALF * g[2], g[3] * dy, _HALF * g[4] * dy * dy
+                k = items[p]
+                x, a, opacity = packed[k, 0], packed[k, 2], packed[k, 5]
+                dy = np.float32(y) + _HALF - packed[k, 1]
+                bdy, constant = packed[k, 3] * dy, _HALF * packed[k, 4] * dy * dy
+                first, last = _span(x, a, bdy, packed[k, 6] - constant, width)
+                half_a = _HALF * a
                 for block in range(first, last + 1):
                     at = block * LANE_BYTES
                     T = load(live.ctypes.data + at)
                     if not any_above(T, np.float32(0)):
                         continue
-                    dx = count_up(np.float32(block * LANES) + _HALF - g[0])
+                    dx = count_up(np.float32(block * LANES) + _HALF - x)
                     sigma = muladd(muladd(dx, half_a, bdy), dx, constant)
-                    alpha = smaller(g[5] * exp_negative(sigma), _ALPHA_MAX)
+                    alpha = smaller(opacity * exp_negative(sigma), _ALPHA_MAX)
                     alpha = where_above(alpha, _BELOW_ALPHA_MIN, alpha, np.float32(0))
                     T_next = T * (_ONE - alpha)
                     weight = where_above(T_next, _T_MIN, alpha * T, np.float32(0))
@@ -162,7 +165,7 @@ def blend_forward(packed, colours, items, row_start, width, image, transmittance
                     store(final_row + at, where_above(T_next, _T_MIN, T_next, final))
                     for c in range(channels):
                         pixel = image_row + c * plane + at
-                        store(pixel, muladd(weight, colour[c], load(pixel)))
+                        store(pixel, muladd(weight, colours[k, c], load(pixel)))
 
 
 @njit(cache=True, parallel=True)
@@ -188,12 +191,12 @@ def blend_backward(
             row = y * stride * 4
             for p in range(row_start[y], row_start[y + 1]):
                 k = items[p]
-                g = packed[k]
-                colour = colours[k]
-                out = pairs[first_pair[k] + y - first_row[k]]
-                dy = y + _HALF - g[1]
-                first, last = _span(g, dy, width)
-                half_a, bdy, constant = _HALF * g[2], g[3] * dy, _HALF * g[4] * dy * dy
+                pair = first_pair[k] + y - first_row[k]
+                x, a, opacity = packed[k, 0], packed[k, 2], packed[k, 5]
+                dy = np.float32(y) + _HALF - packed[k, 1]
+                bdy, constant = packed[k, 3] * dy, _HALF * packed[k, 4] * dy * dy
+                first, last = _span(x, a, bdy, packed[k, 6] - constant, width)
+                half_a = _HALF * a
                 m0, m1, m2 = (
                     broadcast(np.float32(0)),
                     broadcast(np.float32(0)),
@@ -205,9 +208,9 @@ def blend_backward(
                     T = load(live.ctypes.data + at)
                     if not any_above(T, np.float32(0)):
                         continue
-                    dx = count_up(np.float32(block * LANES) + _HALF - g[0])
+                    dx = count_up(np.float32(block * LANES) + _HALF - x)
                     sigma = muladd(muladd(dx, half_a, bdy), dx, constant)
-                    raw = g[5] * exp_negative(sigma)
+                    raw = opacity * exp_negative(sigma)
                     alpha = smaller(raw, _ALPHA_MAX)
                     alpha = where_above(alpha, _BELOW_ALPHA_MIN, alpha, np.float32(0))
                     T_next = T * (_ONE - alpha)
@@ -216,7 +219,7 @@ def blend_backward(
                     cg = load(dalpha.ctypes.data + row + at)
                     for c in range(channels):
                         gradient = load(dimage.ctypes.data + row + c * plane + at)
-                        cg = muladd(gradient, colour[c], cg)
+                        cg = muladd(gradient, colours[k, c], cg)
                         lane = sums.ctypes.data + c * LANE_BYTES
                         store(lane, muladd(weight, gradient, load(lane)))
                     behind = load(ahead.ctypes.data + at) - weight * cg
@@ -228,9 +231,13 @@ def blend_backward(
                     v = v * dx
                     m1 = m1 + v
                     m2 = muladd(v, dx, m2)
-                out[0], out[1], out[2] = lane_sum(m0), lane_sum(m1), lane_sum(m2)
+                pairs[pair, 0], pairs[pair, 1], pairs[pair, 2] = (
+                    lane_sum(m0),
+                    lane_sum(m1),
+                    lane_sum(m2),
+                )
                 for c in range(channels):
-                    out[MOMENTS + c] = lane_sum(load(sums.ctypes.data + c * LANE_BYTES))
+                    pairs[pair, MOMENTS + c] = lane_sum(load(sums.ctypes.data + c * LANE_BYTES))
 
 
 @njit(cache=True, parallel=True)
@@ -243,20 +250,19 @@ def gather_pairs(
     channels = dfeatures.shape[1]
     for k in prange(m):
         i = order[k]
-        g = packed[k]
+        y, A, B, C = packed[k, 1], packed[k, 2], packed[k, 3], packed[k, 4]
         s0 = s1 = a = b = c = my = np.float32(0)
         for p in range(first_pair[k], first_pair[k + 1]):
-            pair = pairs[p]
-            dy = first_row[k] + (p - first_pair[k]) + _HALF - g[1]
-            s0 += pair[0]
-            s1 += pair[1]
-            my += dy * pair[0]
-            a += pair[2]
-            b += dy * pair[1]
-            c += dy * dy * pair[0]
+            dy = np.float32(first_row[k] + p - first_pair[k]) + _HALF - y
+            s0 += pairs[p, 0]
+            s1 += pairs[p, 1]
+            my += dy * pairs[p, 0]
+            a += pairs[p, 2]
+            b += dy * pairs[p, 1]
+            c += dy * dy * pairs[p, 0]
             for channel in range(channels):
-                dfeatures[i, channel] += pair[MOMENTS + channel]
-        dmeans2d[i, 0] = -(g[2] * s1 + g[3] * my)
-        dmeans2d[i, 1] = -(g[3] * s1 + g[4] * my)
+                dfeatures[i, channel] += pairs[p, MOMENTS + channel]
+        dmeans2d[i, 0] = -(A * s1 + B * my)
+        dmeans2d[i, 1] = -(B * s1 + C * my)
         dconics[i, 0], dconics[i, 1], dconics[i, 2] = _HALF * a, b, _HALF * c
-        dopacities[i] = -s0 / g[5]
+        dopacities[i] = -s0 / packed[k, 5]

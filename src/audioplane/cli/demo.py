@@ -1,0 +1,100 @@
+"""`audioplane demo`: everything once, on a drawn head that speaks with a formant synthesizer."""
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from audioplane.cli.console import console, progress_bar
+from audioplane.cli.drive import open_animator
+from audioplane.cli.evaluate import evaluate_run
+from audioplane.evaluate import EvaluationReport, LipScores, MouthReader, evaluate_speech_drive
+from audioplane.media.video import VideoWriter
+from audioplane.speech import compute_features
+from audioplane.subject import Subject, load_subject
+from audioplane.subject.synthetic import make_synthetic, make_synthetic_sentence
+from audioplane.train import PRESETS, load_head
+from audioplane.train.config import with_fine_iterations
+from audioplane.train.run import train_head
+
+SPOKEN_SECONDS = 10.0
+"""Length of the sentences that the head never heard."""
+_SPEECH_SEED = 101
+
+
+def run_demo(out: Path, seconds: float, size: int, iterations: int | None) -> None:
+    """Make, train, drive and score the drawn head; see `audioplane demo --help`."""
+    from audioplane.cli.commands import show_training
+
+    times: dict[str, float] = {}
+
+    def lap(name: str) -> None:
+        times[name] = time.perf_counter() - started - sum(times.values())
+
+    started = time.perf_counter()
+    root, run = out / "subject", out / "run"
+    config = PRESETS["demo"]
+    if iterations:
+        config = with_fine_iterations(config, iterations)
+    with progress_bar() as bar:
+        task = bar.add_task("draw and voice the subject", total=None, note="")
+        make_synthetic(
+            root,
+            seconds,
+            size,
+            kinds=(config.speech,),
+            report=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    lap("make the subject")
+    subject = load_subject(root)
+    shutil.rmtree(run, ignore_errors=True)
+    show_training(train_head(subject, config, run))
+    lap("train")
+    lips = _speak_unheard(run, subject, out / "demo.mp4", config.speech)
+    lap("drive and score unheard sentences")
+    report = evaluate_run(run, out / "evaluation", None, None, "tracked")["tracked"]
+    shutil.copy(out / "evaluation" / "tracked" / "contact_sheet.png", out / "contact_sheet.png")
+    lap("evaluate held-out frames")
+    _show(report, lips, times, out)
+
+
+def _speak_unheard(run: Path, subject: Subject, path: Path, speech: str) -> LipScores:
+    """Drive with sentences that no training frame holds, and read the mouth off the frames."""
+    sentence = make_synthetic_sentence(SPOKEN_SECONDS, _SPEECH_SEED)
+    animator = open_animator(load_head(run), None)
+    codes = animator.codes(compute_features(sentence.waveform, speech))
+    width, height = animator.size
+    refs, frames = [], []
+    with VideoWriter(path, width, height, audio=sentence.waveform) as video:
+        for ref, frame in animator.speak(codes):
+            video.write(frame.image)
+            refs.append(replace(ref, viewmat=animator.view(ref).viewmat.double().numpy()))
+            frames.append(frame.image)
+    return evaluate_speech_drive(
+        frames, refs, np.asarray(sentence.aperture), MouthReader.fit(subject)
+    )
+
+
+def _show(report: EvaluationReport, lips: LipScores, times: dict[str, float], out: Path) -> None:
+    whole = report.means["whole"]
+    rows = [
+        ("held-out frames, PSNR", f"{whole.psnr:.2f} dB" if whole.psnr else ""),
+        ("held-out frames, SSIM", f"{whole.ssim:.4f}" if whole.ssim else ""),
+        ("unheard sentences, mouth aperture against the truth (MAC)", _number(lips.mac)),
+        ("how well the mouth can be read off real pictures", _number(lips.source_accuracy)),
+    ]
+    rows += [(f"time to {name}", f"{seconds:.0f} s") for name, seconds in times.items()]
+    table = Table("what", "value")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    width = max(len(name) for name, _ in rows)
+    (out / "table.txt").write_text("".join(f"{name:{width}}  {value}\n" for name, value in rows))
+    console.print(f"{out}: demo.mp4, contact_sheet.png, table.txt", highlight=False)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
