@@ -132,7 +132,7 @@ def test_sound_that_starts_after_the_picture_keeps_its_place(make_video, tmp_pat
     with av.open(str(path)) as source, av.open(str(late), "w") as target:
         streams = {s.index: target.add_stream_from_template(s) for s in source.streams}
         for packet in source.demux():
-            if packet.dts is None:
+            if packet.pts is None:
                 continue
             if packet.stream.type == "audio":
                 packet.pts += round(0.4 / packet.time_base)

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from scipy.signal import resample_poly
 
 from audioplane.errors import MediaError
-from audioplane.media.container import decode, open_input, start_time, video_stream
+from audioplane.media.container import decode, first_picture_time, open_input, start_time
 
 SPEECH_RATE = 16000
 """Samples a second that speech features are computed from."""
@@ -45,7 +45,7 @@ def read_audio(path: Path, rate: int = SPEECH_RATE) -> Float32[np.ndarray, " n"]
         if not container.streams.audio:
             raise MediaError(f"{path} has no sound track")
         stream = container.streams.audio[0]
-        zero = start_time(video_stream(container))
+        zero = first_picture_time(path)
         end = _end_time(stream, zero)
         pieces, source_rate = _decode_mono(decode(container, stream), zero)
     if not pieces:

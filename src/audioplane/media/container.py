@@ -59,9 +59,22 @@ def decode(container: InputContainer, stream: Any) -> Iterator[Any]:
         yield from frames
 
 
-def start_time(stream: Any | None) -> Fraction | None:
+def first_picture_time(path: Path) -> Fraction | None:
+    """When the first picture is shown on the container's clock, seconds; None without pictures.
+
+    Decoded, because containers without an index of their own guess where a stream starts.
+    """
+    with open_input(path) as container:
+        stream = video_stream(container)
+        frame = None if stream is None else next(decode(container, stream), None)
+        if frame is None or frame.pts is None:
+            return None
+        return Fraction(frame.pts) * frame.time_base
+
+
+def start_time(stream: Any) -> Fraction | None:
     """When a stream starts on its container's clock, seconds; None if it does not say."""
-    if stream is None or stream.start_time is None or stream.time_base is None:
+    if stream.start_time is None or stream.time_base is None:
         return None
     return Fraction(stream.start_time) * stream.time_base
 

@@ -100,7 +100,7 @@ class FaceFinder:
         return [Face(f.points * np.float32(scale) + offset, f.blink) for f in found]
 
 
-def _square(centre: Float[np.ndarray, "2"], side: float) -> CropBox:
+def _square(centre: Float[np.ndarray, "2"], side: int | float) -> CropBox:
     left, top = np.round(centre - side / 2).astype(int)
     return CropBox(int(left), int(top), max(8, round(side)))
 

@@ -3,7 +3,7 @@
 from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -22,6 +22,7 @@ class Part(IntEnum):
     OTHERS = 5
 
 
+@runtime_checkable
 class PartSegmenter(Protocol):
     """Anything that names the part of a person that each pixel shows."""
 

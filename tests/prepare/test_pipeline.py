@@ -1,0 +1,212 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audioplane.errors import AudioplaneError, PrepareError, SubjectError
+from audioplane.media.image import read_image
+from audioplane.prepare import PrepareOptions, StageProgress, prepare_subject
+from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
+from tests.prepare.conftest import FRAMES, write_clip
+from tests.prepare.figure import COAT, HAIR, SIZE, SKIN, draw, parts
+
+OPTIONS = PrepareOptions(size=SIZE, speech=("mel",), consent="drawn, nobody")
+
+
+def quiet(_: StageProgress) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, clip) -> Path:
+    from tests.prepare import conftest
+
+    out = tmp_path_factory.mktemp("prepared") / "figure"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conftest.stages, "Landmarker", conftest.DrawnFaces)
+        patch.setattr(conftest.stages, "require_model", lambda m, g=None: Path("none"))
+        patch.setattr(conftest.stages, "local_model", lambda m, g=None: None)
+        prepare_subject(clip, out, OPTIONS, quiet)
+    return out
+
+
+def labels_of(out: Path, i: int) -> np.ndarray:
+    return read_labels(read_image(SubjectPaths(out).parsing(i)))
+
+
+def test_the_folder_loads_as_a_subject(prepared):
+    subject = load_subject(prepared)
+
+    assert len(subject.train) + len(subject.val) == FRAMES
+    assert len(subject.val) == 3
+    assert subject.info.consent == "drawn, nobody"
+    assert subject.info.source == "figure.mp4"
+    assert subject.features("mel").shape[0] == FRAMES
+    frame = subject.frame(subject.train[0])
+    assert frame.image.shape == frame.plate.shape == (SIZE, SIZE, 3)
+    assert subject.track is not None
+    assert subject.track.valid.all()
+    np.testing.assert_allclose(subject.blink(subject.val[0]), [0.1, 0.2], atol=1e-6)
+    for ref in subject.train:
+        assert ref.img_id == ref.aud_id
+        at = subject.K @ ref.viewmat[:3, 3]
+        assert np.abs(at[:2] / at[2] - subject.landmarks(ref).mean(0)).max() < 0.2 * SIZE
+
+
+@pytest.mark.parametrize("i", [0, 10, 20, 32])
+def test_the_outlines_follow_the_figure(prepared, i):
+    labels = labels_of(prepared, i)
+    image = draw(i)
+    true = parts(image) > 0
+    person = labels != Label.BACKGROUND
+    assert (person & true).sum() / (person | true).sum() > 0.93
+    hair = np.abs(image.astype(int) - HAIR).sum(-1) < 30
+    above = np.indices(hair.shape)[0] < 70
+    assert (labels[hair & above] == Label.HEAD).mean() > 0.9
+    coat = np.abs(image.astype(int) - COAT).sum(-1) < 30
+    assert (labels[coat] == Label.TORSO).mean() > 0.9
+
+
+def test_the_jaw_parts_head_and_neck(prepared):
+    subject = load_subject(prepared)
+    for ref in subject.train[::10]:
+        labels = labels_of(prepared, ref.img_id)
+        chin = np.round(subject.landmarks(ref)[8]).astype(int)
+        assert labels[chin[1] - 4, chin[0]] == Label.HEAD
+        assert labels[chin[1] + 4, chin[0]] == Label.NECK
+        mouth = np.round(subject.landmarks(ref)[[62, 66]].mean(0)).astype(int)
+        assert labels[mouth[1], mouth[0]] == Label.MOUTH
+
+
+def test_the_torso_reaches_under_the_chin_and_holds_no_hair(prepared):
+    subject = load_subject(prepared)
+    for ref in subject.train[::10]:
+        rgba = read_image(subject.paths.torso(ref.img_id), channels=4).astype(int)
+        x, y = np.round(subject.landmarks(ref)[8]).astype(int)
+        under = rgba[y - 8 : y + 4, x]
+        assert (under[:, 3] > 250).all()
+        assert np.abs(under[:, :3] - SKIN).sum(-1).max() < 60
+        shown = rgba[: y - 20][rgba[: y - 20, :, 3] > 128][:, :3]
+        assert not len(shown) or (np.abs(shown - HAIR).sum(-1) < 40).mean() < 0.05
+
+
+def test_the_background_has_no_person(prepared):
+    background = read_image(SubjectPaths(prepared).background).astype(int)
+    for colour in (SKIN, HAIR, COAT):
+        assert (np.abs(background - colour).sum(-1) < 60).mean() < 0.01
+
+
+class DrawnParts:
+    def segment(self, image: np.ndarray) -> np.ndarray:
+        return parts(image)
+
+
+def test_a_part_segmenter_is_believed(tmp_path, clip):
+    options = PrepareOptions(size=SIZE, speech=("mel",), segmenter=DrawnParts())
+    prepare_subject(clip, tmp_path / "s", options, quiet)
+    for i in (0, 16, 32):
+        labels, true = labels_of(tmp_path / "s", i), parts(draw(i))
+        person = labels != Label.BACKGROUND
+        assert (person & (true > 0)).sum() / (person | (true > 0)).sum() > 0.97
+        assert (labels == Label.HAIR).sum() > 500
+        assert (true[labels == Label.HAIR] == 1).mean() > 0.9
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    files = (p for p in out.rglob("*") if p.is_file() and p.name != "prepare.json")
+    return {str(p.relative_to(out)): p.read_bytes() for p in files}
+
+
+@pytest.mark.parametrize("stage", ["frames", "landmarks", "parsing", "plates"])
+def test_an_interrupted_preparation_ends_with_the_same_files(tmp_path, clip, prepared, stage):
+    class Stopped(Exception):
+        pass
+
+    def stop(progress: StageProgress) -> None:
+        if progress.stage == stage and progress.done >= 7:
+            raise Stopped
+
+    seen = []
+    with pytest.raises(Stopped):
+        prepare_subject(clip, tmp_path / "s", OPTIONS, stop)
+    with pytest.raises(SubjectError):
+        load_subject(tmp_path / "s")
+    prepare_subject(clip, tmp_path / "s", OPTIONS, lambda p: seen.append(p.stage))
+
+    assert seen[0] == stage
+    assert contents(tmp_path / "s") == contents(prepared)
+
+
+def test_a_finished_preparation_is_not_repeated(clip, prepared):
+    seen = []
+    prepare_subject(clip, prepared, OPTIONS, seen.append)
+    assert not seen
+
+
+def fails(video: Path, out: Path, match: str, options: PrepareOptions = OPTIONS) -> None:
+    with pytest.raises(AudioplaneError, match=match) as caught:
+        prepare_subject(video, out, options, quiet)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_video_or_other_options_need_another_folder(tmp_path, prepared):
+    other = write_clip(tmp_path / "other.mp4", [draw(i + 5) for i in range(FRAMES)])
+    before = contents(prepared)
+    fails(other, prepared, "another video")
+    assert contents(prepared) == before
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    fails(other, tmp_path / "full", "not empty")
+
+
+def test_other_options_are_refused_and_force_begins_anew(tmp_path, clip):
+    out = tmp_path / "s"
+    prepare_subject(clip, out, OPTIONS, quiet)
+    (out / "thesis.txt").write_text("mine")
+    fails(clip, out, "other options", PrepareOptions(size=SIZE + 16, speech=("mel",)))
+    info = prepare_subject(
+        clip, out, PrepareOptions(size=SIZE + 16, speech=("mel",), force=True), quiet
+    )
+    assert info.size == SIZE + 16
+    assert (out / "thesis.txt").read_text() == "mine"
+
+
+def test_no_sound_no_face_and_too_little_are_clear_errors(tmp_path):
+    fails(write_clip(tmp_path / "a.mp4", sound=None), tmp_path / "a", "no sound track")
+    fails(write_clip(tmp_path / "b.mp4", sound=False), tmp_path / "b", "silent")
+    wall = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * 30
+    fails(write_clip(tmp_path / "c.mp4", wall), tmp_path / "c", "no face")
+    few = [draw(i) for i in range(10)]
+    fails(write_clip(tmp_path / "d.mp4", few), tmp_path / "d", "only 10 of 10 frames")
+    fails(tmp_path / "nowhere.mp4", tmp_path / "e", "not a file")
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path, clip):
+    (tmp_path / "file").write_text("")
+    fails(clip, tmp_path / "file" / "s", "cannot be written")
+
+
+def test_frames_without_a_face_are_flagged_and_left_out(tmp_path):
+    frames = [draw(i) for i in range(40)]
+    wall = np.full((SIZE, SIZE, 3), 90, np.uint8)
+    frames[12:16] = [wall] * 4
+    info = prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", OPTIONS, quiet)
+
+    assert info.flags == dict.fromkeys(range(12, 16), "no face")
+    subject = load_subject(tmp_path / "s")
+    ids = [f.img_id for f in subject.train + subject.val]
+    assert ids == [i for i in range(40) if not 12 <= i < 16]
+
+
+def test_a_face_in_a_wide_picture_is_cropped_to_a_square(tmp_path):
+    frames = []
+    for i in range(30):
+        wide = np.full((240, 426, 3), 90, np.uint8)
+        wide[80:, 200:360] = draw(i)
+        frames.append(wide)
+    prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", OPTIONS, quiet)
+    landmarks = load_subject(tmp_path / "s").landmarks(load_subject(tmp_path / "s").train[0])
+    assert 0.25 * SIZE < np.ptp(landmarks[:, 0]) < 0.6 * SIZE
+    assert landmarks[:, 1].min() > 0.15 * SIZE
+    with pytest.raises(PrepareError, match="another video"):
+        prepare_subject(write_clip(tmp_path / "w.mp4"), tmp_path / "s", OPTIONS, quiet)
