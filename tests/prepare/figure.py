@@ -13,6 +13,7 @@ from audioplane.prepare.segmenter import Part
 SIZE = 160
 SKIN, HAIR, COAT, WALL = (220, 160, 130), (70, 40, 20), (30, 40, 110), (90, 150, 120)
 LIPS = (170, 60, 70)
+_HALF_MOUTH = 11.0
 _FACE = 26.0
 """Half width of the face, pixels; half height is 1.35 times that."""
 
@@ -27,11 +28,11 @@ def draw(i: int, size: int = SIZE) -> np.ndarray:
     image = np.full((size, size, 3), WALL, np.uint8)
     image += (np.indices((size, size)).sum(0) % 16 < 8)[..., None].astype(np.uint8) * 12
     x, y = face_centre(i)
-    _ellipse(image, (80, 190), (75, 62), COAT)
+    _ellipse(image, (80, 184), (110, 66), COAT)
     cv2.rectangle(image, (66, round(y)), (94, 138), SKIN, -1)
     _ellipse(image, (x, y - 8), (1.32 * _FACE, 1.55 * _FACE), HAIR)
     _ellipse(image, (x, y), (_FACE, 1.35 * _FACE), SKIN)
-    _ellipse(image, (x, y + 0.7 * _FACE), (9, 2 + 2 * abs(np.sin(i))), LIPS)
+    _ellipse(image, (x, y + 0.7 * _FACE), (_HALF_MOUTH, 4 + 2 * abs(np.sin(i))), LIPS)
     return image
 
 
@@ -84,11 +85,15 @@ class DrawnFaces(Landmarker):
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """The face, found by its skin above the neck."""
-        lips = np.abs(image.astype(int) - LIPS).sum(-1) < 60
+        lips = np.abs(image.astype(int) - LIPS).sum(-1) < 80
         if lips.sum() < 8:
             return []
-        y, x = (axis.mean() for axis in np.nonzero(lips))
-        scale = _FACE * len(image) / SIZE
+        # A window cuts faces off and its repeated edge would widen a mouth there.
+        _, pieces, sizes, _ = cv2.connectedComponentsWithStats(lips.astype(np.uint8))
+        rows, columns = np.nonzero(pieces == 1 + sizes[1:, cv2.CC_STAT_AREA].argmax())
+        y, x = rows.mean(), columns.mean()
+        # Half the width of an ellipse is twice its pixels' standard deviation.
+        scale = _FACE * 2 * columns.std() / _HALF_MOUTH
         points = self._template * np.float32(scale)
         points[:, :2] += np.array([x, y - 0.7 * scale], np.float32)
         return [Face(points, np.array([0.1, 0.2], np.float32))]

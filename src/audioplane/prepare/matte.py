@@ -51,6 +51,8 @@ _OUTSIDE_ALL = 1.3
 """Ray distance that hardly a head is larger than."""
 _FIRST_HALO = 12.0
 """Steps around an average head that may still be head."""
+_FIRST_BODY_MARGIN = 12
+"""Rows above and below average shoulders that may be either."""
 _MARGIN = 4
 """Steps beside an outline that colours are not learnt from."""
 _WIDTH_OF_TEACHING = 26
@@ -71,7 +73,7 @@ class PersonModel:
     """What the clip taught."""
 
     head_odds: Float32[np.ndarray, "sectors b b b"]
-    body_odds: Float32[np.ndarray, "sectors b b b"]
+    body_odds: Float32[np.ndarray, "parts b b b"]
     motion: Float[np.ndarray, "rays steps"]
     """Log odds of head from what stays when the head is held still, and what when the picture."""
     head_outlines: Float[np.ndarray, "n rays"]
@@ -92,8 +94,8 @@ class _Grids:
     rays: UInt8[np.ndarray, "rays steps 3"]
     rays_count: Float32[np.ndarray, "rays steps"]
     """1 where a ray's sample says something about the head."""
-    columns: UInt8[np.ndarray, "columns rows 3"]
-    head_beside: Bool[np.ndarray, "columns rows"]
+    columns: UInt8[np.ndarray, "columns heights 3"]
+    head_beside: Bool[np.ndarray, "columns heights"]
     """Samples on the head's side of the jaw line."""
 
     @staticmethod
@@ -127,7 +129,9 @@ def learn_person(views: list[View]) -> PersonModel:
     for round_ in range(_ROUNDS):
         certain = _certain() if round_ == 0 else _teach(head, N_STEPS)
         head_odds = _learn_head(grids, *certain)
-        body_odds = _learn_body(grids, head + (0 if round_ else _FIRST_HALO), body, size)
+        halo = 0 if round_ else _FIRST_HALO
+        shoulders = _teach(body, BODY_GRID, _MARGIN if round_ else _FIRST_BODY_MARGIN)
+        body_odds = _learn_body(grids, head + halo, shoulders, size)
         loose = round_ < _ROUNDS - 1
         model = PersonModel(
             head_odds,
@@ -204,12 +208,12 @@ def _certain() -> tuple[Bool[np.ndarray, "1 rays steps"], Bool[np.ndarray, "1 ra
 
 
 def _teach(
-    outline: Float[np.ndarray, "n rows"], steps: int
+    outline: Float[np.ndarray, "n rows"], steps: int, margin: int = _MARGIN
 ) -> tuple[Bool[np.ndarray, "n rows steps"], Bool[np.ndarray, "n rows steps"]]:
     """Samples before and behind an outline that colours are learnt from."""
     away = np.arange(steps) - outline[..., None]
-    person = (away < -_MARGIN) & (away > -_MARGIN - _WIDTH_OF_TEACHING)
-    return person, (away > _MARGIN) & (away < _MARGIN + _WIDTH_OF_TEACHING)
+    person = (away < -margin) & (away > -margin - _WIDTH_OF_TEACHING)
+    return person, (away > margin) & (away < margin + _WIDTH_OF_TEACHING)
 
 
 def _learn_head(grids: list[_Grids], person: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -218,9 +222,11 @@ def _learn_head(grids: list[_Grids], person: np.ndarray, background: np.ndarray)
     return learn_odds(colours, person & counts, background & counts, _HEAD_SECTORS)
 
 
-def _learn_body(grids: list[_Grids], head: np.ndarray, body: np.ndarray, size: int) -> np.ndarray:
+def _learn_body(
+    grids: list[_Grids], head: np.ndarray, shoulders: tuple[np.ndarray, np.ndarray], size: int
+) -> np.ndarray:
     """The body's background is what lies above it and is not head."""
-    person, background = _teach(body, BODY_GRID)
+    person, background = shoulders
     at_head = np.stack(
         [
             _head_grid(_head_polygon(g.head, np.asarray(h) + _MARGIN), size)
@@ -285,6 +291,6 @@ def cut_person(model: PersonModel, view: View) -> Bool[np.ndarray, "h w"]:
 
 def _spine(frame: FaceFrame) -> Float[np.ndarray, "n 2"]:
     """Neck and chest, where there is no doubt."""
-    right = [frame.at(x, y) for x, y in ((0.3, -0.2), (0.3, 0.1), (0.5, 0.6), (0.7, 6))]
-    left = [frame.at(x, y) for x, y in ((-0.7, 6), (-0.5, 0.6), (-0.3, 0.1), (-0.3, -0.2))]
+    right = [frame.at(x, y) for x, y in ((0.3, -0.2), (0.3, 0.1), (0.5, 0.6), (0.7, 6.0))]
+    left = [frame.at(x, y) for x, y in ((-0.7, 6.0), (-0.5, 0.6), (-0.3, 0.1), (-0.3, -0.2))]
     return np.array(right + left)
