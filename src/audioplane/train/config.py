@@ -69,7 +69,7 @@ class TrainConfig:
 
     audio_runs: int = 4
     """Runs of consecutive frames that one iteration encodes."""
-    audio_run_length: int = 32
+    audio_run_length: int = 16
     audio_noise: float = 0.1
     """Standard deviation of the noise added to the speech features (these have about 1)."""
     audio_gain: float = 0.2
@@ -92,8 +92,8 @@ PRESETS: dict[str, TrainConfig] = {
     ),
     "laptop": TrainConfig(
         coarse_iterations=2_000,
-        fine_iterations=26_000,
-        half_size_iterations=18_000,
+        fine_iterations=20_000,
+        half_size_iterations=14_000,
         max_gaussians=10_000,
         moving="face",
         densify_until=10_000,

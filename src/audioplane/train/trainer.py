@@ -304,8 +304,11 @@ class Trainer:
 
     def _densify(self, generator: torch.Generator) -> None:
         c, w = self.config, self.head_width
+        # Room opens slowly: Gaussians spent on the first blur would be missing for the detail.
+        share = min(1.0, (self.iteration + 1) / c.densify_until)
+        count = round(c.initial_points + (c.max_gaussians - c.initial_points) * share)
         limits = DensityLimits(
-            c.densify_gradient, c.split_scale * w, 0.5 * w, c.prune_opacity, c.max_gaussians
+            c.densify_gradient, c.split_scale * w, 0.5 * w, c.prune_opacity, count
         )
         self.gaussian_adam.resize(*self.density.plan(self.head.gaussians, limits, generator))
         self._refresh_drivers()
