@@ -1,0 +1,122 @@
+"""The commands as a user types them, in this process."""
+
+import json
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from audioplane.cli import main
+from audioplane.media.audio import read_audio, write_wav
+from audioplane.train.config import PRESETS
+from audioplane.train.run import train_head
+from tests.train.configs import TINY
+
+
+@pytest.fixture(scope="module")
+def run_folder(spoken_subject, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("cli") / "run"
+    list(train_head(spoken_subject, TINY, out))
+    return out
+
+
+def streams(path: Path) -> tuple[float, float, float]:
+    """Length of picture and sound in seconds, and the frame rate."""
+    with av.open(str(path)) as file:
+        n = sum(1 for _ in file.decode(video=0))
+        rate = float(file.streams.video[0].average_rate or 0)
+    return n / rate, len(read_audio(path)) / 16000, rate
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 7.03])
+def test_drive_picture_and_sound_end_together(run_folder, tmp_path, seconds):
+    wav, out = tmp_path / "speech.wav", tmp_path / "out.mp4"
+    rng = np.random.default_rng(0)
+    write_wav(wav, (rng.standard_normal(round(16000 * seconds)) * 0.1).astype(np.float32))
+    assert main(["drive", str(run_folder), str(wav), "--out", str(out)]) == 0
+    picture, sound, rate = streams(out)
+    assert rate == 25
+    assert abs(picture - seconds) <= 0.04 + 1e-6
+    assert abs(picture - sound) <= 0.04 + 0.03  # and one AAC block of padding
+    assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
+
+
+def test_evaluate_writes_report_and_contact_sheet(run_folder, tmp_path, capsys):
+    arguments = ["evaluate", str(run_folder), "--out", str(tmp_path), "--json"]
+    assert main(arguments) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report.keys() == {"tracked", "refined"}
+    for kind, data in report.items():
+        assert data["n_frames"] == 5
+        assert 10 < data["means"]["whole"]["psnr"] < 60
+        assert (tmp_path / kind / "contact_sheet.png").stat().st_size > 1000
+    # Refinement looks at the frames, so it cannot fit them worse.
+    assert report["refined"]["means"]["face"]["psnr"] > report["tracked"]["means"]["face"]["psnr"]
+
+
+def test_a_moved_subject_can_be_named(run_folder, spoken_subject, tmp_path):
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(spoken_subject.paths.root, moved)
+    out, wav = tmp_path / "o.mp4", spoken_subject.paths.audio
+    arguments = ["drive", str(run_folder), str(wav), "--out", str(out), "--subject", str(moved)]
+    assert main(arguments) == 0 and out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "{tmp}/nothing", "--out", "{tmp}/r"], "not a folder"),
+        (["drive", "{tmp}", "{tmp}/a.wav", "--out", "{tmp}/o.mp4"], "no trained head"),
+        (["drive", "{run}", "{tmp}/missing.wav", "--out", "{tmp}/o.mp4"], "missing.wav"),
+        (["drive", "{run}", "{tmp}/text.wav", "--out", "{tmp}/o.mp4"], "text.wav"),
+        (["drive", "{run}", "{wav}", "--out", "{tmp}/no/folder/o.mp4"], "o.mp4"),
+        (["evaluate", "{tmp}"], "no trained head"),
+        (["prepare", "{tmp}/missing.mp4", "--out", "{tmp}/s"], "missing.mp4"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(run_folder, spoken_subject, tmp_path, capsys, arguments, says):
+    (tmp_path / "text.wav").write_text("not a sound")
+    names = {"tmp": tmp_path, "run": run_folder, "wav": spoken_subject.paths.audio}
+    before = set(tmp_path.rglob("*"))
+    assert main([a.format(**names) for a in arguments]) == 1
+    printed = capsys.readouterr().err
+    assert says in printed.replace("\n", "") and "Traceback" not in printed
+    assert "unexpected" not in printed
+    left = {p.name for p in set(tmp_path.rglob("*")) - before}
+    assert not {name for name in left if name.endswith((".mp4", ".partial"))}
+
+
+def test_usage_errors_exit_with_2():
+    with pytest.raises(SystemExit) as caught:
+        main(["drive"])
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["prepare", "train", "drive", "evaluate", "demo"])
+def test_help_names_every_command(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    assert "--out" in capsys.readouterr().out
+
+
+def test_presets_are_the_ones_the_command_offers(spoken_subject, tmp_path):
+    for name in PRESETS:
+        with pytest.raises(SystemExit):
+            main(["train", "--preset", name, "--help"])
+    with pytest.raises(SystemExit) as caught:
+        main(["train", str(tmp_path), "--out", str(tmp_path), "--preset", "unknown"])
+    assert caught.value.code == 2
+
+
+def test_demo_leaves_video_sheet_and_table(tmp_path, monkeypatch):
+    monkeypatch.setattr("audioplane.cli.demo.SPOKEN_SECONDS", 2.0)
+    monkeypatch.setitem(PRESETS, "demo", TINY)
+    out = tmp_path / "demo"
+    assert main(["demo", "--out", str(out), "--seconds", "2.4", "--size", "64"]) == 0
+    picture, sound, _ = streams(out / "demo.mp4")
+    assert picture == 2.0 and abs(picture - sound) < 0.07
+    assert "MAC" in (out / "table.txt").read_text()
+    assert (out / "contact_sheet.png").exists()

@@ -1,0 +1,81 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from audioplane.drive import Animator, ping_pong
+from audioplane.errors import SubjectError
+from audioplane.head import BY_AUDIO
+from audioplane.train import Trainer
+from tests.train.configs import TINY
+
+
+@pytest.fixture(scope="module")
+def head(spoken_subject):
+    """A head as training starts it, with a deformation field that does something."""
+    trainer = Trainer(spoken_subject, TINY)
+    trainer.frames.close()
+    torch.nn.init.normal_(trainer.head.field.rest[-1].weight, std=0.3)
+    trainer.head.encoder.calibrate(trainer.windows)
+    trainer.head.gaussians.logits.requires_grad_(False).fill_(2.0)
+    return trainer.head.requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def animator(head, spoken_subject):
+    views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in spoken_subject.train[:20]}
+    return Animator(head, spoken_subject, views)
+
+
+def test_ping_pong_shows_no_turning_frame_twice():
+    assert list(islice(ping_pong(4), 9)) == [0, 1, 2, 3, 2, 1, 0, 1, 2]
+    assert list(islice(ping_pong(1), 3)) == [0, 0, 0]
+    assert list(islice(ping_pong(2), 5)) == [0, 1, 0, 1, 0]
+
+
+def test_one_frame_a_row_of_features_for_speech_longer_than_the_subject(animator, spoken_subject):
+    features = np.concatenate([spoken_subject.features("mel")] * 2)
+    frames = list(animator.speak(animator.codes(features)))
+    assert len(frames) == len(features)
+    ids = [ref.img_id for ref, _ in frames]
+    assert ids[:20] == list(range(20)) and ids[20] == 18
+    assert all(f.image.shape == (64, 64, 3) and f.image.dtype == np.uint8 for _, f in frames)
+    assert all(0 <= f.dynamic.min() and f.dynamic.max() <= 1 for _, f in frames)
+
+
+def test_outside_the_head_torso_and_background_stay(animator, spoken_subject):
+    ref = spoken_subject.train[4]
+    plate, head = spoken_subject.plate(ref), spoken_subject.frame(ref).head
+    code = animator.codes(spoken_subject.features("mel"))[4]
+    image = animator.draw(code, ref, plate).image
+    rows = np.flatnonzero(head.any(1))
+    assert np.array_equal(image[rows[-1] + 8 :], plate[rows[-1] + 8 :])
+    assert np.abs(image[head].astype(int) - plate[head]).mean() > 5
+
+
+def test_the_audio_moves_the_mouth_and_not_the_eyes(animator, head, spoken_subject):
+    ref, codes = spoken_subject.train[0], animator.codes(spoken_subject.features("mel"))
+    first, _ = animator.deformed(codes[3], ref)
+    second, _ = animator.deformed(codes[9], ref)
+    moved = (first.means - second.means).abs().sum(1) > 0
+    assert moved.any()
+    assert torch.equal(torch.nonzero(moved), torch.nonzero(head.driver == BY_AUDIO))
+
+
+def test_refined_views_are_used_where_they_are(animator, spoken_subject):
+    known, other = spoken_subject.train[2], spoken_subject.val[0]
+    moved = torch.eye(4)
+    animator._views[known.img_id] = moved
+    assert torch.equal(animator.view(known).viewmat, moved)
+    assert np.allclose(animator.view(other).viewmat.numpy(), other.viewmat, atol=1e-6)
+
+
+def test_features_of_another_kind_are_refused(animator):
+    with pytest.raises(SubjectError, match="80"):
+        animator.codes(np.zeros((5, 16, 29), np.float32))
+
+
+def test_another_persons_folder_is_refused(head, spoken_subject):
+    with pytest.raises(SubjectError, match="trained on"):
+        Animator(head, spoken_subject, {999: torch.eye(4)})
