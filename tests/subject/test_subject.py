@@ -1,0 +1,173 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audioplane.errors import MediaError, SubjectError
+from audioplane.media.image import write_image
+from audioplane.subject import (
+    FrameRef,
+    Label,
+    Split,
+    SubjectInfo,
+    SubjectPaths,
+    Track,
+    load_subject,
+    paint_labels,
+    read_split,
+    write_split,
+)
+
+SIZE = 16
+
+
+def viewmat(i):
+    angle = 0.1 * i
+    matrix = np.eye(4)
+    matrix[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    matrix[:3, 3] = [0.01 * i, 0, 0.8]
+    return matrix
+
+
+def write_folder(root: Path, ids=(0, 1, 4, 7), val=(9,)) -> SubjectPaths:
+    """A subject whose img_ids have gaps."""
+    paths = SubjectPaths(root)
+    paths.make_folders()
+    write_image(paths.background, np.full((SIZE, SIZE, 3), 200, np.uint8))
+    for i in (*ids, *val):
+        write_image(paths.image(i), np.full((SIZE, SIZE, 3), 10 * i, np.uint8), quality=100)
+        torso = np.zeros((SIZE, SIZE, 4), np.uint8)
+        torso[8:] = (50, 60, 70, 255)
+        torso[7] = (50, 60, 70, 128)
+        write_image(paths.torso(i), torso)
+        labels = np.full((SIZE, SIZE), Label.BACKGROUND, np.uint8)
+        labels[2:8, 4:12] = Label.HEAD
+        labels[5:7, 6:9] = Label.MOUTH
+        labels[8:] = Label.TORSO
+        write_image(paths.parsing(i), paint_labels(labels))
+        np.savetxt(paths.landmarks(i), np.full((68, 2), float(i)))
+    for name, members in (("train", ids), ("val", val)):
+        frames = tuple(FrameRef(i, i, viewmat(i)) for i in members)
+        write_split(paths.transforms(name), Split(100.0, 8.0, 8.0, frames))
+    SubjectInfo(SIZE, 10, flags={2: "no face", 3: "no face"}, consent="me").save(paths.info)
+    n = max(val) + 1
+    track = Track(
+        np.ones((n, 68, 2)), np.full((n, 2), 0.25), np.ones(n, bool), np.eye(4)[None].repeat(n, 0)
+    )
+    track.save(paths.track)
+    return paths
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return write_folder(tmp_path / "s")
+
+
+def test_round_trip_with_gaps_in_the_ids(paths):
+    subject = load_subject(paths.root)
+    assert [r.img_id for r in subject.train] == [0, 1, 4, 7]
+    assert [r.img_id for r in subject.val] == [9]
+    for ref in (*subject.train, *subject.val):
+        assert np.allclose(ref.viewmat, viewmat(ref.img_id))
+        frame = subject.frame(ref)
+        assert abs(int(frame.image.mean()) - 10 * ref.img_id) <= 1
+        assert (frame.landmarks == ref.img_id).all()
+    assert subject.info.flags == {2: "no face", 3: "no face"} and subject.info.consent == "me"
+    assert np.allclose(subject.K, [[100, 0, 8], [0, 100, 8], [0, 0, 1]])
+    assert np.allclose(subject.blink(subject.train[2]), 0.25)
+
+
+def test_the_head_holds_its_mouth_and_the_plate_its_torso(paths):
+    subject = load_subject(paths.root)
+    frame = subject.frame(subject.train[0])
+    assert frame.head.sum() == 6 * 8
+    assert np.allclose(frame.plate[9:], (50, 60, 70), atol=1)
+    assert np.allclose(frame.plate[:6], 200, atol=1)
+    assert np.allclose(frame.plate[7, :, 0], 125, atol=2)
+
+
+def test_poses_on_disk_are_camera_to_world_in_opengl_axes(paths):
+    data = json.loads(paths.transforms("train").read_text())
+    matrix = np.array(data["frames"][0]["transform_matrix"])
+    # The camera of frame 0 stands 0.8 m before the origin and looks along +z: OpenGL's −z axis.
+    assert np.allclose(matrix[:3, 3], [0, 0, -0.8])
+    assert np.allclose(matrix[:3, :3], np.diag([1, -1, -1]))
+
+
+def test_a_peers_folder_without_our_files(paths):
+    paths.info.unlink()
+    paths.track.unlink()
+    subject = load_subject(paths.root)
+    assert subject.info.size == SIZE and subject.track is None
+    assert (subject.blink(subject.train[0]) == 0).all()
+
+
+def test_frames_whose_files_are_missing_are_left_out(paths):
+    paths.image(4).unlink()
+    paths.landmarks(7).unlink()
+    assert [r.img_id for r in load_subject(paths.root).train] == [0, 1]
+
+
+def test_features_in_their_kind(paths):
+    np.save(paths.features("ds"), np.zeros((9, 16, 29)))
+    subject = load_subject(paths.root)
+    assert (
+        subject.features("ds").shape == (9, 16, 29) and subject.features("ds").dtype == np.float32
+    )
+    with pytest.raises(SubjectError, match="--speech mel"):
+        subject.features("mel")
+    np.save(paths.features("bad"), np.zeros(3))
+    with pytest.raises(SubjectError, match="shape"):
+        subject.features("bad")
+
+
+def spoil(path: Path, text: str):
+    path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda p: spoil(p.info, "{"), "damaged"),
+        (lambda p: spoil(p.info, json.dumps({"format_version": 99})), "version 99"),
+        (lambda p: spoil(p.transforms("train"), "{}"), "transforms file"),
+        (lambda p: p.transforms("val").unlink(), "prepared subject"),
+        (lambda p: [p.image(i).unlink() for i in (0, 1, 4, 7)], "no usable"),
+    ],
+)
+def test_damage_is_said_in_one_line(paths, damage, says):
+    damage(paths)
+    with pytest.raises(SubjectError, match=says) as caught:
+        load_subject(paths.root)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_pictures_and_tracks_are_named(paths):
+    subject = load_subject(paths.root)
+    paths.image(1).write_bytes(b"no picture")
+    with pytest.raises(MediaError, match="1.jpg"):
+        subject.frame(subject.train[1])
+    spoil(paths.landmarks(0), "1 2\n3 4\n")
+    with pytest.raises(SubjectError, match="68 rows"):
+        subject.frame(subject.train[0])
+    paths.track.write_bytes(b"nothing")
+    with pytest.raises(SubjectError, match="track"):
+        _ = load_subject(paths.root).track
+
+
+def test_not_a_folder(tmp_path):
+    with pytest.raises(SubjectError, match="not a folder"):
+        load_subject(tmp_path / "none")
+
+
+@pytest.mark.skipif("AUDIOPLANE_ASSETS" not in os.environ, reason="AUDIOPLANE_ASSETS is not set")
+def test_a_transforms_file_of_ad_nerf():
+    path = Path(os.environ["AUDIOPLANE_ASSETS"]) / "data/peers/adnerf_obama/transforms_val.json"
+    split = read_split(path)
+    assert len(split.frames) == 728 and split.frames[0].img_id == 7272
+    for frame in split.frames[::100]:
+        R = frame.viewmat[:3, :3]
+        assert np.allclose(R @ R.T, np.eye(3), atol=1e-4)
+        assert frame.viewmat[2, 3] > 0.3  # the head is in front of the camera
