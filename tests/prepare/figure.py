@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 
 from audioplane.prepare.landmarker import FACE_OVAL, INNER_LIP, N_POINTS, Face, Landmarker
-from audioplane.prepare.segmenter import Part
 
 SIZE = 160
 SKIN, HAIR, COAT, WALL = (220, 160, 130), (70, 40, 20), (30, 40, 110), (90, 150, 120)
 LIPS = (170, 60, 70)
+CLASS_COLOURS = np.array([WALL, HAIR, SKIN, LIPS, COAT, (255, 0, 255)], np.int32)
+"""By `Part`: all skin counts as the body's but the lips; nothing is of the last."""
 _HALF_MOUTH = 11.0
 _FACE = 26.0
 """Half width of the face, pixels; half height is 1.35 times that."""
@@ -43,10 +44,8 @@ def _ellipse(image, centre, axes, colour) -> None:
 
 def parts(image: np.ndarray) -> np.ndarray:
     """What a part segmenter would say."""
-    colours = np.array([WALL, HAIR, SKIN, LIPS, COAT], np.int32)
-    nearest = np.abs(image[:, :, None].astype(np.int32) - colours).sum(-1).argmin(-1)
-    names = [Part.BACKGROUND, Part.HAIR, Part.BODY_SKIN, Part.FACE_SKIN, Part.CLOTHES]
-    return np.array(names, np.uint8)[nearest]
+    distance = np.square(image[:, :, None].astype(np.int32) - CLASS_COLOURS).sum(-1)
+    return distance.argmin(-1).astype(np.uint8)
 
 
 def template() -> np.ndarray:
@@ -71,11 +70,16 @@ def template() -> np.ndarray:
     return np.concatenate([xy, z[:, None]], 1).astype(np.float32)
 
 
+_SMALLEST = 0.12
+"""Width of a face over the picture's below which the stand-in overlooks it, as MediaPipe does."""
+
+
 class DrawnFaces(Landmarker):
-    """Stands in for `Landmarker`."""
+    """Stands in for `Landmarker`: finds the drawn figures by their lips."""
 
     def __init__(self, model, follow=False, max_faces=1) -> None:
         self._template = template()
+        self._follow, self._max_faces = follow, max_faces
 
     def __enter__(self) -> "DrawnFaces":
         return self
@@ -84,16 +88,22 @@ class DrawnFaces(Landmarker):
         pass
 
     def detect(self, image: np.ndarray) -> list[Face]:
-        """The face, found by its skin above the neck."""
+        """The faces, the largest first."""
         lips = np.abs(image.astype(int) - LIPS).sum(-1) < 80
-        if lips.sum() < 8:
-            return []
-        # A window cuts faces off and its repeated edge would widen a mouth there.
-        _, pieces, sizes, _ = cv2.connectedComponentsWithStats(lips.astype(np.uint8))
-        rows, columns = np.nonzero(pieces == 1 + sizes[1:, cv2.CC_STAT_AREA].argmax())
+        n, pieces, sizes, _ = cv2.connectedComponentsWithStats(lips.astype(np.uint8))
+        large = [k for k in range(1, n) if sizes[k, cv2.CC_STAT_AREA] >= 8]
+        if not self._follow:  # a face cut in two by a window is none
+            edge = {*pieces[0], *pieces[-1], *pieces[:, 0], *pieces[:, -1]}
+            large = [k for k in large if k not in edge]
+        faces = [self._face(pieces == k) for k in large]
+        seen = [f for f in faces if np.ptp(f.points[:, 0]) > _SMALLEST * image.shape[1]]
+        return sorted(seen, key=lambda f: -f.height)[: self._max_faces]
+
+    def _face(self, lips: np.ndarray) -> Face:
+        rows, columns = np.nonzero(lips)
         y, x = rows.mean(), columns.mean()
         # Half the width of an ellipse is twice its pixels' standard deviation.
         scale = _FACE * 2 * columns.std() / _HALF_MOUTH
         points = self._template * np.float32(scale)
         points[:, :2] += np.array([x, y - 0.7 * scale], np.float32)
-        return [Face(points, np.array([0.1, 0.2], np.float32))]
+        return Face(points, np.array([0.1, 0.2], np.float32))

@@ -1,3 +1,5 @@
+import errno
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,29 +7,12 @@ import pytest
 
 from audioplane.errors import AudioplaneError, PrepareError, SubjectError
 from audioplane.media.image import read_image
-from audioplane.prepare import PrepareOptions, StageProgress, prepare_subject
+from audioplane.prepare import STAGES, PrepareOptions, StageProgress, prepare_subject
+from audioplane.prepare.record import Record
 from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
-from tests.prepare.conftest import FRAMES, write_clip
-from tests.prepare.figure import COAT, HAIR, SIZE, SKIN, draw, parts
-
-OPTIONS = PrepareOptions(size=SIZE, speech=("mel",), consent="drawn, nobody")
-
-
-def quiet(_: StageProgress) -> None:
-    pass
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory, clip) -> Path:
-    from tests.prepare import conftest
-
-    out = tmp_path_factory.mktemp("prepared") / "figure"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conftest.stages, "Landmarker", conftest.DrawnFaces)
-        patch.setattr(conftest.stages, "require_model", lambda m, g=None: Path("none"))
-        patch.setattr(conftest.stages, "local_model", lambda m, g=None: None)
-        prepare_subject(clip, out, OPTIONS, quiet)
-    return out
+from tests.prepare.conftest import FRAMES, OPTIONS, QUICK, contents, quiet, write_clip
+from tests.prepare.figure import CLASS_COLOURS, COAT, HAIR, SIZE, SKIN, WALL, draw, parts
+from tests.prepare.tiny_segmenter import write_segmenter
 
 
 def labels_of(out: Path, i: int) -> np.ndarray:
@@ -96,14 +81,11 @@ def test_the_background_has_no_person(prepared):
         assert (np.abs(background - colour).sum(-1) < 60).mean() < 0.01
 
 
-class DrawnParts:
-    def segment(self, image: np.ndarray) -> np.ndarray:
-        return parts(image)
-
-
-def test_a_part_segmenter_is_believed(tmp_path, clip):
-    options = PrepareOptions(size=SIZE, speech=("mel",), segmenter=DrawnParts())
-    prepare_subject(clip, tmp_path / "s", options, quiet)
+def test_a_segmenter_s_model_file_is_believed(tmp_path, clip):
+    model = write_segmenter(tmp_path / "parts.tflite", CLASS_COLOURS)
+    options = replace(OPTIONS, segmenter=model)
+    info = prepare_subject(clip, tmp_path / "s", options, quiet)
+    assert info.tools["parsing"] == "part segmenter"
     for i in (0, 16, 32):
         labels, true = labels_of(tmp_path / "s", i), parts(draw(i))
         person = labels != Label.BACKGROUND
@@ -112,29 +94,129 @@ def test_a_part_segmenter_is_believed(tmp_path, clip):
         assert (true[labels == Label.HAIR] == 1).mean() > 0.9
 
 
-def contents(out: Path) -> dict[str, bytes]:
-    files = (p for p in out.rglob("*") if p.is_file() and p.name != "prepare.json")
-    return {str(p.relative_to(out)): p.read_bytes() for p in files}
+class Killed(BaseException):
+    """Passes every handler, as a killed process does."""
 
 
-@pytest.mark.parametrize("stage", ["frames", "landmarks", "parsing", "plates"])
-def test_an_interrupted_preparation_ends_with_the_same_files(tmp_path, clip, prepared, stage):
-    class Stopped(Exception):
-        pass
+A_WRITE_OF = {
+    "crop": "prepare.json",
+    "frames": "ori_imgs/8.jpg",
+    "landmarks": "track.safetensors",
+    "pose": "track.safetensors",
+    "parsing": "parsing/8.png",
+    "plates": "torso_imgs/8.png",
+    "splits": "subject.json",
+}
 
+
+class Killer:
+    """Prepares the figure and kills it at a point; knows what was begun."""
+
+    def __init__(self, clip: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._clip, self._out, self._patch = clip, out, monkeypatch
+
+    def kill(self, stage: str, point: str) -> list[str]:
+        """Kill amid a stage, amid a write of it, or once it is noted; stages that reported."""
+        seen = []
+
+        def report(progress: StageProgress) -> None:
+            seen.append(progress.stage)
+            if point == "amid" and progress.stage == stage and progress.done >= 7:
+                raise Killed
+
+        def replace_file(path: Path, target: Path) -> None:
+            if point == "writing" and target == self._out / A_WRITE_OF[stage]:
+                raise Killed
+            real_replace(path, target)
+
+        def save(record: Record) -> None:
+            real_save(record)
+            if point == "noted" and stage in record.done:
+                raise Killed
+
+        real_replace, real_save = Path.replace, Record.save
+        with self._patch.context() as patch, pytest.raises(Killed):
+            patch.setattr(Path, "replace", replace_file)
+            patch.setattr(Record, "save", save)
+            prepare_subject(self._clip, self._out, QUICK, report)
+        return seen
+
+
+def test_killed_anywhere_it_continues_to_the_same_files(
+    tmp_path, clip, prepared_quick, monkeypatch
+):
+    out = tmp_path / "s"
+    killer = Killer(clip, out, monkeypatch)
+    for stage in STAGES:
+        for point in ("amid", "writing", "noted"):
+            begun = killer.kill(stage, point)
+            # What is noted is not done again, what is not noted is.
+            assert set(begun) <= {stage}
+            if stage != "splits":  # whose first kill finds all its files written
+                with pytest.raises(SubjectError):
+                    load_subject(out)
+    prepare_subject(clip, out, QUICK, quiet)
+    assert contents(out) == contents(prepared_quick)
+
+
+def test_learnt_outlines_are_the_same_after_an_interruption(tmp_path, clip, prepared):
     def stop(progress: StageProgress) -> None:
-        if progress.stage == stage and progress.done >= 7:
-            raise Stopped
+        if progress.stage == "parsing" and progress.done >= 7:
+            raise Killed
 
-    seen = []
-    with pytest.raises(Stopped):
+    with pytest.raises(Killed):
         prepare_subject(clip, tmp_path / "s", OPTIONS, stop)
-    with pytest.raises(SubjectError):
-        load_subject(tmp_path / "s")
-    prepare_subject(clip, tmp_path / "s", OPTIONS, lambda p: seen.append(p.stage))
-
-    assert seen[0] == stage
+    prepare_subject(clip, tmp_path / "s", OPTIONS, quiet)
     assert contents(tmp_path / "s") == contents(prepared)
+
+
+class FullDisk:
+    """A file of which one half fits."""
+
+    def __init__(self, file) -> None:
+        self._file = file
+
+    def write(self, data) -> int:
+        self._file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def __enter__(self) -> "FullDisk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def test_a_full_disk_is_one_clear_line_at_every_file(tmp_path, clip, prepared_quick, monkeypatch):
+    out = tmp_path / "s"
+    written = ["ori_imgs/8.jpg.partial", "aud.wav.partial", "aud_mel.npy", "ori_imgs/8.lms"]
+    written += ["landmark_depth.npy", "track.partial", "pose_report.json", "parsing/8.png.partial"]
+    written += ["bc.jpg.partial", "torso_imgs/8.png.partial", "subject.partial"]
+    written += ["transforms_train.json", "transforms_val.json"]
+    real_open = open
+    for name in written:
+        met = []
+
+        def limited(file, mode="r", *args, name=name, met=met, **more):
+            opened = real_open(file, mode, *args, **more)
+            if "w" in mode and Path(file) == out / name:
+                met.append(name)
+                return FullDisk(opened)
+            return opened
+
+        with monkeypatch.context() as patch:
+            patch.setattr("io.open", limited)
+            patch.setattr("builtins.open", limited)
+            fails(clip, out, "no room left .* free some space")
+        assert met == [name]
+        assert not list(out.rglob("*.partial"))
+        with pytest.raises(SubjectError):
+            load_subject(out)
+    prepare_subject(clip, out, QUICK, quiet)
+    assert contents(out) == contents(prepared_quick)
 
 
 def test_a_finished_preparation_is_not_repeated(clip, prepared):
@@ -143,7 +225,7 @@ def test_a_finished_preparation_is_not_repeated(clip, prepared):
     assert not seen
 
 
-def fails(video: Path, out: Path, match: str, options: PrepareOptions = OPTIONS) -> None:
+def fails(video: Path, out: Path, match: str, options: PrepareOptions = QUICK) -> None:
     with pytest.raises(AudioplaneError, match=match) as caught:
         prepare_subject(video, out, options, quiet)
     assert "\n" not in str(caught.value)
@@ -161,12 +243,10 @@ def test_another_video_or_other_options_need_another_folder(tmp_path, prepared):
 
 def test_other_options_are_refused_and_force_begins_anew(tmp_path, clip):
     out = tmp_path / "s"
-    prepare_subject(clip, out, OPTIONS, quiet)
+    prepare_subject(clip, out, QUICK, quiet)
     (out / "thesis.txt").write_text("mine")
-    fails(clip, out, "other options", PrepareOptions(size=SIZE + 16, speech=("mel",)))
-    info = prepare_subject(
-        clip, out, PrepareOptions(size=SIZE + 16, speech=("mel",), force=True), quiet
-    )
+    fails(clip, out, "other options", replace(QUICK, size=SIZE + 16))
+    info = prepare_subject(clip, out, replace(QUICK, size=SIZE + 16, force=True), quiet)
     assert info.size == SIZE + 16
     assert (out / "thesis.txt").read_text() == "mine"
 
@@ -190,12 +270,43 @@ def test_frames_without_a_face_are_flagged_and_left_out(tmp_path):
     frames = [draw(i) for i in range(40)]
     wall = np.full((SIZE, SIZE, 3), 90, np.uint8)
     frames[12:16] = [wall] * 4
-    info = prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", OPTIONS, quiet)
+    info = prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", QUICK, quiet)
 
     assert info.flags == dict.fromkeys(range(12, 16), "no face")
     subject = load_subject(tmp_path / "s")
     ids = [f.img_id for f in subject.train + subject.val]
     assert ids == [i for i in range(40) if not 12 <= i < 16]
+
+
+def shifted(image: np.ndarray, x: int) -> np.ndarray:
+    """The picture moved to the right; what it leaves shows the wall's colour."""
+    moved = np.full_like(image, WALL)
+    moved[:, x:] = image[:, : SIZE - x]
+    return moved
+
+
+def test_frames_that_the_face_leaves_are_flagged_and_left_out(tmp_path):
+    frames = [draw(i) for i in range(40)]
+    gone = range(17, 23)
+    for i in gone:
+        frames[i] = shifted(frames[i], 74)
+    info = prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", QUICK, quiet)
+
+    assert info.flags == dict.fromkeys(gone, "face leaves the frame")
+    subject = load_subject(tmp_path / "s")
+    ids = [f.img_id for f in subject.train + subject.val]
+    assert ids == [i for i in range(40) if i not in gone]
+    assert subject.track is not None
+    assert np.flatnonzero(~subject.track.valid).tolist() == list(gone)
+    for i in gone:
+        assert not subject.paths.torso(i).exists()
+
+
+def test_too_few_usable_frames_are_a_clear_error_whatever_the_length(tmp_path):
+    frames = [draw(i) for i in range(34)]
+    for i in range(5, 18):
+        frames[i] = np.full_like(frames[i], 90)
+    fails(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", "only 21 of 34 .* 22")
 
 
 def test_a_face_in_a_wide_picture_is_cropped_to_a_square(tmp_path):
@@ -204,9 +315,9 @@ def test_a_face_in_a_wide_picture_is_cropped_to_a_square(tmp_path):
         wide = np.full((240, 426, 3), 90, np.uint8)
         wide[80:, 200:360] = draw(i)
         frames.append(wide)
-    prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", OPTIONS, quiet)
+    prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", QUICK, quiet)
     landmarks = load_subject(tmp_path / "s").landmarks(load_subject(tmp_path / "s").train[0])
     assert 0.25 * SIZE < np.ptp(landmarks[:, 0]) < 0.6 * SIZE
     assert landmarks[:, 1].min() > 0.15 * SIZE
     with pytest.raises(PrepareError, match="another video"):
-        prepare_subject(write_clip(tmp_path / "w.mp4"), tmp_path / "s", OPTIONS, quiet)
+        prepare_subject(write_clip(tmp_path / "w.mp4"), tmp_path / "s", QUICK, quiet)

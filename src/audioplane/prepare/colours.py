@@ -36,12 +36,12 @@ def learn_odds(
     index = _bins(colours)
     # One table per row would be mostly empty: rows are counted, then blended over a sector.
     odds = np.zeros((sectors, _BINS, _BINS, _BINS), np.float32)
-    counts = [_count(index, m, rows) for m in (person, background)]
+    on_all, off_all = (
+        (weights.T.astype(np.float32) @ _count(index, m, rows)).reshape(odds.shape)
+        for m in (person, background)
+    )
     for sector in range(sectors):
-        on, off = (
-            _density(np.tensordot(weights[:, sector], c, axes=1).reshape(_BINS, _BINS, _BINS))
-            for c in counts
-        )
+        on, off = _density(on_all[sector]), _density(off_all[sector])
         odds[sector] = np.clip(np.log(on + _DOUBT) - np.log(off + _DOUBT), -_MOST, _MOST)
     return odds
 

@@ -87,8 +87,10 @@ def _download(model: ModelFile) -> Path:
             path=folder,
         )
     except Exception as e:  # pooch passes on whatever its transport raises
+        # Of its own it raises ValueError, for a digest that does not match.
+        why = "other bytes than expected came" if isinstance(e, ValueError) else type(e).__name__
         raise PrepareError(
-            f"{model.name} cannot be downloaded ({type(e).__name__}): get it from {model.url} "
+            f"{model.name} cannot be downloaded ({why}): get it from {model.url} "
             f"and put it into {folder}"
         ) from e
     return folder / model.name

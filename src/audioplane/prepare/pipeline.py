@@ -1,5 +1,6 @@
 """A video to a subject folder, stage by stage; an interrupted run continues where it stopped."""
 
+import errno
 import importlib.metadata
 import time
 from collections.abc import Callable
@@ -88,8 +89,22 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
             record.done[name] = round(time.monotonic() - start, 2)
             record.save()
         return SubjectInfo.load(paths.info)
-    except OSError as e:
+    except (OSError, MediaError) as e:
+        for partial in out.rglob("*.partial"):
+            partial.unlink(missing_ok=True)
+        if _is_disk_full(e):
+            raise MediaError(
+                f"there is no room left for {out}: free some space and repeat the command, "
+                "it continues where it stopped"
+            ) from e
+        if isinstance(e, MediaError):
+            raise
         raise MediaError(f"{e.filename or out} cannot be written: {e.strerror or e}") from e
+
+
+def _is_disk_full(error: OSError | MediaError) -> bool:
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _default_speech() -> tuple[str, ...]:
@@ -114,17 +129,12 @@ def _teller(stage: str, report: Report) -> Callable[[int, int, str], None]:
 
 
 def _splits(job: Job, options: PrepareOptions) -> None:
-    """Write the cameras of both splits, and last of all `subject.json`."""
+    """Write `subject.json`, then the cameras of both splits, without which nothing loads."""
     record, paths = job.record, job.paths
     track = Track.load(paths.track)
     usable = record.usable()
     cut = round(len(usable) * _TRAIN_SHARE)
     camera = Intrinsics.of_size(job.size)
-    for name, ids in (("train", usable[:cut]), ("val", usable[cut:])):
-        frames = tuple(FrameRef(i, i, np.asarray(track.viewmats[i])) for i in ids)
-        write_split(
-            paths.transforms(name), Split(camera.focal, camera.centre, camera.centre, frames)
-        )
     SubjectInfo(
         size=job.size,
         n_frames=record.n_frames,
@@ -135,6 +145,11 @@ def _splits(job: Job, options: PrepareOptions) -> None:
         tools=_tools(record),
         flags=record.flags,
     ).save(paths.info)
+    for name, ids in (("train", usable[:cut]), ("val", usable[cut:])):
+        frames = tuple(FrameRef(i, i, np.asarray(track.viewmats[i])) for i in ids)
+        write_split(
+            paths.transforms(name), Split(camera.focal, camera.centre, camera.centre, frames)
+        )
     (paths.root / LANDMARK_DEPTH).unlink(missing_ok=True)
     job.tell(len(usable), len(usable), f"{len(usable)} of {record.n_frames} frames usable")
 

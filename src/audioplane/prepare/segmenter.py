@@ -36,29 +36,27 @@ class SelfieSegmenter:
 
     def __init__(self, model: Path) -> None:
         """Load the model file. Raises `PrepareError` if it is not one for this task."""
-        from mediapipe.tasks import python as tasks
-        from mediapipe.tasks.python import vision
-
         try:
-            self._task: Any = vision.ImageSegmenter.create_from_options(
-                vision.ImageSegmenterOptions(
-                    base_options=tasks.BaseOptions(model_asset_buffer=Path(model).read_bytes()),
-                    output_category_mask=True,
-                    output_confidence_masks=False,
-                )
-            )
-        except (RuntimeError, ValueError) as e:
+            data = Path(model).read_bytes()
+            classes = _count_classes(data)
+            self._task: Any = _create(data, confidence=False)
+        # MediaPipe says "not found" (an OSError) of metadata that a model lacks.
+        except (RuntimeError, ValueError, OSError) as e:
             raise PrepareError(
                 f"{model} is no image segmenter of MediaPipe Tasks: delete it, or give another"
             ) from e
+        if classes != len(Part):
+            self._task.close()
+            raise PrepareError(
+                f"{model} parts pictures into {classes} classes, not {len(Part)}: "
+                "give selfie_multiclass_256x256.tflite"
+            )
 
     def segment(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
         """`Part` of every pixel."""
-        import mediapipe as mp
-
-        picture = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-        mask = self._task.segment(picture).category_mask.numpy_view()
-        return mask.reshape(image.shape[:2]).astype(np.uint8)
+        # The view does not keep the mask's memory alive: the mask must outlive the copy.
+        mask = self._task.segment(_picture(image)).category_mask
+        return mask.numpy_view().reshape(image.shape[:2]).astype(np.uint8)
 
     def __enter__(self) -> "SelfieSegmenter":
         return self
@@ -70,3 +68,28 @@ class SelfieSegmenter:
         trace: TracebackType | None,
     ) -> None:
         self._task.close()
+
+
+def _create(model: bytes, confidence: bool) -> Any:
+    """MediaPipe's task for single pictures: confidences of every class, or the likeliest one."""
+    from mediapipe.tasks import python as tasks
+    from mediapipe.tasks.python import vision
+
+    options = vision.ImageSegmenterOptions(
+        base_options=tasks.BaseOptions(model_asset_buffer=model),
+        output_category_mask=not confidence,
+        output_confidence_masks=confidence,
+    )
+    return vision.ImageSegmenter.create_from_options(options)
+
+
+def _count_classes(model: bytes) -> int:
+    """How many classes a model knows; its labels, which would say so, are optional."""
+    with _create(model, confidence=True) as task:
+        return len(task.segment(_picture(np.zeros((8, 8, 3), np.uint8))).confidence_masks)
+
+
+def _picture(image: UInt8[np.ndarray, "h w 3"]) -> Any:
+    import mediapipe as mp
+
+    return mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from audioplane.errors import SubjectError
 
@@ -33,7 +33,8 @@ class Track:
             "viewmats": self.viewmats.astype(np.float64),
         }
         partial = path.with_suffix(".partial")
-        save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, partial)
+        # Written here and not by safetensors, whose error on a full disk is no OSError.
+        partial.write_bytes(save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
         partial.replace(path)
 
     @staticmethod

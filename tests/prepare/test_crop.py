@@ -1,0 +1,144 @@
+import cv2
+import numpy as np
+import pytest
+
+from audioplane.errors import PrepareError
+from audioplane.prepare import stages
+from audioplane.prepare.crop import CropBox, FaceFinder, choose_crop, cut, find_crop
+from audioplane.prepare.landmarker import Face
+from audioplane.prepare.record import open_record
+from audioplane.prepare.stages import Job
+from audioplane.subject import SubjectPaths
+from tests.prepare.conftest import write_clip
+from tests.prepare.figure import SIZE, WALL, DrawnFaces, draw, face_centre, template
+
+
+def picture(i: int, *people: tuple[float, int, int], height=240, width=400) -> np.ndarray:
+    """Frame i with figures of a scale at a place (left, top)."""
+    image = np.full((height, width, 3), WALL, np.uint8)
+    for scale, left, top in people:
+        side = round(scale * SIZE)
+        figure = cv2.resize(draw(i), (side, side), interpolation=cv2.INTER_AREA)
+        image[top : top + side, left : left + side] = figure
+    return image
+
+
+def crop_job(tmp_path, frames) -> tuple[Job, list[str]]:
+    """The stage's job for a video, and what it will have said."""
+    said: list[str] = []
+    paths = SubjectPaths(tmp_path / "s")
+    job = Job(
+        video=write_clip(tmp_path / "v.mp4", frames),
+        paths=paths,
+        record=open_record(paths.root, "0", {}, force=False),
+        size=SIZE,
+        speech=("mel",),
+        face_landmarker=None,
+        segmenter=None,
+        tell=lambda done, total, message: said.append(message) if message else None,
+    )
+    return job, said
+
+
+def test_of_several_people_the_largest_is_taken_and_said_so(tmp_path):
+    frames = [picture(i, (1.0, 5, 70), (1.4, 170, 10)) for i in range(12)]
+    job, said = crop_job(tmp_path, frames)
+    stages.crop_stage(job)
+
+    assert job.record.notes["people"] == "2 faces seen: the largest was taken"
+    assert said == [job.record.notes["people"]]
+    box = job.record.crop
+    assert box is not None
+    x, y = 170 + 1.4 * 80, 10 + 1.4 * 74
+    assert abs(box.left + box.side / 2 - x) < 20
+    assert box.top < y - 50 < y + 50 < box.top + box.side
+
+
+def test_a_lone_person_is_not_remarked_upon(tmp_path):
+    job, said = crop_job(tmp_path, [picture(i, (1.2, 100, 40)) for i in range(12)])
+    stages.crop_stage(job)
+    assert set(job.record.notes) == {"crop"}
+    assert not said
+
+
+def test_a_larger_face_that_comes_later_does_not_take_over():
+    finder = FaceFinder(DrawnFaces(None, max_faces=4))
+    first = finder.find(picture(0, (0.8, 20, 60)))
+    later = finder.find(picture(1, (0.8, 20, 60), (1.2, 200, 40)))
+    assert first is not None
+    assert later is not None
+    assert np.linalg.norm(later.centre - first.centre) < 12
+
+
+def test_a_very_small_face_is_found_through_windows_and_then_followed(tmp_path):
+    def far(i: int) -> np.ndarray:
+        return picture(i, (0.5, 300 + i, 150), height=360, width=640)
+
+    landmarker = DrawnFaces(None, max_faces=4)
+    assert not landmarker.detect(far(0))  # the stand-in overlooks it in the whole picture
+
+    job, said = crop_job(tmp_path, [far(i) for i in range(22)])
+    stages.crop_stage(job)
+
+    assert len(job.record.face_centres) == 5
+    box = job.record.crop
+    assert box is not None
+    for i in (0, 10, 20):
+        x, y = np.array(face_centre(i)) * 0.5 + [300 + i, 150]
+        assert box.left + 10 < x < box.left + box.side - 10
+        assert box.top + 10 < y < box.top + box.side - 10
+    assert box.side < 120
+    assert not said
+
+
+def test_a_face_too_small_for_the_frames_is_said_to_be_soft(tmp_path):
+    job, said = crop_job(tmp_path, [picture(i, (0.35, 300, 150), width=640) for i in range(6)])
+    stages.crop_stage(job)
+    assert said == [job.record.notes["resolution"]]
+    assert "px high: soft" in said[0]
+
+
+def test_a_lost_face_is_searched_for_again_after_a_while():
+    finder = FaceFinder(DrawnFaces(None))
+    seen = [finder.find(picture(0, (1.2, 20, 40))) is not None]
+    for _ in range(5):
+        seen.append(finder.find(picture(0)) is not None)
+    for i in range(2):
+        seen.append(finder.find(picture(i, (1.2, 200, 40))) is not None)
+    assert seen == [True] + [False] * 5 + [True] * 2
+
+
+def test_a_video_without_a_face_is_a_clear_error():
+    with pytest.raises(PrepareError, match="no face was found"):
+        find_crop(iter([picture(i) for i in range(6)]), DrawnFaces(None), lambda n: None)
+
+
+def face_at(x: float, y: float, half_width: float) -> Face:
+    points = template() * np.float32(half_width)
+    points[:, :2] += np.array([x, y], np.float32)
+    return Face(points, np.zeros(2, np.float32))
+
+
+def test_a_square_portrait_is_taken_as_it_is():
+    assert choose_crop([face_at(256, 250, 90)], 512, 512) == CropBox(0, 0, 512)
+    assert choose_crop([face_at(256, 250, 40)], 512, 512) != CropBox(0, 0, 512)
+
+
+def test_the_crop_holds_all_places_of_the_face_with_room_around():
+    faces = [face_at(x, 300, 60) for x in (500, 560, 620)]
+    box = choose_crop(faces, 720, 1280)
+    for face in faces:
+        low, high = face.points[:, :2].min(0), face.points[:, :2].max(0)
+        assert low[0] - box.left > 0.3 * face.height
+        assert box.left + box.side - high[0] > 0.3 * face.height
+        assert low[1] - box.top > 0.4 * face.height
+
+
+def test_a_cut_beyond_the_picture_repeats_its_edge():
+    image = draw(0)
+    whole = cut(image, CropBox(0, 0, SIZE), SIZE)
+    np.testing.assert_array_equal(whole, image)
+    beyond = cut(image, CropBox(-10, -20, SIZE + 30), SIZE + 30)
+    np.testing.assert_array_equal(beyond[20 : 20 + SIZE, 10 : 10 + SIZE], image)
+    np.testing.assert_array_equal(beyond[:20, 10 : 10 + SIZE], np.tile(image[:1], (20, 1, 1)))
+    assert (beyond[20 + SIZE :, 10 + SIZE :] == image[-1, -1]).all()
