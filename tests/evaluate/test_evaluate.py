@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audioplane.drive import DrivenFrame
 from audioplane.errors import MediaError, PrepareError, SubjectError
 from audioplane.evaluate import (
     MouthReader,
-    RenderedFrame,
     evaluate_head,
     evaluate_speech_drive,
 )
@@ -23,8 +23,8 @@ STILL = np.zeros((128, 128), np.float32)
 
 
 def test_a_perfect_render(subject: Subject, tmp_path: Path) -> None:
-    def render(ref: FrameRef) -> RenderedFrame:
-        return RenderedFrame(read_image(subject.paths.image(ref.img_id)), STILL)
+    def render(ref: FrameRef) -> DrivenFrame:
+        return DrivenFrame(read_image(subject.paths.image(ref.img_id)), STILL)
 
     report = evaluate_head(render, subject, tmp_path / "out")
     means, lips = report.means, report.lips
@@ -41,7 +41,7 @@ def test_a_perfect_render(subject: Subject, tmp_path: Path) -> None:
 
 
 def test_a_mouth_that_never_moves(subject: Subject, draw_face: Draw) -> None:
-    report = evaluate_head(lambda ref: RenderedFrame(draw_face(ref, 0.5), STILL), subject)
+    report = evaluate_head(lambda ref: DrivenFrame(draw_face(ref, 0.5), STILL), subject)
     assert report.lips.mac is None or abs(report.lips.mac) < 0.5
     assert report.lips.spread is not None and report.lips.spread < 0.2
     means = report.means
@@ -55,13 +55,13 @@ def test_one_and_the_same_picture_has_no_correlation(subject: Subject, draw_face
     still = replace(subject, val=tuple(replace(r, viewmat=subject.val[0].viewmat)
                                        for r in subject.val))  # fmt: skip
     picture = draw_face(subject.val[0], 0.5)
-    report = evaluate_head(lambda ref: RenderedFrame(picture, STILL), still)
+    report = evaluate_head(lambda ref: DrivenFrame(picture, STILL), still)
     assert report.lips.mac is None and "stands still" in report.reasons["mac"]
 
 
 def test_a_mouth_that_lags(subject: Subject, draw_face: Draw, true_opening: Opening) -> None:
-    def render(ref: FrameRef) -> RenderedFrame:
-        return RenderedFrame(draw_face(ref, true_opening(ref.img_id - 3)), STILL)
+    def render(ref: FrameRef) -> DrivenFrame:
+        return DrivenFrame(draw_face(ref, true_opening(ref.img_id - 3)), STILL)
 
     lips = evaluate_head(render, subject).lips
     assert lips.lag == 3 and lips.mac_at_lag is not None and lips.mac_at_lag > 0.95
@@ -70,7 +70,7 @@ def test_a_mouth_that_lags(subject: Subject, draw_face: Draw, true_opening: Open
 
 def test_lpips_fills_its_column(subject: Subject, draw_face: Draw) -> None:
     report = evaluate_head(
-        lambda ref: RenderedFrame(draw_face(ref, 0.5), STILL),
+        lambda ref: DrivenFrame(draw_face(ref, 0.5), STILL),
         subject,
         lpips=lambda a, b: float(a.shape[0]),
     )
@@ -81,8 +81,8 @@ def test_lpips_fills_its_column(subject: Subject, draw_face: Draw) -> None:
 def test_subjects_that_leave_cells_empty(tiny_subject: Callable[[int, int], Subject]) -> None:
     tiny = tiny_subject(4, 2)
 
-    def render(ref: FrameRef) -> RenderedFrame:
-        return RenderedFrame(read_image(tiny.paths.image(ref.img_id)), STILL)
+    def render(ref: FrameRef) -> DrivenFrame:
+        return DrivenFrame(read_image(tiny.paths.image(ref.img_id)), STILL)
 
     report = evaluate_head(render, tiny)
     assert report.means["face"].psnr == PSNR_CAP
@@ -97,7 +97,7 @@ def test_subjects_that_leave_cells_empty(tiny_subject: Callable[[int, int], Subj
 
 
 def test_a_render_of_another_size_is_refused(subject: Subject) -> None:
-    small = RenderedFrame(np.zeros((64, 64, 3), np.uint8), STILL[:64, :64])
+    small = DrivenFrame(np.zeros((64, 64, 3), np.uint8), STILL[:64, :64])
     with pytest.raises(ValueError, match="ground truth"):
         evaluate_head(lambda ref: small, subject)
 

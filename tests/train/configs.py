@@ -10,6 +10,7 @@ TINY = TrainConfig(
     initial_points=200,
     max_gaussians=400,
     moving="face",
+    lambda_lips=0.1,
     poses_from=10,
     densify_from=10,
     densify_until=60,

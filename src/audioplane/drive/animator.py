@@ -58,8 +58,8 @@ class Animator:
         expected = self._head.shape.feature_dim
         if features.shape[2] != expected:
             raise SubjectError(
-                f"the speech features have {features.shape[2]} values a step, this head was trained "
-                f"on {expected}: use the kind it was trained with"
+                f"the speech features have {features.shape[2]} values a step, this head was "
+                f"trained on {expected}: use the kind it was trained with"
             )
         return self._head.audio_codes(torch.from_numpy(features))
 

@@ -2,7 +2,6 @@
 
 from audioplane.evaluate.contact_sheet import SheetRow, contact_sheet
 from audioplane.evaluate.evaluate import (
-    RenderedFrame,
     evaluate_frames,
     evaluate_head,
     evaluate_speech_drive,
@@ -20,7 +19,6 @@ __all__ = [
     "MouthReader",
     "MouthTrack",
     "RegionScores",
-    "RenderedFrame",
     "SheetRow",
     "contact_sheet",
     "correlation",

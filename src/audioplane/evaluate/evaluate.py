@@ -5,12 +5,13 @@ Frames are rendered, decoded and scored one after the other, before any lossy en
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
+from audioplane.drive import DrivenFrame
 from audioplane.errors import MediaError, SubjectError
 from audioplane.evaluate import metrics
 from audioplane.evaluate.contact_sheet import SheetRow, contact_sheet
@@ -52,18 +53,8 @@ Perceptual = Callable[[Image, Image], float]
 """LPIPS of two pictures."""
 
 
-@dataclass(frozen=True)
-class RenderedFrame:
-    """What a head shows at one frame."""
-
-    image: UInt8[np.ndarray, "h w 3"]
-    """Composited over torso and background."""
-    dynamic: Float[np.ndarray, "h w"]
-    """Dynamic map g, 0 to 1."""
-
-
 def evaluate_head(
-    render: Callable[[FrameRef], RenderedFrame],
+    render: Callable[[FrameRef], DrivenFrame],
     subject: Subject,
     out: Path | None = None,
     landmarker: Path | None = None,
@@ -90,7 +81,7 @@ def evaluate_head(
     chosen = set(np.linspace(0, len(refs) - 1, SHEET_FRAMES).round().astype(int).tolist())
     rows: list[SheetRow] = []
 
-    def rendered() -> Iterable[RenderedFrame]:
+    def rendered() -> Iterable[DrivenFrame]:
         for i, ref in enumerate(refs):
             frame = render(ref)
             yield frame  # whoever takes it checks its size
@@ -113,7 +104,7 @@ def evaluate_head(
 
 
 def evaluate_frames(
-    rendered: Iterable[RenderedFrame],
+    rendered: Iterable[DrivenFrame],
     subject: Subject,
     refs: Sequence[FrameRef],
     views: MouthViews | None = None,

@@ -27,21 +27,26 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     def forward(ctx, planes, lines, points, grid):
         ctx.grid, ctx.points = grid, points.detach().contiguous().numpy()
-        out = torch.empty(len(points), len(grid.resolutions) * SETS * D)
+        resolutions, plane_start, line_start = grid.shape
+        out = torch.empty(len(points), len(resolutions) * SETS * D)
+        tables = (planes.detach().numpy(), lines.detach().numpy())
         plane_kernels.encode_forward(
-            ctx.points, planes.detach().numpy(), lines.detach().numpy(), *grid.shape, out.numpy()
+            ctx.points, tables[0], tables[1], resolutions, plane_start, line_start, out.numpy()
         )
         return out
 
     @staticmethod
-    def backward(ctx, dout):
+    def backward(ctx, *grad_outputs):
         grid = ctx.grid
+        resolutions, plane_start, line_start = grid.shape
         plane_kernels.encode_backward(
             ctx.points,
             grid.planes.detach().numpy(),
             grid.lines.detach().numpy(),
-            *grid.shape,
-            dout.contiguous().numpy(),
+            resolutions,
+            plane_start,
+            line_start,
+            grad_outputs[0].contiguous().numpy(),
             grid.planes.grad.numpy(),
             grid.lines.grad.numpy(),
             grid.touched.numpy(),
@@ -74,12 +79,10 @@ class SpaceGrid(nn.Module):
 
     def forward(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m k"]:
         """Interp(P_ij)·f_k for all scales and sets, at points in [−1, 1]³ (no gradient to them)."""
-        if points.is_cuda:
-            return self.encode_reference(points)
         return _Encode.apply(self.planes, self.lines, points, self)
 
     def encode_reference(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m k"]:
-        """The same in plain PyTorch: for CUDA, and the oracle of the kernels."""
+        """The same in plain PyTorch: the oracle of the kernels."""
         out = []
         grid_sample = torch.nn.functional.grid_sample
         for s, n in enumerate(self.resolutions):

@@ -47,7 +47,8 @@ class DeformationField(nn.Module):
     ) -> tuple[Float[Tensor, "m p"], Float[Tensor, " m"]]:
         """ΔG as rows and dynamism d of Gaussians under one code.
 
-        f = S ⊙ c never exists: the code goes into both first layers' weights, (S ⊙ c)·Wᵀ = S·(c ⊙ W)ᵀ.
+        f = S ⊙ c never exists: the code goes into both first layers' weights,
+        (S ⊙ c)·Wᵀ = S·(c ⊙ W)ᵀ.
         """
         weight = torch.cat([self.first.weight, self.dynamism_first.weight]) * code
         bias = torch.cat([self.first.bias, self.dynamism_first.bias])

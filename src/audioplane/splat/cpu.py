@@ -36,7 +36,8 @@ class _Project(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    def backward(ctx, dmeans2d, dconics, _depths, _extents):
+    def backward(ctx, *grad_outputs):
+        dmeans2d, dconics = grad_outputs[:2]
         m, q, s, V, K, size, conics, extents = ctx.arrays
         dmeans, dquats, dscales = np.empty_like(m), np.empty_like(q), np.empty_like(s)
         chunks = -(-len(m) // cpu_project.CHUNK)
@@ -87,7 +88,8 @@ def drawing_order(depths: np.ndarray, extents: np.ndarray) -> np.ndarray:
     return (keys & np.uint64(0xFFFFFFFF)).astype(np.int32)
 
 
-def _arrange(means2d, conics, opacities, features, depths, extents, height) -> _Rows:
+def _arrange(arrays: list[np.ndarray], height: int) -> _Rows:
+    means2d, conics, opacities, features, depths, extents = arrays
     order = drawing_order(depths, extents)
     first_row, first_pair, row_start = cpu_blend.bin_rows(order, means2d, extents, height)
     items = cpu_blend.fill_rows(first_row, first_pair, row_start)
@@ -110,7 +112,7 @@ class _Blend(torch.autograd.Function):
     def forward(ctx, means2d, conics, opacities, features, background, depths, extents, size):
         width, height = size
         arrays = [_array(x) for x in (means2d, conics, opacities, features, depths, extents)]
-        rows = _arrange(*arrays, height)
+        rows = _arrange(arrays, height)
         stride = -(-width // LANES) * LANES
         image = np.zeros((arrays[3].shape[1], height, stride), np.float32)
         transmittance = np.empty((height, stride), np.float32)
@@ -127,7 +129,8 @@ class _Blend(torch.autograd.Function):
         return planar[:, :, :width].permute(1, 2, 0), 1 - T[:, :width]
 
     @staticmethod
-    def backward(ctx, dimage, dalpha):
+    def backward(ctx, *grad_outputs):
+        dimage, dalpha = grad_outputs
         rows, (means2d, conics, opacities, features, _, _), image, transmittance, size = ctx.save
         width, height = size
         stride = transmittance.shape[1]

@@ -191,7 +191,7 @@ def project_backward(
     dscales,
     dviews,
 ):
-    """Fill dmeans [n,3], dquats [n,4], dscales [n,3] and dviews [chunks,3,4]; zero where not drawn."""
+    """Fill dmeans [n,3], dquats [n,4], dscales [n,3], dviews [chunks,3,4]; 0 where not drawn."""
     n = len(means)
     fx, fy = K[0, 0], K[1, 1]
     for chunk in prange((n + CHUNK - 1) // CHUNK):

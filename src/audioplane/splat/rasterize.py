@@ -1,4 +1,4 @@
-"""The one door to the rasterizers: the device of the inputs chooses the backend."""
+"""The one door to the rasterizer."""
 
 import torch
 from jaxtyping import Float
@@ -38,7 +38,8 @@ def rasterize(
         The image, its coverage and the projected means.
 
     Raises:
-        ValueError: an input holds a number that is not finite; the message names it.
+        ValueError: an input holds a number that is not finite (the message names it), or does not
+            lie on the CPU.
     """
     inputs = {
         "means": means,
@@ -50,14 +51,12 @@ def rasterize(
         "background": background,
     }
     for name, tensor in inputs.items():
+        if tensor is not None and tensor.device.type != "cpu":
+            raise ValueError(
+                f"rasterize: {name} lies on {tensor.device}, this rasterizer is the CPU's"
+            )
         if tensor is not None and not torch.isfinite(tensor).all():
             raise ValueError(f"rasterize: {name} holds a number that is not finite")
-    if means.is_cuda:
-        from audioplane.splat import cuda
-
-        return cuda.rasterize(
-            means, quats, scales, opacities, features, viewmat, K, width, height, background
-        )
     return cpu.rasterize(
         means, quats, scales, opacities, features, viewmat, K, width, height, background
     )

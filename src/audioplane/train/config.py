@@ -38,6 +38,8 @@ class TrainConfig:
     """Weight of L_mask, Eq. 9 (paper §4.1)."""
     margin: float = 0.2
     """Margin of L_mask (paper §4.1)."""
+    lambda_lips: float = 0.0
+    """Weight of the lip supervision (`train/lips.py`); 0 is the paper."""
     mouth_weight: float = 2.0
     """L1 inside the mouth mask counts this much more."""
 
@@ -87,6 +89,8 @@ PRESETS: dict[str, TrainConfig] = {
         fine_iterations=4_500,
         max_gaussians=6_000,
         moving="face",
+        lambda_lips=0.1,
+        audio_noise=0.5,
         densify_until=3_500,
         validate_every=500,
     ),
@@ -96,6 +100,8 @@ PRESETS: dict[str, TrainConfig] = {
         half_size_iterations=14_000,
         max_gaussians=10_000,
         moving="face",
+        lambda_lips=0.1,
+        audio_noise=0.5,
         densify_until=10_000,
     ),
     "paper": TrainConfig(),

@@ -95,8 +95,8 @@ class _Photometric(torch.autograd.Function):
         return render.new_tensor((1 - lambda_dssim) * l1 + lambda_dssim * (1 - ssim))
 
     @staticmethod
-    def backward(ctx, dloss):
-        return ctx.gradient * dloss, None, None, None
+    def backward(ctx, *grad_outputs):
+        return ctx.gradient * grad_outputs[0], None, None, None
 
 
 def photometric_loss(
@@ -106,8 +106,6 @@ def photometric_loss(
     lambda_dssim: float,
 ) -> Float[Tensor, ""]:
     """(1 − λ)·mean(weight·|x − y|) + λ·(1 − mean SSIM), pictures from 0 to 1."""
-    if render.is_cuda:
-        return photometric_reference(render, target, weight, lambda_dssim)
     return _Photometric.apply(render, target, weight, lambda_dssim)
 
 
@@ -117,7 +115,7 @@ def photometric_reference(
     weight: Float[Tensor, "h w"],
     lambda_dssim: float,
 ) -> Float[Tensor, ""]:
-    """The same in plain PyTorch: for CUDA, and the oracle of the fast one."""
+    """The same in plain PyTorch: the oracle of the fast one."""
     offsets = torch.arange(11, dtype=render.dtype, device=render.device) - 5
     window = torch.exp(-(offsets**2) / (2 * 1.5**2))
     window = window / window.sum()

@@ -14,6 +14,7 @@ from audioplane.errors import TrainingError
 from audioplane.head import Gaussians, Head, HeadShape, Motion, View, splat_head
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.head.audio_plane import spread_over_sets
+from audioplane.head.plane_kernels import D
 from audioplane.subject import FrameRef, Subject
 from audioplane.train import checkpoint as files
 from audioplane.train.config import TrainConfig
@@ -22,6 +23,7 @@ from audioplane.train.events import CheckpointSaved, Progress, TrainEvent, Valid
 from audioplane.train.frames import FrameStore, TrainFrame
 from audioplane.train.gaussian_adam import GaussianAdam
 from audioplane.train.initial import choose_drivers, find_bounds, observe, random_gaussians
+from audioplane.train.lips import LipTargets, lip_loss
 from audioplane.train.losses import mask_loss, photometric_loss, psnr
 from audioplane.train.poses import PoseTable, corrected_view
 from audioplane.train.row_adam import RowAdam
@@ -75,6 +77,9 @@ class Trainer:
             self._views, subject.K, bounds, config.initial_points, config.sh_degree, generator
         )
         self._refresh_drivers()
+        landmarks = np.stack([subject.landmarks(ref) for ref in self.train_refs])
+        self._lips = LipTargets(landmarks, np.array(rows))
+        self.lip_reader = self._lips.linear_reader(len(self.head.shape.scales) * D)
         self.poses = PoseTable(len(self.train_refs))
         self._build_optimisers()
         self.density = DensityControl(len(self.head.gaussians))
@@ -96,11 +101,8 @@ class Trainer:
         self.gaussian_adam = GaussianAdam(self.head.gaussians, rates)
         self.plane_adam = RowAdam(self.head.grid.planes, self.head.grid.touched)
         head = self.head
-        networks = [
-            *head.prototypes.parameters(),
-            *head.field.parameters(),
-            *head.eyes.parameters(),
-        ]
+        modules = (head.prototypes, head.field, head.eyes, self.lip_reader)
+        networks = [p for module in modules for p in module.parameters()]
         self._group_rates = (c.lr_audio, c.lr_networks, c.lr_planes)
         groups = [list(head.encoder.parameters()), networks, [head.grid.lines]]
         self.network_adam = torch.optim.Adam(
@@ -184,11 +186,15 @@ class Trainer:
         if refining:
             viewmat = corrected_view(viewmat, self.poses.row(index), self.head_width)
         gaussians, dynamism = self.head.gaussians, torch.zeros(len(self.head.gaussians))
+        lips = None
         if fine:
-            gaussians, dynamism = self.head.deform(self._training_motion(ref, generator))
+            motion, lips = self._training_motion(ref, generator)
+            gaussians, dynamism = self.head.deform(motion)
         loss, quality, splat = self._render_loss(
             frame, viewmat, gaussians, dynamism, fine, generator
         )
+        if lips is not None:
+            loss = loss + c.lambda_lips * lips
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(self._not_finite("the loss"))
@@ -250,12 +256,17 @@ class Trainer:
             if tensor.is_floating_point() and not torch.isfinite(tensor).all()
         ]
         return (
-            f"iteration {self.iteration}: {what} is not finite (tensors: {', '.join(names) or 'none'}); "
-            "the last checkpoint stands"
+            f"iteration {self.iteration}: {what} is not finite (tensors: "
+            f"{', '.join(names) or 'none'}); the last checkpoint stands"
         )
 
-    def _training_motion(self, ref: FrameRef, generator: torch.Generator) -> Motion:
-        """Codes of one frame, its audio encoded among several runs of other frames."""
+    def _training_motion(
+        self, ref: FrameRef, generator: torch.Generator
+    ) -> tuple[Motion, Tensor | None]:
+        """Codes of one frame, its audio encoded among several runs of other frames.
+
+        Also the lip loss over all of them, where it is wanted.
+        """
         c = self.config
         low, high = self._rows
         length = min(c.audio_run_length, high - low + 1)
@@ -273,7 +284,11 @@ class Trainer:
         codes = self.head.prototypes(self.head.encoder.normalised_batch(runs))
         self._watch_audio(codes.detach().std(0).mean().item())
         audio = spread_over_sets(codes[None, row - int(starts[0])])[0]
-        return Motion(audio, self._eye_code(ref))
+        lips = None
+        if c.lambda_lips:
+            heard = starts[:, None] + torch.arange(length)
+            lips = lip_loss(self.lip_reader, self._lips, codes.flatten(1), heard.flatten())
+        return Motion(audio, self._eye_code(ref)), lips
 
     def _eye_code(self, ref: FrameRef) -> Float[Tensor, " k"]:
         return self.head.eyes(torch.from_numpy(self.subject.blink(ref)).float())
@@ -283,8 +298,8 @@ class Trainer:
         self._deaf = self._deaf + 1 if spread < _LEAST_SPREAD else 0
         if self._deaf >= _SPREAD_PATIENCE:
             raise TrainingError(
-                f"iteration {self.iteration}: the head has gone blind to the audio (f_a deviates by "
-                f"{spread:.3f} between frames): lower lr_audio or check the speech features"
+                f"iteration {self.iteration}: the head has gone blind to the audio (f_a deviates "
+                f"by {spread:.3f} between frames): lower lr_audio or check the speech features"
             )
 
     def _move(self, fine: bool, refining: bool) -> None:
@@ -379,6 +394,7 @@ class Trainer:
             tensors |= files.prefixed(f"network_adam/{i}", moments)
         tensors |= files.prefixed("plane_adam", self.plane_adam.state())
         tensors |= files.prefixed("pose_adam", self.poses.adam.state())
+        tensors |= files.prefixed("lip_reader", dict(self.lip_reader.state_dict()))
         tensors["poses"] = self.poses.corrections
         tensors["density/gradient_sum"] = self.density.gradient_sum
         tensors["density/seen"] = self.density.seen
@@ -393,6 +409,7 @@ class Trainer:
         if TrainConfig(**facts["config"]) != self.config:
             raise TrainingError(f"{path} was made with other settings: choose another --out")
         files.fill_head(self.head, tensors)
+        self.lip_reader.load_state_dict(files.under("lip_reader", tensors))
         self._build_optimisers()
         names = self.head.gaussians.tensors()
         moments = {n: files.under(f"gaussian_adam/{n}", tensors) for n in names}
