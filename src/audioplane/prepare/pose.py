@@ -21,14 +21,30 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-FOCAL_PER_SIZE = 1100.0 / 512.0
-"""Focal length over frame size."""
+from audioplane.prepare.bundle import (
+    Head,
+    Motion,
+    refine_all,
+    refine_jointly,
+    without_rigid_motion,
+)
+from audioplane.prepare.camera import (
+    Intrinsics,
+    cross_matrix,
+    huber_weights,
+    project,
+    projection_jacobian,
+    to_camera,
+)
+
 N_EXPRESSIONS = 6
 """B."""
 HUBER = 2.0
 """Residual from which on a point's weight falls, pixels at size 512."""
 
 _ROUNDS = 14
+_JOINT_FRAMES = 500
+"""Frames, evenly spread, from which the head is learnt at the end: it has few unknowns."""
 _DEPTH_ROUNDS = 5
 """Rounds in which the depth of the shape is searched for, before there are expressions."""
 _RIDGE = 0.05
@@ -56,40 +72,6 @@ class HeadFit:
         return self.shape + np.einsum("nb,bkd->nkd", self.coefficients, self.expressions)
 
 
-@dataclass(frozen=True)
-class Intrinsics:
-    """A pinhole camera without distortion, pixels."""
-
-    focal: float
-    centre: float
-    """Same for x and y: frames are square."""
-
-    @staticmethod
-    def of_size(size: int) -> "Intrinsics":
-        """The camera assumed for frames of `size` pixels."""
-        return Intrinsics(FOCAL_PER_SIZE * size, size / 2)
-
-
-def project(points: Float[np.ndarray, "*b k 3"], camera: Intrinsics) -> Float[np.ndarray, "*b k 2"]:
-    """Points before the camera, metres, to pixels."""
-    return camera.focal * points[..., :2] / points[..., 2:] + camera.centre
-
-
-def to_camera(
-    points: Float[np.ndarray, "*b k 3"],
-    rotations: Float[np.ndarray, "n 3 3"],
-    translations: Float[np.ndarray, "n 3"],
-) -> Float[np.ndarray, "n k 3"]:
-    """Head's axes to camera's axes for every frame."""
-    return points @ rotations.transpose(0, 2, 1) + translations[:, None]
-
-
-def huber_weights(residual: Float[np.ndarray, "n k 2"], limit: float) -> Float[np.ndarray, "n k"]:
-    """Weights of iteratively reweighted least squares."""
-    length = np.linalg.norm(residual, axis=-1)
-    return np.minimum(1.0, limit / np.maximum(length, 1e-9))
-
-
 def fit_head(
     observed: Float[np.ndarray, "n k 2"],
     shape: Float[np.ndarray, "k 3"],
@@ -112,18 +94,13 @@ def fit_head(
     """
     chosen = np.linspace(0, len(observed) - 1, min(len(observed), most_frames)).round().astype(int)
     shape, expressions = _fit_shape(observed[chosen], shape, camera, huber)
-    rotations, translations = _first_poses(observed, shape, camera)
-    coefficients = np.zeros((len(observed), len(expressions)))
+    poses = _first_poses(observed, shape, camera)
     points = np.broadcast_to(shape, (len(observed), *shape.shape))
-    for steps in (6, 2, 2, 2, 2):
-        rotations, translations = refine_poses(
-            observed, points, (rotations, translations), camera, huber, steps
-        )
-        coefficients = _coefficients(
-            _lifted_residual(observed, shape, (rotations, translations), camera), expressions
-        )
-        points = shape + np.einsum("nb,bkd->nkd", coefficients, expressions)
-    return HeadFit(shape, expressions, coefficients, rotations, translations)
+    rotations, translations = refine_poses(observed, points, poses, camera, huber, steps=6)
+    coefficients = np.zeros((len(observed), len(expressions)))
+    start = Motion(rotations, translations, coefficients)
+    motion = refine_all(observed, Head(shape, expressions), start, camera, huber)
+    return HeadFit(shape, expressions, motion.coefficients, motion.rotations, motion.translations)
 
 
 def _fit_shape(
@@ -146,7 +123,14 @@ def _fit_shape(
             lifted = _lifted_residual(observed, shape, poses, camera)
             expressions = _principal(lifted - lifted.mean(0), shape)
             coefficients = _coefficients(lifted, expressions)
-    return shape, expressions
+    if not len(expressions):
+        return shape, expressions
+    some = np.linspace(0, n - 1, min(n, _JOINT_FRAMES)).round().astype(int)
+    motion = Motion(poses[0][some], poses[1][some], coefficients[some])
+    head = refine_jointly(observed[some], Head(shape, expressions), motion, camera, huber)
+    turn, scale = _alignment(head.shape, guess)
+    moved = scale * (head.shape - head.shape.mean(0)) @ turn.T + guess.mean(0)
+    return moved, scale * head.expressions @ turn.T
 
 
 def _first_poses(
@@ -183,8 +167,8 @@ def refine_poses(
         p = turned + translations[:, None]
         residual = observed - project(p, camera)
         weight = huber_weights(residual, huber)
-        by_point = _projection_jacobian(p, camera)
-        jacobian = np.concatenate([by_point @ -_cross(turned), by_point], -1)
+        by_point = projection_jacobian(p, camera)
+        jacobian = np.concatenate([by_point @ -cross_matrix(turned), by_point], -1)
         normal = np.einsum("nk,nkia,nkib->nab", weight, jacobian, jacobian, optimize=True)
         right = np.einsum("nk,nkia,nki->na", weight, jacobian, residual, optimize=True)
         normal += 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(6)
@@ -192,25 +176,6 @@ def refine_poses(
         rotations = Rotation.from_rotvec(step[:, :3]).as_matrix() @ rotations
         translations = translations + step[:, 3:]
     return rotations, translations
-
-
-def _projection_jacobian(p: np.ndarray, camera: Intrinsics) -> Float[np.ndarray, "n k 2 3"]:
-    """Derivative of pixels by the point in the camera's axes."""
-    inverse = camera.focal / p[..., 2]
-    jacobian = np.zeros((*p.shape[:-1], 2, 3))
-    jacobian[..., 0, 0] = jacobian[..., 1, 1] = inverse
-    jacobian[..., 0, 2] = -inverse * p[..., 0] / p[..., 2]
-    jacobian[..., 1, 2] = -inverse * p[..., 1] / p[..., 2]
-    return jacobian
-
-
-def _cross(v: np.ndarray) -> Float[np.ndarray, "*b 3 3"]:
-    """Matrices of the cross product v × ·."""
-    matrix = np.zeros((*v.shape, 3))
-    matrix[..., 0, 1], matrix[..., 0, 2] = -v[..., 2], v[..., 1]
-    matrix[..., 1, 0], matrix[..., 1, 2] = v[..., 2], -v[..., 0]
-    matrix[..., 2, 0], matrix[..., 2, 1] = -v[..., 1], v[..., 0]
-    return matrix
 
 
 def _rescale_depth(
@@ -258,7 +223,7 @@ def _refine_shape(
     p = to_camera(shape + deformation, rotations, translations)
     residual = observed - project(p, camera)
     weight = huber_weights(residual, huber)
-    jacobian = _projection_jacobian(p, camera) @ rotations[:, None]
+    jacobian = projection_jacobian(p, camera) @ rotations[:, None]
     normal = np.einsum("nk,nkia,nkib->kab", weight, jacobian, jacobian, optimize=True)
     right = np.einsum("nk,nkia,nki->ka", weight, jacobian, residual, optimize=True)
     # A head that hardly turns does not show depth: damping keeps the guess there.
@@ -273,18 +238,22 @@ def rigid_gauge(
     translations: Float[np.ndarray, "n 3"],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Turn, move and scale the shape onto `guess`, and the poses so that no pixel moves."""
-    a, b = shape - shape.mean(0), guess - guess.mean(0)
-    u, s, vt = np.linalg.svd(b.T @ a)
-    sign = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    turn = u @ sign @ vt
-    scale = float(np.trace(np.diag(s) @ sign) / (a**2).sum())
-    moved = scale * a @ turn.T + guess.mean(0)
+    turn, scale = _alignment(shape, guess)
+    moved = scale * (shape - shape.mean(0)) @ turn.T + guess.mean(0)
     # shape = turnᵀ (moved − g) / scale + m, so R shape + T, scaled, is R turnᵀ moved + T'.
     new_rotations = rotations @ turn.T
     new_translations = scale * (
         translations + rotations @ shape.mean(0)
     ) - new_rotations @ guess.mean(0)
     return moved, new_rotations, new_translations
+
+
+def _alignment(shape: np.ndarray, guess: np.ndarray) -> tuple[Float[np.ndarray, "3 3"], float]:
+    """Turn and scale that lay a shape onto another (Umeyama 1991)."""
+    a, b = shape - shape.mean(0), guess - guess.mean(0)
+    u, s, vt = np.linalg.svd(b.T @ a)
+    sign = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    return u @ sign @ vt, float(np.trace(np.diag(s) @ sign) / (a**2).sum())
 
 
 def _lifted_residual(
@@ -309,9 +278,7 @@ def _principal(
 ) -> Float[np.ndarray, "b k 3"]:
     """Principal components at one standard deviation, free of rigid motion."""
     k = len(shape)
-    rigid = np.concatenate([_cross(shape), np.tile(np.eye(3), (k, 1, 1))], -1).reshape(3 * k, 6)
-    basis, _ = np.linalg.qr(rigid)
-    moved = moved - (moved @ basis) @ basis.T
+    moved = without_rigid_motion(moved.reshape(-1, k, 3), shape).reshape(len(moved), -1)
     variance, directions = np.linalg.eigh(moved.T @ moved / len(moved))
     largest = np.arange(3 * k - 1, 3 * k - 1 - N_EXPRESSIONS, -1)
     spread = np.sqrt(np.maximum(variance[largest], 1e-12))

@@ -1,0 +1,193 @@
+"""Poses and expressions of a head solved together: the end of the pose stage's bundle adjustment.
+
+Symbols as in `pose.py`. Solving expressions for what the poses leave over gives the pose
+everything that looks like turning: an expression never gets that part back. Together they do:
+
+    min over R_t, T_t, e_t of  Σ_k w_tk |x_tk − observed_tk|² + σ² |e_t|²
+
+with σ² the noise of a landmark, then S and E by linear least squares of every point, in turn.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from audioplane.prepare.camera import (
+    Intrinsics,
+    cross_matrix,
+    huber_weights,
+    project,
+    projection_jacobian,
+    to_camera,
+)
+
+_ROUNDS = 40
+_SETTLED = 1e-4
+"""Radians, root mean square, that a round turns the poses by once nothing is left to do."""
+_SHAPE_DAMPING = 2e-3
+_EXPRESSION_RIDGE = 1e-4
+"""Draws expressions to zero where a head that hardly turns does not show them (their depth)."""
+_CHUNK = 256
+"""Frames solved at a time; bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is the same in all frames, metres."""
+
+    shape: Float[np.ndarray, "k 3"]
+    expressions: Float[np.ndarray, "b k 3"]
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What every frame has of its own."""
+
+    rotations: Float[np.ndarray, "n 3 3"]
+    translations: Float[np.ndarray, "n 3"]
+    coefficients: Float[np.ndarray, "n b"]
+
+    def points(self, head: Head) -> Float[np.ndarray, "n k 3"]:
+        """The head of every frame in its own axes."""
+        return head.shape + np.einsum("nb,bkd->nkd", self.coefficients, head.expressions)
+
+    def part(self, frames: slice) -> "Motion":
+        """Some of the frames."""
+        return Motion(self.rotations[frames], self.translations[frames], self.coefficients[frames])
+
+
+def refine_jointly(
+    observed: Float[np.ndarray, "n k 2"],
+    head: Head,
+    motion: Motion,
+    camera: Intrinsics,
+    huber: float,
+) -> Head:
+    """The head that explains the landmarks best. `huber`: robust limit, pixels."""
+    for _ in range(_ROUNDS):
+        before = motion.rotations
+        motion = refine_all(observed, head, motion, camera, huber, steps=2)
+        head = _refine_head(observed, head, motion, camera, huber)
+        head, motion = _standardised(head, motion)
+        turned = np.square(motion.rotations - before).sum((1, 2)).mean() / 2
+        if np.sqrt(turned) < _SETTLED:
+            break
+    return head
+
+
+def refine_all(
+    observed: Float[np.ndarray, "n k 2"],
+    head: Head,
+    motion: Motion,
+    camera: Intrinsics,
+    huber: float,
+    steps: int = 6,
+) -> Motion:
+    """Gauss-Newton on pose and coefficients of every frame, the head being given."""
+    residual = observed - project(_placed(head, motion), camera)
+    # The median of squares of a normal error is 0.455 of its variance.
+    variance = float(np.median(residual**2)) / 0.455
+    parts = []
+    for start in range(0, len(observed), _CHUNK):
+        frames = slice(start, start + _CHUNK)
+        part = motion.part(frames)
+        for _ in range(steps):
+            part = _step(observed[frames], head, part, camera, (huber, variance))
+        parts.append(part)
+    return Motion(
+        np.concatenate([p.rotations for p in parts]),
+        np.concatenate([p.translations for p in parts]),
+        np.concatenate([p.coefficients for p in parts]),
+    )
+
+
+def _placed(head: Head, motion: Motion) -> Float[np.ndarray, "n k 3"]:
+    return to_camera(motion.points(head), motion.rotations, motion.translations)
+
+
+def _step(
+    observed: np.ndarray,
+    head: Head,
+    motion: Motion,
+    camera: Intrinsics,
+    limits: tuple[float, float],
+) -> Motion:
+    """One Gauss-Newton step. `limits`: Huber's, and the noise's variance, pixels."""
+    huber, variance = limits
+    n, b = motion.coefficients.shape
+    p = _placed(head, motion)
+    residual = observed - project(p, camera)
+    root = np.sqrt(huber_weights(residual, huber))
+    by_point = projection_jacobian(p, camera) * root[..., None, None]
+    moved = np.einsum("nij,bkj->nkib", motion.rotations, head.expressions, optimize=True)
+    turned = -cross_matrix(p - motion.translations[:, None])
+    jacobian = np.concatenate([by_point @ turned, by_point, by_point @ moved], -1)
+    jacobian = jacobian.reshape(n, -1, 6 + b)
+    transposed = jacobian.transpose(0, 2, 1)
+    normal = transposed @ jacobian
+    right = transposed @ (residual * root[..., None]).reshape(n, -1, 1)
+    normal[:, range(6, 6 + b), range(6, 6 + b)] += variance
+    right[:, 6:, 0] -= variance * motion.coefficients
+    normal += 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(6 + b)
+    step = np.linalg.solve(normal, right)[..., 0]
+    return Motion(
+        Rotation.from_rotvec(step[:, :3]).as_matrix() @ motion.rotations,
+        motion.translations + step[:, 3:6],
+        motion.coefficients + step[:, 6:],
+    )
+
+
+def _refine_head(
+    observed: np.ndarray, head: Head, motion: Motion, camera: Intrinsics, huber: float
+) -> Head:
+    """Shape and expressions of every point by linear least squares, the motion being given."""
+    b, k = head.expressions.shape[:2]
+    normal, right = np.zeros((k, 3 + 3 * b, 3 + 3 * b)), np.zeros((k, 3 + 3 * b, 1))
+    for start in range(0, len(observed), _CHUNK):
+        part = motion.part(slice(start, start + _CHUNK))
+        p = _placed(head, part)
+        residual = observed[start : start + _CHUNK] - project(p, camera)
+        root = np.sqrt(huber_weights(residual, huber))[..., None]
+        by_point = projection_jacobian(p, camera) @ part.rotations[:, None] * root[..., None]
+        share = np.concatenate([np.ones((len(p), 1)), part.coefficients], 1)
+        jacobian = by_point[..., None, :] * share[:, None, None, :, None]
+        jacobian = jacobian.transpose(1, 0, 2, 3, 4).reshape(k, -1, 3 + 3 * b)
+        transposed = jacobian.transpose(0, 2, 1)
+        normal += transposed @ jacobian
+        right += transposed @ (residual * root).transpose(1, 0, 2).reshape(k, -1, 1)
+    scale = np.trace(normal[:, :3, :3], axis1=1, axis2=2)[:, None]
+    ridge = np.repeat([_SHAPE_DAMPING, _EXPRESSION_RIDGE], [3, 3 * b]) * scale
+    normal[:, range(3 + 3 * b), range(3 + 3 * b)] += ridge
+    # The shape is damped, it stays near where it is; expressions are drawn to zero.
+    right[:, 3:, 0] -= ridge[:, 3:] * head.expressions.transpose(1, 0, 2).reshape(k, -1)
+    step = np.linalg.solve(normal, right).reshape(k, 1 + b, 3).transpose(1, 0, 2)
+    return Head(head.shape + step[0], head.expressions + step[1:])
+
+
+def _standardised(head: Head, motion: Motion) -> tuple[Head, Motion]:
+    """Coefficients of mean 0 and covariance 1, expressions free of rigid motion."""
+    mean = motion.coefficients.mean(0)
+    shape = head.shape + np.einsum("b,bkd->kd", mean, head.expressions)
+    centred = motion.coefficients - mean
+    covariance = centred.T @ centred / len(centred)
+    lower = np.linalg.cholesky(covariance + 1e-9 * np.eye(len(mean)))
+    expressions = np.einsum("cb,ckd->bkd", lower, head.expressions)
+    coefficients = np.linalg.solve(lower, centred.T).T
+    return (
+        Head(shape, without_rigid_motion(expressions, shape)),
+        Motion(motion.rotations, motion.translations, coefficients),
+    )
+
+
+def without_rigid_motion(
+    moved: Float[np.ndarray, "b k 3"], shape: Float[np.ndarray, "k 3"]
+) -> Float[np.ndarray, "b k 3"]:
+    """Displacements of a shape less what turning and shifting it could do."""
+    k = len(shape)
+    turning = cross_matrix(shape - shape.mean(0))
+    rigid = np.concatenate([turning, np.tile(np.eye(3), (k, 1, 1))], -1).reshape(3 * k, 6)
+    basis, _ = np.linalg.qr(rigid)
+    flat = moved.reshape(len(moved), -1)
+    return (flat - (flat @ basis) @ basis.T).reshape(moved.shape)
