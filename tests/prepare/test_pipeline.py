@@ -1,4 +1,5 @@
 import errno
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,9 +242,9 @@ def test_another_video_or_other_options_need_another_folder(tmp_path, prepared):
     fails(other, tmp_path / "full", "not empty")
 
 
-def test_other_options_are_refused_and_force_begins_anew(tmp_path, clip):
+def test_other_options_are_refused_and_force_begins_anew(tmp_path, clip, prepared_quick):
     out = tmp_path / "s"
-    prepare_subject(clip, out, QUICK, quiet)
+    shutil.copytree(prepared_quick, out)
     (out / "thesis.txt").write_text("mine")
     fails(clip, out, "other options", replace(QUICK, size=SIZE + 16))
     info = prepare_subject(clip, out, replace(QUICK, size=SIZE + 16, force=True), quiet)

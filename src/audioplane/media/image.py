@@ -10,6 +10,9 @@ from audioplane.errors import MediaError
 
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 _FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV before 4.12 filters as it sees fit, more slowly
+    _PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
 
 
 def read_image(path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
@@ -39,11 +42,7 @@ def write_image(path: Path, image: UInt8[np.ndarray, "h w c"], quality: int = 95
 
 def encode_image(image: UInt8[np.ndarray, "h w c"], suffix: str, quality: int = 95) -> bytes:
     """RGB(A) as the bytes of a `.jpg` or `.png` file."""
-    options = (
-        [cv2.IMWRITE_JPEG_QUALITY, quality]
-        if suffix == ".jpg"
-        else [cv2.IMWRITE_PNG_COMPRESSION, 3]
-    )
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else _PNG
     ok, data = cv2.imencode(suffix, cv2.cvtColor(image, _FROM_RGB[image.shape[2]]), options)
     if not ok:
         raise MediaError(f"an image of shape {image.shape} cannot be encoded as {suffix}")

@@ -17,22 +17,28 @@ def push_pull(
     Returns:
         The image where known, a smooth continuation elsewhere; 0 if nothing is known.
     """
-    height, width = weight.shape
+    known = np.concatenate([image * weight[..., None], weight[..., None]], -1)
+    return _filled(known)
+
+
+def _filled(known: Float32[np.ndarray, "h w c1"]) -> Float32[np.ndarray, "h w c"]:
+    """The same of a picture already weighted, with its weight as the last channel."""
+    height, width = known.shape[:2]
+    image, weight = known[..., :-1], known[..., -1:]
     if min(height, width) <= 2:
-        total = weight.sum()
-        mean = (image * weight[..., None]).sum((0, 1)) / max(float(total), 1e-9)
-        return image * weight[..., None] + mean * (1 - weight[..., None])
-    even = ((0, height % 2), (0, width % 2))
-    w = np.pad(weight, even, "edge")
-    weighted = np.pad(image, (*even, (0, 0)), "edge") * w[..., None]
-    coarse_w = _halve(w)
-    coarse = _halve(weighted) / np.maximum(coarse_w, 1e-9)[..., None]
-    filled = push_pull(coarse.astype(np.float32), np.minimum(1.0, 4 * coarse_w))
-    up = cv2.resize(filled, (w.shape[1], w.shape[0]), interpolation=cv2.INTER_LINEAR)
-    up = up.reshape(*w.shape, -1)[:height, :width]
-    return (image * weight[..., None] + up * (1 - weight[..., None])).astype(np.float32)
-
-
-def _halve(array: np.ndarray) -> np.ndarray:
-    """Mean of 2 × 2 blocks."""
-    return (array[::2, ::2] + array[1::2, ::2] + array[::2, 1::2] + array[1::2, 1::2]) / 4
+        mean = image.sum((0, 1)) / max(float(weight.sum()), 1e-9)
+        return image + mean * (1 - weight)
+    if height % 2 or width % 2:
+        known = cv2.copyMakeBorder(
+            known, 0, height % 2, 0, width % 2, borderType=cv2.BORDER_REPLICATE
+        )
+    size = (known.shape[1], known.shape[0])
+    coarse = cv2.resize(known, (size[0] // 2, size[1] // 2), interpolation=cv2.INTER_AREA)
+    # Weights of blocks add up, to at most 1; the colours follow.
+    total = coarse[..., -1:].copy()
+    coarse *= np.minimum(1.0, 4 * total) / np.maximum(total, 1e-9)
+    up = cv2.resize(_filled(coarse), size, interpolation=cv2.INTER_LINEAR)
+    up = up.reshape(*known.shape[:2], -1)[:height, :width]
+    up *= 1 - weight
+    up += image
+    return up

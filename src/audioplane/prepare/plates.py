@@ -112,12 +112,8 @@ def _mix(
     back: UInt8[np.ndarray, "h w 3"],
     alpha: Float32[np.ndarray, "h w"],
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """`front` over `back`; only the edge, a small part of the picture, has to be computed."""
-    mixed = np.where((alpha > 0.5)[..., None], front, back)
-    edge = (alpha > 1e-3) & (alpha < 1 - 1e-3)
-    a = alpha[edge][:, None]
-    mixed[edge] = np.round(front[edge] * a + back[edge] * (1 - a)).astype(np.uint8)
-    return mixed
+    """`front` over `back`."""
+    return cv2.blendLinear(front, back, alpha, 1 - alpha)
 
 
 def soft(mask: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
@@ -144,10 +140,14 @@ def torso_image(
     # Pixels next to the head carry its colour; they are painted anew with those under it.
     rim = _grown(head_mask(labels), 2)
     known = torso & ~rim & ~_grown(labels == Label.BACKGROUND, 2)
-    body = _tinted(image[rows], plate.torso[rows], known)
-    skin = _tinted(image[rows], plate.neck[rows], known & (labels == Label.NECK))
-    at_neck = soft(chin[rows] | (rim & _grown(labels == Label.NECK, 3)))[..., None]
-    painted = np.clip(np.round(skin * at_neck + body * (1 - at_neck)), 0, 255).astype(np.uint8)
+    painted = _tinted(image[rows], plate.torso[rows], known)
+    neck = known & (labels == Label.NECK)
+    at_neck = soft(chin[rows] | (rim & _grown(labels == Label.NECK, 3)))
+    # Skin is only needed where neck is and continues.
+    box = _bounds(neck | (at_neck > 0), margin=16)
+    skin = _tinted(image[rows][box], plate.neck[rows][box], neck[box])
+    painted[box] += (skin - painted[box]) * at_neck[box][..., None]
+    painted = np.clip(np.rint(painted, out=painted), 0, 255, out=painted).astype(np.uint8)
     kept = soft(torso & ~rim)
     kept[~torso] = 0
     alpha = np.round(255 * soft(region[rows])).astype(np.uint8)
@@ -163,8 +163,18 @@ def _tinted(
 ) -> Float32[np.ndarray, "h w 3"]:
     """The plate, moved towards this frame's colours near where they are known."""
     weight = np.where(known, 1.0, _FADE).astype(np.float32)
-    difference = np.where(known[..., None], image - plate, 0).astype(np.float32)
+    difference = cv2.subtract(image, plate, mask=known.view(np.uint8), dtype=cv2.CV_32F)
     return plate + push_pull(difference, weight)
+
+
+def _bounds(mask: Bool[np.ndarray, "h w"], margin: int) -> tuple[slice, slice]:
+    """The rows and columns that a mask has pixels in, and a margin around."""
+    spans = []
+    for axis in (1, 0):
+        there = np.flatnonzero(mask.any(axis))
+        low, high = (there[0], there[-1]) if len(there) else (0, 0)
+        spans.append(slice(max(0, int(low) - margin), int(high) + margin + 1))
+    return spans[0], spans[1]
 
 
 def _grown(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
