@@ -69,7 +69,7 @@ class Train:
     subject: PathArgument
     """Folder that 'prepare' made (or a subject of the AD-NeRF family)."""
     out: Path
-    """Folder of the run: checkpoints, the best head, events."""
+    """Folder of the run: checkpoints, the head to drive, events."""
     preset: Literal["demo", "laptop", "paper"] = "laptop"
     """demo: minutes at 192 px on 2 cores; laptop: an hour at 512 px; paper: as published."""
     speech: Annotated[str | None, tyro.conf.arg(metavar="KIND")] = None
@@ -188,10 +188,10 @@ def show_training(events) -> None:
                         note=note,
                     )
                 case Validated():
-                    best = ", the best so far" if event.best else ""
+                    kept = ", kept" if event.kept else ", worse than before: not kept"
                     console.print(
                         f"iteration {event.iteration}: unseen frames PSNR {event.psnr:.2f} dB, "
-                        f"mouth error {event.mouth_l1:.4f}{best}",
+                        f"mouth error {event.mouth_l1:.4f}{kept}",
                         highlight=False,
                     )
                 case CheckpointSaved():

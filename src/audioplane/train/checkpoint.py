@@ -2,7 +2,7 @@
 
 <run>/config.json                 settings, subject and versions
 <run>/checkpoints/<iteration>.safetensors   the last three
-<run>/head.safetensors            the best head so far, all that `drive` needs
+<run>/head.safetensors            the newest good head, all that `drive` needs
 <run>/events.jsonl                what the training said
 """
 
@@ -142,7 +142,7 @@ class TrainedHead:
 
 
 def load_head(run: Path) -> TrainedHead:
-    """Load the best head of a run folder.
+    """Load the head of a run folder.
 
     Raises `CheckpointError` if there is none or it cannot be read.
     """

@@ -28,7 +28,8 @@ class Validated:
     mouth_l1: float
     """Mean absolute error in the mouth's mask, 0 to 1."""
     psnr: float
-    best: bool
+    kept: bool
+    """Whether `drive` takes this head: its mouth error is no worse than the least so far + 5 %."""
 
 
 @dataclass(frozen=True)

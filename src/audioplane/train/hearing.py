@@ -1,0 +1,92 @@
+"""The audio side of an iteration: which speech is heard, and what the lips say of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from audioplane.errors import TrainingError
+from audioplane.head import Head
+from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
+from audioplane.head.audio_plane import spread_over_sets
+from audioplane.head.plane_kernels import D
+from audioplane.train.config import TrainConfig
+from audioplane.train.lips import LipTargets, lip_loss
+
+_LEAST_SPREAD = 0.05
+"""Under this deviation of f_a between frames the head has gone blind to the audio."""
+_PATIENCE = 300
+"""Iterations that it may stay so."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one iteration heard."""
+
+    code: Float[Tensor, " k"]
+    """The code of the frame that is rendered."""
+    lips: Float[Tensor, ""] | None
+    """Lip loss over all frames that were heard, where it is wanted."""
+    spread: float
+    """Standard deviation of f_a between them."""
+
+
+class Hearing:
+    """Encodes a frame's speech among runs of other frames, with noise."""
+
+    def __init__(
+        self,
+        head: Head,
+        features: Float[np.ndarray, "t w f"],
+        rows: list[int],
+        landmarks: Float[np.ndarray, "n 68 2"],
+        config: TrainConfig,
+    ):
+        """`rows` are the feature rows of the training frames, `landmarks` theirs."""
+        self._head, self._config = head, config
+        self.windows = torch.from_numpy(features)
+        self._low, self._high = min(rows), max(rows)
+        self._lips = LipTargets(landmarks, np.array(rows))
+        self.reader = self._lips.linear_reader(len(head.shape.scales) * D)
+        self.deaf = 0
+        """Iterations in a row in which f_a hardly differed between frames."""
+
+    @property
+    def train_windows(self) -> Float[Tensor, "t w f"]:
+        """Windows from the first to the last training frame."""
+        return self.windows[self._low : self._high + 1]
+
+    def listen(self, row: int, generator: torch.Generator) -> Heard:
+        """Encode the frame at a feature row.
+
+        Raises `TrainingError` when the head has been blind to the audio for long.
+        """
+        c, low, high = self._config, self._low, self._high
+        length = min(c.audio_run_length, high - low + 1)
+        last_start = high - length + 1
+        starts = torch.randint(low, last_start + 1, (c.audio_runs,), generator=generator)
+        at = int(torch.randint(length, (1,), generator=generator))
+        starts[0] = min(max(row - at, low), last_start)
+        steps = torch.arange(-CONTEXT_BEFORE, length + CONTEXT_AFTER)
+        # Held-out speech is never heard, not even as a neighbour.
+        runs = self.windows[(starts[:, None] + steps).clamp(low, high)]
+        runs = runs + c.audio_noise * torch.randn(runs.shape, generator=generator)
+        runs = runs + c.audio_gain * torch.randn(len(runs), 1, 1, 1, generator=generator)
+        codes = self._head.prototypes(self._head.encoder.normalised_batch(runs))
+        lips = None
+        if c.lambda_lips:
+            heard = (starts[:, None] + torch.arange(length)).flatten()
+            lips = lip_loss(self.reader, self._lips, codes.flatten(1), heard)
+        spread = codes.detach().std(0).mean().item()
+        self._watch(spread)
+        return Heard(spread_over_sets(codes[None, row - int(starts[0])])[0], lips, spread)
+
+    def _watch(self, spread: float) -> None:
+        self.deaf = self.deaf + 1 if spread < _LEAST_SPREAD else 0
+        if self.deaf >= _PATIENCE:
+            raise TrainingError(
+                f"the head has gone blind to the audio (f_a deviates by {spread:.3f} between "
+                "frames): lower lr_audio or check the speech features"
+            )

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from audioplane.prepare.landmarker import to_68
+from audioplane.prepare.plates import (
+    background_plate,
+    masked_median,
+    over_background,
+    pick_frames,
+    torso_image,
+    torso_plate,
+)
+from audioplane.subject import Label
+from tests.prepare.figure import COAT, SIZE, SKIN, DrawnFaces, draw, parts
+
+NECK_ROWS = slice(112, 126)
+
+
+def labels_of(i: int, neck: bool = True) -> np.ndarray:
+    """The figure's labels, the neck only if wanted."""
+    is_part = parts(draw(i))
+    rows = np.indices(is_part.shape)[0]
+    labels = np.where(is_part > 0, np.where(rows < 112, Label.HEAD, Label.TORSO), 0)
+    below = (is_part == 2) & (rows >= 112)
+    return np.where(below, Label.NECK if neck else Label.TORSO, labels).astype(np.uint8)
+
+
+def landmarks_of(i: int) -> np.ndarray:
+    return to_68(DrawnFaces(None, follow=True).detect(draw(i))[0].points)
+
+
+def plate(neck: bool = True):
+    frames = range(0, 30, 3)
+    images = np.stack([draw(i) for i in frames])
+    return torso_plate(images, np.stack([labels_of(i, neck) for i in frames]))
+
+
+def test_the_person_is_kept_and_the_rest_replaced():
+    image, labels = draw(0), labels_of(0)
+    background = np.full_like(image, 40)
+    mixed = over_background(image, labels, background)
+    person = labels != Label.BACKGROUND
+    near = np.zeros_like(person)
+    for shift in range(-3, 4):
+        near |= np.roll(person, shift, 0) != person
+        near |= np.roll(person, shift, 1) != person
+    np.testing.assert_array_equal(mixed[person & ~near], image[person & ~near])
+    assert (mixed[~person & ~near] == 40).all()
+
+
+@pytest.mark.parametrize("neck", [True, False])
+def test_the_torso_is_the_frame_s_own_where_it_is_seen(neck):
+    image, labels = draw(4), labels_of(4, neck)
+    rgba = torso_image(image, labels, landmarks_of(4), plate(neck))
+    coat = np.zeros((SIZE, SIZE), bool)
+    coat[148:, 30:130] = True
+    np.testing.assert_array_equal(rgba[coat][:, :3], image[coat])
+    assert (rgba[coat][:, 3] == 255).all()
+    assert not rgba[:40].any()
+    # Nothing shown has a colour that neck and coat have not.
+    shown = rgba[rgba[..., 3] > 250][:, :3].astype(float)
+    along = np.clip((shown - COAT) @ np.subtract(SKIN, COAT), 0, None)
+    between = (
+        COAT + along[:, None] * np.subtract(SKIN, COAT) / np.square(np.subtract(SKIN, COAT)).sum()
+    )
+    assert np.abs(shown - between).max() < 30
+
+
+def test_a_neck_is_tinted_like_the_frame_it_continues():
+    dark = (draw(4) * 0.6).astype(np.uint8)
+    rgba = torso_image(dark, labels_of(4), landmarks_of(4), plate()).astype(int)
+    x, y = np.round(landmarks_of(4)[8]).astype(int)
+    under = rgba[y - 6 : y + 2, x]
+    assert (under[:, 3] > 250).all()
+    assert np.abs(under[:, :3] - 0.6 * np.array(SKIN)).max() < 25
+
+
+def test_nobody_below_the_head_is_an_empty_torso():
+    labels = np.where(labels_of(0) == Label.HEAD, Label.HEAD, Label.BACKGROUND).astype(np.uint8)
+    assert not torso_image(draw(0), labels, landmarks_of(0), plate()).any()
+
+
+def test_a_background_that_is_seen_now_and_then_is_found():
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 255, (64, 64, 3), np.uint8)
+    images, labels = np.tile(true, (20, 1, 1, 1)), np.zeros((20, 64, 64), np.uint8)
+    for i in range(20):
+        columns = slice(2 * i, 2 * i + 16)
+        images[i, :, columns], labels[i, :, columns] = 255, Label.HEAD
+    np.testing.assert_array_equal(background_plate(images, labels), true)
+
+
+def test_a_median_counts_only_what_is_meant():
+    images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    masks = np.zeros((5, 2, 2), bool)
+    masks[2:, 0, 0] = True
+    median, seen = masked_median(images, masks)
+    assert (median[0, 0] == 3).all()
+    assert seen.tolist() == [[True, False], [False, False]]
+
+
+def test_frames_are_picked_evenly():
+    assert pick_frames(range(5), 9) == [0, 1, 2, 3, 4]
+    picked = pick_frames(range(0, 1000, 2), 10)
+    assert picked[0] == 0
+    assert picked[-1] == 998
+    assert len(set(picked)) == 10
