@@ -66,13 +66,15 @@ def test_the_torso_is_the_frame_s_own_where_it_is_seen(neck):
     assert np.abs(shown - between).max() < 30
 
 
-def test_a_neck_is_tinted_like_the_frame_it_continues():
+def test_the_neck_goes_over_into_what_other_frames_saw_without_a_seam():
     dark = (draw(4) * 0.6).astype(np.uint8)
     rgba = torso_image(dark, labels_of(4), landmarks_of(4), plate()).astype(int)
     x, y = np.round(landmarks_of(4)[8]).astype(int)
-    under = rgba[y - 6 : y + 2, x]
-    assert (under[:, 3] > 250).all()
-    assert np.abs(under[:, :3] - 0.6 * np.array(SKIN)).max() < 25
+    column = rgba[y - 6 : y + 8, x]
+    assert (column[:, 3] > 250).all()
+    assert np.abs(column[-1, :3] - 0.6 * np.array(SKIN)).max() < 2
+    assert np.abs(column[0, :3] - SKIN).max() < 30
+    assert np.abs(np.diff(column[:, :3], axis=0)).max() < 12
 
 
 def test_nobody_below_the_head_is_an_empty_torso():
