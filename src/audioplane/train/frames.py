@@ -55,7 +55,7 @@ def _load(subject: Subject, ref: FrameRef, size: int) -> TrainFrame:
 
 
 class FrameStore:
-    """Frames of one subject, kept in memory; `expect` loads one in the background."""
+    """Frames of one subject at any width, kept in memory; `expect` loads one in the background."""
 
     def __init__(self, subject: Subject, cache_bytes: int = CACHE_BYTES):
         self._subject = subject

@@ -58,6 +58,7 @@ class Trainer:
     def __init__(self, subject: Subject, config: TrainConfig):
         """Raises `TrainingError` or `SubjectError` if the subject cannot be trained on."""
         self.subject, self.config = subject, config
+        self._full_size = subject.background.shape[1]
         features = subject.features(config.speech)
         n_val = max(1, round(config.validation_share * len(subject.train)))
         if len(subject.train) - n_val < 10:
@@ -120,8 +121,9 @@ class Trainer:
         return frame_order(n, iteration // n, self.config.seed)[iteration % n]
 
     def _size(self, iteration: int) -> int:
-        full = self.subject.info.size
-        return full // 2 if iteration < self.config.half_size_iterations else full
+        """Width of the pictures that an iteration sees, pixels."""
+        half = iteration < self.config.half_size_iterations
+        return self._full_size // 2 if half else self._full_size
 
     def run(self, out: Path) -> Iterator[TrainEvent]:
         """Train to the end, writing checkpoints into `out`.
@@ -277,7 +279,7 @@ class Trainer:
         errors, qualities = [], []
         for ref in self.val_refs:
             # Always full size: errors of different sizes could not be compared.
-            frame = self.frames.get(ref, self.subject.info.size)
+            frame = self.frames.get(ref, self._full_size)
             motion = Motion(codes[self._row(ref)], self._eye_code(ref))
             gaussians, dynamism = self.head.deform(motion, S)
             splat, target = self._render_plain(frame, ref, gaussians, dynamism)

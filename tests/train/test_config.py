@@ -1,0 +1,41 @@
+from dataclasses import replace
+
+import pytest
+
+from audioplane.train import PRESETS, TrainConfig
+from audioplane.train.config import with_fine_iterations
+from audioplane.train.trainer import frame_order
+
+
+def test_the_paper_preset_is_the_paper():
+    paper = PRESETS["paper"]
+    assert paper == TrainConfig()
+    assert (paper.initial_points, paper.coarse_iterations, paper.fine_iterations) == (
+        1_000,
+        3_000,
+        100_000,
+    )
+    assert (paper.lambda_mask, paper.margin, paper.moving) == (0.1, 0.2, "all")
+    assert paper.lambda_lips == 0 and paper.half_size_iterations == 0
+
+
+@pytest.mark.parametrize("iterations", [1, 500, 20_000, 40_000])
+def test_another_length_keeps_the_plan(iterations):
+    plan = PRESETS["laptop"]
+    changed = with_fine_iterations(plan, iterations)
+    assert changed.fine_iterations == iterations
+    total, new_total = (c.coarse_iterations + c.fine_iterations for c in (plan, changed))
+    assert 0 < changed.densify_until <= new_total
+    assert changed.half_size_iterations <= new_total
+    share = (changed.densify_until - plan.coarse_iterations) / max(1, iterations)
+    expected = (plan.densify_until - plan.coarse_iterations) / plan.fine_iterations
+    assert share == pytest.approx(expected, abs=0.6 / iterations)
+    assert 1 <= changed.validate_every <= plan.validate_every
+    assert with_fine_iterations(plan, plan.fine_iterations) == replace(plan)
+
+
+def test_an_epoch_shows_every_frame_once_in_its_own_order():
+    first, second = frame_order(50, 0, 0), frame_order(50, 1, 0)
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert first != second and first == frame_order(50, 0, 0)
+    assert first != frame_order(50, 0, 1)
