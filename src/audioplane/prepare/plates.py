@@ -20,6 +20,8 @@ MEDIAN_FRAMES = 90
 """Frames that a temporal median is taken over."""
 _LEAST_SEEN = 0.08
 """Share of the frames in which a pixel must be seen before its median is believed."""
+_ROWS = 8
+"""Rows whose median is taken at a time; they fit into a processor's cache."""
 _EDGE = 1.2
 """Softness of mattes, standard deviation in pixels at size 512."""
 _UNDER_CHIN = 0.32
@@ -45,14 +47,15 @@ def masked_median(
     """Median over the frames in which each pixel's mask is set, and where there are enough."""
     count = masks.sum(0)
     median = np.zeros(images.shape[1:], np.uint8)
-    for row in range(0, images.shape[1], 32):  # bounds the memory of the sorted copy
-        block = slice(row, row + 32)
-        values = images[:, block].astype(np.uint16)
-        values[~masks[:, block]] = 256
-        values.sort(axis=0)
-        middle = np.maximum(count[block] - 1, 0) // 2
-        picked = np.take_along_axis(values, middle[None, ..., None], axis=0)[0]
-        median[block] = np.minimum(picked, 255)
+    for row in range(0, images.shape[1], _ROWS):
+        block = slice(row, row + _ROWS)
+        values = images[:, block].copy()
+        values[~masks[:, block]] = 255  # behind all that counts once they are sorted
+        # One pixel's values side by side, 16 bits each: both are what sorts fastest.
+        values = cv2.transpose(values.reshape(len(images), -1)).astype(np.uint16)
+        values.sort(axis=-1)
+        middle = np.repeat(np.maximum(count[block].ravel() - 1, 0) // 2, images.shape[-1])
+        median[block] = values[np.arange(len(values)), middle].reshape(median[block].shape)
     return median, count >= max(1, round(_LEAST_SEEN * len(images)))
 
 
