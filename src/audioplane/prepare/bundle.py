@@ -27,8 +27,9 @@ _ROUNDS = 40
 _SETTLED = 1e-4
 """Radians, root mean square, that a round turns the poses by once nothing is left to do."""
 _SHAPE_DAMPING = 2e-3
-_EXPRESSION_RIDGE = 1e-4
-"""Draws expressions to zero where a head that hardly turns does not show them (their depth)."""
+_RIDGE = 1e-4
+"""Draws the shape to the first one and expressions to zero in what a head that hardly turns does
+not show: their depth."""
 _CHUNK = 256
 """Frames solved at a time; bounds the memory."""
 
@@ -66,10 +67,11 @@ def refine_jointly(
     huber: float,
 ) -> Head:
     """The head that explains the landmarks best. `huber`: robust limit, pixels."""
+    first = head.shape
     for _ in range(_ROUNDS):
         before = motion.rotations
         motion = refine_all(observed, head, motion, camera, huber, steps=2)
-        head = _refine_head(observed, head, motion, camera, huber)
+        head = _refine_head(observed, head, motion, camera, (huber, first))
         head, motion = _standardised(head, motion)
         turned = np.square(motion.rotations - before).sum((1, 2)).mean() / 2
         if np.sqrt(turned) < _SETTLED:
@@ -140,9 +142,17 @@ def _step(
 
 
 def _refine_head(
-    observed: np.ndarray, head: Head, motion: Motion, camera: Intrinsics, huber: float
+    observed: np.ndarray,
+    head: Head,
+    motion: Motion,
+    camera: Intrinsics,
+    prior: tuple[float, np.ndarray],
 ) -> Head:
-    """Shape and expressions of every point by linear least squares, the motion being given."""
+    """Shape and expressions of every point by linear least squares, the motion being given.
+
+    `prior`: Huber's limit, and the shape that is believed where nothing speaks against it.
+    """
+    huber, first = prior
     b, k = head.expressions.shape[:2]
     normal, right = np.zeros((k, 3 + 3 * b, 3 + 3 * b)), np.zeros((k, 3 + 3 * b, 1))
     for start in range(0, len(observed), _CHUNK):
@@ -158,10 +168,11 @@ def _refine_head(
         normal += transposed @ jacobian
         right += transposed @ (residual * root).transpose(1, 0, 2).reshape(k, -1, 1)
     scale = np.trace(normal[:, :3, :3], axis1=1, axis2=2)[:, None]
-    ridge = np.repeat([_SHAPE_DAMPING, _EXPRESSION_RIDGE], [3, 3 * b]) * scale
+    away = np.concatenate([(head.shape - first)[None], head.expressions]).transpose(1, 0, 2)
+    right[..., 0] -= _RIDGE * scale * away.reshape(k, -1)
+    # Damping besides: one step of the shape goes no farther than linearity does.
+    ridge = np.repeat([_SHAPE_DAMPING, _RIDGE], [3, 3 * b]) * scale
     normal[:, range(3 + 3 * b), range(3 + 3 * b)] += ridge
-    # The shape is damped, it stays near where it is; expressions are drawn to zero.
-    right[:, 3:, 0] -= ridge[:, 3:] * head.expressions.transpose(1, 0, 2).reshape(k, -1)
     step = np.linalg.solve(normal, right).reshape(k, 1 + b, 3).transpose(1, 0, 2)
     return Head(head.shape + step[0], head.expressions + step[1:])
 

@@ -47,6 +47,8 @@ _JOINT_FRAMES = 500
 """Frames, evenly spread, from which the head is learnt at the end: it has few unknowns."""
 _DEPTH_ROUNDS = 5
 """Rounds in which the depth of the shape is searched for, before there are expressions."""
+_GUESS_RIDGE = 2e-4
+"""Pull of the first guess of the shape, over what a point that is seen well weighs."""
 _RIDGE = 0.05
 """Shrinks expression coefficients, because part of what is left over is noise."""
 _MOST = 4.0
@@ -114,7 +116,7 @@ def _fit_shape(
     for round_ in range(_ROUNDS):
         points = shape + np.einsum("nb,bkd->nkd", coefficients, expressions)
         poses = refine_poses(observed, points, poses, camera, huber)
-        shape = _refine_shape(observed, shape, points - shape, poses, camera, huber)
+        shape = _refine_shape(observed, shape, (points - shape, guess), poses, camera, huber)
         shape, *moved = rigid_gauge(shape, guess, *poses)
         poses = moved[0], moved[1]
         if round_ < _DEPTH_ROUNDS:
@@ -213,12 +215,16 @@ def _rescale_depth(
 def _refine_shape(
     observed: np.ndarray,
     shape: np.ndarray,
-    deformation: np.ndarray,
+    others: tuple[np.ndarray, np.ndarray],
     poses: tuple[np.ndarray, np.ndarray],
     camera: Intrinsics,
     huber: float,
 ) -> Float[np.ndarray, "k 3"]:
-    """One damped Gauss-Newton step of every point of the shape, poses being given."""
+    """One damped Gauss-Newton step of every point of the shape, poses being given.
+
+    `others`: the frames' expressions, and the shape that is believed where nothing is seen.
+    """
+    deformation, guess = others
     rotations, translations = poses
     p = to_camera(shape + deformation, rotations, translations)
     residual = observed - project(p, camera)
@@ -226,8 +232,10 @@ def _refine_shape(
     jacobian = projection_jacobian(p, camera) @ rotations[:, None]
     normal = np.einsum("nk,nkia,nkib->kab", weight, jacobian, jacobian, optimize=True)
     right = np.einsum("nk,nkia,nki->ka", weight, jacobian, residual, optimize=True)
-    # A head that hardly turns does not show depth: damping keeps the guess there.
-    damping = 2e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(3)
+    # A head that hardly turns does not show depth: the guess stands there.
+    scale = np.trace(normal, axis1=1, axis2=2)[:, None]
+    right -= _GUESS_RIDGE * scale * (shape - guess)
+    damping = (2e-3 + _GUESS_RIDGE) * scale[..., None] * np.eye(3)
     return shape + np.linalg.solve(normal + damping, right[..., None])[..., 0]
 
 
