@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from audioplane import __version__
 from audioplane.cli import main
 from audioplane.media.audio import read_audio, write_wav
 from audioplane.train.config import PRESETS
@@ -102,13 +103,54 @@ def test_help_names_every_command(command, capsys):
     assert "--out" in capsys.readouterr().out
 
 
-def test_presets_are_the_ones_the_command_offers(spoken_subject, tmp_path):
-    for name in PRESETS:
-        with pytest.raises(SystemExit):
-            main(["train", "--preset", name, "--help"])
+def test_presets_are_the_ones_the_command_offers(tmp_path, capsys):
+    for name in PRESETS:  # known names get as far as the missing subject
+        missing = str(tmp_path / "none")
+        assert main(["train", missing, "--out", str(tmp_path), "--preset", name]) == 1
+        assert "not a folder" in capsys.readouterr().err
     with pytest.raises(SystemExit) as caught:
         main(["train", str(tmp_path), "--out", str(tmp_path), "--preset", "unknown"])
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("iterations", ["0", "-3"])
+def test_no_iterations_are_refused(spoken_subject, tmp_path, capsys, iterations):
+    root, out = str(spoken_subject.paths.root), tmp_path / "r"
+    assert main(["train", root, "--out", str(out), f"--iterations={iterations}"]) == 1
+    assert "at least 1" in capsys.readouterr().err and not out.exists()
+
+
+def test_brackets_in_a_name_are_printed_as_they_are(tmp_path, capsys):
+    name = str(tmp_path / "talk [dQw4] [/b].mp4")
+    assert main(["prepare", name, "--out", str(tmp_path / "s")]) == 1
+    assert "talk [dQw4] [/b].mp4" in capsys.readouterr().err
+
+
+def test_another_subject_is_not_driven(run_folder, spoken_subject, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(spoken_subject.paths.root, other)
+    transforms = other / "transforms_train.json"
+    transforms.write_text(transforms.read_text().replace('"aud_id": 3,', '"aud_id": 4,'))
+    out, wav = str(tmp_path / "o.mp4"), str(spoken_subject.paths.audio)
+    arguments = ["drive", str(run_folder), wav, "--out", out]
+    assert main([*arguments, "--subject", str(other)]) == 1
+    assert "not the subject" in capsys.readouterr().err
+    assert main([*arguments, "--subject", str(tmp_path / "gone")]) == 1
+    assert "--subject" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_a_demo_does_not_delete_what_is_not_its_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(PRESETS, "demo", TINY)
+    precious = tmp_path / "run" / "thesis.txt"
+    precious.parent.mkdir()
+    precious.write_text("years of work")
+    assert main(["demo", "--out", str(tmp_path), "--seconds", "2.4", "--size", "64"]) == 1
+    assert precious.exists() and "another --out" in capsys.readouterr().err
 
 
 def test_demo_leaves_video_sheet_and_table(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 import torch
 
-from audioplane.head.audio import AudioAttNet, AudioEncoder, AudioNet, Convolution, pad_context
+from audioplane.head.audio import AudioAttNet, AudioEncoder, AudioNet, Convolution, with_context
 
 
 def test_convolution_is_conv1d():
@@ -44,7 +44,7 @@ def test_runs_and_whole_speech_agree():
     encoder = AudioEncoder(6)
     windows = torch.randn(40, 16, 6)
     encoder.calibrate(windows)
-    batch = encoder.normalised_batch(pad_context(windows)[None])
+    batch = encoder.normalised_batch(with_context(windows, 0, 40)[None])
     assert torch.allclose(batch, encoder(windows), atol=1e-4)
 
 

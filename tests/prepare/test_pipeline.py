@@ -29,7 +29,7 @@ def test_the_folder_loads_as_a_subject(prepared):
     assert subject.info.source == "figure.mp4"
     assert subject.features("mel").shape[0] == FRAMES
     frame = subject.frame(subject.train[0])
-    assert frame.image.shape == frame.plate.shape == (SIZE, SIZE, 3)
+    assert frame.image.shape == (SIZE, SIZE, 3)
     assert subject.track is not None
     assert subject.track.valid.all()
     np.testing.assert_allclose(subject.blink(subject.val[0]), [0.1, 0.2], atol=1e-6)

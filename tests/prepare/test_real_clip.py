@@ -49,7 +49,7 @@ def test_a_real_clip_is_prepared(tmp_path):
     assert len(info.flags) <= 0.05 * info.n_frames
     assert subject.features("mel").shape[0] == info.n_frames
     frame = subject.frame(subject.val[0])
-    assert frame.image.shape == frame.plate.shape == (SIZE, SIZE, 3)
+    assert frame.image.shape == (SIZE, SIZE, 3)
     labels = read_labels(read_image(subject.paths.parsing(subject.val[0].img_id)))
     shares = {label: (labels == label).mean() for label in Label}
     assert 0.1 < shares[Label.HEAD] < 0.5

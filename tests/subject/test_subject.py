@@ -83,9 +83,10 @@ def test_the_head_holds_its_mouth_and_the_plate_its_torso(paths):
     subject = load_subject(paths.root)
     frame = subject.frame(subject.train[0])
     assert frame.head.sum() == 6 * 8
-    assert np.allclose(frame.plate[9:], (50, 60, 70), atol=1)
-    assert np.allclose(frame.plate[:6], 200, atol=1)
-    assert np.allclose(frame.plate[7, :, 0], 125, atol=2)
+    plate = subject.plate(subject.train[0])
+    assert np.allclose(plate[9:], (50, 60, 70), atol=1)
+    assert np.allclose(plate[:6], 200, atol=1)
+    assert np.allclose(plate[7, :, 0], 125, atol=2)
 
 
 def test_poses_on_disk_are_camera_to_world_in_opengl_axes(paths):
@@ -106,12 +107,12 @@ def test_a_peers_folder_without_our_files(paths):
 
 def test_frames_whose_files_are_missing_are_left_out(paths):
     paths.image(4).unlink()
-    paths.landmarks(7).unlink()
+    paths.parsing(7).unlink()
     assert [r.img_id for r in load_subject(paths.root).train] == [0, 1]
 
 
 def test_features_in_their_kind(paths):
-    np.save(paths.features("ds"), np.zeros((9, 16, 29)))
+    np.save(paths.features("ds"), np.zeros((9, 16, 29)))  # one row short, as a peer's
     subject = load_subject(paths.root)
     assert (
         subject.features("ds").shape == (9, 16, 29) and subject.features("ds").dtype == np.float32
@@ -121,6 +122,15 @@ def test_features_in_their_kind(paths):
     np.save(paths.features("bad"), np.zeros(3))
     with pytest.raises(SubjectError, match="shape"):
         subject.features("bad")
+    np.save(paths.features("short"), np.zeros((3, 16, 29)))
+    with pytest.raises(SubjectError, match="3 rows, the subject's frames need 10"):
+        subject.features("short")
+    np.save(paths.features("nan"), np.full((10, 16, 29), np.nan))
+    with pytest.raises(SubjectError, match="not finite"):
+        subject.features("nan")
+    paths.features("empty").write_bytes(b"")
+    with pytest.raises(SubjectError, match="--speech among what is here .*ds"):
+        subject.features("empty")
 
 
 def spoil(path: Path, text: str):

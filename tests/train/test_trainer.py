@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import torch
 
 from audioplane.errors import CheckpointError, SubjectError, TrainingError
-from audioplane.subject import load_subject
+from audioplane.subject import SubjectPaths, load_subject
 from audioplane.train import CheckpointSaved, Progress, Trainer, Validated, load_head
 from audioplane.train.checkpoint import RunPaths, load_tensors
 from audioplane.train.run import train_head
@@ -48,14 +49,17 @@ def test_the_newest_good_head_is_kept_with_its_poses(finished, spoken_subject):
     assert len(trained.views) == len(train) - max(1, round(0.05 * len(train)))
 
 
-def test_a_killed_run_ends_with_the_same_bits(finished, spoken_subject, tmp_path):
+@pytest.mark.parametrize(("killed_at", "resumed_at"), [(50, 30), (70, 60)])
+def test_a_killed_run_ends_with_the_same_bits(
+    finished, spoken_subject, tmp_path, killed_at, resumed_at
+):
     out, _ = finished
     for event in train_head(spoken_subject, TINY, tmp_path):
-        if isinstance(event, Progress) and event.iteration == 50:
+        if isinstance(event, Progress) and event.iteration == killed_at:
             break
-    assert RunPaths(tmp_path).latest() == RunPaths(tmp_path).checkpoint(30)
+    assert RunPaths(tmp_path).latest() == RunPaths(tmp_path).checkpoint(resumed_at)
     events = list(train_head(spoken_subject, TINY, tmp_path))
-    assert min(e.iteration for e in events) == 40
+    assert min(e.iteration for e in events) == resumed_at + 10
     for a, b in ((RunPaths(p).checkpoint(80) for p in (out, tmp_path)),):
         (first, facts), (second, other) = load_tensors(a), load_tensors(b)
         assert first.keys() == second.keys()
@@ -64,8 +68,29 @@ def test_a_killed_run_ends_with_the_same_bits(finished, spoken_subject, tmp_path
 
 
 def test_other_settings_do_not_go_on_with_a_run(finished, spoken_subject):
+    before = RunPaths(finished[0]).config.read_text()
     with pytest.raises(TrainingError, match="other settings"):
         list(train_head(spoken_subject, replace(TINY, seed=1), finished[0]))
+    assert RunPaths(finished[0]).config.read_text() == before
+
+
+def test_another_subject_does_not_go_on_with_a_run(finished, spoken_subject, tmp_path):
+    copy = tmp_path / "moved"
+    shutil.copytree(spoken_subject.paths.root, copy)
+    # A folder that only moved is the same subject.
+    assert list(train_head(load_subject(copy), TINY, finished[0])) == []
+    transforms = SubjectPaths(copy).transforms("train")
+    transforms.write_text(transforms.read_text().replace('"aud_id": 3,', '"aud_id": 4,'))
+    with pytest.raises(TrainingError, match="another subject"):
+        list(train_head(load_subject(copy), TINY, finished[0]))
+
+
+def test_a_finished_run_that_lost_its_head_gets_it_back(finished, spoken_subject, tmp_path):
+    paths = RunPaths(tmp_path)
+    paths.checkpoints.mkdir()
+    shutil.copy(RunPaths(finished[0]).checkpoint(80), paths.checkpoint(80))
+    assert list(train_head(spoken_subject, TINY, tmp_path)) == []
+    assert load_head(tmp_path).iteration == 80
 
 
 def test_a_damaged_checkpoint_is_named(finished, spoken_subject, tmp_path):
@@ -98,6 +123,9 @@ def test_a_nan_stops_the_run_and_names_the_tensor(spoken_subject, tmp_path):
             break
     with torch.no_grad():
         trainer.head.gaussians.sh[3] = float("nan")
+    with pytest.raises(TrainingError, match=r"gaussians/sh"):
+        trainer.save(tmp_path / "never.safetensors")
+    assert not (tmp_path / "never.safetensors").exists()
     with pytest.raises(TrainingError, match=r"iteration 30: .*gaussians/sh"):
         list(events)
     assert load_tensors(RunPaths(tmp_path).checkpoint(30))[1]["iteration"] == 30
@@ -105,12 +133,13 @@ def test_a_nan_stops_the_run_and_names_the_tensor(spoken_subject, tmp_path):
 
 def test_held_out_rows_of_the_features_are_never_heard(spoken_subject, tmp_path):
     trainer = Trainer(spoken_subject, TINY)
-    first_held_out = spoken_subject.train[-1].aud_id + 1
-    trainer.hearing.windows[first_held_out:] = float("nan")
-    for _ in range(45):
-        trainer._step()
-        trainer.iteration += 1
-    assert np.isfinite(trainer.progress().loss)
+    last = trainer.train_refs[-1].aud_id
+    trainer.hearing.windows[last + 1 :] = float("nan")
+    generator = torch.Generator().manual_seed(0)
+    for row in (last, last - 1, last - 5, 0):
+        heard = trainer.hearing.listen(row, generator)
+        assert torch.isfinite(heard.code).all() and np.isfinite(heard.spread)
+    assert torch.isfinite(trainer.hearing.train_windows).all()
     trainer.frames.close()
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import tyro
 
+from audioplane import __version__
 from audioplane.cli.commands import Demo, Drive, Evaluate, Prepare, Train
-from audioplane.cli.console import console
+from audioplane.cli.console import console, output
 from audioplane.errors import AudioplaneError
 
 Command = (
@@ -25,30 +26,33 @@ def main(args: list[str] | None = None) -> int:
     # Two thread pools share few cores here: idle threads must sleep, not spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     debug = "--debug" in args
+    if "--version" in args:
+        output.print(f"audioplane {__version__}")
+        return 0
     command = tyro.cli(
         Command,
         prog="audioplane",
-        description="Learn a talking head from a video, then let it speak any audio.",
+        description="Learn a talking head from a video, then let it speak any audio. "
+        "--debug with any command shows the traceback of a failure; --version says which this is.",
         args=[a for a in args if a != "--debug"],
     )
     try:
         command.run()
     except KeyboardInterrupt:
-        console.print("stopped")
+        console.print("audioplane: stopped; the same command goes on where it was", style="red")
         return 1
     except AudioplaneError as e:
         if debug:
             raise
-        console.print(f"[red]audioplane:[/] {e}", highlight=False, soft_wrap=True)
+        console.print(f"audioplane: {e}", style="red")
         return 1
     except Exception as e:
         if debug:
             raise
         console.print(
-            f"[red]audioplane:[/] unexpected {type(e).__name__}: {e} (a defect of audioplane: run "
-            "again with --debug and report it)",
-            highlight=False,
-            soft_wrap=True,
+            f"audioplane: unexpected {type(e).__name__}: {e} (a defect of audioplane: run again "
+            "with --debug and report it)",
+            style="red",
         )
         return 1
     return 0

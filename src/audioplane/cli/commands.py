@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from audioplane.cli.console import console, progress_bar
+from audioplane.cli.console import console, output, progress_bar
 
 Speech = Literal["mel", "phones", "mel+phones"]
 PathArgument = Annotated[Path, tyro.conf.Positional]
@@ -55,7 +55,7 @@ class Prepare:
                     tasks[p.stage] = bar.add_task(p.stage, total=p.total or None, note="")
                 bar.update(tasks[p.stage], completed=p.done, total=p.total or None)
                 if p.message:
-                    console.print(f"{p.stage}: {p.message}", highlight=False)
+                    console.print(f"{p.stage}: {p.message}")
 
             info = prepare_subject(self.video, self.out, options, report)
         usable = info.n_frames - len(info.flags)
@@ -88,7 +88,7 @@ class Train:
         config = replace(PRESETS[self.preset], seed=self.seed)
         if self.speech:
             config = replace(config, speech=self.speech)
-        if self.iterations:
+        if self.iterations is not None:
             config = with_fine_iterations(config, self.iterations)
         show_training(train_head(load_subject(self.subject), config, self.out))
 
@@ -144,8 +144,8 @@ class Evaluate:
             sys.stdout.write(json.dumps(text) + "\n")
             return
         for name, report in reports.items():
-            console.print(f"\nheld-out poses {name}")
-            console.print(report.to_table())
+            output.print(f"\nheld-out poses {name}")
+            output.print(report.to_table())
         console.print(f"{out}: report.json and contact_sheet.png of each")
 
 
@@ -192,7 +192,6 @@ def show_training(events) -> None:
                     console.print(
                         f"iteration {event.iteration}: unseen frames PSNR {event.psnr:.2f} dB, "
                         f"mouth error {event.mouth_l1:.4f}{kept}",
-                        highlight=False,
                     )
                 case CheckpointSaved():
                     pass

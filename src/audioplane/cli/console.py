@@ -12,7 +12,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-console = Console(stderr=True)
+console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+"""Progress and messages; paths in them are never taken for markup."""
+output = Console(markup=False, highlight=False)
+"""Results: standard output."""
 
 
 class _Rate(ProgressColumn):

@@ -1,5 +1,6 @@
 """`audioplane demo`: everything once, on a drawn head that speaks with a formant synthesizer."""
 
+import json
 import shutil
 import time
 from dataclasses import replace
@@ -8,15 +9,16 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from audioplane.cli.console import console, progress_bar
+from audioplane.cli.console import console, output, progress_bar
 from audioplane.cli.drive import open_animator
 from audioplane.cli.evaluate import evaluate_run
+from audioplane.errors import TrainingError
 from audioplane.evaluate import EvaluationReport, LipScores, MouthReader, evaluate_speech_drive
 from audioplane.media.video import VideoWriter
 from audioplane.speech import compute_features
 from audioplane.subject import Subject, load_subject
 from audioplane.subject.synthetic import make_synthetic, make_synthetic_sentence
-from audioplane.train import PRESETS, load_head
+from audioplane.train import PRESETS, RunPaths, load_head
 from audioplane.train.config import with_fine_iterations
 from audioplane.train.run import train_head
 
@@ -37,8 +39,9 @@ def run_demo(out: Path, seconds: float, size: int, iterations: int | None) -> No
     started = time.perf_counter()
     root, run = out / "subject", out / "run"
     config = PRESETS["demo"]
-    if iterations:
+    if iterations is not None:
         config = with_fine_iterations(config, iterations)
+    _clear(run, root)
     with progress_bar() as bar:
         task = bar.add_task("draw and voice the subject", total=None, note="")
         make_synthetic(
@@ -50,7 +53,6 @@ def run_demo(out: Path, seconds: float, size: int, iterations: int | None) -> No
         )
     lap("make the subject")
     subject = load_subject(root)
-    shutil.rmtree(run, ignore_errors=True)
     show_training(train_head(subject, config, run))
     lap("train")
     lips = _speak_unheard(run, subject, out / "demo.mp4", config.speech)
@@ -59,6 +61,20 @@ def run_demo(out: Path, seconds: float, size: int, iterations: int | None) -> No
     shutil.copy(out / "evaluation" / "tracked" / "contact_sheet.png", out / "contact_sheet.png")
     lap("evaluate held-out frames")
     _show(report, lips, times, out)
+
+
+def _clear(run: Path, subject: Path) -> None:
+    """Remove the run of an earlier demo, and nothing else."""
+    if not run.exists():
+        return
+    try:
+        facts = json.loads(RunPaths(run).config.read_text())
+        ours = facts["subject"] == str(subject.resolve())
+    except (OSError, ValueError, KeyError):
+        ours = False
+    if not ours:
+        raise TrainingError(f"{run} is not the run of a demo: choose another --out")
+    shutil.rmtree(run)
 
 
 def _speak_unheard(run: Path, subject: Subject, path: Path, speech: str) -> LipScores:
@@ -90,10 +106,10 @@ def _show(report: EvaluationReport, lips: LipScores, times: dict[str, float], ou
     table = Table("what", "value")
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    output.print(table)
     width = max(len(name) for name, _ in rows)
     (out / "table.txt").write_text("".join(f"{name:{width}}  {value}\n" for name, value in rows))
-    console.print(f"{out}: demo.mp4, contact_sheet.png, table.txt", highlight=False)
+    console.print(f"{out}: demo.mp4, contact_sheet.png, table.txt")
 
 
 def _number(value: float | None) -> str:

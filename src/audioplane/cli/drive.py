@@ -2,19 +2,31 @@
 
 from pathlib import Path
 
-from audioplane.cli.console import progress_bar
+from audioplane.cli.console import console, progress_bar
 from audioplane.drive import Animator
-from audioplane.errors import SpeechError
+from audioplane.errors import SpeechError, SubjectError
 from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoWriter
 from audioplane.speech import KINDS, compute_features, load_external_features
 from audioplane.subject import load_subject
 from audioplane.train import TrainedHead, load_head
 
+SOUND_RATE = 48_000
+"""Samples a second of the film's sound; speech features are computed at 16 kHz."""
+
 
 def open_animator(trained: TrainedHead, subject: Path | None) -> Animator:
-    """The head of a run before its subject, which may have moved."""
-    return Animator(trained.head, load_subject(subject or trained.subject), trained.views)
+    """The head of a run before its subject, which may have moved.
+
+    Raises `SubjectError` if the folder is not there or holds another subject.
+    """
+    folder = subject or trained.subject
+    if not folder.is_dir():
+        raise SubjectError(f"{folder} is gone: name the subject's folder with --subject")
+    person = load_subject(folder)
+    if person.identity != trained.identity:
+        raise SubjectError(f"{folder} is not the subject that this head was trained on")
+    return Animator(trained.head, person, trained.views)
 
 
 def drive_file(run: Path, speech: Path, out: Path, subject: Path | None, crf: int) -> int:
@@ -26,10 +38,11 @@ def drive_file(run: Path, speech: Path, out: Path, subject: Path | None, crf: in
     trained = load_head(run)
     animator = open_animator(trained, subject)
     if speech.suffix == ".npy":
-        waveform, features = None, load_external_features(speech)
+        sound, features = None, load_external_features(speech)
     elif trained.config.speech in KINDS:
-        waveform = read_audio(speech)
-        features = compute_features(waveform, trained.config.speech)
+        sound = read_audio(speech, SOUND_RATE)
+        with console.status("listening to the speech"):
+            features = compute_features(read_audio(speech), trained.config.speech)
     else:
         raise SpeechError(
             f"this head was trained on features '{trained.config.speech}' that cannot be computed "
@@ -37,7 +50,8 @@ def drive_file(run: Path, speech: Path, out: Path, subject: Path | None, crf: in
         )
     width, height = animator.size
     codes = animator.codes(features)
-    with VideoWriter(out, width, height, audio=waveform, crf=crf) as video, progress_bar() as bar:
+    writer = VideoWriter(out, width, height, audio=sound, audio_rate=SOUND_RATE, crf=crf)
+    with writer as video, progress_bar() as bar:
         task = bar.add_task("drive", total=len(codes), note="")
         for _, frame in animator.speak(codes):
             video.write(frame.image)

@@ -12,6 +12,12 @@ from audioplane.subject import FrameRef, Subject, load_subject
 from audioplane.train import load_head
 from audioplane.train.poses import refine_view
 
+_POSE_NOTES = {
+    "tracked": "poses of the held-out frames as the tracker saw them",
+    "refined": "poses of the held-out frames refined against these frames with the head frozen: "
+    "the ground truth was looked at",
+}
+
 
 def evaluate_run(
     run: Path, out: Path, subject: Path | None, landmarker: Path | None, poses: str
@@ -30,12 +36,13 @@ def evaluate_run(
 
             def render(ref: FrameRef, kind: str = kind, task=task) -> DrivenFrame:
                 code = codes[min(ref.aud_id, len(codes) - 1)]
-                if kind == "refined" and ref.img_id not in trained.views:
-                    trained.views[ref.img_id] = _refined(animator, person, ref, code)
+                if kind == "refined":
+                    animator.place(ref, _refined(animator, person, ref, code))
                 bar.advance(task)
                 return animator.draw(code, ref, person.plate(ref))
 
-            reports[kind] = evaluate_head(render, person, out / kind, landmarker)
+            note = _POSE_NOTES[kind]
+            reports[kind] = evaluate_head(render, person, out / kind, landmarker, notes=(note,))
     return reports
 
 

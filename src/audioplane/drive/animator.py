@@ -39,7 +39,7 @@ class Animator:
 
         Raises `SubjectError` if the subject shows none of the frames of `views`.
         """
-        self._head, self._subject, self._views = head, subject, views
+        self._head, self._subject, self._views = head, subject, dict(views)
         self._refs = [r for r in subject.train if r.img_id in views]
         if not self._refs:
             raise SubjectError(
@@ -69,6 +69,10 @@ class Animator:
         if viewmat is None:
             viewmat = torch.from_numpy(ref.viewmat).float()
         return View(viewmat, self._K, *self.size)
+
+    def place(self, ref: FrameRef, viewmat: Float[Tensor, "4 4"]) -> None:
+        """Show a frame from another camera from now on."""
+        self._views[ref.img_id] = viewmat
 
     @torch.no_grad()
     def deformed(

@@ -59,6 +59,7 @@ def evaluate_head(
     out: Path | None = None,
     landmarker: Path | None = None,
     lpips: Perceptual | None = None,
+    notes: tuple[str, ...] = (),
 ) -> EvaluationReport:
     """Score a head on every held-out frame of its subject.
 
@@ -69,6 +70,7 @@ def evaluate_head(
         landmarker: MediaPipe's `face_landmarker.task`; None looks where `prepare` keeps it, and
             does without (see `MouthReader`) where it is not there.
         lpips: Computes LPIPS; None leaves it empty.
+        notes: What else is to be known of how the frames were made.
 
     Raises:
         SubjectError: The subject has no held-out frame.
@@ -98,6 +100,7 @@ def evaluate_head(
         report = evaluate_frames(rendered(), subject, refs, views, lpips)
     if views is None:
         report = replace(report, lips=LipScores(empty=_no_lips(reason)))
+    report = replace(report, notes=(*report.notes, *notes))
     if out is not None:
         _write(out, report, rows)
     return report

@@ -11,13 +11,15 @@ AUDIO_DIM = 64
 """Length of the audio vector a."""
 CONTEXT_BEFORE, CONTEXT_AFTER = 4, 3
 """Frames before and after t that the temporal filter looks at."""
+_BLOCK = 1000
+"""Frames of a long speech that are encoded at a time, so that memory does not grow with it."""
 
 
 class Convolution(nn.Conv1d):
     """1-D convolution of width 3 as one matrix product.
 
     PyTorch's own takes 55 ms backward on two cores for the 156 short windows of an iteration, this
-    one 3 ms (docs/performance.md).
+    one 7 ms (docs/decisions.md).
     """
 
     def __init__(self, before: int, after: int, stride: int = 1):
@@ -95,18 +97,23 @@ class AudioEncoder(nn.Module):
 
     def forward(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t 64"]:
         """Audio vectors of a whole speech, normalised by the stored statistics."""
-        return (self._raw(pad_context(windows)[None]) - self.mean) / (self.std + 1e-4)
+        return (self._whole(windows) - self.mean) / (self.std + 1e-4)
 
     @torch.no_grad()
     def calibrate(self, windows: Float[Tensor, "t w f"]) -> None:
         """Store mean and deviation over all training frames."""
-        std, mean = torch.std_mean(self._raw(pad_context(windows)[None]), 0, correction=0)
+        std, mean = torch.std_mean(self._whole(windows), 0, correction=0)
         self.mean.copy_(mean)
         self.std.copy_(std)
 
+    def _whole(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t 64"]:
+        """Raw vectors of a whole speech, block by block."""
+        starts = range(0, len(windows), _BLOCK)
+        blocks = (with_context(windows, a, min(a + _BLOCK, len(windows))) for a in starts)
+        return torch.cat([self._raw(block[None]) for block in blocks])
 
-def pad_context(windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t_7 w f"]:
-    """Repeat the first and last window so that every frame has its neighbours."""
-    first = windows[:1].expand(CONTEXT_BEFORE, -1, -1)
-    last = windows[-1:].expand(CONTEXT_AFTER, -1, -1)
-    return torch.cat([first, windows, last])
+
+def with_context(windows: Float[Tensor, "t w f"], start: int, stop: int) -> Float[Tensor, "u w f"]:
+    """Windows of frames start…stop with 4 before and 3 after; past the ends the last one again."""
+    rows = torch.arange(start - CONTEXT_BEFORE, stop + CONTEXT_AFTER)
+    return windows[rows.clamp(0, len(windows) - 1)]

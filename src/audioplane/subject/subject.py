@@ -1,5 +1,6 @@
 """The typed loader of a subject folder. Frames are decoded when they are asked for."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,9 @@ from audioplane.subject.layout import SubjectPaths
 from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split, read_split
 
+_MISSING_ROWS = 5
+"""Rows by which features may be short: some subjects of the peers lack the last one."""
+
 
 @dataclass(frozen=True)
 class SubjectFrame:
@@ -22,8 +26,6 @@ class SubjectFrame:
 
     image: UInt8[np.ndarray, "h w 3"]
     """The person before the background plate: what a head has to reproduce."""
-    plate: UInt8[np.ndarray, "h w 3"]
-    """Torso over background: what lies behind the head."""
     head: Bool[np.ndarray, "h w"]
     """Pixels of the head."""
     landmarks: Float[np.ndarray, "68 2"]
@@ -45,6 +47,11 @@ class Subject:
     background: UInt8[np.ndarray, "h w 3"]
 
     @cached_property
+    def identity(self) -> str:
+        """What tells this subject from others, wherever its folder lies: its training cameras."""
+        return hashlib.sha256(self.paths.transforms("train").read_bytes()).hexdigest()
+
+    @cached_property
     def track(self) -> Track | None:
         """The tracker's rows; None where a peer made the folder."""
         return Track.load(self.paths.track) if self.paths.track.exists() else None
@@ -60,14 +67,23 @@ class Subject:
         path = self.paths.features(kind)
         try:
             features = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as e:
+        except (OSError, ValueError, EOFError) as e:
+            here = sorted(p.stem[4:] for p in self.paths.root.glob("aud_*.npy"))
             raise SubjectError(
-                f"{path} cannot be read ({e}): prepare the subject again with --speech {kind}"
+                f"{path} cannot be read ({e}): choose --speech among what is here "
+                f"({', '.join(here) or 'nothing'}), or prepare again with --speech {kind}"
             ) from e
         if features.ndim != 3 or not len(features):
             raise SubjectError(
                 f"{path} has shape {features.shape}, expected [frames, window, features]"
             )
+        needed = max(ref.aud_id for ref in (*self.train, *self.val)) + 1
+        if len(features) < needed - _MISSING_ROWS:
+            raise SubjectError(
+                f"{path} has {len(features)} rows, the subject's frames need {needed}"
+            )
+        if not np.isfinite(features).all():
+            raise SubjectError(f"{path} holds numbers that are not finite: make it again")
         return features.astype(np.float32)
 
     def frame(self, ref: FrameRef) -> SubjectFrame:
@@ -75,13 +91,12 @@ class Subject:
         i = ref.img_id
         return SubjectFrame(
             image=read_image(self.paths.image(i)),
-            plate=self.plate(ref),
             head=head_mask(read_labels(read_image(self.paths.parsing(i)))),
             landmarks=self.landmarks(ref),
         )
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        """Torso over background of one frame."""
+        """Torso over background of one frame: what lies behind its head."""
         torso = read_image(self.paths.torso(ref.img_id), channels=4)
         alpha = torso[..., 3:].astype(np.uint16)
         over = torso[..., :3] * alpha + self.background * (255 - alpha)
@@ -104,7 +119,10 @@ def _usable(split: Split, paths: SubjectPaths) -> tuple[FrameRef, ...]:
     return tuple(
         f
         for f in sorted(split.frames, key=lambda f: f.img_id)
-        if paths.image(f.img_id).exists() and paths.landmarks(f.img_id).exists()
+        if all(
+            name(f.img_id).exists()
+            for name in (paths.image, paths.landmarks, paths.parsing, paths.torso)
+        )
     )
 
 

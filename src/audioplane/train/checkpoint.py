@@ -91,8 +91,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as e:
         raise CheckpointError(
-            f"{path} is damaged or no checkpoint of audioplane ({e}): delete it to go on from the "
-            "one before"
+            f"{path} is damaged or no checkpoint of audioplane ({e}): delete it and run "
+            "'audioplane train' again, it goes on from the last good one"
         ) from e
     if facts["version"] != CHECKPOINT_VERSION:
         raise CheckpointError(
@@ -137,6 +137,8 @@ class TrainedHead:
     iteration: int
     subject: Path
     """The folder it was trained on."""
+    identity: str
+    """Which subject that was (`Subject.identity`)."""
     views: dict[int, Tensor]
     """Refined poses of the training frames, world→camera, by img_id."""
 
@@ -160,6 +162,7 @@ def load_head(run: Path) -> TrainedHead:
         TrainConfig(**facts["config"]),
         facts["iteration"],
         Path(facts["subject"]),
+        facts["identity"],
         dict(views),
     )
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from audioplane.errors import TrainingError
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -74,7 +76,7 @@ class TrainConfig:
     audio_run_length: int = 16
     audio_noise: float = 0.1
     """Standard deviation of the noise added to the speech features (these have about 1)."""
-    audio_gain: float = 0.2
+    audio_offset: float = 0.2
     """Standard deviation of one offset for all features of a run."""
 
     validation_share: float = 0.05
@@ -106,11 +108,16 @@ PRESETS: dict[str, TrainConfig] = {
     ),
     "paper": TrainConfig(),
 }
-"""`demo`: minutes on 2 cores at 192 px; `laptop`: an hour at 512 px; `paper`: as published."""
+"""`demo`: minutes on 2 cores at 192 px; `laptop`: half an hour at 512 px; `paper`: as published."""
 
 
 def with_fine_iterations(config: TrainConfig, iterations: int) -> TrainConfig:
-    """The same plan with a longer or shorter fine stage; what depends on it scales with it."""
+    """The same plan with a longer or shorter fine stage; what depends on it scales with it.
+
+    Raises `TrainingError` for less than one iteration.
+    """
+    if iterations < 1:
+        raise TrainingError(f"{iterations} iterations are none: ask for at least 1")
     share = iterations / config.fine_iterations
     coarse = config.coarse_iterations
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, UInt8
 from audioplane.subject import FrameRef, Subject
 from audioplane.subject.regions import Box, mouth_mask
 
-CACHE_BYTES = 1 << 30
+CACHE_BYTES = 640 << 20
 _MARGIN = 8
 
 

@@ -73,7 +73,7 @@ class Hearing:
         # Held-out speech is never heard, not even as a neighbour.
         runs = self.windows[(starts[:, None] + steps).clamp(low, high)]
         runs = runs + c.audio_noise * torch.randn(runs.shape, generator=generator)
-        runs = runs + c.audio_gain * torch.randn(len(runs), 1, 1, 1, generator=generator)
+        runs = runs + c.audio_offset * torch.randn(len(runs), 1, 1, 1, generator=generator)
         codes = self._head.prototypes(self._head.encoder.normalised_batch(runs))
         lips = None
         if c.lambda_lips:

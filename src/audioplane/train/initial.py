@@ -95,7 +95,10 @@ def find_bounds(views: list[Observation], K: Float[np.ndarray, "3 3"]) -> Bounds
         depth = view.viewmat[2, 3]
         centre = view.viewmat[:2, 3] / depth * K[0, 0] + K[:2, 2]
         corners = np.array([[xs.min(), ys.min()], [xs.max() + 1, ys.max() + 1]])
-        boxes.append((corners - centre) * depth / K[0, 0])
+        offsets = np.pad((corners - centre) * depth / K[0, 0], ((0, 0), (0, 1)))
+        # To the head's own axes: y points down in our subjects and up in the peers'.
+        turned = (offsets @ view.viewmat[:3, :3])[:, :2]
+        boxes.append([turned.min(0), turned.max(0)])
     if not boxes:
         raise TrainingError("no frame shows a head: look at the subject's parsing folder")
     corners = np.median(boxes, axis=0)

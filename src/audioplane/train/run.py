@@ -11,7 +11,7 @@ from audioplane.errors import TrainingError
 from audioplane.subject import Subject
 from audioplane.train.checkpoint import RunPaths
 from audioplane.train.config import TrainConfig
-from audioplane.train.events import CheckpointSaved, TrainEvent
+from audioplane.train.events import Progress, TrainEvent
 from audioplane.train.trainer import Trainer
 
 _LOG_EVERY = 100
@@ -24,6 +24,9 @@ def train_head(subject: Subject, config: TrainConfig, out: Path) -> Iterator[Tra
     `CheckpointError` if its last checkpoint is damaged.
     """
     paths = RunPaths(Path(out))
+    trainer = Trainer(subject, config)
+    if latest := paths.latest():
+        trainer.resume(latest)
     facts = {
         "subject": str(subject.paths.root.resolve()),
         "config": asdict(config),
@@ -41,15 +44,11 @@ def train_head(subject: Subject, config: TrainConfig, out: Path) -> Iterator[Tra
     except OSError as e:
         raise TrainingError(f"{out} cannot be written ({e}): choose another --out") from e
     with log:
-        trainer = Trainer(subject, config)
-        if latest := paths.latest():
-            trainer.resume(latest)
         for event in trainer.run(paths.root):
-            if (
-                isinstance(event, CheckpointSaved)
-                or getattr(event, "iteration", 0) % _LOG_EVERY == 0
-            ):
+            if not isinstance(event, Progress) or event.iteration % _LOG_EVERY == 0:
                 kind = type(event).__name__
                 log.write(json.dumps({"event": kind, **asdict(event)}, default=str) + "\n")
                 log.flush()
             yield event
+    if not paths.head.exists():
+        trainer.save_head(paths.head)

@@ -226,10 +226,7 @@ class Trainer:
         K[0, 2] -= left
         K[1, 2] -= top
         view = View(viewmat, K, right - left, bottom - top)
-        try:
-            splat = splat_head(gaussians, dynamism, view, colour)
-        except ValueError as e:
-            raise TrainingError(self._not_finite(str(e))) from e
+        splat = self._splat(gaussians, dynamism, view, colour)
         image = splat.image[..., :3]
         loss = photometric_loss(image, target, 1 + c.mouth_weight * mouth, c.lambda_dssim)
         if self.iteration >= c.coarse_iterations:
@@ -273,20 +270,23 @@ class Trainer:
     def _validate(self) -> Validated:
         """Mouth error and PSNR on frames of the training share that were never trained on."""
         self.head.encoder.calibrate(self.hearing.train_windows)
-        codes = self.head.audio_codes(self.hearing.windows)
+        first = self._row(self.val_refs[0])
+        codes = self.head.audio_codes(self.hearing.windows[first:])
         by_audio, by_eyes = self.head.moving()
         S = self.head.space_features(torch.cat([by_audio, by_eyes]))
         errors, qualities = [], []
         for ref in self.val_refs:
             # Always full size: errors of different sizes could not be compared.
             frame = self.frames.get(ref, self._full_size)
-            motion = Motion(codes[self._row(ref)], self._eye_code(ref))
+            motion = Motion(codes[self._row(ref) - first], self._eye_code(ref))
             gaussians, dynamism = self.head.deform(motion, S)
             splat, target = self._render_plain(frame, ref, gaussians, dynamism)
-            mouth = torch.from_numpy(frame.mouth)
+            mouth = torch.from_numpy(frame.mouth if frame.mouth.any() else frame.head)
             errors.append((splat - target).abs()[mouth].mean().item())
             qualities.append(psnr(splat, target))
         error = float(np.mean(errors))
+        if not math.isfinite(error):
+            raise TrainingError(self._not_finite("the error of the unseen frames"))
         kept = error < _TOLERANCE * self.best
         self.best = min(self.best, error)
         return Validated(self.iteration, error, float(np.mean(qualities)), kept)
@@ -305,7 +305,15 @@ class Trainer:
         grey = torch.full((3,), 0.5)
         target = torch.from_numpy(frame.image).float() / 255
         target[torch.from_numpy(~frame.head)] = grey
-        return splat_head(gaussians, dynamism, view, grey).image[..., :3], target
+        return self._splat(gaussians, dynamism, view, grey).image[..., :3], target
+
+    def _splat(
+        self, gaussians: Gaussians, dynamism: Float[Tensor, " n"], view: View, colour: Tensor
+    ) -> Splat:
+        try:
+            return splat_head(gaussians, dynamism, view, colour)
+        except ValueError as e:
+            raise TrainingError(self._not_finite(str(e))) from e
 
     @torch.no_grad()
     def save_head(self, path: Path) -> None:
@@ -323,6 +331,7 @@ class Trainer:
             "config": asdict(self.config),
             "shape": asdict(self.head.shape),
             "subject": str(self.subject.paths.root.resolve()),
+            "identity": self.subject.identity,
             "pose_ids": [r.img_id for r in self.train_refs],
             "head_width": self.head_width,
             "best": self.best,
@@ -331,8 +340,13 @@ class Trainer:
         }
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint from which `resume` goes on bit for bit."""
+        """Write a checkpoint from which `resume` goes on bit for bit.
+
+        Raises `TrainingError` rather than keep a number that is not finite.
+        """
         tensors = files.head_tensors(self.head)
+        if not all(torch.isfinite(t).all() for t in tensors.values()):
+            raise TrainingError(self._not_finite("a tensor"))
         tensors |= files.prefixed("optimisers", self.optimisers.state())
         tensors |= files.prefixed("pose_adam", self.poses.adam.state())
         tensors |= files.prefixed("lip_reader", dict(self.hearing.reader.state_dict()))
@@ -349,6 +363,9 @@ class Trainer:
         tensors, facts = files.load_tensors(path)
         if TrainConfig(**facts["config"]) != self.config:
             raise TrainingError(f"{path} was made with other settings: choose another --out")
+        ids = [r.img_id for r in self.train_refs]
+        if facts["identity"] != self.subject.identity or facts["pose_ids"] != ids:
+            raise TrainingError(f"{path} was made of another subject: choose another --out")
         files.fill_head(self.head, tensors)
         self.hearing.reader.load_state_dict(files.under("lip_reader", tensors))
         self._make_optimisers()
