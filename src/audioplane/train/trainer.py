@@ -27,7 +27,7 @@ from audioplane.train.optimisers import Optimisers
 from audioplane.train.poses import PoseTable, corrected_view
 
 _PROGRESS_EVERY = 10
-_TOLERANCE = 1.05
+_TOLERANCE = 1.10
 """A newer head is kept unless its validation error is this much above the least so far."""
 
 
