@@ -71,7 +71,7 @@ class Train:
     out: Path
     """Folder of the run: checkpoints, the head to drive, events."""
     preset: Literal["demo", "laptop", "paper"] = "laptop"
-    """demo: minutes at 192 px on 2 cores; laptop: an hour at 512 px; paper: as published."""
+    """demo: minutes at 192 px on 2 cores; laptop: half an hour at 512 px; paper: as published."""
     speech: Annotated[str | None, tyro.conf.arg(metavar="KIND")] = None
     """Kind of speech features, if not the preset's: a file aud_KIND.npy in the subject."""
     iterations: int | None = None
@@ -90,6 +90,7 @@ class Train:
             config = replace(config, speech=self.speech)
         if self.iterations is not None:
             config = with_fine_iterations(config, self.iterations)
+        console.print("loss: L1 + D-SSIM (the paper's LPIPS needs weights that cannot be shipped)")
         show_training(train_head(load_subject(self.subject), config, self.out))
 
 

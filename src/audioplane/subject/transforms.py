@@ -59,7 +59,9 @@ def write_split(path: Path, split: Split) -> None:
         for f in split.frames
     ]
     text = {"focal_len": split.focal, "cx": split.cx, "cy": split.cy, "frames": frames}
-    path.write_text(json.dumps(text))
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(text))
+    partial.replace(path)
 
 
 def read_split(path: Path) -> Split:

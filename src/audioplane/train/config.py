@@ -10,8 +10,7 @@ from audioplane.errors import TrainingError
 class TrainConfig:
     """Every setting of a run; it is kept in each checkpoint.
 
-    Lengths are in head widths (the width of the head's silhouette, metres), so that they hold for
-    subjects in any unit.
+    Lengths are in head widths: the width of the head's silhouette, in world units.
     """
 
     speech: str = "mel+phones"

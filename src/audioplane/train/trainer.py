@@ -189,12 +189,13 @@ class Trainer:
         splat.means2d.retain_grad()
         loss.backward()
         self._means.add(loss=loss.item(), psnr=quality)
-        self._move(splat, size, fine, refining)
+        self._move(splat, frame, fine, refining)
 
-    def _move(self, splat: Splat, size: int, fine: bool, refining: bool) -> None:
+    def _move(self, splat: Splat, frame: TrainFrame, fine: bool, refining: bool) -> None:
         c, i = self.config, self.iteration
         if i < c.densify_until:
-            self.density.observe(splat, (size, size))
+            height, width = frame.head.shape
+            self.density.observe(splat, (width, height))
         self.optimisers.step(i, self.total, fine)
         if refining:
             self.poses.adam.step(c.lr_poses * 0.1 ** (i / self.total))
