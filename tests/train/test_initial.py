@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,6 +30,16 @@ def test_the_width_is_a_heads(spoken_subject, views):
     bounds = find_bounds(views, spoken_subject.K)
     assert 0.1 < bounds.head_width < 0.3
     assert (bounds.low < 0).all() and (bounds.high > 0).all()
+
+
+def test_bounds_follow_the_heads_axes(spoken_subject, views):
+    # The peers' y axis points up: the same head, upside down in its own axes.
+    flip = np.diag([1.0, -1, -1, 1])
+    turned = [replace(v, viewmat=v.viewmat @ flip) for v in views]
+    ours, theirs = (find_bounds(v, spoken_subject.K) for v in (views, turned))
+    assert np.isclose(theirs.low[1], -ours.high[1]) and np.isclose(theirs.high[1], -ours.low[1])
+    assert np.isclose(theirs.low[0], ours.low[0]) and np.isclose(theirs.high[0], ours.high[0])
+    assert abs(ours.low[1] + ours.high[1]) > 0.001  # so that the test can fail
 
 
 def test_mouth_and_eyes_get_their_drivers(spoken_subject, views):
