@@ -196,7 +196,7 @@ def test_a_full_disk_is_one_clear_line_at_every_file(tmp_path, clip, prepared_qu
     written = ["ori_imgs/8.jpg.partial", "aud.wav.partial", "aud_mel.npy", "ori_imgs/8.lms"]
     written += ["landmark_depth.npy", "track.partial", "pose_report.json", "parsing/8.png.partial"]
     written += ["bc.jpg.partial", "torso_imgs/8.png.partial", "subject.partial"]
-    written += ["transforms_train.json", "transforms_val.json"]
+    written += ["transforms_train.partial", "transforms_val.partial"]
     real_open = open
     for name in written:
         met = []
