@@ -56,8 +56,8 @@ def frame_order(n: int, epoch: int, seed: int) -> tuple[int, ...]:
 def is_worth_keeping(error: float, least: float, n_frames: int) -> bool:
     """Whether a newer head replaces the kept one, by its error on n unseen frames.
 
-    It does unless it is a tenth worse than the best so far; less than two seconds of unseen speech do
-    not judge: a closed mouth there would favour a head that never opens its own.
+    It does unless it is a tenth worse than the best so far. Less than two seconds of unseen speech
+    do not judge: a closed mouth there would favour a head that never opens its own.
     """
     return n_frames < _FEWEST_TO_JUDGE or error < _TOLERANCE * least
 
