@@ -135,8 +135,9 @@ def test_another_subject_is_not_driven(run_folder, spoken_subject, tmp_path, cap
     arguments = ["drive", str(run_folder), wav, "--out", out]
     assert main([*arguments, "--subject", str(other)]) == 1
     assert "not the subject" in capsys.readouterr().err
-    assert main([*arguments, "--subject", str(tmp_path / "gone")]) == 1
-    assert "--subject" in capsys.readouterr().err
+    for command in (arguments, ["evaluate", str(run_folder)]):
+        assert main([*command, "--subject", str(tmp_path / "gone")]) == 1
+        assert "name the subject's folder with --subject" in capsys.readouterr().err
 
 
 def test_version(capsys):

@@ -8,7 +8,7 @@ from audioplane.cli.console import progress_bar
 from audioplane.cli.drive import open_animator
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.evaluate import EvaluationReport, evaluate_head
-from audioplane.subject import FrameRef, Subject, load_subject
+from audioplane.subject import FrameRef, Subject
 from audioplane.train import load_head
 from audioplane.train.poses import refine_view
 
@@ -24,8 +24,8 @@ def evaluate_run(
 ) -> dict[str, EvaluationReport]:
     """Reports by the kind of held-out poses, "tracked" and "refined"."""
     trained = load_head(run)
-    person = load_subject(subject or trained.subject)
     animator = open_animator(trained, subject)
+    person = animator.subject
     features = person.features(trained.config.speech)
     codes = animator.codes(features)
     kinds = ("tracked", "refined") if poses == "both" else (poses,)

@@ -39,7 +39,7 @@ class Animator:
 
         Raises `SubjectError` if the subject shows none of the frames of `views`.
         """
-        self._head, self._subject, self._views = head, subject, dict(views)
+        self._head, self.subject, self._views = head, subject, dict(views)
         self._refs = [r for r in subject.train if r.img_id in views]
         if not self._refs:
             raise SubjectError(
@@ -79,7 +79,7 @@ class Animator:
         self, code: Float[Tensor, " k"], ref: FrameRef
     ) -> tuple[Gaussians, Float[Tensor, " n"]]:
         """Gaussians that speak `code` with the blink of `ref`, and their dynamism."""
-        eyes = self._head.eyes(torch.from_numpy(self._subject.blink(ref)).float())
+        eyes = self._head.eyes(torch.from_numpy(self.subject.blink(ref)).float())
         return self._head.deform(Motion(code, eyes), self._S)
 
     @torch.no_grad()
@@ -100,9 +100,9 @@ class Animator:
         order = ping_pong(len(self._refs))
         upcoming = self._refs[next(order)]
         with ThreadPoolExecutor(1, thread_name_prefix="plates") as pool:
-            plate = pool.submit(self._subject.plate, upcoming)
+            plate = pool.submit(self.subject.plate, upcoming)
             for code in codes:
                 ref, ready = upcoming, plate.result()
                 upcoming = self._refs[next(order)]
-                plate = pool.submit(self._subject.plate, upcoming)
+                plate = pool.submit(self.subject.plate, upcoming)
                 yield ref, self.draw(code, ref, ready)

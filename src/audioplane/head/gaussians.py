@@ -32,10 +32,6 @@ class Gaussians:
         """The parameters by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
-    def row_width(self) -> int:
-        """Numbers that describe one Gaussian."""
-        return 11 + 3 * self.sh.shape[1]
-
 
 def sh_colours(
     sh: Float[Tensor, "n b 3"], means: Float[Tensor, "n 3"], viewmat: Float[Tensor, "4 4"]

@@ -11,8 +11,6 @@ from audioplane.splat import Splat
 from audioplane.splat.reference import quat_to_rotation
 
 _SPLIT_SHRINK = 1.6
-_TOO_LARGE = 0.5
-"""Head widths: a Gaussian this large is removed."""
 
 
 @dataclass(frozen=True)

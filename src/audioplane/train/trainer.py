@@ -27,6 +27,8 @@ from audioplane.train.optimisers import Optimisers
 from audioplane.train.poses import PoseTable, corrected_view
 
 _PROGRESS_EVERY = 10
+_TOO_LARGE = 0.5
+"""Head widths: a Gaussian this large is removed."""
 _TOLERANCE = 1.10
 _FEWEST_TO_JUDGE = 50
 """Frames of speech below which an error says more of the frames than of the head."""
@@ -270,7 +272,7 @@ class Trainer:
         share = min(1.0, (self.iteration + 1) / c.densify_until)
         count = round(c.initial_points + (c.max_gaussians - c.initial_points) * share)
         limits = DensityLimits(
-            c.densify_gradient, c.split_scale * w, 0.5 * w, c.prune_opacity, count
+            c.densify_gradient, c.split_scale * w, _TOO_LARGE * w, c.prune_opacity, count
         )
         generator = self._generator(-1 - self.iteration)
         keep, added = self.density.plan(self.head.gaussians, limits, generator)
