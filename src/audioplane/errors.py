@@ -32,3 +32,7 @@ class TrainingError(AudioplaneError):
 
 class CheckpointError(AudioplaneError):
     """A checkpoint is missing, damaged or of another format version."""
+
+
+class DeviceError(AudioplaneError):
+    """A device cannot be used here: what drives it is not installed."""

@@ -65,3 +65,37 @@ def intrinsics(size, dtype):
     """Camera whose field of view holds the cloud."""
     width, height = size
     return torch.tensor([[110.0, 0, width / 2], [0, 110, height / 2], [0, 0, 1]], dtype=dtype)
+
+
+HARD_CASES = [
+    "behind",
+    "tiny",
+    "huge",
+    "zero quaternion",
+    "opaque stack",
+    "equal depths",
+    "transparent",
+]
+
+
+def hard_scene(change):
+    """One of `HARD_CASES`: 30 Gaussians with what rasterizers stumble over."""
+    scene = random_scene(7, 30)
+    match change:
+        case "behind":
+            scene.means[:, 2] -= 1.5
+        case "tiny":
+            scene.scales[:] = 1e-6
+        case "huge":
+            scene.scales[:5] = 0.5
+        case "zero quaternion":
+            scene.quats[:10] = 0
+        case "opaque stack":
+            scene.opacities[:] = 1.0
+            scene.means[:, :2] *= 0.2
+        case "equal depths":
+            scene.means[:] = scene.means[2].clone()
+            scene.viewmat[:3, :3] = torch.eye(3)
+        case "transparent":
+            scene.opacities[:] = 0
+    return scene

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audioplane.splat import rasterize, reference
-from tests.splat.scenes import intrinsics, random_scene
+from tests.splat.scenes import HARD_CASES, hard_scene, intrinsics, random_scene
 
 SIZE = (45, 37)
 
@@ -68,29 +68,9 @@ def test_matches_the_reference(seed, n, channels, background, size):
     assert all(error < 1e-3 for error in errors.values()), errors
 
 
-@pytest.mark.parametrize(
-    "change",
-    ["behind", "tiny", "huge", "zero quaternion", "opaque stack", "equal depths", "transparent"],
-)
+@pytest.mark.parametrize("change", HARD_CASES)
 def test_hard_cases(change):
-    scene = random_scene(7, 30)
-    match change:
-        case "behind":
-            scene.means[:, 2] -= 1.5
-        case "tiny":
-            scene.scales[:] = 1e-6
-        case "huge":
-            scene.scales[:5] = 0.5
-        case "zero quaternion":
-            scene.quats[:10] = 0
-        case "opaque stack":
-            scene.opacities[:] = 1.0
-            scene.means[:, :2] *= 0.2
-        case "equal depths":
-            scene.means[:] = scene.means[0].clone()
-            scene.viewmat[:3, :3] = torch.eye(3)
-        case "transparent":
-            scene.opacities[:] = 0
+    scene = hard_scene(change)
     settled, errors = compare(scene)
     assert (~settled).sum() <= 4
     # No gradient of a rotation that does not exist.

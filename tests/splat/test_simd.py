@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from numba import njit
 
 from audioplane.splat import simd
@@ -8,7 +9,7 @@ from audioplane.splat import simd
 def _apply_exp(values, out):
     for i in range(len(values) // 8):
         simd.store(
-            out.ctypes.data + 32 * i, simd.exp_negative(simd.load(values.ctypes.data + 32 * i))
+            out.ctypes.data + 32 * i, simd.exp_bounded(simd.load(values.ctypes.data + 32 * i))
         )
 
 
@@ -25,18 +26,59 @@ def _any_above(a, limit):
     return simd.any_above(simd.load(a.ctypes.data), limit)
 
 
-def test_exp_matches_numpy_over_its_range():
-    values = np.linspace(0, 86, 4096).astype(np.float32)
-    out = np.empty_like(values)
-    _apply_exp(values, out)
-    assert np.abs(out / np.exp(-values.astype(np.float64)) - 1).max() < 4e-7
+@njit
+def _rounding(a, out):
+    x, at = simd.load(a.ctypes.data), out.ctypes.data
+    simd.store(at, simd.square_root(x))
+    simd.store(at + 32, simd.round_up(x))
+    simd.store(at + 64, simd.round_down(x))
+    return simd.lane_min(x), simd.lane_max(x), simd.pick(a.ctypes.data, 3)
 
 
-def test_exp_of_a_huge_number_is_tiny_not_nan():
-    values = np.full(8, 1e30, np.float32)
+@njit
+def _overlap(low, high, first, last):
+    return simd.overlap_bits(simd.load(low.ctypes.data), simd.load(high.ctypes.data), first, last)
+
+
+@njit
+def _planes(template, planes, numbers, weight, out):
+    """out: planes + weight · numbers, plane by plane; Σ planes · numbers; Σ planes²."""
+    many = simd.load_planes(template, planes.ctypes.data, 32)
+    w, zero = simd.load(weight.ctypes.data), simd.broadcast(np.float32(0))
+    sums = out.ctypes.data + 32 * len(planes)
+    simd.store_planes(simd.muladd_many(many, w, numbers.ctypes.data), out.ctypes.data, 32)
+    simd.store(sums, simd.dot_many(zero, many, numbers.ctypes.data))
+    simd.store(sums + 32, simd.dot_planes(zero, many, planes.ctypes.data, 32))
+
+
+@njit
+def _sum_lanes(template, planes, three, weight, out):
+    many = simd.load_planes(template, planes.ctypes.data, 32)
+    at = three.ctypes.data
+    row = simd.make_lanes(np.float32(2), np.float32(3), np.float32(4))
+    simd.add_lane_sums(
+        out.ctypes.data,
+        simd.load(at),
+        simd.load(at + 32),
+        simd.load(at + 64),
+        simd.load(weight.ctypes.data),
+        many,
+        row,
+    )
+
+
+def test_exp_matches_numpy_where_it_counts():
+    values = np.linspace(-8, 1, 4096).astype(np.float32)
     out = np.empty_like(values)
     _apply_exp(values, out)
-    assert (out >= 0).all() and out.max() < 1e-37
+    assert np.abs(out / np.exp(values.astype(np.float64)) - 1).max() < 6e-7
+
+
+def test_exp_of_a_very_negative_number_is_finite():
+    values = -np.logspace(0, 38, 4096).astype(np.float32)
+    out = np.empty_like(values)
+    _apply_exp(values, out)
+    assert not np.isnan(out[values > -87]).any()
 
 
 def test_lanes_compute_what_numpy_computes():
@@ -52,3 +94,45 @@ def test_any_above_sees_each_lane():
         a[lane] = 1
         assert _any_above(a, np.float32(0.5))
         assert not _any_above(a, np.float32(1.5))
+
+
+def test_rounding_and_extremes():
+    a = np.random.default_rng(1).uniform(0, 9, 8).astype(np.float32)
+    out = np.empty((3, 8), np.float32)
+    low, high, fourth = _rounding(a, out)
+    assert np.allclose(out, [np.sqrt(a), np.ceil(a), np.floor(a)], rtol=1e-6)
+    assert (low, high, fourth) == (a.min(), a.max(), a[3])
+
+
+def test_overlap_bits_mark_the_spans_that_meet():
+    low = np.array([0, 5, 8, 16, 7, 15, 1e9, 3], np.float32)
+    high = np.array([4, 9, 15, 20, 8, 16, -1e9, 30], np.float32)
+    bits = _overlap(low, high, np.float32(8), np.float32(15))
+    meets = (low <= 15) & (high >= 8)
+    assert bits == sum(1 << i for i in np.flatnonzero(meets))
+
+
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_tuples_of_lanes(count):
+    rng = np.random.default_rng(count)
+    planes, numbers, weight = rng.random((count, 8)), rng.random(count), rng.random(8)
+    planes, numbers, weight = (x.astype(np.float32) for x in (planes, numbers, weight))
+    out = np.empty((count + 2, 8), np.float32)
+    _planes((np.float32(0),) * count, planes, numbers, weight, out)
+    assert np.allclose(out[:count], planes + weight * numbers[:, None], rtol=1e-6)
+    assert np.allclose(out[count], numbers @ planes, rtol=1e-6)
+    assert np.allclose(out[count + 1], (planes**2).sum(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 5, 8])
+def test_lane_sums_are_added_in_order(count):
+    rng = np.random.default_rng(count)
+    planes, three = rng.random((count, 8)), rng.random((3, 8))
+    planes, three, weight = (x.astype(np.float32) for x in (planes, three, rng.random(8)))
+    columns = 8 + -(-(3 + count) // 8) * 8
+    out = np.ones(columns, np.float32)
+    _sum_lanes((np.float32(0),) * count, planes, three, weight, out)
+    sums = np.concatenate([three.sum(1), planes @ weight])
+    assert np.allclose(out[8 : 8 + len(sums)], 1 + sums, rtol=1e-6)
+    assert np.allclose(out[:3], 1 + np.array([2, 3, 4]) * sums[[0, 1, 0]], rtol=1e-6)
+    assert (out[8 + len(sums) :] == 1).all()

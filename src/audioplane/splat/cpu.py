@@ -1,7 +1,10 @@
 """The rasterizer on a CPU: numba kernels behind two autograd functions, all in float32."""
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numba
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -65,44 +68,72 @@ class _Project(torch.autograd.Function):
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Gaussians in drawing order and the rows that they touch."""
+class _Bands:
+    """Gaussians in drawing order and the bands that they touch."""
 
     order: np.ndarray
     packed: np.ndarray
-    colours: np.ndarray
-    first_row: np.ndarray
+    first_band: np.ndarray
     first_pair: np.ndarray
-    row_start: np.ndarray
+    band_start: np.ndarray
     items: np.ndarray
+    work: np.ndarray
+    """The bands in the order that they are worked on."""
+
+    @property
+    def longest(self) -> int:
+        """Gaussians of the fullest band."""
+        return int(np.diff(self.band_start).max(initial=0))
 
 
-def drawing_order(depths: np.ndarray, extents: np.ndarray) -> np.ndarray:
-    """Indices of the drawn Gaussians, nearest first, equal depths by index."""
-    drawn = np.flatnonzero(extents[:, 0] > 0)
-    # A positive float's bits order as the float does: one integer sort gives a stable order.
-    keys = (depths[drawn].view(np.uint32).astype(np.uint64) << np.uint64(32)) | drawn.astype(
-        np.uint64
-    )
-    keys.sort()
-    return (keys & np.uint64(0xFFFFFFFF)).astype(np.int32)
-
-
-def _arrange(arrays: list[np.ndarray], height: int) -> _Rows:
+def _arrange(arrays: list[np.ndarray], height: int) -> _Bands:
     means2d, conics, opacities, features, depths, extents = arrays
-    order = drawing_order(depths, extents)
-    first_row, first_pair, row_start = cpu_blend.bin_rows(order, means2d, extents, height)
-    items = cpu_blend.fill_rows(first_row, first_pair, row_start)
-    packed, colours = cpu_blend.pack(order, means2d, conics, opacities, features)
-    return _Rows(order, packed, colours, first_row, first_pair, row_start, items)
+    order = cpu_blend.drawing_order(depths, extents)
+    first_band, first_pair, band_start = cpu_blend.bin_bands(order, means2d, extents, height)
+    items = cpu_blend.fill_bands(first_band, first_pair, band_start)
+    record = cpu_blend.COLOURS + _whole_lanes(features.shape[1])
+    packed = np.empty((len(order), record), np.float32)
+    cpu_blend.pack(order, means2d, conics, opacities, features, packed)
+    work = _scattered(len(band_start) - 1)
+    return _Bands(order, packed, first_band, first_pair, band_start, items, work)
 
 
-def _planar(picture: np.ndarray, stride: int) -> np.ndarray:
-    """[h, w, c] to zero-padded [c, h, stride]."""
+def _whole_lanes(n: int) -> int:
+    return -(-n // LANES) * LANES
+
+
+@lru_cache(maxsize=64)
+def _scattered(n: int) -> np.ndarray:
+    """0 … n−1 such that every stretch of it is spread over the whole: equal work for all threads."""
+    step = max(1, round(0.618 * n))
+    while math.gcd(step, n) > 1:
+        step += 1
+    return (np.arange(n) * step % n).astype(np.int32)
+
+
+def _scratch(bands: _Bands, stride: int) -> tuple[np.ndarray, ...]:
+    """What `cpu_blend` works in, one of each for a thread."""
+    threads, longest, tiles = numba.get_num_threads(), bands.longest, stride // LANES
+    features = bands.packed.shape[1] - cpu_blend.COLOURS
+    return (
+        np.empty((threads, longest, cpu_blend.READY_COLOURS + features), np.float32),
+        np.empty((threads, tiles), np.int32),
+        np.empty((threads, tiles, longest), np.int32),
+        np.empty((threads, longest), np.int32),
+        np.empty((threads, 3, cpu_blend.CHUNK, LANES), np.float32),
+    )
+
+
+def _planar(picture: Tensor, stride: int) -> np.ndarray:
+    """[h, w, c] to zero-padded [c, h, stride]; a picture that lies so in memory is not copied."""
     height, width, channels = picture.shape
-    planar = np.zeros((channels, height, stride), np.float32)
-    planar[:, :, :width] = picture.transpose(2, 0, 1)
-    return planar
+    planes = picture.permute(2, 0, 1)
+    if width == stride and planes.is_contiguous():
+        return planes.numpy()
+    padded = torch.zeros if width < stride else torch.empty
+    planar = padded(channels, height, stride)
+    planar[:, :, :width] = planes
+    return planar.numpy()
 
 
 class _Blend(torch.autograd.Function):
@@ -112,55 +143,72 @@ class _Blend(torch.autograd.Function):
     def forward(ctx, means2d, conics, opacities, features, background, depths, extents, size):
         width, height = size
         arrays = [_array(x) for x in (means2d, conics, opacities, features, depths, extents)]
-        rows = _arrange(arrays, height)
-        stride = -(-width // LANES) * LANES
-        image = np.zeros((arrays[3].shape[1], height, stride), np.float32)
+        bands, stride = _arrange(arrays, height), _whole_lanes(width)
+        channels = (np.float32(0),) * features.shape[1]
+        image = np.empty((len(channels), height, stride), np.float32)
         transmittance = np.empty((height, stride), np.float32)
         cpu_blend.blend_forward(
-            rows.packed, rows.colours, rows.items, rows.row_start, width, image, transmittance
+            bands.packed,
+            bands.items,
+            bands.band_start,
+            bands.work,
+            width,
+            _scratch(bands, stride),
+            channels,
+            _backdrop(background, len(channels)),
+            image,
+            transmittance,
         )
-        T = torch.from_numpy(transmittance)
-        planar = torch.from_numpy(image)
-        if background is not None:
-            back = background.detach().to(torch.float32).expand(height, width, -1).permute(2, 0, 1)
-            planar[:, :, :width].addcmul_(T[:, :width], back)
-        ctx.save = (rows, arrays, image, transmittance, size)
+        ctx.save = (bands, channels, image, transmittance, size, len(means2d))
         ctx.background = None if background is None else background.shape
-        return planar[:, :, :width].permute(1, 2, 0), 1 - T[:, :width]
+        ctx.set_materialize_grads(False)
+        T = torch.from_numpy(transmittance)[:, :width]
+        return torch.from_numpy(image)[:, :, :width].permute(1, 2, 0), 1 - T
 
     @staticmethod
     def backward(ctx, *grad_outputs):
         dimage, dalpha = grad_outputs
-        rows, (means2d, conics, opacities, features, _, _), image, transmittance, size = ctx.save
-        width, height = size
+        bands, channels, image, transmittance, (width, height), n = ctx.save
         stride = transmittance.shape[1]
-        gradient = _planar(dimage.numpy(), stride)
-        dcoverage = np.zeros((height, stride), np.float32)
-        dcoverage[:, :width] = dalpha.numpy()
-        total = np.einsum("chw,chw->hw", image, gradient) + (1 - transmittance) * dcoverage
-        pairs = np.empty((rows.first_pair[-1], cpu_blend.MOMENTS + features.shape[1]), np.float32)
+        if dimage is None:
+            dimage = torch.zeros(height, width, len(channels))
+        if dalpha is None:
+            dalpha = torch.zeros(height, width)
+        columns = _whole_lanes(cpu_blend.SHARE_COLOURS + len(channels))
+        shares = (numba.get_num_threads(), bands.longest, columns)
+        pairs = np.empty((bands.first_pair[-1], cpu_blend.GEOMETRY + len(channels)), np.float32)
         cpu_blend.blend_backward(
-            rows.packed,
-            rows.colours,
-            rows.items,
-            rows.row_start,
+            bands.packed,
+            bands.items,
+            bands.band_start,
+            bands.work,
             width,
-            gradient,
-            dcoverage,
-            total,
-            rows.first_row,
-            rows.first_pair,
+            _scratch(bands, stride),
+            np.empty(shares, np.float32),
+            channels,
+            image,
+            transmittance,
+            _planar(dimage, stride),
+            _planar(dalpha[..., None], stride)[0],
+            bands.first_band,
+            bands.first_pair,
             pairs,
         )
-        outputs = [np.zeros_like(x) for x in (means2d, conics, opacities, features)]
-        cpu_blend.gather_pairs(
-            rows.order, rows.packed, rows.first_row, rows.first_pair, pairs, *outputs
-        )
+        outputs = [np.zeros((n, *s), np.float32) for s in ((2,), (3,), (), (len(channels),))]
+        cpu_blend.gather_pairs(bands.order, bands.first_pair, pairs, *outputs)
         dbackground = None
-        if ctx.background is not None and ctx.needs_input_grad[4]:
-            full = torch.from_numpy(transmittance[:, :width, None]) * dimage
+        if ctx.needs_input_grad[4]:
+            full = torch.from_numpy(transmittance)[:, :width, None] * dimage
             dbackground = full.sum_to_size(ctx.background)
         return (*(torch.from_numpy(x) for x in outputs), dbackground, None, None, None)
+
+
+def _backdrop(background: Tensor | None, channels: int) -> np.ndarray:
+    """A background as [h, w, c], [1, 1, c] or, for none, [0, 0, c]."""
+    if background is None:
+        return np.empty((0, 0, channels), np.float32)
+    array = _array(background)
+    return array if array.ndim == 3 else array[None, None]
 
 
 def rasterize(

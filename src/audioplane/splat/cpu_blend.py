@@ -1,16 +1,20 @@
-"""Front-to-back blending, row by row, and its gradient, numba kernels over `simd`.
+"""Front-to-back blending in blocks of eight pixels of one row, and its gradient, numba kernels.
 
-A row of the image is the unit of work: its transmittance and colours stay in the first cache, each
-Gaussian touches only the pixels inside its ellipse (opacity ≥ 1/255), and no two rows write to the
-same memory. Images are planar [c, h, stride], stride a multiple of eight pixels.
+A band of eight rows is the unit of work: no two bands write to the same memory. Every Gaussian that
+touches a band is made ready for its eight rows at once, a row a lane, and noted in a list of each
+tile (eight pixels of the eight rows) that it reaches. Then each row of a tile walks down the
+Gaussians that reach it, transmittance and colours in registers. Images are planar [c, h, stride],
+stride a multiple of eight.
 
 Legend: σ the Gaussian's exponent, α its opacity in a pixel, T transmittance before it, w = α·T,
-⟨c,g⟩ its features times the image's gradient.
+⟨c,g⟩ its features times the image's gradient, v = ∂L/∂σ. A *record* holds one Gaussian as floats:
+packed in drawing order, or ready for one band.
 """
 
 import math
 from typing import no_type_check
 
+import numba
 import numpy as np
 from numba import njit, prange
 
@@ -18,251 +22,395 @@ from audioplane.splat.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
 from audioplane.splat.simd import (
     LANE_BYTES,
     LANES,
+    add_lane_sums,
     any_above,
     broadcast,
     count_up,
-    exp_negative,
-    lane_sum,
+    dot_many,
+    dot_planes,
+    exp_bounded,
+    lane_max,
+    lane_min,
     load,
+    load_planes,
+    make_lanes,
     muladd,
+    muladd_many,
+    overlap_bits,
+    pick,
+    round_down,
+    round_up,
     smaller,
+    square_root,
     store,
+    store_planes,
     where_above,
+    zeros_like,
 )
 
-PACKED = 7
-"""Columns of the packed Gaussians: mean x, y, conic A, B, C, opacity, σ's limit."""
-MOMENTS = 3
-"""Columns before the features in a pair's gradient: Σv, Σv·dx, Σv·dx², v = ∂L/∂σ."""
-ROW_CHUNKS = 32
-"""Parallel steps over the rows; step k takes every 32nd row, so that all have equal work."""
+BAND = LANES
+"""Rows of a band."""
+X, Y, A, B, C, OPACITY, LIMIT = range(7)
+"""Columns of a packed record; at LIMIT σ is where the opacity has fallen to 1/255."""
+COLOURS = LANES
+"""First feature of a packed record; its length is a multiple of eight."""
+READY_X, READY_HALF_A = range(2)
+READY_BDY, READY_REST, READY_COLOURS = LANES, 2 * LANES, 3 * LANES
+"""Columns of a ready record, such that ln α = (HALF_A·dx + BDY)·dx + REST; then the features.
+
+HALF_A is −½A; of the eight rows BDY is −B·dy and REST is ln(opacity) − ½C·dy².
+"""
+GEOMETRY = 6
+"""Columns before the features in a (Gaussian, band) pair's gradient: mean 2, conic 3, opacity."""
+SHARE_ROWS, SHARE_SUMS, SHARE_COLOURS = 0, LANES, LANES + 3
+"""Columns of a tile's share of it: Σr·v, Σr·v·dx, Σr²·v with r the row in the band; Σv, Σv·dx,
+Σv·dx²; then the features."""
+CHUNK = 16
+"""Gaussians of a row that are worked on step by step together: short loops keep the core busy."""
 _SCAN_CHUNKS = 4
+_SORT_BITS, _SORT_PASSES = 11, 3
+_SORT_BINS = 1 << _SORT_BITS
 
 _HALF = np.float32(0.5)
 _ONE = np.float32(1)
+_ZERO = np.float32(0)
+_NONE = np.float32(1e9)
 _ALPHA_MAX = np.float32(ALPHA_MAX)
-# The largest float32 below 1/255: "above" it is "at least 1/255".
-_BELOW_ALPHA_MIN = np.nextafter(np.float32(ALPHA_MIN), np.float32(0))
+_LOG_ALPHA_MIN = np.float32(np.log(ALPHA_MIN))
+# The largest float32 below it: "above" this is "at least".
+_BELOW_LOG_ALPHA_MIN = np.nextafter(_LOG_ALPHA_MIN, np.float32(-10))
 _T_MIN = np.float32(TRANSMITTANCE_MIN)
 
 
 @njit(cache=True)
 @no_type_check
-def bin_rows(order, means2d, extents, height):
-    """First row and first pair of each Gaussian in drawing order, and the rows' first pairs.
+def drawing_order(depths, extents):
+    """Indices of the drawn Gaussians, nearest first, equal depths by index: a radix sort."""
+    # The bits of positive floats order as the floats do.
+    bits = depths.view(np.uint32)
+    counts = np.zeros((_SORT_PASSES, _SORT_BINS), np.int32)
+    order, other = np.empty(len(depths), np.int32), np.empty(len(depths), np.int32)
+    n = 0
+    for i in range(len(depths)):
+        if extents[i, 0] > 0:
+            order[n] = i
+            n += 1
+            for digit in range(_SORT_PASSES):
+                counts[digit, (bits[i] >> (digit * _SORT_BITS)) & (_SORT_BINS - 1)] += 1
+    for digit in range(_SORT_PASSES):
+        start = 0
+        for value in range(_SORT_BINS):
+            count = counts[digit, value]
+            counts[digit, value] = start
+            start += count
+        for k in range(n):
+            value = (bits[order[k]] >> (digit * _SORT_BITS)) & (_SORT_BINS - 1)
+            other[counts[digit, value]] = order[k]
+            counts[digit, value] += 1
+        order, other = other, order
+    return order[:n]
 
-    Returns first_row [m], first_pair [m + 1], row_start [height + 1].
+
+@njit(cache=True)
+@no_type_check
+def bin_bands(order, means2d, extents, height):
+    """First band and first pair of each Gaussian in drawing order, and the bands' first pairs.
+
+    Returns first_band [m], first_pair [m + 1], band_start [bands + 1].
     """
-    m = len(order)
-    first_row = np.empty(m, np.int32)
+    m, bands = len(order), (height + BAND - 1) // BAND
+    first_band = np.empty(m, np.int32)
     first_pair = np.zeros(m + 1, np.int32)
-    row_start = np.zeros(height + 2, np.int32)
+    band_start = np.zeros(bands + 2, np.int32)
     for k in range(m):
         y, e = means2d[order[k], 1], extents[order[k], 1]
-        first = max(0, int(math.ceil(y - e - _HALF)))
-        last = min(height - 1, int(math.floor(y + e - _HALF)))
-        first_row[k] = first
+        first = int(max(math.ceil(y - e - _HALF), 0)) // BAND
+        last = int(min(math.floor(y + e - _HALF), height - 1) + BAND) // BAND - 1
+        first_band[k] = first
         first_pair[k + 1] = first_pair[k] + max(0, last - first + 1)
         if last >= first:
-            row_start[first + 1] += 1
-            row_start[last + 2] -= 1
+            band_start[first + 1] += 1
+            band_start[last + 2] -= 1
     # From differences to counts to starts.
     for _ in range(2):
-        for y in range(height + 1):
-            row_start[y + 1] += row_start[y]
-    return first_row, first_pair, row_start[: height + 1]
+        for band in range(bands + 1):
+            band_start[band + 1] += band_start[band]
+    return first_band, first_pair, band_start[: bands + 1]
 
 
 @njit(cache=True, parallel=True)
 @no_type_check
-def fill_rows(first_row, first_pair, row_start):
-    """For each row the Gaussians that can touch it, in drawing order: [pairs]."""
-    m, height = len(first_row), len(row_start) - 1
+def fill_bands(first_band, first_pair, band_start):
+    """For each band the Gaussians that can touch it, in drawing order: [pairs]."""
+    m, bands = len(first_band), len(band_start) - 1
     items = np.empty(first_pair[m], np.int32)
     for chunk in prange(_SCAN_CHUNKS):
-        top, bottom = height * chunk // _SCAN_CHUNKS, height * (chunk + 1) // _SCAN_CHUNKS
-        cursor = row_start[top:bottom].copy()
+        top, bottom = bands * chunk // _SCAN_CHUNKS, bands * (chunk + 1) // _SCAN_CHUNKS
+        cursor = band_start[top:bottom].copy()
         for k in range(m):
-            begin = max(first_row[k], top)
-            end = min(first_row[k] + first_pair[k + 1] - first_pair[k], bottom)
-            for y in range(begin, end):
-                items[cursor[y - top]] = k
-                cursor[y - top] += 1
+            begin = max(first_band[k], top)
+            end = min(first_band[k] + first_pair[k + 1] - first_pair[k], bottom)
+            for band in range(begin, end):
+                items[cursor[band - top]] = k
+                cursor[band - top] += 1
     return items
 
 
-@njit(cache=True)
+@njit(cache=True, parallel=True)
 @no_type_check
-def pack(order, means2d, conics, opacities, features):
-    """Gaussians in drawing order: geometry [m, 7] and features [m, c]."""
-    m, channels = len(order), features.shape[1]
-    packed = np.empty((m, PACKED), np.float32)
-    colours = np.empty((m, channels), np.float32)
-    for k in range(m):
+def pack(order, means2d, conics, opacities, features, packed):
+    """Fill packed [m, 8 + c rounded up to 8] with the Gaussians' records in drawing order."""
+    channels = features.shape[1]
+    for k in prange(len(order)):
         i = order[k]
-        packed[k, 0], packed[k, 1] = means2d[i, 0], means2d[i, 1]
-        packed[k, 2], packed[k, 3], packed[k, 4] = conics[i, 0], conics[i, 1], conics[i, 2]
-        packed[k, 5] = opacities[i]
-        packed[k, 6] = math.log(opacities[i] / ALPHA_MIN)
+        packed[k, X], packed[k, Y] = means2d[i, 0], means2d[i, 1]
+        packed[k, A], packed[k, B], packed[k, C] = conics[i, 0], conics[i, 1], conics[i, 2]
+        packed[k, OPACITY] = opacities[i]
+        packed[k, LIMIT] = math.log(opacities[i] / ALPHA_MIN)
         for c in range(channels):
-            colours[k, c] = features[i, c]
-    return packed, colours
+            packed[k, COLOURS + c] = features[i, c]
 
 
 @njit(cache=True)
 @no_type_check
-def _span(x, a, bdy, remainder, width):
-    """First and last block of eight pixels inside a Gaussian's ellipse in one row.
+def _ready_band(packed, items, top, width, ready, counts, reach):
+    """Make the Gaussians `items` ready for the eight rows from row `top` on.
 
-    x its mean, a = A, bdy = B·dy, remainder = limit − ½·C·dy² what is left for σ.
+    Fills ready [items, record] and, for each tile of the band, counts and reach [tiles, items],
+    whose entries are 256 · the place in `items` + a bit for each row reached.
     """
-    inside = bdy * bdy + np.float32(2) * a * remainder
-    if not inside > 0:
-        return 0, -1
-    half = math.sqrt(inside) / a
-    centre = x - bdy / a
-    first = max(0.0, math.ceil(centre - half - _HALF))
-    last = min(width - 1.0, math.floor(centre + half - _HALF))
-    if not last >= first:
-        return 0, -1
-    return int(first) // LANES, int(last) // LANES
+    counts[:] = 0
+    record = packed.shape[1]
+    rows = count_up(np.float32(top) + _HALF)
+    for j in range(len(items)):
+        source = packed.ctypes.data + items[j] * record * 4
+        into = ready.ctypes.data + j * ready.shape[1] * 4
+        a, inverse = pick(source, A), _ONE / pick(source, A)
+        dy = rows - pick(source, Y)
+        bdy = dy * pick(source, B)
+        rest = dy * dy * (_HALF * pick(source, C))
+        inside = muladd(bdy, bdy, (pick(source, LIMIT) - rest) * (np.float32(2) * a))
+        centre = (pick(source, X) - _HALF) - bdy * inverse
+        half = square_root(where_above(inside, _ZERO, inside, _ZERO)) * inverse
+        low = where_above(inside, _ZERO, round_up(centre - half), _NONE)
+        high = where_above(inside, _ZERO, round_down(centre + half), -_NONE)
+        first = max(lane_min(low), _ZERO)
+        last = min(lane_max(high), np.float32(width - 1))
+        if not first <= last:
+            continue
+        ready[j, READY_X], ready[j, READY_HALF_A] = pick(source, X), -_HALF * a
+        store(into + READY_BDY * 4, _ZERO - bdy)
+        store(into + READY_REST * 4, (pick(source, LIMIT) + _LOG_ALPHA_MIN) - rest)
+        for column in range(0, (record - COLOURS) * 4, LANE_BYTES):
+            store(into + READY_COLOURS * 4 + column, load(source + COLOURS * 4 + column))
+        for tile in range(int(first) // LANES, int(last) // LANES + 1):
+            left = np.float32(tile * LANES)
+            bits = overlap_bits(low, high, left, left + np.float32(LANES - 1))
+            reach[tile, counts[tile]] = j * 256 + bits
+            counts[tile] += 1
+
+
+@njit(cache=True)
+@no_type_check
+def _list_row(reach, tile, count, row, listed):
+    """Fill `listed` with the places of the Gaussians that reach a row of a tile; their number."""
+    n = 0
+    for entry in range(count):
+        listed[n] = reach[tile, entry] >> 8
+        n += (reach[tile, entry] >> row) & 1
+    return n
+
+
+@njit(cache=True)
+@no_type_check
+def _find_opacities(ready, listed, first, last, row, centres, opacities):
+    """α of the Gaussians listed[first:last] at eight pixels of a row: opacities [CHUNK, 8]."""
+    record = ready.shape[1] * 4
+    for n in range(first, last):
+        at = ready.ctypes.data + listed[n] * record
+        dx = centres - pick(at, READY_X)
+        slope = muladd(dx, pick(at, READY_HALF_A), pick(at, READY_BDY + row))
+        log = muladd(slope, dx, pick(at, READY_REST + row))
+        alpha = smaller(exp_bounded(log), _ALPHA_MAX)
+        alpha = where_above(log, _BELOW_LOG_ALPHA_MIN, alpha, _ZERO)
+        store(opacities.ctypes.data + (n - first) * LANE_BYTES, alpha)
 
 
 @njit(cache=True, parallel=True)
 @no_type_check
-def blend_forward(packed, colours, items, row_start, width, image, transmittance):
-    """Add the Gaussians to image [c, h, stride] (zeros) and fill transmittance [h, stride]."""
+def blend_forward(
+    packed, items, band_start, bands, width, scratch, channels, backdrop, image, transmittance
+):
+    """Fill image [c, h, stride] and transmittance [h, stride].
+
+    bands is the order of the bands' work; scratch holds `_ready_band`'s arrays, a list of Gaussians
+    and a chunk's opacities, one of each for a thread; channels is a tuple as long as the image has
+    channels; backdrop is [h, w, c], [1, 1, c] or, for none, [0, 0, c].
+    """
     height, stride = transmittance.shape
-    channels = colours.shape[1]
     plane = height * stride * 4
-    for chunk in prange(ROW_CHUNKS):
-        live = np.empty(stride, np.float32)
-        for y in range(chunk, height, ROW_CHUNKS):
-            live[:] = 1
-            transmittance[y] = 1
-            image_row = image.ctypes.data + y * stride * 4
-            final_row = transmittance.ctypes.data + y * stride * 4
-            for p in range(row_start[y], row_start[y + 1]):
-                k = items[p]
-                x, a, opacity = packed[k, 0], packed[k, 2], packed[k, 5]
-                dy = np.float32(y) + _HALF - packed[k, 1]
-                bdy, constant = packed[k, 3] * dy, _HALF * packed[k, 4] * dy * dy
-                first, last = _span(x, a, bdy, packed[k, 6] - constant, width)
-                half_a = _HALF * a
-                for block in range(first, last + 1):
-                    at = block * LANE_BYTES
-                    T = load(live.ctypes.data + at)
-                    if not any_above(T, np.float32(0)):
-                        continue
-                    dx = count_up(np.float32(block * LANES) + _HALF - x)
-                    sigma = muladd(muladd(dx, half_a, bdy), dx, constant)
-                    alpha = smaller(opacity * exp_negative(sigma), _ALPHA_MAX)
-                    alpha = where_above(alpha, _BELOW_ALPHA_MIN, alpha, np.float32(0))
-                    T_next = T * (_ONE - alpha)
-                    weight = where_above(T_next, _T_MIN, alpha * T, np.float32(0))
-                    store(live.ctypes.data + at, where_above(T_next, _T_MIN, T_next, np.float32(0)))
-                    final = load(final_row + at)
-                    store(final_row + at, where_above(T_next, _T_MIN, T_next, final))
-                    for c in range(channels):
-                        pixel = image_row + c * plane + at
-                        store(pixel, muladd(weight, colours[k, c], load(pixel)))
+    for step in prange(len(bands)):
+        band, thread = bands[step], numba.get_thread_id()
+        ready, counts, reach = scratch[0][thread], scratch[1][thread], scratch[2][thread]
+        listed, opacities = scratch[3][thread], scratch[4][thread, 0]
+        record = ready.shape[1] * 4
+        top = band * BAND
+        drawn = items[band_start[band] : band_start[band + 1]]
+        _ready_band(packed, drawn, top, width, ready, counts, reach)
+        for tile in range(stride // LANES):
+            centres = count_up(np.float32(tile * LANES) + _HALF)
+            for row in range(min(BAND, height - top)):
+                T, final = broadcast(_ONE), broadcast(_ONE)
+                colour = zeros_like(channels)
+                count = _list_row(reach, tile, counts[tile], row, listed)
+                for first in range(0, count, CHUNK):
+                    last = min(first + CHUNK, count)
+                    _find_opacities(ready, listed, first, last, row, centres, opacities)
+                    for n in range(first, last):
+                        alpha = load(opacities.ctypes.data + (n - first) * LANE_BYTES)
+                        T_next = muladd(alpha, _ZERO - T, T)
+                        # A pixel whose T would fall too low has ended; T never rises.
+                        weight = where_above(T_next, _T_MIN, alpha * T, _ZERO)
+                        T = T_next
+                        final = final - weight
+                        at = ready.ctypes.data + listed[n] * record + READY_COLOURS * 4
+                        colour = muladd_many(colour, weight, at)
+                    if not any_above(T, _T_MIN):
+                        break
+                at = ((top + row) * stride + tile * LANES) * 4
+                store(transmittance.ctypes.data + at, final)
+                store_planes(colour, image.ctypes.data + at, plane)
+        if len(backdrop) > 0:
+            _add_backdrop(backdrop, width, top, min(BAND, height - top), image, transmittance)
+
+
+@njit(cache=True)
+@no_type_check
+def _add_backdrop(backdrop, width, top, rows, image, transmittance):
+    constant = len(backdrop) == 1
+    for y in range(top, top + rows):
+        for c in range(len(image)):
+            if constant:
+                for x in range(width):
+                    image[c, y, x] += transmittance[y, x] * backdrop[0, 0, c]
+            else:
+                for x in range(width):
+                    image[c, y, x] += transmittance[y, x] * backdrop[y, x, c]
 
 
 @njit(cache=True, parallel=True)
 @no_type_check
 def blend_backward(
-    packed, colours, items, row_start, width, dimage, dalpha, total, first_row, first_pair, pairs
+    packed,
+    items,
+    band_start,
+    bands,
+    width,
+    scratch,
+    shares,
+    channels,
+    image,
+    transmittance,
+    dimage,
+    dalpha,
+    first_band,
+    first_pair,
+    pairs,
 ):
-    """Fill pairs [pairs, 3 + c] with each (Gaussian, row) pair's share of the gradient.
+    """Fill pairs [pairs, 6 + c]: each (Gaussian, band)'s share of the gradient.
 
-    dimage [c, h, stride], dalpha [h, stride] are the gradients of image and coverage; total
-    [h, stride] is ⟨image, dimage⟩ + coverage · dalpha with the background in the image.
+    image [c, h, stride] with the background in it and transmittance [h, stride] are what was
+    blended, dimage and dalpha the gradients of image and coverage; shares [threads, items,
+    11 + c rounded up to 8] is room; the rest as for `blend_forward`.
     """
-    height, stride = total.shape
-    channels = colours.shape[1]
-    plane = height * stride * 4
-    for chunk in prange(ROW_CHUNKS):
-        live = np.empty(stride, np.float32)
-        ahead = np.empty(stride, np.float32)
-        sums = np.empty((channels, LANES), np.float32)
-        for y in range(chunk, height, ROW_CHUNKS):
-            live[:] = 1
-            ahead[:] = total[y]
-            row = y * stride * 4
-            for p in range(row_start[y], row_start[y + 1]):
-                k = items[p]
-                pair = first_pair[k] + y - first_row[k]
-                x, a, opacity = packed[k, 0], packed[k, 2], packed[k, 5]
-                dy = np.float32(y) + _HALF - packed[k, 1]
-                bdy, constant = packed[k, 3] * dy, _HALF * packed[k, 4] * dy * dy
-                first, last = _span(x, a, bdy, packed[k, 6] - constant, width)
-                half_a = _HALF * a
-                m0, m1, m2 = (
-                    broadcast(np.float32(0)),
-                    broadcast(np.float32(0)),
-                    broadcast(np.float32(0)),
-                )
-                sums[:] = 0
-                for block in range(first, last + 1):
-                    at = block * LANE_BYTES
-                    T = load(live.ctypes.data + at)
-                    if not any_above(T, np.float32(0)):
-                        continue
-                    dx = count_up(np.float32(block * LANES) + _HALF - x)
-                    sigma = muladd(muladd(dx, half_a, bdy), dx, constant)
-                    raw = opacity * exp_negative(sigma)
-                    alpha = smaller(raw, _ALPHA_MAX)
-                    alpha = where_above(alpha, _BELOW_ALPHA_MIN, alpha, np.float32(0))
-                    T_next = T * (_ONE - alpha)
-                    weight = where_above(T_next, _T_MIN, alpha * T, np.float32(0))
-                    store(live.ctypes.data + at, where_above(T_next, _T_MIN, T_next, np.float32(0)))
-                    cg = load(dalpha.ctypes.data + row + at)
-                    for c in range(channels):
-                        gradient = load(dimage.ctypes.data + row + c * plane + at)
-                        cg = muladd(gradient, colours[k, c], cg)
-                        lane = sums.ctypes.data + c * LANE_BYTES
-                        store(lane, muladd(weight, gradient, load(lane)))
-                    behind = load(ahead.ctypes.data + at) - weight * cg
-                    store(ahead.ctypes.data + at, behind)
-                    v = alpha * (behind / (_ONE - alpha) - T * cg)
-                    v = where_above(T_next, _T_MIN, v, np.float32(0))
-                    v = where_above(_ALPHA_MAX, raw, v, np.float32(0))
-                    m0 = m0 + v
-                    v = v * dx
-                    m1 = m1 + v
-                    m2 = muladd(v, dx, m2)
-                pairs[pair, 0], pairs[pair, 1], pairs[pair, 2] = (
-                    lane_sum(m0),
-                    lane_sum(m1),
-                    lane_sum(m2),
-                )
-                for c in range(channels):
-                    pairs[pair, MOMENTS + c] = lane_sum(load(sums.ctypes.data + c * LANE_BYTES))
+    height, stride = transmittance.shape
+    plane, columns = height * stride * 4, shares.shape[2]
+    for step in prange(len(bands)):
+        band, thread = bands[step], numba.get_thread_id()
+        ready, counts, reach = scratch[0][thread], scratch[1][thread], scratch[2][thread]
+        listed, opacities = scratch[3][thread], scratch[4][thread, 0]
+        weights, slopes = scratch[4][thread, 1], scratch[4][thread, 2]
+        record = ready.shape[1] * 4
+        top = band * BAND
+        drawn = items[band_start[band] : band_start[band + 1]]
+        share = shares[thread, : len(drawn)]
+        share[:] = 0
+        _ready_band(packed, drawn, top, width, ready, counts, reach)
+        for tile in range(stride // LANES):
+            centres = count_up(np.float32(tile * LANES) + _HALF)
+            for row in range(min(BAND, height - top)):
+                at = ((top + row) * stride + tile * LANES) * 4
+                gradient = load_planes(channels, dimage.ctypes.data + at, plane)
+                to_alpha = load(dalpha.ctypes.data + at)
+                T = broadcast(_ONE)
+                # ⟨c,g⟩·w of all that lies ahead, the background with it.
+                ahead = (_ONE - load(transmittance.ctypes.data + at)) * to_alpha
+                ahead = dot_planes(ahead, gradient, image.ctypes.data + at, plane)
+                rows = make_lanes(np.float32(row), np.float32(row), np.float32(row * row))
+                count = _list_row(reach, tile, counts[tile], row, listed)
+                for first in range(0, count, CHUNK):
+                    last = min(first + CHUNK, count)
+                    _find_opacities(ready, listed, first, last, row, centres, opacities)
+                    for n in range(first, last):
+                        at = (n - first) * LANE_BYTES
+                        alpha = load(opacities.ctypes.data + at)
+                        T_next = muladd(alpha, _ZERO - T, T)
+                        weight = where_above(T_next, _T_MIN, alpha * T, _ZERO)
+                        colours = ready.ctypes.data + listed[n] * record + READY_COLOURS * 4
+                        cg = dot_many(to_alpha, gradient, colours)
+                        ahead = ahead - weight * cg
+                        v = alpha * (ahead / (_ONE - alpha) - T * cg)
+                        v = where_above(T_next, _T_MIN, v, _ZERO)
+                        v = where_above(_ALPHA_MAX, alpha, v, _ZERO)
+                        T = T_next
+                        store(weights.ctypes.data + at, weight)
+                        store(slopes.ctypes.data + at, v)
+                    for n in range(first, last):
+                        at = (n - first) * LANE_BYTES
+                        weight, v = load(weights.ctypes.data + at), load(slopes.ctypes.data + at)
+                        dx = centres - pick(ready.ctypes.data + listed[n] * record, READY_X)
+                        into = share.ctypes.data + listed[n] * columns * 4
+                        add_lane_sums(into, v, v * dx, v * dx * dx, weight, gradient, rows)
+                    if not any_above(T, _T_MIN):
+                        break
+        _finish_pairs(share, drawn, packed, band, first_band, first_pair, pairs)
+
+
+@njit(cache=True)
+@no_type_check
+def _finish_pairs(share, drawn, packed, band, first_band, first_pair, pairs):
+    """From a band's moments to the gradients of means, conics, opacities and features."""
+    two = np.float32(2)
+    for j in range(len(drawn)):
+        k = drawn[j]
+        pair = first_pair[k] + band - first_band[k]
+        # Moments about the Gaussian's mean: dy = r + dy of the first row.
+        dy = np.float32(band * BAND) + _HALF - packed[k, Y]
+        r0, r1, rr = share[j, SHARE_ROWS], share[j, SHARE_ROWS + 1], share[j, SHARE_ROWS + 2]
+        s0, s1, s2 = share[j, SHARE_SUMS], share[j, SHARE_SUMS + 1], share[j, SHARE_SUMS + 2]
+        my = r0 + dy * s0
+        pairs[pair, 0] = -(packed[k, A] * s1 + packed[k, B] * my)
+        pairs[pair, 1] = -(packed[k, B] * s1 + packed[k, C] * my)
+        pairs[pair, 2] = _HALF * s2
+        pairs[pair, 3] = r1 + dy * s1
+        pairs[pair, 4] = _HALF * (rr + dy * (two * r0 + dy * s0))
+        pairs[pair, 5] = -s0 / packed[k, OPACITY]
+        for channel in range(pairs.shape[1] - GEOMETRY):
+            pairs[pair, GEOMETRY + channel] = share[j, SHARE_COLOURS + channel]
 
 
 @njit(cache=True, parallel=True)
 @no_type_check
-def gather_pairs(
-    order, packed, first_row, first_pair, pairs, dmeans2d, dconics, dopacities, dfeatures
-):
+def gather_pairs(order, first_pair, pairs, dmeans2d, dconics, dopacities, dfeatures):
     """Sum the pairs of each Gaussian into the gradients [n, …] (zeros) of what was blended."""
-    m = len(order)
     channels = dfeatures.shape[1]
-    for k in prange(m):
+    for k in prange(len(order)):
         i = order[k]
-        y, A, B, C = packed[k, 1], packed[k, 2], packed[k, 3], packed[k, 4]
-        s0 = s1 = a = b = c = my = np.float32(0)
         for p in range(first_pair[k], first_pair[k + 1]):
-            dy = np.float32(first_row[k] + p - first_pair[k]) + _HALF - y
-            s0 += pairs[p, 0]
-            s1 += pairs[p, 1]
-            my += dy * pairs[p, 0]
-            a += pairs[p, 2]
-            b += dy * pairs[p, 1]
-            c += dy * dy * pairs[p, 0]
+            for axis in range(2):
+                dmeans2d[i, axis] += pairs[p, axis]
+            for axis in range(3):
+                dconics[i, axis] += pairs[p, 2 + axis]
+            dopacities[i] += pairs[p, 5]
             for channel in range(channels):
-                dfeatures[i, channel] += pairs[p, MOMENTS + channel]
-        dmeans2d[i, 0] = -(A * s1 + B * my)
-        dmeans2d[i, 1] = -(B * s1 + C * my)
-        dconics[i, 0], dconics[i, 1], dconics[i, 2] = _HALF * a, b, _HALF * c
-        dopacities[i] = -s0 / packed[k, 5]
+                dfeatures[i, channel] += pairs[p, GEOMETRY + channel]

@@ -4,8 +4,27 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audioplane.splat import cpu
+from audioplane.splat import cpu, cuda
 from audioplane.splat.types import Splat
+
+_BACKENDS = {"cpu": cpu.rasterize, "cuda": cuda.rasterize}
+
+
+def _check(inputs: dict[str, Tensor]) -> None:
+    """One device that we have a rasterizer for, and nothing but finite numbers."""
+    device = inputs["means"].device
+    for name, tensor in inputs.items():
+        if tensor.device != device:
+            raise ValueError(f"rasterize: {name} lies on {tensor.device}, means on {device}")
+    if device.type not in _BACKENDS:
+        works = " and ".join(_BACKENDS)
+        raise ValueError(f"rasterize: the inputs lie on {device}, it works on {works}")
+    # Sums cost little and are finite only if all numbers are; a GPU is waited for once.
+    if torch.stack([tensor.detach().sum() for tensor in inputs.values()]).isfinite().all():
+        return
+    for name, tensor in inputs.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"rasterize: {name} holds a number that is not finite")
 
 
 def rasterize(
@@ -22,6 +41,8 @@ def rasterize(
 ) -> Splat:
     """Eq. 2: splat Gaussians into an image, differentiable in every tensor but K.
 
+    The inputs' device chooses who draws: `cpu` or `cuda` (gsplat, the extra `audioplane[cuda]`).
+
     Args:
         means: Centres in the world, metres.
         quats: Rotations, wxyz, any length but zero.
@@ -35,11 +56,12 @@ def rasterize(
         background: Features behind the Gaussians, [c] or [h, w, c]; None is zero.
 
     Returns:
-        The image, its coverage and the projected means.
+        The image, its coverage and the projected means, float32.
 
     Raises:
-        ValueError: an input holds a number that is not finite (the message names it), or does not
-            lie on the CPU.
+        ValueError: an input lies on another device than the means, or on one that nothing here
+            draws on, or holds a number that is not finite (the message names it).
+        DeviceError: the inputs lie on a GPU and gsplat is not installed or cannot compile.
     """
     inputs = {
         "means": means,
@@ -48,15 +70,11 @@ def rasterize(
         "opacities": opacities,
         "features": features,
         "viewmat": viewmat,
-        "background": background,
+        "K": K,
     }
-    for name, tensor in inputs.items():
-        if tensor is not None and tensor.device.type != "cpu":
-            raise ValueError(
-                f"rasterize: {name} lies on {tensor.device}, this rasterizer is the CPU's"
-            )
-        if tensor is not None and not torch.isfinite(tensor).all():
-            raise ValueError(f"rasterize: {name} holds a number that is not finite")
-    return cpu.rasterize(
+    if background is not None:
+        inputs["background"] = background
+    _check(inputs)
+    return _BACKENDS[means.device.type](
         means, quats, scales, opacities, features, viewmat, K, width, height, background
     )

@@ -144,6 +144,67 @@ def any_above(typingctx, a, limit):
     return types.boolean(a, limit), codegen
 
 
+def _unary(name: str):
+    """LLVM's elementwise function of one vector."""
+
+    @intrinsic
+    def operation(typingctx, x):
+        def codegen(context, builder, signature, args):
+            function = ir.FunctionType(_VECTOR, [_VECTOR])
+            name_of_type = f"llvm.{name}.v{LANES}f32"
+            return builder.call(
+                get_or_insert_function(builder.module, function, name_of_type), args
+            )
+
+        return lanes(x), codegen
+
+    return operation
+
+
+square_root = _unary("sqrt")
+round_up = _unary("ceil")
+round_down = _unary("floor")
+
+
+@intrinsic
+def overlap_bits(typingctx, low, high, first, last):
+    """Bit i is set where low[i] ≤ last and high[i] ≥ first: the spans that meet [first, last]."""
+
+    def codegen(context, builder, signature, args):
+        first, last = (_as_vector(context, builder, types.float32, x) for x in args[2:])
+        meets = builder.and_(
+            builder.fcmp_ordered("<=", args[0], last), builder.fcmp_ordered(">=", args[1], first)
+        )
+        bits = builder.bitcast(meets, ir.IntType(LANES))
+        return builder.zext(bits, ir.IntType(32))
+
+    return types.int32(low, high, types.float32, types.float32), codegen
+
+
+def _fold(emit):
+    """A reduction of the lanes to one number, always in the same order."""
+
+    @intrinsic
+    def operation(typingctx, value):
+        def codegen(context, builder, signature, args):
+            undefined = ir.Constant(_VECTOR, ir.Undefined)
+            vector = args[0]
+            for width in (4, 2, 1):
+                index = [i + width if i < width else i for i in range(LANES)]
+                order = ir.Constant(_INT_VECTOR, index)
+                vector = emit(builder, vector, builder.shuffle_vector(vector, undefined, order))
+            return builder.extract_element(vector, _INT(0))
+
+        return types.float32(value), codegen
+
+    return operation
+
+
+lane_sum = _fold(lambda b, x, y: b.fadd(x, y))
+lane_min = _fold(lambda b, x, y: b.select(b.fcmp_ordered("<", x, y), x, y))
+lane_max = _fold(lambda b, x, y: b.select(b.fcmp_ordered(">", x, y), x, y))
+
+
 @intrinsic
 def broadcast(typingctx, value):
     """The same number eight times."""
@@ -152,6 +213,19 @@ def broadcast(typingctx, value):
         return _as_vector(context, builder, signature.args[0], args[0])
 
     return lanes(value), codegen
+
+
+@intrinsic
+def make_lanes(typingctx, a, b, c):
+    """a, b, c and zeros."""
+
+    def codegen(context, builder, signature, args):
+        vector = _constant(0.0)
+        for i, value in enumerate(args):
+            vector = builder.insert_element(vector, value, _INT(i))
+        return vector
+
+    return lanes(types.float32, types.float32, types.float32), codegen
 
 
 @intrinsic
@@ -190,45 +264,189 @@ def store(typingctx, address, value):
     return types.void(types.intp, value), codegen
 
 
-@intrinsic
-def lane_sum(typingctx, value):
-    """Sum of the eight, always in the same order."""
-
-    def codegen(context, builder, signature, args):
-        undefined = ir.Constant(_VECTOR, ir.Undefined)
-        vector = args[0]
-        for width in (4, 2, 1):
-            index = [i + width if i < width else i for i in range(LANES)]
-            order = ir.Constant(_INT_VECTOR, index)
-            vector = builder.fadd(vector, builder.shuffle_vector(vector, undefined, order))
-        return builder.extract_element(vector, _INT(0))
-
-    return types.float32(value), codegen
-
-
-_EXP_COEFFICIENTS = (1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0)
+# Least largest relative error (8e-8) of a polynomial of degree 5 on ±ln(2)/2, highest power first.
+_EXP_COEFFICIENTS = (
+    0.008297619174693691,
+    0.0419156292343123,
+    0.16667576546141294,
+    0.49998892661382494,
+    0.9999996910686627,
+    1.0000000718663569,
+)
+_ROUNDER = 1.5 * 2**23
+"""Added to a small number it leaves the nearest integer in the lowest bits."""
 
 
 @intrinsic
-def exp_negative(typingctx, x):
-    """exp(−x) for x ≥ 0, relative error 2e-7; below 1e-38 it is zero."""
+def exp_bounded(typingctx, x):
+    """exp(x), relative error 3e-7 for |x| < 8; finite nonsense where |x| > 87."""
 
     def codegen(context, builder, signature, args):
-        limit = _constant(87.0)
-        clamped = builder.select(builder.fcmp_ordered("<", args[0], limit), args[0], limit)
-        log2 = builder.fmul(clamped, _constant(-1.4426950408889634))
-        whole = builder.fptosi(builder.fsub(log2, _constant(0.5)), _INT_VECTOR)
-        n = builder.sitofp(whole, _VECTOR)
-        # ln 2 in two parts keeps the remainder exact in float32.
-        r = _muladd(builder, n, _constant(-0.693359375), builder.fneg(clamped))
-        r = _muladd(builder, n, _constant(2.12194440e-4), r)
+        rounder = _constant(_ROUNDER)
+        shifted = _muladd(builder, args[0], _constant(1.4426950408889634), rounder)
+        n = builder.fsub(shifted, rounder)
+        r = _muladd(builder, n, _constant(-0.6931471805599453), args[0])
         series = _constant(_EXP_COEFFICIENTS[0])
         for coefficient in _EXP_COEFFICIENTS[1:]:
             series = _muladd(builder, series, r, _constant(coefficient))
-        bits = builder.shl(
-            builder.add(whole, ir.Constant(_INT_VECTOR, [127] * LANES)),
-            ir.Constant(_INT_VECTOR, [23] * LANES),
+        power = builder.shl(
+            builder.bitcast(shifted, _INT_VECTOR), ir.Constant(_INT_VECTOR, [23] * LANES)
         )
-        return builder.fmul(series, builder.bitcast(bits, _VECTOR))
+        return builder.bitcast(builder.add(builder.bitcast(series, _INT_VECTOR), power), _VECTOR)
 
     return lanes(x), codegen
+
+
+def _broadcast_load(builder, address, index: int):
+    pointer = builder.inttoptr(address, _FLOAT.as_pointer())
+    return _broadcast(builder, builder.load(builder.gep(pointer, [_INT(index)])))
+
+
+def _elements(builder, count: int, value):
+    return [builder.extract_value(value, i) for i in range(count)]
+
+
+def _tuple(context, builder, typ, elements):
+    return context.make_tuple(builder, typ, elements)
+
+
+@intrinsic
+def zeros_like(typingctx, template):
+    """A tuple of zero vectors, as long as the tuple `template`."""
+    many = types.UniTuple(lanes, len(template))
+
+    def codegen(context, builder, signature, args):
+        return _tuple(context, builder, many, [_constant(0.0)] * many.count)
+
+    return many(template), codegen
+
+
+@intrinsic
+def load_planes(typingctx, template, address, stride):
+    """As many vectors as `template` is long, `stride` bytes apart."""
+    many = types.UniTuple(lanes, len(template))
+
+    def codegen(context, builder, signature, args):
+        at, vectors = args[1], []
+        for _ in range(many.count):
+            vectors.append(builder.load(_pointer(builder, at), align=4))
+            at = builder.add(at, args[2])
+        return _tuple(context, builder, many, vectors)
+
+    return many(template, types.intp, types.intp), codegen
+
+
+@intrinsic
+def store_planes(typingctx, many, address, stride):
+    """Store each vector of a tuple, `stride` bytes apart."""
+
+    def codegen(context, builder, signature, args):
+        at = args[1]
+        for vector in _elements(builder, many.count, args[0]):
+            builder.store(vector, _pointer(builder, at), align=4)
+            at = builder.add(at, args[2])
+        return context.get_dummy_value()
+
+    return types.void(many, types.intp, types.intp), codegen
+
+
+@intrinsic
+def muladd_many(typingctx, many, weight, address):
+    """Each vector of a tuple plus weight times the number at its place in memory."""
+
+    def codegen(context, builder, signature, args):
+        vectors = [
+            _muladd(builder, args[1], _broadcast_load(builder, args[2], i), vector)
+            for i, vector in enumerate(_elements(builder, many.count, args[0]))
+        ]
+        return _tuple(context, builder, many, vectors)
+
+    return many(many, lanes, types.intp), codegen
+
+
+@intrinsic
+def dot_many(typingctx, start, many, address):
+    """start + Σ over a tuple of each vector times the number at its place in memory."""
+
+    def codegen(context, builder, signature, args):
+        total = args[0]
+        for i, vector in enumerate(_elements(builder, many.count, args[1])):
+            total = _muladd(builder, vector, _broadcast_load(builder, args[2], i), total)
+        return total
+
+    return lanes(lanes, many, types.intp), codegen
+
+
+@intrinsic
+def dot_planes(typingctx, start, many, address, stride):
+    """start + Σ over a tuple of each vector times the vector in memory, `stride` bytes apart."""
+
+    def codegen(context, builder, signature, args):
+        total, at = args[0], args[2]
+        for vector in _elements(builder, many.count, args[1]):
+            other = builder.load(_pointer(builder, at), align=4)
+            total = _muladd(builder, vector, other, total)
+            at = builder.add(at, args[3])
+        return total
+
+    return lanes(lanes, many, types.intp, types.intp), codegen
+
+
+def _merge(builder, first, second, low, high):
+    """Sum of two picks of eight lanes out of two vectors."""
+    picks = (
+        builder.shuffle_vector(first, second, ir.Constant(_INT_VECTOR, index))
+        for index in (low, high)
+    )
+    return builder.fadd(*picks)
+
+
+def _sum_eight(builder, v):
+    """The sums over the lanes of eight vectors, as one vector, by shuffles of one instruction."""
+    pairs = ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15))
+    neighbours = ((0, 2, 8, 10, 4, 6, 12, 14), (1, 3, 9, 11, 5, 7, 13, 15))
+    halves = ((0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
+    for low, high in (pairs, neighbours, halves):
+        v = [_merge(builder, a, b, low, high) for a, b in zip(v[::2], v[1::2], strict=True)]
+    return v[0]
+
+
+def _add_to(builder, address, offset: int, value):
+    at = _pointer(builder, builder.add(address, ir.Constant(address.type, offset)))
+    builder.store(builder.fadd(builder.load(at, align=4), value), at, align=4)
+
+
+@intrinsic
+def add_lane_sums(typingctx, address, first, second, third, weight, many, row):
+    """Add lane sums to memory: of three vectors and of weight · each of a tuple.
+
+    They go to address + 32 bytes on, in whole vectors. To the eight numbers at the address goes
+    row · (first, second, first, second, …).
+    """
+
+    def codegen(context, builder, signature, args):
+        vectors = [*args[1:4]]
+        vectors += [builder.fmul(args[4], v) for v in _elements(builder, many.count, args[5])]
+        vectors += [_constant(0.0)] * (-len(vectors) % LANES)
+        for start in range(0, len(vectors), LANES):
+            sums = _sum_eight(builder, vectors[start : start + LANES])
+            _add_to(builder, args[0], LANE_BYTES + 4 * start, sums)
+            if start == 0:
+                alternate = ir.Constant(_INT_VECTOR, (0, 1, 0, 1, 4, 5, 4, 5))
+                pair = builder.shuffle_vector(sums, sums, alternate)
+                _add_to(builder, args[0], 0, builder.fmul(pair, args[6]))
+        return context.get_dummy_value()
+
+    return types.void(types.intp, lanes, lanes, lanes, lanes, many, lanes), codegen
+
+
+@intrinsic
+def pick(typingctx, address, index):
+    """The float32 that lies `index` places after an address."""
+
+    def codegen(context, builder, signature, args):
+        pointer = builder.inttoptr(args[0], _FLOAT.as_pointer())
+        index = context.cast(builder, args[1], signature.args[1], types.intp)
+        return builder.load(builder.gep(pointer, [index]))
+
+    return types.float32(types.intp, index), codegen
