@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from audioplane.drive.renderer import FrameRenderer
 from audioplane.errors import SubjectError
-from audioplane.head import Gaussians, Head, Motion, View, splat_head
+from audioplane.head import Gaussians, Head, Motion, View
 from audioplane.subject import FrameRef, Subject
 
 
@@ -48,9 +49,7 @@ class Animator:
         height, width = subject.background.shape[:2]
         self.size = (width, height)
         self._K = torch.from_numpy(subject.K).float()
-        # The canonical Gaussians do not move: what the planes say of them is looked up once.
-        with torch.no_grad():
-            self._S = head.space_features(torch.cat(head.moving()))
+        self._renderer = FrameRenderer(head, width, height)
 
     @torch.no_grad()
     def codes(self, features: Float[np.ndarray, "t w f"]) -> Float[Tensor, "t k"]:
@@ -75,22 +74,22 @@ class Animator:
         self._views[ref.img_id] = viewmat
 
     @torch.no_grad()
+    def _motion(self, code: Float[Tensor, " k"], ref: FrameRef) -> Motion:
+        return Motion(code, self._head.eyes(torch.from_numpy(self.subject.blink(ref)).float()))
+
+    @torch.no_grad()
     def deformed(
         self, code: Float[Tensor, " k"], ref: FrameRef
     ) -> tuple[Gaussians, Float[Tensor, " n"]]:
         """Gaussians that speak `code` with the blink of `ref`, and their dynamism."""
-        eyes = self._head.eyes(torch.from_numpy(self.subject.blink(ref)).float())
-        return self._head.deform(Motion(code, eyes), self._S)
+        return self._head.deform(self._motion(code, ref))
 
-    @torch.no_grad()
     def draw(
         self, code: Float[Tensor, " k"], ref: FrameRef, plate: UInt8[np.ndarray, "h w 3"]
     ) -> DrivenFrame:
         """The head at the pose and blink of `ref`, speaking `code`, before `plate`."""
-        background = torch.from_numpy(plate).float() / 255
-        image = splat_head(*self.deformed(code, ref), self.view(ref), background).image
-        colours = (image[..., :3] * 255).round_().clamp_(0, 255).to(torch.uint8)
-        return DrivenFrame(colours.numpy(), image[..., 3].clamp(0, 1).numpy())
+        motion, view = self._motion(code, ref), self.view(ref)
+        return DrivenFrame(*self._renderer.render(motion, view, plate))
 
     def speak(self, codes: Float[Tensor, "t k"]) -> Iterator[tuple[FrameRef, DrivenFrame]]:
         """One frame for each code, at the poses of the training frames, to and fro.

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-_SH_C0 = 0.28209479177387814
-_SH_C1 = 0.4886025119029199
+SH_C0 = 0.28209479177387814
+SH_C1 = 0.4886025119029199
 
 
 @dataclass
@@ -37,15 +37,15 @@ def sh_colours(
     sh: Float[Tensor, "n b 3"], means: Float[Tensor, "n 3"], viewmat: Float[Tensor, "4 4"]
 ) -> Float[Tensor, "n 3"]:
     """Colours (0 to 1, not clamped above) of Gaussians seen from a camera; degree 0 or 1."""
-    colours = _SH_C0 * sh[:, 0] + 0.5
+    colours = SH_C0 * sh[:, 0] + 0.5
     if sh.shape[1] == 4:
         centre = -viewmat[:3, :3].T @ viewmat[:3, 3]
         x, y, z = torch.nn.functional.normalize(means - centre, dim=-1).unbind(-1)
-        basis = torch.stack([-y, z, -x], -1) * _SH_C1
+        basis = torch.stack([-y, z, -x], -1) * SH_C1
         colours = colours + torch.einsum("nb,nbc->nc", basis, sh[:, 1:])
     return colours.clamp_min(0.0)
 
 
 def colour_to_sh(colours: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
     """Degree-0 coefficient that shows a colour (0 to 1) from everywhere."""
-    return (colours - 0.5) / _SH_C0
+    return (colours - 0.5) / SH_C0

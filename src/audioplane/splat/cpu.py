@@ -104,7 +104,7 @@ def _whole_lanes(n: int) -> int:
 
 @lru_cache(maxsize=64)
 def _scattered(n: int) -> np.ndarray:
-    """0 … n−1 such that every stretch of it is spread over the whole: equal work for all threads."""
+    """0 … n−1 such that every stretch of it is spread over the whole: threads get equal work."""
     step = max(1, round(0.618 * n))
     while math.gcd(step, n) > 1:
         step += 1
@@ -209,6 +209,57 @@ def _backdrop(background: Tensor | None, channels: int) -> np.ndarray:
         return np.empty((0, 0, channels), np.float32)
     array = _array(background)
     return array if array.ndim == 3 else array[None, None]
+
+
+class Canvas:
+    """Draws scenes of n Gaussians, one after the other, in memory that it keeps; no gradients."""
+
+    def __init__(self, n: int, channels: int, width: int, height: int):
+        self._size = (width, height)
+        stride = _whole_lanes(width)
+        self.image = np.empty((channels, height, stride), np.float32)
+        """The last picture over black, planar; columns from `width` on are of no meaning."""
+        self.transmittance = np.empty((height, stride), np.float32)
+        """How much of what lies behind shows through."""
+        self._channels = (np.float32(0),) * channels
+        self._backdrop = _backdrop(None, channels)
+        self._means2d, self._conics = np.empty((n, 2), np.float32), np.empty((n, 3), np.float32)
+        self._depths, self._extents = np.empty(n, np.float32), np.empty((n, 2), np.float32)
+        self._scratch: tuple[np.ndarray, ...] = (np.empty((0, 0)),)
+
+    def draw(
+        self,
+        means: Float[np.ndarray, "n 3"],
+        quats: Float[np.ndarray, "n 4"],
+        scales: Float[np.ndarray, "n 3"],
+        opacities: Float[np.ndarray, " n"],
+        features: Float[np.ndarray, "n c"],
+        viewmat: Float[np.ndarray, "4 4"],
+        K: Float[np.ndarray, "3 3"],
+    ) -> None:
+        """Fill `image` and `transmittance`; arguments as `audioplane.splat.rasterize`, float32."""
+        width, height = self._size
+        projected = (self._means2d, self._conics, self._depths, self._extents)
+        size = (np.float32(width), np.float32(height))
+        cpu_project.project_forward(means, quats, scales, opacities, viewmat, K, size, *projected)
+        bands = _arrange(
+            [self._means2d, self._conics, opacities, features, self._depths, self._extents], height
+        )
+        threads, longest = self._scratch[0].shape[:2]
+        if threads != numba.get_num_threads() or longest < bands.longest:
+            self._scratch = _scratch(bands, self.transmittance.shape[1])
+        cpu_blend.blend_forward(
+            bands.packed,
+            bands.items,
+            bands.band_start,
+            bands.work,
+            width,
+            self._scratch,
+            self._channels,
+            self._backdrop,
+            self.image,
+            self.transmittance,
+        )
 
 
 def rasterize(

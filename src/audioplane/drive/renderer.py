@@ -1,0 +1,58 @@
+"""Frames of a head that no longer learns, on the CPU: no autograd, no memory taken anew.
+
+The Gaussians that nothing drives are made ready once; a frame touches only the others.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from audioplane.drive import frame_kernels
+from audioplane.head import Head, Motion, View
+from audioplane.splat.cpu import Canvas
+
+
+def _arrays(tensors: dict[str, Tensor]) -> tuple[np.ndarray, ...]:
+    names = ("means", "quats", "log_scales", "logits", "sh")
+    return tuple(tensors[name].detach().contiguous().numpy() for name in names)
+
+
+class FrameRenderer:
+    """Draws a head as it is now; it does not see later changes of the head's weights."""
+
+    def __init__(self, head: Head, width: int, height: int):
+        self._field = head.field
+        by_audio, by_eyes = head.moving()
+        index = torch.cat([by_audio, by_eyes])
+        self._n_audio, self._index = len(by_audio), index.numpy()
+        with torch.no_grad():
+            self._S = head.space_features(index)
+        self._raw = _arrays(head.gaussians.tensors())
+        means, quats, log_scales, logits, sh = self._raw
+        opacities = 1 / (1 + np.exp(-logits))
+        self._moved = (means.copy(), quats.copy(), np.exp(log_scales), opacities, sh.copy())
+        n = len(means)
+        self._features = np.zeros((n, 4), np.float32)
+        self._canvas = Canvas(n, 4, width, height)
+
+    @torch.no_grad()
+    def render(
+        self, motion: Motion, view: View, plate: UInt8[np.ndarray, "h w 3"]
+    ) -> tuple[UInt8[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
+        """The head over a plate, and the dynamic map g (paper, Eq. 8)."""
+        parts = (
+            self._field(self._S[: self._n_audio], motion.audio),
+            self._field(self._S[self._n_audio :], motion.eyes),
+        )
+        rows, dynamism = (torch.cat(x).numpy() for x in zip(*parts, strict=True))
+        frame_kernels.deform(self._index, rows, dynamism, self._raw, self._moved)
+        means, quats, scales, opacities, sh = self._moved
+        viewmat = view.viewmat.numpy()
+        centre = -viewmat[:3, :3].T @ viewmat[:3, 3]
+        frame_kernels.see_colours(sh, means, centre, self._features)
+        self._features[self._index[: self._n_audio], 3] = dynamism[: self._n_audio]
+        self._canvas.draw(means, quats, scales, opacities, self._features, viewmat, view.K.numpy())
+        out, dynamic = np.empty_like(plate), np.empty(plate.shape[:2], np.float32)
+        frame_kernels.composite(self._canvas.image, self._canvas.transmittance, plate, out, dynamic)
+        return out, dynamic
