@@ -169,6 +169,24 @@ class Demo:
         run_demo(self.out, self.seconds, self.size, self.iterations)
 
 
+@dataclass(frozen=True)
+class Bench:
+    """Measure how fast this machine is: in milliseconds, and in matrix products of the same run."""
+
+    what: Annotated[Literal["splat", "head", "drive", "train", "all"], tyro.conf.Positional] = "all"
+    """splat: the rasterizer; head: speech features to picture; drive: sound to video; train: an
+    iteration of the fine stage."""
+    json: bool = False
+    """Print the figures as JSON on standard output."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the rasterizer runs."""
+
+    def run(self) -> None:
+        from audioplane.cli.bench import run_bench
+
+        run_bench(self.what, self.device, self.json)
+
+
 def show_training(events) -> None:
     """Run a training behind a progress bar."""
     from audioplane.train import CheckpointSaved, Progress, Validated

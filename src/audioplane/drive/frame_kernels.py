@@ -6,10 +6,11 @@ One pass over memory for each, in place of a dozen small tensor operations a fra
 from typing import no_type_check
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from audioplane.head.deformation import MEAN_UNIT
 from audioplane.head.gaussians import SH_C0, SH_C1
+from audioplane.jit import jit
 
 _UNIT = np.float32(MEAN_UNIT)
 _C0, _C1 = np.float32(SH_C0), np.float32(SH_C1)
@@ -17,7 +18,7 @@ _HALF, _ONE, _ZERO, _TOP = np.float32(0.5), np.float32(1), np.float32(0), np.flo
 _CHUNK = 256
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def deform(index, rows, dynamism, raw, moved):
     """Eq. 7 for the Gaussians in `index`: raw + dynamism · rows, activated, into `moved`.
@@ -41,7 +42,7 @@ def deform(index, rows, dynamism, raw, moved):
                     moved[4][i, base, c] = sh[i, base, c] + d * rows[k, 11 + 3 * base + c]
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def see_colours(sh, means, centre, features):
     """Fill features [:, :3] with the colours that a camera at `centre` sees (`sh_colours`)."""
@@ -57,7 +58,7 @@ def see_colours(sh, means, centre, features):
                 features[i, c] = max(colour, _ZERO)
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def composite(image, transmittance, plate, out, dynamic):
     """Head over plate [h, w, 3] in bytes into out, and the picture's fourth channel, 0 to 1."""

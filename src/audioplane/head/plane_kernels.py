@@ -8,8 +8,9 @@ j·n + i for its first axis i and second axis j.
 from typing import no_type_check
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from audioplane.jit import jit
 from audioplane.splat.simd import LANE_BYTES, load, muladd, store
 
 D = 16
@@ -22,7 +23,7 @@ _LINE = (2, 1, 0)
 _ONE = np.float32(1)
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _cell(x, n):
     """Lower cell and weight of the upper one for x in [−1, 1] on n cells; clamped to the border."""
@@ -32,14 +33,14 @@ def _cell(x, n):
     return low, position - np.float32(low)
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _mix2(at, w, part):
     """One half-row of a line, interpolated."""
     return muladd(load(at + part), _ONE - w, load(at + _ROW_BYTES + part) * w)
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _mix4(at, n, u, v, part):
     """One half-row of a plane, interpolated."""
@@ -47,7 +48,7 @@ def _mix4(at, n, u, v, part):
     return muladd(low, _ONE - v, high * v)
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def encode_forward(points, planes, lines, resolutions, plane_start, line_start, out):
     """out [m, scales·3·16] = Interp(P_ij)·f_k at points [m, 3] in [−1, 1]³."""
@@ -68,13 +69,13 @@ def encode_forward(points, planes, lines, resolutions, plane_start, line_start, 
                     store(at + part, value)
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _accumulate(address, value):
     store(address, load(address) + value)
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def encode_backward(
     points, planes, lines, resolutions, plane_start, line_start, dout, dplanes, dlines, touched

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
-from scipy.signal import resample_poly
 
 from audioplane.errors import MediaError
 from audioplane.media.container import decode, first_picture_time, open_input, start_time
@@ -108,6 +107,9 @@ def _resample(
 ) -> Float32[np.ndarray, " m"]:
     """Zero-phase resampling, clipped to [-1, 1]."""
     if source_rate != rate:
+        # Half a second of import that a sound of the right rate does not need.
+        from scipy.signal import resample_poly
+
         common = math.gcd(source_rate, rate)
         waveform = resample_poly(waveform, rate // common, source_rate // common)
     return np.clip(waveform, -1.0, 1.0).astype(np.float32)

@@ -12,8 +12,8 @@ from typing import no_type_check
 import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
-from numba import njit
 
+from audioplane.jit import jit
 from audioplane.prepare.pose import Intrinsics
 
 N_RAYS = 180
@@ -109,7 +109,7 @@ def best_outline(
     return _cheapest_path(prior - gain, stiffness)
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _cheapest_path(cost, stiffness):
     """Viterbi: one column for every row, neighbours at most `_JUMP` apart."""

@@ -16,8 +16,9 @@ from typing import no_type_check
 
 import numba
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from audioplane.jit import jit
 from audioplane.splat.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
 from audioplane.splat.simd import (
     LANE_BYTES,
@@ -82,7 +83,7 @@ _BELOW_LOG_ALPHA_MIN = np.nextafter(_LOG_ALPHA_MIN, np.float32(-10))
 _T_MIN = np.float32(TRANSMITTANCE_MIN)
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def drawing_order(depths, extents):
     """Indices of the drawn Gaussians, nearest first, equal depths by index: a radix sort."""
@@ -111,7 +112,7 @@ def drawing_order(depths, extents):
     return order[:n]
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def bin_bands(order, means2d, extents, height):
     """First band and first pair of each Gaussian in drawing order, and the bands' first pairs.
@@ -138,7 +139,7 @@ def bin_bands(order, means2d, extents, height):
     return first_band, first_pair, band_start[: bands + 1]
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def fill_bands(first_band, first_pair, band_start):
     """For each band the Gaussians that can touch it, in drawing order: [pairs]."""
@@ -156,7 +157,7 @@ def fill_bands(first_band, first_pair, band_start):
     return items
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def pack(order, means2d, conics, opacities, features, packed):
     """Fill packed [m, 8 + c rounded up to 8] with the Gaussians' records in drawing order."""
@@ -171,7 +172,7 @@ def pack(order, means2d, conics, opacities, features, packed):
             packed[k, COLOURS + c] = features[i, c]
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _ready_band(packed, items, top, width, ready, counts, reach):
     """Make the Gaussians `items` ready for the eight rows from row `top` on.
@@ -210,7 +211,7 @@ def _ready_band(packed, items, top, width, ready, counts, reach):
             counts[tile] += 1
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _list_row(reach, tile, count, row, listed):
     """Fill `listed` with the places of the Gaussians that reach a row of a tile; their number."""
@@ -221,7 +222,7 @@ def _list_row(reach, tile, count, row, listed):
     return n
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _find_opacities(ready, listed, first, last, row, centres, opacities):
     """α of the Gaussians listed[first:last] at eight pixels of a row: opacities [CHUNK, 8]."""
@@ -236,7 +237,7 @@ def _find_opacities(ready, listed, first, last, row, centres, opacities):
         store(opacities.ctypes.data + (n - first) * LANE_BYTES, alpha)
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def blend_forward(
     packed, items, band_start, bands, width, scratch, channels, backdrop, image, transmittance
@@ -284,7 +285,7 @@ def blend_forward(
             _add_backdrop(backdrop, width, top, min(BAND, height - top), image, transmittance)
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _add_backdrop(backdrop, width, top, rows, image, transmittance):
     constant = len(backdrop) == 1
@@ -298,7 +299,7 @@ def _add_backdrop(backdrop, width, top, rows, image, transmittance):
                     image[c, y, x] += transmittance[y, x] * backdrop[y, x, c]
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def blend_backward(
     packed,
@@ -376,7 +377,7 @@ def blend_backward(
         _finish_pairs(share, drawn, packed, band, first_band, first_pair, pairs)
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _finish_pairs(share, drawn, packed, band, first_band, first_pair, pairs):
     """From a band's moments to the gradients of means, conics, opacities and features."""
@@ -399,7 +400,7 @@ def _finish_pairs(share, drawn, packed, band, first_band, first_pair, pairs):
             pairs[pair, GEOMETRY + channel] = share[j, SHARE_COLOURS + channel]
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def gather_pairs(order, first_pair, pairs, dmeans2d, dconics, dopacities, dfeatures):
     """Sum the pairs of each Gaussian into the gradients [n, …] (zeros) of what was blended."""

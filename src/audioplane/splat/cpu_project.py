@@ -8,8 +8,9 @@ import math
 from typing import no_type_check
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from audioplane.jit import jit
 from audioplane.splat.constants import ALPHA_MIN, EPS2D, FIELD_MARGIN, NEAR
 
 CHUNK = 256
@@ -20,7 +21,7 @@ _NEAR = np.float32(NEAR)
 _EPS = np.float32(EPS2D)
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _rotation(q, R):
     """Fill R with the rotation of quaternion q (wxyz) and return 1/|q|; a zero q is no rotation."""
@@ -47,7 +48,7 @@ def _rotation(q, R):
     return inverse
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _view_product(V, K, size, px, py, pz, T):
     """Fill T = J·W and return u, v and whether each was clamped to the field of view."""
@@ -64,7 +65,7 @@ def _view_product(V, K, size, px, py, pz, T):
     return uc, vc, uc != u, vc != v
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def project_forward(means, quats, scales, opacities, V, K, size, means2d, conics, depths, extents):
     """Fill means2d [n,2], conics [n,3], depths [n], extents [n,2] (0 where not drawn), float32.
@@ -115,7 +116,7 @@ def project_forward(means, quats, scales, opacities, V, K, size, means2d, conics
                 extents[i, 0], extents[i, 1] = ex, ey
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _rotation_gradient(q, inverse, dR, dq):
     """Gradient of `_rotation` with respect to the quaternion it was given."""
@@ -148,7 +149,7 @@ def _rotation_gradient(q, inverse, dR, dq):
     dq[2], dq[3] = (gy - along * y) * inverse, (gz - along * z) * inverse
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _covariance_gradient(conic, dconic, T, R, scale, dT, dR, dscale):
     """From the conic's gradient to those of T = J·W, of the rotation and of the scales."""
@@ -173,7 +174,7 @@ def _covariance_gradient(conic, dconic, T, R, scale, dT, dR, dscale):
             dT[1, j] += d1 * R[j, k] * s
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def project_backward(
     means,

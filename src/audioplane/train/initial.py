@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from audioplane.errors import TrainingError
@@ -135,6 +134,9 @@ def random_gaussians(
             "the head's silhouettes share no volume: the poses do not fit the frames; prepare again"
         )
     colours = np.mean([_look_up(v.image, _project(means, v, K)[0], 128) for v in views], 0) / 255
+    # Half a second of import that no head being driven needs.
+    from scipy.spatial import KDTree
+
     distance = KDTree(means).query(means, 4)[0][:, 1:].mean(1)
     n, bases = len(means), (sh_degree + 1) ** 2
     sh = torch.zeros(n, bases, 3)

@@ -4,14 +4,16 @@ from typing import no_type_check
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
+
+from audioplane.jit import jit
 
 _BETA1, _BETA2, _EPS = np.float32(0.9), np.float32(0.999), np.float32(1e-15)
 _CHUNK = 1024
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 @no_type_check
 def _step(values, gradient, touched, first, second, step_size, correction):
     one = np.float32(1)

@@ -10,8 +10,9 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float32
-from numba import njit, prange
+from numba import prange
 
+from audioplane.jit import jit
 from audioplane.subject.synthetic.shapes import QUICK, capsule, carve, ellipsoid, smoothstep, union
 
 CELL = 0.002
@@ -22,7 +23,7 @@ SHAPE = (138, 150, 105)
 """Grid points along z, y, x."""
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _skull(x, y, z):
     d = ellipsoid(x, y + 0.030, z - 0.016, 0.072, 0.084, 0.090)
@@ -36,7 +37,7 @@ def _skull(x, y, z):
     return carve(d, ellipsoid(side - 0.033, y, z + 0.094, 0.019, 0.014, 0.020), 0.014)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _nose(x, y, z):
     d = capsule((x, y, z), (0.0, -0.016, -0.079), (0.0, 0.033, -0.101), 0.0062, 0.0085)
@@ -45,7 +46,7 @@ def _nose(x, y, z):
     return d
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _ear(x, y, z):
     x, y, z = abs(x) - 0.074, y - 0.012, z - 0.012
@@ -56,7 +57,7 @@ def _ear(x, y, z):
     return carve(d, ellipsoid(x - 0.008, y - 0.001, z + 0.003, 0.0065, 0.019, 0.0105), 0.005)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def skin_distance(x, y, z):
     """Skin at rest: skull, nose and ears."""
@@ -66,7 +67,7 @@ def skin_distance(x, y, z):
     return carve(d, nostril, 0.002)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def hair_distance(x, y, z):
     """Hair: a cap over the skull, open at the face and around the ears, with a swept fringe."""
@@ -88,7 +89,7 @@ def hair_distance(x, y, z):
     return union(cap, union(fringe, other, 0.010), 0.034)
 
 
-@njit(**QUICK, parallel=True)
+@jit(**QUICK, parallel=True)
 @no_type_check
 def _sample_fields(origin, cell, out):
     for k in prange(out.shape[0]):
@@ -109,7 +110,7 @@ def head_field() -> Float32[np.ndarray, "z y x 2"]:
     return field
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def sample_field(field, x, y, z):
     """Skin and hair distance at a point; outside the grid the way to the grid is added."""

@@ -6,8 +6,8 @@ Axes of the body: those of the head at rest, metres.
 from typing import no_type_check
 
 import numpy as np
-from numba import njit
 
+from audioplane.jit import jit
 from audioplane.subject.synthetic.shapes import QUICK, capsule, ellipsoid, smoothstep, union
 
 BODY_SKIN, SHIRT, COLLAR = range(3)
@@ -20,7 +20,7 @@ NECK_TOP = (0.0, 0.030, 0.032)
 _NECK_BASE = (0.0, 0.215, 0.055)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _trunk(x, y, z):
     side = abs(x)
@@ -30,7 +30,7 @@ def _trunk(x, y, z):
     return union(d, ellipsoid(side - 0.178, y - 0.262, z - 0.062, 0.050, 0.062, 0.052), 0.04)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def body_distance(neck_top, x, y, z):
     """Distance to the body and the material nearest; `neck_top` in body axes."""
@@ -50,7 +50,7 @@ def body_distance(neck_top, x, y, z):
     return skin, BODY_SKIN
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def head_shade(head, light, p, n):
     """How much light the head leaves a point of the body: (of the sky, of the key light).

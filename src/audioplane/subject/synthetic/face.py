@@ -8,8 +8,8 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float64
-from numba import njit
 
+from audioplane.jit import jit
 from audioplane.subject.synthetic.anatomy import sample_field
 from audioplane.subject.synthetic.shapes import (
     QUICK,
@@ -102,7 +102,7 @@ def pose_face(
     return face
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def unrotate_jaw(angle, y, z):
     """y, z of a point before the jaw turned by `angle` about its hinge."""
@@ -111,7 +111,7 @@ def unrotate_jaw(angle, y, z):
     return _HINGE_Y + dy * c + dz * s, _HINGE_Z - dy * s + dz * c
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def to_rest(face, y, z):
     """y, z of the head at rest that the moving jaw has brought to this place."""
@@ -122,7 +122,7 @@ def to_rest(face, y, z):
     return unrotate_jaw(face[JAW] * share, y, z)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def lip_curves(face, x):
     """Inner edges of both lips at x: y of upper, y of lower, z of upper, z of lower, fullness q.
@@ -138,7 +138,7 @@ def lip_curves(face, x):
     return upper, lower, depth, depth + face[JAW_BACK] * (0.3 + 0.7 * q), q
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def lip_thickness(face, x, q):
     """Half thickness of upper and lower lip at x; the upper one has a cupid's bow."""
@@ -151,7 +151,7 @@ def lip_thickness(face, x, q):
     return face[UPPER_LIP] * taper * bow, face[LOWER_LIP] * taper
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _lips(face, x, y, z):
     """Distance to the lips and to the opening between them (negative inside it)."""
@@ -172,7 +172,7 @@ def _lips(face, x, y, z):
     return lips, opening
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _teeth(face, x, y, z):
     """Upper teeth hang from the skull, lower ones ride on the jaw."""
@@ -187,7 +187,7 @@ def _teeth(face, x, y, z):
     return max(min(upper, lower), abs(x) - 0.0235)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _tongue(face, x, y, z):
     y, z = unrotate_jaw(face[JAW], y, z)
@@ -196,7 +196,7 @@ def _tongue(face, x, y, z):
     return ellipsoid(x, y - MOUTH_Y - rise, z - MOUTH_Z - 0.036 + 0.006 * up, 0.019, 0.0085, 0.022)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def lid_curves(face, x):
     """y of the upper and lower lid's edge of the eye on x's side, and the lens' fullness there."""
@@ -209,7 +209,7 @@ def lid_curves(face, x):
     return mix(middle - LID_UP * q, low - 0.0002, closed), low, q
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _with_eyes(face, skin, x, y, z):
     """Skin with lids and eyeballs: distance and material."""
@@ -231,7 +231,7 @@ def _with_eyes(face, skin, x, y, z):
     return skin, material
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _with_mouth(face, skin, x, y, z):
     """Skin with lips and what is behind them: distance and material."""
@@ -250,7 +250,7 @@ def _with_mouth(face, skin, x, y, z):
     return d, material
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def strands(x, y, z):
     """Which strand of hair a point belongs to: runs across the combing, in strand widths."""
@@ -258,7 +258,7 @@ def strands(x, y, z):
     return 330.0 * (0.75 * z - 0.85 * y) + 60.0 * sweep + 3.0 * noise(x * 40, y * 40, z * 40)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def head_distance(face, field, x, y, z):
     """Distance to the head in its pose, and the material nearest.

@@ -8,8 +8,9 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
-from numba import njit, prange
+from numba import prange
 
+from audioplane.jit import jit
 from audioplane.subject.labels import Label
 from audioplane.subject.synthetic.anatomy import head_field
 from audioplane.subject.synthetic.body import BODY_SKIN, body_distance, head_shade
@@ -39,7 +40,7 @@ class Picture:
     """`Label` of every pixel."""
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _enter(o, d, middle, radii):
     """Where a ray enters and leaves an ellipsoid; (1, −1) where it misses."""
@@ -58,7 +59,7 @@ def _enter(o, d, middle, radii):
     return (-b - h) / a, (-b + h) / a
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _misses_body(neck_top, o, d):
     """Whether a ray surely passes above the shoulders and beside the neck."""
@@ -68,7 +69,7 @@ def _misses_body(neck_top, o, d):
     return low < neck_top[1] - 0.05 or (low < 0.115 and aside > 0.078)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _turn(R, t, p):
     """Rᵀ (p − t)."""
@@ -80,14 +81,14 @@ def _turn(R, t, p):
     )
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _unit(x, y, z):
     length = np.sqrt(x * x + y * y + z * z) + 1e-12
     return x / length, y / length, z / length
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _trace_head(face, field, o, d, lights):
     """Distance along a ray, colour and material of the head; material −1 where it is missed."""
@@ -110,7 +111,7 @@ def _trace_head(face, field, o, d, lights):
     return _FAR, (0.0, 0.0, 0.0), -1
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _trace_body(neck_top, head, o, d, lights):
     """As `_trace_head`, of the body; `head` is the head's middle in body axes."""
@@ -139,7 +140,7 @@ def _trace_body(neck_top, head, o, d, lights):
     return _FAR, (0.0, 0.0, 0.0), -1
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _display(v):
     """Linear light to a display value 0 to 255, with a soft shoulder."""
@@ -148,7 +149,7 @@ def _display(v):
     return 255.0 * min(1.0, v) ** (1.0 / 2.2)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _label(material, on_head):
     if not on_head:
@@ -160,13 +161,13 @@ def _label(material, on_head):
     return _HEAD
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _triple(v, i):
     return v[i], v[i + 1], v[i + 2]
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _draw_row(v, face, field, stage, backdrop, out):
     """One row of pixels; see `_draw`."""
@@ -206,7 +207,7 @@ def _draw_row(v, face, field, stage, backdrop, out):
         labels[v, u] = np.argmax(count)
 
 
-@njit(**QUICK, parallel=True)
+@jit(**QUICK, parallel=True)
 @no_type_check
 def _draw(face, field, stage, backdrop, image, torso, labels):
     """Fill image [h,w,3], torso [h,w,4] with alpha multiplied in, and labels [h,w].

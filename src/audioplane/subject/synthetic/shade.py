@@ -3,8 +3,8 @@
 from typing import no_type_check
 
 import numpy as np
-from numba import njit
 
+from audioplane.jit import jit
 from audioplane.subject.synthetic.anatomy import sample_field
 from audioplane.subject.synthetic.body import COLLAR, SHIRT
 from audioplane.subject.synthetic.face import (
@@ -39,13 +39,13 @@ FILL_LIGHT = (0.75, -0.10, -0.65)
 """Direction to the fill light, camera axes."""
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _dot(a, b):
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def lit(albedo, n, view, lights, sky, key):
     """Light that leaves a soft surface.
@@ -73,7 +73,7 @@ def lit(albedo, n, view, lights, sky, key):
     return r, g, b
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def gloss(n, view, light, power):
     """Blinn's highlight, 0 to 1."""
@@ -82,7 +82,7 @@ def gloss(n, view, light, power):
     return max(0.0, (n[0] * hx + n[1] * hy + n[2] * hz) / length) ** power
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def head_sky(face, field, p, n):
     """Ambient occlusion of the head by itself, from three distances along the normal."""
@@ -97,7 +97,7 @@ def head_sky(face, field, p, n):
     return max(0.0, 1.0 - 0.60 * lost)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def head_key(face, field, p, n, light):
     """Share of the key light that the head itself lets through: a soft shadow."""
@@ -117,7 +117,7 @@ def head_key(face, field, p, n, light):
     return share * share * (3 - 2 * share)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def skin_colour(face, x, y, z):
     """Albedo of the skin at a point of the head at rest: blush, freckles, brows, nostrils."""
@@ -149,7 +149,7 @@ def skin_colour(face, x, y, z):
     return r * (1 + shadow), g * (1 + shadow), b * (1 + shadow)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _eye_colour(face, x, y, z):
     """Albedo of an eyeball: white, iris with rays, pupil; darker beneath the upper lid."""
@@ -174,7 +174,7 @@ def _eye_colour(face, x, y, z):
     return r * lid, g * lid, b * lid
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def _mouth_colour(face, material, x, z):
     """Albedo inside the mouth, and the share of light that comes in that deep."""
@@ -193,7 +193,7 @@ def _mouth_colour(face, material, x, z):
     return (0.30 * dim, 0.070 * dim, 0.065 * dim), 0.30
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def shade_head(face, field, p, n, view, lights, material):
     """Colour of a point of the head, head axes throughout."""
@@ -234,7 +234,7 @@ def shade_head(face, field, p, n, view, lights, material):
     return r + shine, g + shine, b + shine
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def shade_body(p, n, view, lights, material, arriving):
     """Colour of a point of the body, body axes; `arriving` are its shares of sky and key light."""

@@ -3,17 +3,14 @@
 from typing import no_type_check
 
 import numpy as np
-from numba import njit
 
-QUICK = {"cache": True, "fastmath": True, "error_model": "numpy"}
-"""How numba compiles all geometry: kept on disk, reordered freely, no checks for zero.
+from audioplane.jit import jit
 
-What is kept is renewed when its own file changes, not when a file that it calls does: after
-editing a shape, delete `__pycache__/*.nb?` here.
-"""
+QUICK = {"fastmath": True, "error_model": "numpy"}
+"""How numba compiles all geometry: reordered freely, no checks for zero."""
 
 
-@njit(**QUICK, inline="always")
+@jit(**QUICK, inline="always")
 @no_type_check
 def smoothstep(low, high, x):
     """0 below `low`, 1 above `high`, smooth between."""
@@ -21,14 +18,14 @@ def smoothstep(low, high, x):
     return t * t * (3.0 - 2.0 * t)
 
 
-@njit(**QUICK, inline="always")
+@jit(**QUICK, inline="always")
 @no_type_check
 def mix(a, b, t):
     """a at t = 0, b at t = 1."""
     return a + (b - a) * t
 
 
-@njit(**QUICK, inline="always")
+@jit(**QUICK, inline="always")
 @no_type_check
 def union(a, b, k):
     """Union of two distances, blended over about `k` metres."""
@@ -36,7 +33,7 @@ def union(a, b, k):
     return min(a, b) - h * h * k * 0.25
 
 
-@njit(**QUICK, inline="always")
+@jit(**QUICK, inline="always")
 @no_type_check
 def carve(a, b, k):
     """Distance `a` without what lies inside `b`, the edge blended over about `k` metres."""
@@ -44,7 +41,7 @@ def carve(a, b, k):
     return max(a, -b) + h * h * k * 0.25
 
 
-@njit(**QUICK, inline="always")
+@jit(**QUICK, inline="always")
 @no_type_check
 def ellipsoid(x, y, z, rx, ry, rz):
     """Approximate distance to an ellipsoid about the origin."""
@@ -53,7 +50,7 @@ def ellipsoid(x, y, z, rx, ry, rz):
     return k0 * (k0 - 1.0) / (k1 + 1e-9)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def capsule(p, a, b, ra, rb):
     """Distance of `p` to a rod from `a` to `b` whose radius runs from `ra` to `rb`."""
@@ -65,7 +62,7 @@ def capsule(p, a, b, ra, rb):
     return away - mix(ra, rb, t)
 
 
-@njit(**QUICK, inline="always")
+@jit(**QUICK, inline="always")
 @no_type_check
 def _hash(i, j, k):
     """A number in [0, 1) that belongs to a lattice point."""
@@ -74,7 +71,7 @@ def _hash(i, j, k):
     return ((h ^ (h >> 16)) & 0xFFFF) / 65536.0
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def noise(x, y, z):
     """Smooth noise in [0, 1] with one bump per unit of length."""
@@ -94,7 +91,7 @@ def noise(x, y, z):
     return mix(near, far, w)
 
 
-@njit(**QUICK)
+@jit(**QUICK)
 @no_type_check
 def speckles(x, y, z, density):
     """Small round spots, one at most per unit cell, in [0, 1]; `density` of the cells have one."""

@@ -12,9 +12,9 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32
-from numba import njit
 from scipy.ndimage import gaussian_filter1d
 
+from audioplane.jit import jit
 from audioplane.subject.synthetic.phonemes import PHONEMES, Phoneme
 from audioplane.subject.synthetic.script import TimedPhoneme
 
@@ -88,7 +88,7 @@ def voice_controls(timed: list[TimedPhoneme]) -> VoiceControls:
     )
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _set_resonator(abc, k, hz, width, seconds):
     c = -np.exp(-2 * np.pi * width * seconds)
@@ -96,7 +96,7 @@ def _set_resonator(abc, k, hz, width, seconds):
     abc[k, 0], abc[k, 1], abc[k, 2] = 1 - b - c, b, c
 
 
-@njit(cache=True)
+@jit()
 @no_type_check
 def _run_synthesizer(noise, pitch, amplitudes, hiss_hz, formants, bandwidths, step, rate):
     """The sample loop; the resonators' coefficients move once a control row."""

@@ -1,0 +1,76 @@
+"""Seeded workloads: a head-shaped cloud of Gaussians and a head made of it."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from audioplane.head import BY_AUDIO, BY_EYES, Gaussians, Head, HeadShape, View
+
+_RADII = (0.08, 0.11, 0.09)
+"""Metres: half a head's width, height and depth."""
+_DISTANCE = 0.8
+_FOCAL = 1100 / 512
+"""Of the picture's width."""
+_SIGMA = 2.0
+"""Pixels of a picture of 512."""
+
+
+def cloud(n: int) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 4"], Float[Tensor, "n 3"]]:
+    """Means on a thick shell, rotations, and scales of about two pixels at 512."""
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.nn.functional.normalize(torch.randn(n, 3, generator=generator), dim=1)
+    depth = 1 - 0.1 * torch.rand(n, 1, generator=generator)
+    size = _SIGMA * _DISTANCE / (512 * _FOCAL)
+    scales = size * torch.exp(0.3 * torch.randn(n, 3, generator=generator))
+    return (
+        directions * torch.tensor(_RADII) * depth,
+        torch.randn(n, 4, generator=generator),
+        scales,
+    )
+
+
+def view(size: int) -> View:
+    """A square picture that the cloud fills as a head does in a subject's frames."""
+    viewmat = torch.eye(4)
+    viewmat[2, 3] = _DISTANCE
+    focal = _FOCAL * size
+    K = torch.tensor([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]])
+    return View(viewmat, K, size, size)
+
+
+def standard_scene(n: int, channels: int = 5) -> dict[str, Tensor]:
+    """The arguments of `rasterize` that do not depend on the picture's size."""
+    generator = torch.Generator().manual_seed(1)
+    means, quats, scales = cloud(n)
+    return {
+        "means": means,
+        "quats": quats,
+        "scales": scales,
+        "opacities": 0.05 + 0.9 * torch.rand(n, generator=generator),
+        "features": torch.rand(n, channels, generator=generator),
+        "background": torch.rand(channels, generator=generator),
+    }
+
+
+def seeded_head(n: int, feature_dim: int = 120) -> Head:
+    """A head as a trained one is built: the lower half of the face speaks, a strip blinks."""
+    generator = torch.Generator().manual_seed(2)
+    head = Head(HeadShape(feature_dim), generator)
+    means, quats, scales = cloud(n)
+    head.gaussians = Gaussians(
+        means=means,
+        quats=quats,
+        log_scales=scales.log(),
+        logits=2 * torch.randn(n, generator=generator),
+        sh=0.3 * torch.randn(n, 4, 3, generator=generator),
+    )
+    front = means[:, 2] < 0
+    speaks, blinks = front & (means[:, 1] > 0.02), front & (means[:, 1].abs() < 0.015)
+    head.driver = torch.zeros(n, dtype=torch.uint8)
+    head.driver[speaks], head.driver[blinks] = BY_AUDIO, BY_EYES
+    head.low.copy_(-1.2 * torch.tensor(_RADII))
+    head.high.copy_(1.2 * torch.tensor(_RADII))
+    last = head.field.rest[-1]
+    assert isinstance(last, torch.nn.Linear)
+    torch.nn.init.normal_(last.weight, std=0.05, generator=generator)
+    return head.requires_grad_(False)

@@ -1,0 +1,64 @@
+"""Compiled kernels are kept where that is possible, and never those of other code."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from audioplane import jit
+
+SHOW = """
+import numpy as np
+from audioplane.splat import cpu_blend
+order = cpu_blend.drawing_order(np.float32([3, 1, 2]), np.ones((3, 2), np.float32))
+hits = sum(cpu_blend.drawing_order.stats.cache_hits.values())
+print(order.tolist(), hits)
+"""
+
+
+def run(**environment):
+    names = ("NUMBA_CACHE_DIR", "NUMBA_CACHE_LOCATOR_CLASSES")
+    env = {k: v for k, v in os.environ.items() if k not in names}
+    result = subprocess.run(
+        [sys.executable, "-c", SHOW], env=env | environment, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_the_second_process_compiles_nothing(tmp_path):
+    assert run(XDG_CACHE_HOME=str(tmp_path)) == "[1, 2, 0] 0"
+    assert run(XDG_CACHE_HOME=str(tmp_path)) == "[1, 2, 0] 1"
+
+
+def test_a_folder_named_by_the_user_is_used(tmp_path):
+    run(NUMBA_CACHE_DIR=str(tmp_path))
+    assert list(tmp_path.rglob("*.nbi"))
+
+
+def test_without_any_folder_it_works_all_the_same(tmp_path):
+    (tmp_path / "file").touch()
+    nowhere = str(tmp_path / "file" / "folder")
+    only = "UserProvidedCacheLocator"
+    assert run(NUMBA_CACHE_DIR=nowhere, NUMBA_CACHE_LOCATOR_CLASSES=only) == "[1, 2, 0] 0"
+
+
+def test_kernels_belong_to_what_they_were_made_of(monkeypatch, tmp_path):
+    monkeypatch.setattr(jit, "user_cache_path", lambda name: tmp_path)
+    sources = jit._sources("audioplane.splat.cpu_blend")
+    assert {"audioplane.splat.simd", "audioplane.splat.constants"} < set(sources)
+    folder = jit.cache_folder.__wrapped__("audioplane.splat.cpu_blend")
+    changed = sources | {"audioplane.splat.simd": b"another"}
+    monkeypatch.setattr(jit, "_sources", lambda module: changed)
+    assert jit.cache_folder.__wrapped__("audioplane.splat.cpu_blend") != folder
+
+
+@pytest.mark.parametrize("age, stays", [(0, True), (40 * 24 * 3600, False)])
+def test_kernels_of_old_code_go_after_a_month(monkeypatch, tmp_path, age, stays):
+    monkeypatch.setattr(jit, "user_cache_path", lambda name: tmp_path)
+    old = tmp_path / "kernels" / "splat.cpu_blend" / "old"
+    old.mkdir(parents=True)
+    os.utime(old, (old.stat().st_atime, old.stat().st_mtime - age))
+    jit.cache_folder.__wrapped__("audioplane.splat.cpu_blend")
+    assert old.exists() == stays
