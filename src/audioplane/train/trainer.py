@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +33,20 @@ _TOO_LARGE = 0.5
 _TOLERANCE = 1.10
 _FEWEST_TO_JUDGE = 50
 """Frames of speech below which an error says more of the frames than of the head."""
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """PyTorch on one thread: an iteration's many small operations would only wait for others.
+
+    The rasterizer and the loss have the threads of numba's pool (docs/performance.md).
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass
@@ -146,7 +161,8 @@ class Trainer:
         paths = files.RunPaths(out)
         try:
             while self.iteration < self.total:
-                self._step()
+                with one_torch_thread():
+                    self._step()
                 self.iteration += 1
                 yield from self._after_step(paths)
         finally:
@@ -240,10 +256,12 @@ class Trainer:
         K[1, 2] -= top
         view = View(viewmat, K, right - left, bottom - top)
         splat = self._splat(gaussians, dynamism, view, colour)
-        image = splat.image[..., :3]
+        # Plane by plane, as the rasterizer draws: slices along the planes copy less.
+        planes = splat.image.permute(2, 0, 1)
+        image = planes[:3].permute(1, 2, 0)
         loss = photometric_loss(image, target, 1 + c.mouth_weight * mouth, c.lambda_dssim)
         if self.iteration >= c.coarse_iterations:
-            loss = loss + c.lambda_mask * mask_loss(splat.image[..., 3], mouth, c.margin)
+            loss = loss + c.lambda_mask * mask_loss(planes[3], mouth, c.margin)
         return loss, psnr(image, target), splat
 
     def _intrinsics(self, frame: TrainFrame) -> Float[Tensor, "3 3"]:
