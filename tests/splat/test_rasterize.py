@@ -149,3 +149,23 @@ def test_covariance_is_eq_1():
     expected = R @ S @ S.transpose(1, 2) @ R.transpose(1, 2)
     assert torch.allclose(sigma, expected)
     assert torch.allclose(R @ R.transpose(1, 2), torch.eye(3, dtype=R.dtype).expand_as(R))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_wildest_numbers_never_make_a_nan(seed):
+    generator = torch.Generator().manual_seed(seed)
+    scene = random_scene(seed, 20).as_type(torch.float32)
+    with torch.no_grad():
+        for name in ("means", "quats", "scales", "features"):
+            tensor = getattr(scene, name)
+            wild = 10 ** (76 * torch.rand(tensor.shape, generator=generator) - 38)
+            if name != "scales":
+                wild *= torch.randn(tensor.shape, generator=generator).sign()
+            chosen = torch.rand(tensor.shape, generator=generator) < 0.15
+            tensor[chosen] = wild.clamp(-3e38, 3e38)[chosen]
+    splat = render(rasterize, scene)
+    (1e-30 * splat.image).sum().backward()
+    for name in ("image", "alpha", "means2d", "radii"):
+        assert not getattr(splat, name).isnan().any(), name
+    for name, tensor in scene.tensors().items():
+        assert tensor is None or tensor.grad is None or not tensor.grad.isnan().any(), name

@@ -4,7 +4,6 @@ Legend: p mean in camera axes, W view rotation, J Jacobian of the projection, M 
 T = J·W, U = T·M, Σ₂ = U·Uᵀ + ε·I, conic = Σ₂⁻¹ as (A, B, C): σ = ½(A·dx² + C·dy²) + B·dx·dy.
 """
 
-import math
 from typing import no_type_check
 
 import numpy as np
@@ -19,50 +18,72 @@ CHUNK = 256
 _MARGIN = np.float32(FIELD_MARGIN)
 _NEAR = np.float32(NEAR)
 _EPS = np.float32(EPS2D)
+_INVERSE_ALPHA_MIN = np.float32(1 / ALPHA_MIN)
+_ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 
 
 @jit()
 @no_type_check
-def _rotation(q, R):
-    """Fill R with the rotation of quaternion q (wxyz) and return 1/|q|; a zero q is no rotation."""
-    norm = math.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])
-    inverse = np.float32(1.0 / norm) if norm > 0 else np.float32(0.0)
-    w = q[0] * inverse if norm > 0 else np.float32(1.0)
-    x, y, z = q[1] * inverse, q[2] * inverse, q[3] * inverse
-    one, two = np.float32(1), np.float32(2)
-    R[0, 0], R[0, 1], R[0, 2] = (
-        one - two * (y * y + z * z),
-        two * (x * y - w * z),
-        two * (x * z + w * y),
+def _rotation(w, x, y, z):
+    """Rows of the rotation of a quaternion, and 1/|q|; a zero q is no rotation."""
+    squared = w * w + x * x + y * y + z * z
+    inverse = _ZERO
+    if squared > 0:
+        inverse = _ONE / np.sqrt(squared)
+        w, x, y, z = w * inverse, x * inverse, y * inverse, z * inverse
+    rows = (
+        (_ONE - _TWO * (y * y + z * z), _TWO * (x * y - w * z), _TWO * (x * z + w * y)),
+        (_TWO * (x * y + w * z), _ONE - _TWO * (x * x + z * z), _TWO * (y * z - w * x)),
+        (_TWO * (x * z - w * y), _TWO * (y * z + w * x), _ONE - _TWO * (x * x + y * y)),
     )
-    R[1, 0], R[1, 1], R[1, 2] = (
-        two * (x * y + w * z),
-        one - two * (x * x + z * z),
-        two * (y * z - w * x),
-    )
-    R[2, 0], R[2, 1], R[2, 2] = (
-        two * (x * z - w * y),
-        two * (y * z + w * x),
-        one - two * (x * x + y * y),
-    )
-    return inverse
+    return rows, inverse
 
 
 @jit()
 @no_type_check
-def _view_product(V, K, size, px, py, pz, T):
-    """Fill T = J·W and return u, v and whether each was clamped to the field of view."""
+def _to_camera(V, m):
+    """A mean in camera axes."""
+    return (
+        V[0, 0] * m[0] + V[0, 1] * m[1] + V[0, 2] * m[2] + V[0, 3],
+        V[1, 0] * m[0] + V[1, 1] * m[1] + V[1, 2] * m[2] + V[1, 3],
+        V[2, 0] * m[0] + V[2, 1] * m[1] + V[2, 2] * m[2] + V[2, 3],
+    )
+
+
+@jit()
+@no_type_check
+def _view_product(V, K, size, px, py, rz):
+    """Rows of T = J·W, and u, v with whether each was clamped to the field of view."""
     fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
     width, height = size
     mx, my = _MARGIN * width / fx, _MARGIN * height / fy
-    rz = np.float32(1) / pz
     u, v = px * rz, py * rz
     uc = min(max(u, -cx / fx - mx), (width - cx) / fx + mx)
     vc = min(max(v, -cy / fy - my), (height - cy) / fy + my)
-    for k in range(3):
-        T[0, k] = fx * rz * (V[0, k] - uc * V[2, k])
-        T[1, k] = fy * rz * (V[1, k] - vc * V[2, k])
-    return uc, vc, uc != u, vc != v
+    x, y = fx * rz, fy * rz
+    T = (
+        (x * (V[0, 0] - uc * V[2, 0]), x * (V[0, 1] - uc * V[2, 1]), x * (V[0, 2] - uc * V[2, 2])),
+        (y * (V[1, 0] - vc * V[2, 0]), y * (V[1, 1] - vc * V[2, 1]), y * (V[1, 2] - vc * V[2, 2])),
+    )
+    return T, uc, vc, uc != u, vc != v
+
+
+@jit()
+@no_type_check
+def _product(T, R):
+    """T·R: two rows times three."""
+    return (
+        (
+            T[0][0] * R[0][0] + T[0][1] * R[1][0] + T[0][2] * R[2][0],
+            T[0][0] * R[0][1] + T[0][1] * R[1][1] + T[0][2] * R[2][1],
+            T[0][0] * R[0][2] + T[0][1] * R[1][2] + T[0][2] * R[2][2],
+        ),
+        (
+            T[1][0] * R[0][0] + T[1][1] * R[1][0] + T[1][2] * R[2][0],
+            T[1][0] * R[0][1] + T[1][1] * R[1][1] + T[1][2] * R[2][1],
+            T[1][0] * R[0][2] + T[1][1] * R[1][2] + T[1][2] * R[2][2],
+        ),
+    )
 
 
 @jit(parallel=True)
@@ -74,44 +95,39 @@ def project_forward(means, quats, scales, opacities, V, K, size, means2d, conics
     """
     n = len(means)
     width, height = size
-    half, two = np.float32(0.5), np.float32(2)
     for chunk in prange((n + CHUNK - 1) // CHUNK):
-        R = np.empty((3, 3), np.float32)
-        T = np.empty((2, 3), np.float32)
         for i in range(chunk * CHUNK, min(n, (chunk + 1) * CHUNK)):
-            m = means[i]
-            px = V[0, 0] * m[0] + V[0, 1] * m[1] + V[0, 2] * m[2] + V[0, 3]
-            py = V[1, 0] * m[0] + V[1, 1] * m[1] + V[1, 2] * m[2] + V[1, 3]
-            pz = V[2, 0] * m[0] + V[2, 1] * m[1] + V[2, 2] * m[2] + V[2, 3]
-            extents[i] = 0
-            conics[i] = 0
-            means2d[i] = 0
+            px, py, pz = _to_camera(V, means[i])
+            extents[i, 0], extents[i, 1] = _ZERO, _ZERO
+            conics[i, 0], conics[i, 1], conics[i, 2] = _ZERO, _ZERO, _ZERO
+            means2d[i, 0], means2d[i, 1] = _ZERO, _ZERO
             depths[i] = pz
             if not pz > _NEAR:
                 continue
-            _rotation(quats[i], R)
-            _view_product(V, K, size, px, py, pz, T)
-            a, b, c = _EPS, np.float32(0), _EPS
+            rz = _ONE / pz
+            R, _ = _rotation(quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3])
+            T, _, _, _, _ = _view_product(V, K, size, px, py, rz)
+            U = _product(T, R)
+            a, b, c = _EPS, _ZERO, _EPS
             for k in range(3):
-                u0 = (T[0, 0] * R[0, k] + T[0, 1] * R[1, k] + T[0, 2] * R[2, k]) * scales[i, k]
-                u1 = (T[1, 0] * R[0, k] + T[1, 1] * R[1, k] + T[1, 2] * R[2, k]) * scales[i, k]
+                u0, u1 = U[0][k] * scales[i, k], U[1][k] * scales[i, k]
                 a += u0 * u0
                 b += u0 * u1
                 c += u1 * u1
             det = a * c - b * b
-            mx, my = K[0, 0] * px / pz + K[0, 2], K[1, 1] * py / pz + K[1, 2]
+            mx, my = K[0, 0] * px * rz + K[0, 2], K[1, 1] * py * rz + K[1, 2]
             means2d[i, 0], means2d[i, 1] = mx, my
             if not (det > 0 and opacities[i] > ALPHA_MIN):
                 continue
-            inverse = np.float32(1) / det
+            inverse = _ONE / det
             conics[i, 0], conics[i, 1], conics[i, 2] = c * inverse, -b * inverse, a * inverse
-            cut = two * np.float32(math.log(opacities[i] / ALPHA_MIN))
-            ex, ey = np.float32(math.sqrt(cut * a)), np.float32(math.sqrt(cut * c))
+            cut = _TWO * np.log(opacities[i] * _INVERSE_ALPHA_MIN)
+            ex, ey = np.sqrt(cut * a), np.sqrt(cut * c)
             if (
-                mx + ex > half
-                and mx - ex < width - half
-                and my + ey > half
-                and my - ey < height - half
+                mx + ex > _HALF
+                and mx - ex < width - _HALF
+                and my + ey > _HALF
+                and my - ey < height - _HALF
             ):
                 extents[i, 0], extents[i, 1] = ex, ey
 
@@ -124,26 +140,11 @@ def _rotation_gradient(q, inverse, dR, dq):
         dq[:] = 0
         return
     w, x, y, z = q[0] * inverse, q[1] * inverse, q[2] * inverse, q[3] * inverse
-    two = np.float32(2)
-    gw = two * (x * (dR[2, 1] - dR[1, 2]) + y * (dR[0, 2] - dR[2, 0]) + z * (dR[1, 0] - dR[0, 1]))
-    gx = two * (
-        -two * x * (dR[1, 1] + dR[2, 2])
-        + y * (dR[0, 1] + dR[1, 0])
-        + z * (dR[0, 2] + dR[2, 0])
-        + w * (dR[2, 1] - dR[1, 2])
-    )
-    gy = two * (
-        x * (dR[0, 1] + dR[1, 0])
-        - two * y * (dR[0, 0] + dR[2, 2])
-        + z * (dR[1, 2] + dR[2, 1])
-        + w * (dR[0, 2] - dR[2, 0])
-    )
-    gz = two * (
-        x * (dR[0, 2] + dR[2, 0])
-        + y * (dR[1, 2] + dR[2, 1])
-        - two * z * (dR[0, 0] + dR[1, 1])
-        + w * (dR[1, 0] - dR[0, 1])
-    )
+    (d00, d01, d02), (d10, d11, d12), (d20, d21, d22) = dR
+    gw = _TWO * (x * (d21 - d12) + y * (d02 - d20) + z * (d10 - d01))
+    gx = _TWO * (-_TWO * x * (d11 + d22) + y * (d01 + d10) + z * (d02 + d20) + w * (d21 - d12))
+    gy = _TWO * (x * (d01 + d10) - _TWO * y * (d00 + d22) + z * (d12 + d21) + w * (d02 - d20))
+    gz = _TWO * (x * (d02 + d20) + y * (d12 + d21) - _TWO * z * (d00 + d11) + w * (d10 - d01))
     along = gw * w + gx * x + gy * y + gz * z
     dq[0], dq[1] = (gw - along * w) * inverse, (gx - along * x) * inverse
     dq[2], dq[3] = (gy - along * y) * inverse, (gz - along * z) * inverse
@@ -151,27 +152,60 @@ def _rotation_gradient(q, inverse, dR, dq):
 
 @jit()
 @no_type_check
-def _covariance_gradient(conic, dconic, T, R, scale, dT, dR, dscale):
-    """From the conic's gradient to those of T = J·W, of the rotation and of the scales."""
-    A, B, C = conic
-    gA, gB, gC = dconic[0], np.float32(0.5) * dconic[1], dconic[2]
+def _covariance_gradient(conic, dconic, T, R, scale, dscale):
+    """From the conic's gradient to the columns of those of T = J·W and R, and the scales'."""
+    A, B, C = conic[0], conic[1], conic[2]
+    gA, gB, gC = dconic[0], _HALF * dconic[1], dconic[2]
     # dΣ₂ = −Q·G·Q with Q the conic; then dU = 2·dΣ₂·U.
     h00, h01 = gA * A + gB * B, gA * B + gB * C
     h10, h11 = gB * A + gC * B, gB * B + gC * C
-    s00 = -np.float32(2) * (A * h00 + B * h10)
-    s01 = -np.float32(2) * (A * h01 + B * h11)
-    s11 = -np.float32(2) * (B * h01 + C * h11)
-    dT[:] = 0
-    for k in range(3):
-        t0 = T[0, 0] * R[0, k] + T[0, 1] * R[1, k] + T[0, 2] * R[2, k]
-        t1 = T[1, 0] * R[0, k] + T[1, 1] * R[1, k] + T[1, 2] * R[2, k]
-        s = scale[k]
-        d0, d1 = (s00 * t0 + s01 * t1) * s, (s01 * t0 + s11 * t1) * s
-        dscale[k] = d0 * t0 + d1 * t1
-        for j in range(3):
-            dR[j, k] = (T[0, j] * d0 + T[1, j] * d1) * s
-            dT[0, j] += d0 * R[j, k] * s
-            dT[1, j] += d1 * R[j, k] * s
+    s00 = -_TWO * (A * h00 + B * h10)
+    s01 = -_TWO * (A * h01 + B * h11)
+    s11 = -_TWO * (B * h01 + C * h11)
+    U = _product(T, R)
+    x = _scale_gradient(U[0][0], U[1][0], s00, s01, s11, scale, dscale, 0)
+    y = _scale_gradient(U[0][1], U[1][1], s00, s01, s11, scale, dscale, 1)
+    z = _scale_gradient(U[0][2], U[1][2], s00, s01, s11, scale, dscale, 2)
+    dT = (
+        (
+            x[0] * R[0][0] + y[0] * R[0][1] + z[0] * R[0][2],
+            x[0] * R[1][0] + y[0] * R[1][1] + z[0] * R[1][2],
+            x[0] * R[2][0] + y[0] * R[2][1] + z[0] * R[2][2],
+        ),
+        (
+            x[1] * R[0][0] + y[1] * R[0][1] + z[1] * R[0][2],
+            x[1] * R[1][0] + y[1] * R[1][1] + z[1] * R[1][2],
+            x[1] * R[2][0] + y[1] * R[2][1] + z[1] * R[2][2],
+        ),
+    )
+    dR = (
+        (
+            T[0][0] * x[0] + T[1][0] * x[1],
+            T[0][0] * y[0] + T[1][0] * y[1],
+            T[0][0] * z[0] + T[1][0] * z[1],
+        ),
+        (
+            T[0][1] * x[0] + T[1][1] * x[1],
+            T[0][1] * y[0] + T[1][1] * y[1],
+            T[0][1] * z[0] + T[1][1] * z[1],
+        ),
+        (
+            T[0][2] * x[0] + T[1][2] * x[1],
+            T[0][2] * y[0] + T[1][2] * y[1],
+            T[0][2] * z[0] + T[1][2] * z[1],
+        ),
+    )
+    return dT, dR
+
+
+@jit()
+@no_type_check
+def _scale_gradient(t0, t1, s00, s01, s11, scale, dscale, k):
+    """Gradient of one scale; the gradient of a column of T·R."""
+    s = scale[k]
+    d0, d1 = (s00 * t0 + s01 * t1) * s, (s01 * t0 + s11 * t1) * s
+    dscale[k] = d0 * t0 + d1 * t1
+    return d0 * s, d1 * s
 
 
 @jit(parallel=True)
@@ -196,10 +230,6 @@ def project_backward(
     n = len(means)
     fx, fy = K[0, 0], K[1, 1]
     for chunk in prange((n + CHUNK - 1) // CHUNK):
-        R = np.empty((3, 3), np.float32)
-        T = np.empty((2, 3), np.float32)
-        dR = np.empty((3, 3), np.float32)
-        dT = np.empty((2, 3), np.float32)
         dV = dviews[chunk]
         dV[:] = 0
         for i in range(chunk * CHUNK, min(n, (chunk + 1) * CHUNK)):
@@ -209,25 +239,22 @@ def project_backward(
                 dscales[i] = 0
                 continue
             m = means[i]
-            px = V[0, 0] * m[0] + V[0, 1] * m[1] + V[0, 2] * m[2] + V[0, 3]
-            py = V[1, 0] * m[0] + V[1, 1] * m[1] + V[1, 2] * m[2] + V[1, 3]
-            pz = V[2, 0] * m[0] + V[2, 1] * m[1] + V[2, 2] * m[2] + V[2, 3]
-            inverse = _rotation(quats[i], R)
-            u, v, clamped_u, clamped_v = _view_product(V, K, size, px, py, pz, T)
-            _covariance_gradient(conics[i], dconics[i], T, R, scales[i], dT, dR, dscales[i])
+            px, py, pz = _to_camera(V, m)
+            rz = _ONE / pz
+            R, inverse = _rotation(quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3])
+            T, u, v, clamped_u, clamped_v = _view_product(V, K, size, px, py, rz)
+            dT, dR = _covariance_gradient(conics[i], dconics[i], T, R, scales[i], dscales[i])
             _rotation_gradient(quats[i], inverse, dR, dquats[i])
-
-            rz = np.float32(1) / pz
             # J's entries: fx/z, −fx·u/z, fy/z, −fy·v/z.
-            dj00, dj02, dj11, dj12 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            dj00, dj02, dj11, dj12 = _ZERO, _ZERO, _ZERO, _ZERO
             for k in range(3):
-                dj00 += dT[0, k] * V[0, k]
-                dj02 += dT[0, k] * V[2, k]
-                dj11 += dT[1, k] * V[1, k]
-                dj12 += dT[1, k] * V[2, k]
-                dV[0, k] += fx * rz * dT[0, k]
-                dV[1, k] += fy * rz * dT[1, k]
-                dV[2, k] -= rz * (fx * u * dT[0, k] + fy * v * dT[1, k])
+                dj00 += dT[0][k] * V[0, k]
+                dj02 += dT[0][k] * V[2, k]
+                dj11 += dT[1][k] * V[1, k]
+                dj12 += dT[1][k] * V[2, k]
+                dV[0, k] += fx * rz * dT[0][k]
+                dV[1, k] += fy * rz * dT[1][k]
+                dV[2, k] -= rz * (fx * u * dT[0][k] + fy * v * dT[1][k])
             gx, gy = fx * rz * dmeans2d[i, 0], fy * rz * dmeans2d[i, 1]
             gz = -(gx * px + gy * py) * rz
             gz += rz * rz * (-fx * dj00 + fx * u * dj02 - fy * dj11 + fy * v * dj12)
