@@ -26,7 +26,7 @@ def test_the_standard_scene_is_a_head_in_the_picture():
     seen = view(128)
     splat = rasterize(**first, viewmat=seen.viewmat, K=seen.K, width=128, height=128)
     assert splat.visible.all()
-    assert splat.alpha[64, 64] > 0.5 and splat.alpha[2, 2] == 0
+    assert splat.alpha[54:74, 54:74].mean() > 0.4 and splat.alpha[2, 2] == 0
     # σ of about two pixels at 512 is half a pixel here, and gsplat's 0.3 comes on top.
     assert 1.0 < splat.radii.median() < 4.0
 
