@@ -1,3 +1,4 @@
+import copy
 from itertools import islice
 
 import numpy as np
@@ -8,6 +9,7 @@ from audioplane.drive import Animator, ping_pong
 from audioplane.errors import SubjectError
 from audioplane.head import BY_AUDIO
 from audioplane.train import Trainer
+from tests.gpu import stand_in
 from tests.train.configs import TINY
 
 
@@ -69,6 +71,19 @@ def test_refined_views_are_used_where_they_are(animator, spoken_subject):
     animator._views[known.img_id] = moved
     assert torch.equal(animator.view(known).viewmat, moved)
     assert np.allclose(animator.view(other).viewmat.numpy(), other.viewmat, atol=1e-6)
+
+
+def test_a_gpu_speaks_as_the_cpu(animator, head, spoken_subject):
+    features, views = spoken_subject.features("mel")[:3], animator._views
+    expected = animator.speak(animator.codes(features))
+    with stand_in() as device:
+        there = Animator(copy.deepcopy(head).to(device), spoken_subject, views)
+        frames = list(there.speak(there.codes(features)))
+        gaussians, dynamism = there.deformed(there.codes(features)[0], spoken_subject.train[0])
+        assert dynamism.device.type == gaussians.means.device.type == device
+    for (_, ours), (_, theirs) in zip(frames, expected, strict=True):
+        assert np.mean(np.abs(ours.image.astype(int) - theirs.image) > 2) < 0.002
+        assert np.mean(np.abs(ours.dynamic - theirs.dynamic) > 0.01) < 0.002
 
 
 def test_features_of_another_kind_are_refused(animator):

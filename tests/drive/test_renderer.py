@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from audioplane.drive.renderer import FrameRenderer
+from audioplane.drive.renderer import FrameRenderer, TensorRenderer, renderer_for
 from audioplane.head import Motion, splat_head
+from tests.gpu import gpu, stand_in
 from tests.head.test_head import make_head, view
 
 
@@ -38,3 +39,31 @@ def test_a_kept_frame_is_not_drawn_over():
     kept = first.copy(), dynamic.copy()
     renderer.render(Motion(codes[1], codes[1]), view(), plate)
     assert np.array_equal(first, kept[0]) and np.array_equal(dynamic, kept[1])
+
+
+def _frame(head):
+    """One frame by what draws a head where it lies."""
+    generator = torch.Generator().manual_seed(7)
+    plate = torch.randint(0, 256, (32, 40, 3), generator=generator, dtype=torch.uint8).numpy()
+    codes = torch.randn(2, 96, generator=generator).to(head.device)
+    return renderer_for(head, 40, 32).render(Motion(*codes), view(), plate)
+
+
+def _assert_alike(one, other):
+    (image, dynamic), (expected, expected_dynamic) = one, other
+    assert image.dtype == np.uint8 and image.shape == expected.shape
+    assert np.mean(np.abs(image.astype(int) - expected) > 2) < 0.001
+    assert np.mean(np.abs(dynamic - expected_dynamic) > 0.01) < 0.001
+
+
+def test_a_gpu_draws_as_the_cpu():
+    expected = _frame(make_head())
+    with stand_in() as device:
+        head = make_head().requires_grad_(False).to(device)
+        assert isinstance(renderer_for(head, 40, 32), TensorRenderer)
+        _assert_alike(_frame(head), expected)
+
+
+@gpu
+def test_a_real_gpu_draws_as_the_cpu():
+    _assert_alike(_frame(make_head().to("cuda")), _frame(make_head()))

@@ -10,6 +10,7 @@ from audioplane.head.audio_plane import (
     cross_attention,
     spread_over_sets,
 )
+from tests.gpu import gpu, stand_in
 
 
 @pytest.fixture
@@ -70,6 +71,26 @@ def test_gradients_match_pytorch(grid):
         assert torch.allclose(fast, exact, atol=1e-4)
     changed = gradients[0][0].abs().sum(1) > 0
     assert grid.touched.bool()[changed].all()
+
+
+def test_pytorchs_way_takes_no_points_too(grid):
+    assert grid.encode_reference(POINTS[:0]).shape == (0, 96)
+
+
+def test_a_gpu_computes_as_the_cpu(grid):
+    expected = grid(POINTS)
+    with stand_in() as device:
+        there = grid.to(device)(POINTS.to(device))
+        there.square().sum().backward()
+        assert torch.allclose(there.cpu(), expected, atol=1e-6)
+        assert grid.planes.grad.any() and grid.planes.grad.device.type == device
+
+
+@gpu
+def test_a_real_gpu_computes_as_the_cpu(grid):
+    expected = grid(POINTS)
+    there = grid.to("cuda")(POINTS.to("cuda"))
+    assert torch.allclose(there.cpu(), expected, atol=1e-5)
 
 
 def test_codes_multiply_every_set_of_their_scale():

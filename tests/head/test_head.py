@@ -12,6 +12,7 @@ from audioplane.head import (
 )
 from audioplane.head.audio_plane import spread_over_sets
 from audioplane.head.gaussians import colour_to_sh, sh_colours
+from tests.gpu import stand_in
 
 
 def make_head(n=60):
@@ -85,6 +86,17 @@ def test_degree_1_brightens_the_side_it_points_to():
     means = torch.tensor([[0.5, 0, 0], [-0.5, 0, 0]])
     right, left = sh_colours(sh, means, view().viewmat)
     assert (right > 0.5).all() and (left < 0.5).all()
+
+
+def test_the_gaussians_go_where_the_weights_go():
+    head = make_head()
+    before = {name: tensor.clone() for name, tensor in head.gaussians.tensors().items()}
+    with stand_in() as device:
+        assert head.to(device).device.type == device
+        tensors = [*head.state_dict().values(), *head.gaussians.tensors().values()]
+        assert {x.device.type for x in tensors} == {device}
+        for name, tensor in head.to("cpu").gaussians.tensors().items():
+            assert torch.equal(tensor, before[name])
 
 
 def test_gradients_reach_everything():

@@ -5,7 +5,6 @@ The stand-in keeps to what gsplat 1.5.3's source says: signatures, shapes, types
 leave unwritten, what they cannot take.
 """
 
-import importlib.util
 import inspect
 import math
 import sys
@@ -18,6 +17,7 @@ import torch
 from audioplane.errors import AudioplaneError, DeviceError
 from audioplane.splat import cuda, rasterize, reference
 from audioplane.splat.constants import ALPHA_MAX, ALPHA_MIN, EPS2D, NEAR, TRANSMITTANCE_MIN
+from tests.gpu import gpu
 from tests.splat.scenes import HARD_CASES, hard_scene, intrinsics, random_scene
 from tests.splat.test_rasterize import SIZE, render
 
@@ -305,19 +305,6 @@ def test_the_stand_in_has_gsplats_signatures():
             for f in (getattr(real, function.__name__), function)
         )
         assert ours == theirs, function.__name__
-
-
-def gpu(test):
-    """Runs on a CUDA device with gsplat, which warns while it compiles its kernels."""
-    ready = torch.cuda.is_available() and importlib.util.find_spec("gsplat") is not None
-    for mark in (
-        pytest.mark.gpu,
-        pytest.mark.timeout(1800),
-        pytest.mark.filterwarnings("ignore"),
-        pytest.mark.skipif(not ready, reason="needs a CUDA device and the extra cuda"),
-    ):
-        test = mark(test)
-    return test
 
 
 def rasterize_on_gpu(*inputs):

@@ -11,6 +11,7 @@ from audioplane.train import CheckpointSaved, Progress, Trainer, Validated, load
 from audioplane.train.checkpoint import RunPaths, load_tensors
 from audioplane.train.run import train_head
 from audioplane.train.trainer import is_worth_keeping
+from tests.gpu import gpu, stand_in
 from tests.train.configs import TINY
 
 
@@ -104,6 +105,55 @@ def test_a_damaged_checkpoint_is_named(finished, spoken_subject, tmp_path):
     copy.write_bytes(data[: len(data) // 2])
     with pytest.raises(CheckpointError, match="0000080"):
         list(train_head(spoken_subject, TINY, tmp_path))
+
+
+SHORT = replace(
+    TINY,
+    coarse_iterations=4,
+    half_size_iterations=3,
+    poses_from=2,
+    densify_from=3,
+    densify_every=4,
+)
+"""Everything that an iteration can do, in twelve of them."""
+
+
+def losses(trainer, n):
+    """Running means of the loss over the next n iterations."""
+    values = []
+    for _ in range(n):
+        trainer._step()
+        trainer.iteration += 1
+        values.append(trainer.progress().loss)
+    trainer.frames.close()
+    return values
+
+
+def gives_the_losses_of_the_cpu(subject, device, path, within):
+    """Trains, and goes on from the other device's checkpoint, here and there."""
+    here, there = Trainer(subject, SHORT), Trainer(subject, SHORT, device)
+    first, rest = losses(here, 8), losses(there, 8)
+    assert rest == pytest.approx(first, rel=within)
+    assert there._validate().psnr == pytest.approx(here._validate().psnr, abs=0.1)
+    here.save(path / "cpu.safetensors")
+    there.save(path / "gpu.safetensors")
+    here, there = Trainer(subject, SHORT), Trainer(subject, SHORT, device)
+    here.resume(path / "gpu.safetensors")
+    there.resume(path / "cpu.safetensors")
+    assert losses(there, 4) == pytest.approx(losses(here, 4), rel=2 * within)
+    assert there.progress().gaussians == pytest.approx(here.progress().gaussians, rel=0.05)
+    there.save_head(path / "head.safetensors")
+    assert load_head(path).head.device.type == "cpu"
+
+
+def test_a_gpu_trains_as_the_cpu(spoken_subject, tmp_path):
+    with stand_in() as device:
+        gives_the_losses_of_the_cpu(spoken_subject, device, tmp_path, 1e-4)
+
+
+@gpu
+def test_a_real_gpu_trains_as_the_cpu(spoken_subject, tmp_path):
+    gives_the_losses_of_the_cpu(spoken_subject, "cuda", tmp_path, 1e-2)
 
 
 def test_audio_collapse_stops_the_run(spoken_subject, tmp_path, monkeypatch):

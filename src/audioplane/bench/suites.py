@@ -10,7 +10,7 @@ import torch
 from audioplane.bench.measure import Figure, Stopwatch
 from audioplane.bench.scenes import seeded_head, standard_scene, view
 from audioplane.drive import Animator
-from audioplane.drive.renderer import FrameRenderer
+from audioplane.drive.renderer import renderer_for
 from audioplane.head import Motion
 from audioplane.media.video import VideoWriter
 from audioplane.speech import compute_features
@@ -77,12 +77,13 @@ def _backward(watch: Stopwatch, n: int, size: int, name: str, goal: float | None
 def bench_head(watch: Stopwatch) -> Iterator[Figure]:
     """A head as `drive` draws it: speech features in, finished picture in bytes out."""
     for n, goal in ((10_000, 1.1), (20_000, 1.6)):
-        head = seeded_head(n)
+        head = seeded_head(n).to(watch.device)
         generator = torch.Generator().manual_seed(3)
         windows = torch.randn(250, 16, head.shape.feature_dim, generator=generator)
+        windows = windows.to(watch.device)
         shape = (_SIZE, _SIZE, 3)
         plate = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).numpy()
-        renderer, seen = FrameRenderer(head, _SIZE, _SIZE), view(_SIZE)
+        renderer, seen = renderer_for(head, _SIZE, _SIZE), view(_SIZE)
 
         def speak(head=head, windows=windows) -> torch.Tensor:
             with torch.no_grad():
@@ -111,7 +112,7 @@ def bench_drive(watch: Stopwatch) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         subject = _subject(Path(folder))
         views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in subject.train}
-        animator = Animator(seeded_head(n), subject, views)
+        animator = Animator(seeded_head(n).to(watch.device), subject, views)
         sound = make_synthetic_sentence(_SPEECH_SECONDS, seed=4).waveform
         path, count = Path(folder) / "out.mp4", round(_SPEECH_SECONDS * 25)
 
@@ -143,7 +144,7 @@ def bench_train(watch: Stopwatch) -> Iterator[Figure]:
                 checkpoint_every=10_000,
                 validate_every=10_000,
             )
-            trainer = Trainer(subject, config)
+            trainer = Trainer(subject, config, watch.device)
             events = trainer.run(Path(folder) / f"run{size}")
             progress = (e for e in events if isinstance(e, Progress))
             figure = watch.time(

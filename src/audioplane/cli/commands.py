@@ -13,6 +13,7 @@ from audioplane.cli.console import console, output, progress_bar
 
 Speech = Literal["mel", "phones", "mel+phones"]
 PathArgument = Annotated[Path, tyro.conf.Positional]
+Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,11 @@ class Train:
     """Fine iterations, if not the preset's; what depends on them shrinks or grows with them."""
     seed: int = 0
     """Same seed, same head."""
+    device: Device = "auto"
+    """Where it trains; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
+        from audioplane.cli.device import choose_device
         from audioplane.subject import load_subject
         from audioplane.train import PRESETS
         from audioplane.train.config import with_fine_iterations
@@ -90,8 +94,10 @@ class Train:
             config = replace(config, speech=self.speech)
         if self.iterations is not None:
             config = with_fine_iterations(config, self.iterations)
+        device = choose_device(self.device)
+        console.print(f"device: {device}")
         console.print("loss: L1 + D-SSIM (the paper's LPIPS needs weights that cannot be shipped)")
-        show_training(train_head(load_subject(self.subject), config, self.out))
+        show_training(train_head(load_subject(self.subject), config, self.out, device))
 
 
 @dataclass(frozen=True)
@@ -108,12 +114,16 @@ class Drive:
     """The subject, if its folder has moved since the training."""
     crf: int = 18
     """H.264 quality, 0 (lossless) to 51 (worst)."""
+    device: Device = "auto"
+    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
+        from audioplane.cli.device import choose_device
         from audioplane.cli.drive import drive_file
 
         started = time.perf_counter()
-        n = drive_file(self.run_folder, self.speech, self.out, self.subject, self.crf)
+        device = choose_device(self.device)
+        n = drive_file(self.run_folder, self.speech, self.out, self.subject, self.crf, device)
         rate = n / (time.perf_counter() - started)
         console.print(f"{self.out}: {n / 25:.2f} s, {rate:.1f} frames/s from file to file")
 
@@ -134,12 +144,17 @@ class Evaluate:
     """Poses of the held-out frames: as tracked, or refined against them with the head frozen."""
     json: bool = False
     """Print the report as JSON on standard output."""
+    device: Device = "auto"
+    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
+        from audioplane.cli.device import choose_device
         from audioplane.cli.evaluate import evaluate_run
 
-        out = self.out or self.run_folder / "evaluation"
-        reports = evaluate_run(self.run_folder, out, self.subject, self.face_landmarker, self.poses)
+        out, device = self.out or self.run_folder / "evaluation", choose_device(self.device)
+        reports = evaluate_run(
+            self.run_folder, out, self.subject, self.face_landmarker, self.poses, device
+        )
         if self.json:
             text = {name: json.loads(report.to_json()) for name, report in reports.items()}
             sys.stdout.write(json.dumps(text) + "\n")
@@ -178,13 +193,14 @@ class Bench:
     iteration of the fine stage."""
     json: bool = False
     """Print the figures as JSON on standard output."""
-    device: Literal["cpu", "cuda"] = "cpu"
-    """Where the rasterizer runs."""
+    device: Device = "auto"
+    """What is measured; auto: an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
         from audioplane.cli.bench import run_bench
+        from audioplane.cli.device import choose_device
 
-        run_bench(self.what, self.device, self.json)
+        run_bench(self.what, choose_device(self.device), self.json)
 
 
 def show_training(events) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from audioplane.cli.console import console, progress_bar
 from audioplane.drive import Animator
 from audioplane.errors import SpeechError, SubjectError
@@ -15,8 +17,10 @@ SOUND_RATE = 48_000
 """Samples a second of the film's sound; speech features are computed at 16 kHz."""
 
 
-def open_animator(trained: TrainedHead, subject: Path | None) -> Animator:
-    """The head of a run before its subject, which may have moved.
+def open_animator(
+    trained: TrainedHead, subject: Path | None, device: torch.device | str = "cpu"
+) -> Animator:
+    """The head of a run, taken to a device, before its subject, which may have moved.
 
     Raises `SubjectError` if the folder is not there or holds another subject.
     """
@@ -26,17 +30,24 @@ def open_animator(trained: TrainedHead, subject: Path | None) -> Animator:
     person = load_subject(folder)
     if person.identity != trained.identity:
         raise SubjectError(f"{folder} is not the subject that this head was trained on")
-    return Animator(trained.head, person, trained.views)
+    return Animator(trained.head.to(device), person, trained.views)
 
 
-def drive_file(run: Path, speech: Path, out: Path, subject: Path | None, crf: int) -> int:
+def drive_file(
+    run: Path,
+    speech: Path,
+    out: Path,
+    subject: Path | None,
+    crf: int,
+    device: torch.device | str = "cpu",
+) -> int:
     """Write the video of a head that speaks; returns its number of frames.
 
     `speech` is a sound (or video) file, or `.npy` features of the kind that the head was trained
     with; these make a silent video.
     """
     trained = load_head(run)
-    animator = open_animator(trained, subject)
+    animator = open_animator(trained, subject, device)
     if speech.suffix == ".npy":
         sound, features = None, load_external_features(speech)
     elif trained.config.speech in KINDS:

@@ -20,11 +20,16 @@ _POSE_NOTES = {
 
 
 def evaluate_run(
-    run: Path, out: Path, subject: Path | None, landmarker: Path | None, poses: str
+    run: Path,
+    out: Path,
+    subject: Path | None,
+    landmarker: Path | None,
+    poses: str,
+    device: torch.device | str = "cpu",
 ) -> dict[str, EvaluationReport]:
     """Reports by the kind of held-out poses, "tracked" and "refined"."""
     trained = load_head(run)
-    animator = open_animator(trained, subject)
+    animator = open_animator(trained, subject, device)
     person = animator.subject
     features = person.features(trained.config.speech)
     codes = animator.codes(features)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from audioplane.drive.renderer import FrameRenderer
+from audioplane.drive.renderer import renderer_for
 from audioplane.errors import SubjectError
 from audioplane.head import Gaussians, Head, Motion, View
 from audioplane.subject import FrameRef, Subject
@@ -33,7 +33,7 @@ def ping_pong(n: int) -> Iterator[int]:
 
 
 class Animator:
-    """Draws a head at the poses of its subject's frames, moved by any speech."""
+    """Draws a head, on the device it lies on, at its subject's poses, moved by any speech."""
 
     def __init__(self, head: Head, subject: Subject, views: dict[int, Tensor]):
         """`views` are refined world→camera matrices by img_id; other frames keep the tracked ones.
@@ -49,7 +49,7 @@ class Animator:
         height, width = subject.background.shape[:2]
         self.size = (width, height)
         self._K = torch.from_numpy(subject.K).float()
-        self._renderer = FrameRenderer(head, width, height)
+        self._renderer = renderer_for(head, width, height)
 
     @torch.no_grad()
     def codes(self, features: Float[np.ndarray, "t w f"]) -> Float[Tensor, "t k"]:
@@ -60,10 +60,10 @@ class Animator:
                 f"the speech features have {features.shape[2]} values a step, this head was "
                 f"trained on {expected}: use the kind it was trained with"
             )
-        return self._head.audio_codes(torch.from_numpy(features))
+        return self._head.audio_codes(torch.from_numpy(features).to(self._head.device))
 
     def view(self, ref: FrameRef) -> View:
-        """The camera of one of the subject's frames."""
+        """The camera of one of the subject's frames, on the CPU."""
         viewmat = self._views.get(ref.img_id)
         if viewmat is None:
             viewmat = torch.from_numpy(ref.viewmat).float()
@@ -75,7 +75,8 @@ class Animator:
 
     @torch.no_grad()
     def _motion(self, code: Float[Tensor, " k"], ref: FrameRef) -> Motion:
-        return Motion(code, self._head.eyes(torch.from_numpy(self.subject.blink(ref)).float()))
+        blink = torch.from_numpy(self.subject.blink(ref)).float()
+        return Motion(code, self._head.eyes(blink.to(self._head.device)))
 
     @torch.no_grad()
     def deformed(

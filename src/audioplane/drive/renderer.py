@@ -1,6 +1,7 @@
-"""Frames of a head that no longer learns, on the CPU: no autograd, no memory taken anew.
+"""Frames of a head that no longer learns, without autograd.
 
-The Gaussians that nothing drives are made ready once; a frame touches only the others.
+On the CPU the Gaussians that nothing drives are made ready once, a frame touches only the others,
+and no memory is taken anew.
 """
 
 import numpy as np
@@ -9,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from audioplane.drive import frame_kernels
-from audioplane.head import Head, Motion, View
+from audioplane.head import Head, Motion, View, splat_head
 from audioplane.splat.cpu import Canvas
 
 
@@ -19,7 +20,7 @@ def _arrays(tensors: dict[str, Tensor]) -> tuple[np.ndarray, ...]:
 
 
 class FrameRenderer:
-    """Draws a head as it is now; it does not see later changes of the head's weights."""
+    """Draws a head on the CPU as it is now; it does not see later changes of its weights."""
 
     def __init__(self, head: Head, width: int, height: int):
         self._field = head.field
@@ -56,3 +57,30 @@ class FrameRenderer:
         out, dynamic = np.empty_like(plate), np.empty(plate.shape[:2], np.float32)
         frame_kernels.composite(self._canvas.image, self._canvas.transmittance, plate, out, dynamic)
         return out, dynamic
+
+
+class TensorRenderer:
+    """Draws a head with PyTorch alone, wherever it lies; what is drawn comes back as arrays."""
+
+    @torch.no_grad()
+    def __init__(self, head: Head):
+        self._head = head
+        self._S = head.space_features(torch.cat(head.moving()))
+
+    @torch.no_grad()
+    def render(
+        self, motion: Motion, view: View, plate: UInt8[np.ndarray, "h w 3"]
+    ) -> tuple[UInt8[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
+        """As `FrameRenderer.render`."""
+        behind = torch.from_numpy(plate).to(self._head.device).float() / 255
+        image = splat_head(*self._head.deform(motion, self._S), view, behind).image
+        colours = (255 * image[..., :3]).clamp_max(255) + 0.5
+        dynamic = image[..., 3].clamp_max(1)
+        return colours.to(torch.uint8).cpu().numpy(), dynamic.cpu().numpy()
+
+
+def renderer_for(head: Head, width: int, height: int) -> FrameRenderer | TensorRenderer:
+    """What draws a head fastest where it lies."""
+    if head.device.type == "cpu":
+        return FrameRenderer(head, width, height)
+    return TensorRenderer(head)

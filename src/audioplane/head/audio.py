@@ -115,5 +115,5 @@ class AudioEncoder(nn.Module):
 
 def with_context(windows: Float[Tensor, "t w f"], start: int, stop: int) -> Float[Tensor, "u w f"]:
     """Windows of frames start…stop with 4 before and 3 after; past the ends the last one again."""
-    rows = torch.arange(start - CONTEXT_BEFORE, stop + CONTEXT_AFTER)
+    rows = torch.arange(start - CONTEXT_BEFORE, stop + CONTEXT_AFTER, device=windows.device)
     return windows[rows.clamp(0, len(windows) - 1)]

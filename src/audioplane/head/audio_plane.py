@@ -54,8 +54,20 @@ class _Encode(torch.autograd.Function):
         return None, None, None, None
 
 
+def _sample(
+    tables: Float[Tensor, "sets h w d"], points: Float[Tensor, "sets m 1 2"]
+) -> Float[Tensor, "m k"]:
+    """Bilinear values of each set's table at its own points, set after set."""
+    values = torch.nn.functional.grid_sample(
+        tables.permute(0, 3, 1, 2), points, padding_mode="border", align_corners=True
+    )
+    return values[..., 0].permute(2, 0, 1).flatten(1)
+
+
 class SpaceGrid(nn.Module):
     """Space planes and line grids of all scales, as two flat tables of rows of 16."""
+
+    touched: Tensor
 
     def __init__(self, generator: torch.Generator, scales: tuple[int, ...] = SCALES, h: int = H):
         super().__init__()
@@ -75,27 +87,34 @@ class SpaceGrid(nn.Module):
         )
         self.planes.grad = torch.zeros_like(self.planes)
         self.lines.grad = torch.zeros_like(self.lines)
-        self.touched = torch.zeros(len(self.planes), dtype=torch.uint8)
+        self.register_buffer(
+            "touched", torch.zeros(len(self.planes), dtype=torch.uint8), persistent=False
+        )
 
     def forward(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m k"]:
-        """Interp(P_ij)·f_k for all scales and sets, at points in [−1, 1]³ (no gradient to them)."""
-        return _Encode.apply(self.planes, self.lines, points, self)
+        """Interp(P_ij)·f_k for all scales and sets, at points in [−1, 1]³ (no gradient to them).
+
+        On the CPU, the plane rows that got a gradient are marked in `touched`.
+        """
+        if points.device.type == "cpu":
+            return _Encode.apply(self.planes, self.lines, points, self)
+        return self.encode_reference(points)
 
     def encode_reference(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m k"]:
-        """The same in plain PyTorch: the oracle of the kernels."""
+        """The same in plain PyTorch: the oracle of the kernels, and what a GPU runs."""
+        x, y, z = points.unbind(1)
+        middle = torch.zeros_like(x)
+        # The three sets of a scale lie one after the other: a batch of three pictures.
+        on_planes = torch.stack([x, y, x, z, y, z], 1).unflatten(1, (SETS, 1, 2)).transpose(0, 1)
+        on_lines = torch.stack([z, middle, y, middle, x, middle], 1)
+        on_lines = on_lines.unflatten(1, (SETS, 1, 2)).transpose(0, 1)
+        planes = self.planes.split([SETS * n * n for n in self.resolutions])
+        lines = self.lines.split([SETS * n for n in self.resolutions])
         out = []
-        grid_sample = torch.nn.functional.grid_sample
-        for s, n in enumerate(self.resolutions):
-            for k, (i, j, line) in enumerate(((0, 1, 2), (0, 2, 1), (1, 2, 0))):
-                first, line_first = self.shape[1][s, k], self.shape[2][s, k]
-                plane = self.planes[first : first + n * n].T.reshape(1, D, n, n)
-                grid = points[:, [i, j]].reshape(1, 1, -1, 2)
-                mode = {"align_corners": True, "padding_mode": "border"}
-                p = grid_sample(plane, grid, **mode)[0, :, 0].T
-                row = self.lines[line_first : line_first + n].T.reshape(1, D, 1, n)
-                at = torch.stack([points[:, line], torch.zeros_like(points[:, line])], -1)
-                out.append(p * grid_sample(row, at.reshape(1, 1, -1, 2), **mode)[0, :, 0].T)
-        return torch.cat(out, -1)
+        for n, plane, line in zip(self.resolutions, planes, lines, strict=True):
+            p = _sample(plane.view(SETS, n, n, D), on_planes)
+            out.append(p * _sample(line.view(SETS, 1, n, D), on_lines))
+        return torch.cat(out, 1)
 
 
 def cross_attention(

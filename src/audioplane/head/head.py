@@ -40,7 +40,7 @@ class Motion:
 
 @dataclass(frozen=True)
 class View:
-    """A camera and its picture's size."""
+    """A camera and its picture's size. Its tensors may lie on the CPU when the head does not."""
 
     viewmat: Float[Tensor, "4 4"]
     """World→camera, OpenCV axes."""
@@ -74,6 +74,17 @@ class Head(nn.Module):
         self.register_buffer("driver", torch.zeros(0, dtype=torch.uint8))
         self.register_buffer("low", -torch.ones(3))
         self.register_buffer("high", torch.ones(3))
+
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors lie."""
+        return self.low.device
+
+    def _apply(self, fn, recurse=True):
+        """What `to` calls: the Gaussians are no module's parameters, but go with them."""
+        with torch.no_grad():
+            self.gaussians = Gaussians(**{k: fn(v) for k, v in self.gaussians.tensors().items()})
+        return super()._apply(fn, recurse)
 
     def audio_codes(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t k"]:
         """Codes of all frames of a speech, by the stored normalisation."""
@@ -116,7 +127,8 @@ def splat_head(
     background: Float[Tensor, "h w 3"] | Float[Tensor, "3"],
 ) -> Splat:
     """Eq. 2 and 8 in one pass: channels 0–2 are the colours, channel 3 the dynamic map g."""
-    colours = sh_colours(gaussians.sh, gaussians.means, view.viewmat)
+    viewmat, K = (x.to(gaussians.means.device, non_blocking=True) for x in (view.viewmat, view.K))
+    colours = sh_colours(gaussians.sh, gaussians.means, viewmat)
     still = background.new_zeros(*background.shape[:-1], 1)
     return rasterize(
         gaussians.means,
@@ -124,8 +136,8 @@ def splat_head(
         gaussians.log_scales.exp(),
         gaussians.logits.sigmoid(),
         torch.cat([colours, dynamism[:, None]], -1),
-        view.viewmat,
-        view.K,
+        viewmat,
+        K,
         view.width,
         view.height,
         torch.cat([background, still], -1),

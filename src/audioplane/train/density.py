@@ -28,15 +28,16 @@ class DensityLimits:
 class DensityControl:
     """Gathers gradients of projected means and plans who is doubled, split and removed."""
 
-    def __init__(self, n: int):
-        self.gradient_sum = torch.zeros(n)
-        self.seen = torch.zeros(n)
+    def __init__(self, n: int, device: torch.device | str = "cpu"):
+        self.gradient_sum = torch.zeros(n, device=device)
+        self.seen = torch.zeros(n, device=device)
 
     def observe(self, splat: Splat, size: tuple[int, int]) -> None:
         """Add one rendered frame after `backward`; needs `splat.means2d.retain_grad()`."""
         gradient = splat.means2d.grad
         assert gradient is not None
-        scale = gradient.new_tensor([size[0] / 2, size[1] / 2])
+        scale = torch.tensor([size[0] / 2, size[1] / 2])
+        scale = scale.to(gradient.device, non_blocking=True)
         self.gradient_sum += (gradient * scale).norm(dim=-1)
         self.seen += splat.visible
 
@@ -51,13 +52,13 @@ class DensityControl:
         mean[gone] = 0
         room = max(0, limits.count - int((~gone).sum()))
         order = mean.argsort(descending=True, stable=True)[:room]
-        chosen = torch.zeros(len(mean), dtype=torch.bool)
+        chosen = torch.zeros_like(gone)
         chosen[order] = mean[order] >= limits.gradient
         split = chosen & (scale > limits.split_scale)
         keep = ~(gone | split)
         added = _join(_take(gaussians, chosen & ~split), _split(gaussians, split, generator))
         n = int(keep.sum()) + len(added)
-        self.gradient_sum, self.seen = torch.zeros(n), torch.zeros(n)
+        self.gradient_sum, self.seen = mean.new_zeros(n), mean.new_zeros(n)
         return keep, added
 
 
@@ -74,7 +75,7 @@ def _split(gaussians: Gaussians, mask: Tensor, generator: torch.Generator) -> Ga
     """Two smaller Gaussians drawn from each large one."""
     parents = _take(gaussians, mask)
     both = _join(parents, parents)
-    noise = torch.randn(len(both), 3, generator=generator)
+    noise = torch.randn(len(both), 3, generator=generator).to(both.means.device)
     offset: Float[Tensor, "n 3"] = torch.einsum(
         "nij,nj->ni", quat_to_rotation(both.quats), both.log_scales.exp() * noise
     )

@@ -46,9 +46,9 @@ class Hearing:
     ):
         """`rows` are the feature rows of the training frames, `landmarks` theirs."""
         self._head, self._config = head, config
-        self.windows = torch.from_numpy(features)
+        self.windows = torch.from_numpy(features).to(head.device)
         self._low, self._high = min(rows), max(rows)
-        self._lips = LipTargets(landmarks, np.array(rows))
+        self._lips = LipTargets(landmarks, np.array(rows), head.device)
         self.reader = self._lips.linear_reader(len(head.shape.scales) * D)
         self.deaf = 0
         """Iterations in a row in which f_a hardly differed between frames."""
@@ -64,6 +64,10 @@ class Hearing:
         Raises `TrainingError` when the head has been blind to the audio for long.
         """
         c, low, high = self._config, self._low, self._high
+
+        def put(drawn: Tensor) -> Tensor:
+            return drawn.to(self.windows.device, non_blocking=True)
+
         length = min(c.audio_run_length, high - low + 1)
         last_start = high - length + 1
         starts = torch.randint(low, last_start + 1, (c.audio_runs,), generator=generator)
@@ -71,14 +75,14 @@ class Hearing:
         starts[0] = min(max(row - at, low), last_start)
         steps = torch.arange(-CONTEXT_BEFORE, length + CONTEXT_AFTER)
         # Held-out speech is never heard, not even as a neighbour.
-        runs = self.windows[(starts[:, None] + steps).clamp(low, high)]
-        runs = runs + c.audio_noise * torch.randn(runs.shape, generator=generator)
-        runs = runs + c.audio_offset * torch.randn(len(runs), 1, 1, 1, generator=generator)
+        runs = self.windows[put((starts[:, None] + steps).clamp(low, high))]
+        runs = runs + c.audio_noise * put(torch.randn(runs.shape, generator=generator))
+        runs = runs + c.audio_offset * put(torch.randn(len(runs), 1, 1, 1, generator=generator))
         codes = self._head.prototypes(self._head.encoder.normalised_batch(runs))
         lips = None
         if c.lambda_lips:
             heard = (starts[:, None] + torch.arange(length)).flatten()
-            lips = lip_loss(self.reader, self._lips, codes.flatten(1), heard)
+            lips = lip_loss(self.reader, self._lips, codes.flatten(1), put(heard))
         spread = codes.detach().std(0).mean().item()
         self._watch(spread)
         return Heard(spread_over_sets(codes[None, row - int(starts[0])])[0], lips, spread)

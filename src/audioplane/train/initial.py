@@ -158,7 +158,7 @@ def choose_drivers(
     With `moving` "face" the audio drives the front half of what lies in the lower face's region in
     most views; with "all" whatever the eyes do not drive.
     """
-    points = means.detach().double().numpy()
+    points = means.detach().cpu().double().numpy()
     face, eyes = np.zeros(len(points)), np.zeros(len(points))
     for view in views:
         pixels, depth = _project(points, view, K)
@@ -168,4 +168,4 @@ def choose_drivers(
     driver = np.full(len(points), BY_AUDIO if moving == "all" else STILL, np.uint8)
     driver[face > len(views) / 2] = BY_AUDIO
     driver[eyes > len(views) / 2] = BY_EYES
-    return torch.from_numpy(driver)
+    return torch.from_numpy(driver).to(means.device)

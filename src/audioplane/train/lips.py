@@ -30,24 +30,30 @@ def upright_mouths(landmarks: Float[np.ndarray, "t 68 2"]) -> Float[np.ndarray, 
 class LipTargets:
     """Mouth shapes by row of the speech features, in units of their largest deviation."""
 
-    def __init__(self, landmarks: Float[np.ndarray, "t 68 2"], rows: Int[np.ndarray, " t"]):
+    def __init__(
+        self,
+        landmarks: Float[np.ndarray, "t 68 2"],
+        rows: Int[np.ndarray, " t"],
+        device: torch.device | str = "cpu",
+    ):
         """`rows` are the feature rows of the frames whose landmarks are given."""
         shapes = upright_mouths(landmarks.astype(np.float64)).reshape(len(landmarks), -1)
         centred = shapes - shapes.mean(0)
         _, _, axes = np.linalg.svd(centred, full_matrices=False)
         scores = centred @ axes[:_SHAPES].T
         largest = scores[:, 0].std()
-        self.scores = torch.zeros(rows.max() + 1, scores.shape[1])
-        self.scores[rows] = torch.from_numpy(scores / max(largest, 1e-6)).float()
-        self.known = torch.zeros(len(self.scores), dtype=torch.bool)
-        self.known[rows] = True
+        by_row = torch.zeros(rows.max() + 1, scores.shape[1])
+        by_row[rows] = torch.from_numpy(scores / max(largest, 1e-6)).float()
+        known = torch.zeros(len(by_row), dtype=torch.bool)
+        known[rows] = True
+        self.scores, self.known = by_row.to(device), known.to(device)
 
     def linear_reader(self, code_dim: int) -> nn.Linear:
         """A map from codes to mouth shapes that predicts the mean shape at first."""
         reader = nn.Linear(code_dim, self.scores.shape[1])
         nn.init.zeros_(reader.weight)
         nn.init.zeros_(reader.bias)
-        return reader
+        return reader.to(self.scores.device)
 
 
 def lip_loss(

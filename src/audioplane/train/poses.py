@@ -30,7 +30,10 @@ def corrected_view(
 
 
 class PoseTable:
-    """Corrections of all training frames and their optimiser."""
+    """Corrections of all training frames and their optimiser.
+
+    On the CPU always: a GPU takes longer to start work on six numbers than it would save.
+    """
 
     def __init__(self, n: int):
         self.corrections = torch.zeros(n, 6, requires_grad=True)
@@ -59,12 +62,14 @@ def refine_view(
 ) -> Float[Tensor, "4 4"]:
     """The view that shows frozen Gaussians most like a frame, by L1 over the head's pixels.
 
+    `view` and the result lie on the CPU, wherever the Gaussians do.
     The frame itself is looked at: figures made with such a view are to say so.
     """
-    target = torch.from_numpy(image).float() / 255
-    inside = torch.from_numpy(head)
-    target[~inside] = 0.5
-    grey, still = torch.full((3,), 0.5), torch.zeros(len(gaussians))
+    device = gaussians.means.device
+    target = torch.from_numpy(image).to(device).float() / 255
+    target[torch.from_numpy(~head).to(device)] = 0.5
+    grey = torch.full((3,), 0.5, device=device)
+    still = torch.zeros(len(gaussians), device=device)
     depth = float(view.viewmat[2, 3])
     correction = torch.zeros(6, requires_grad=True)
     adam = torch.optim.Adam([correction], lr=rate)

@@ -32,6 +32,17 @@ def _step(values, gradient, touched, first, second, step_size, correction):
                 values[i, j] -= step_size * first[i, j] / root
 
 
+def _step_torch(values, gradient, touched, first, second, step_size, correction):
+    """The same in plain PyTorch, which a GPU runs: rows with a gradient need no mark."""
+    moves = (touched.bool() | gradient.any(1)).float()[:, None]
+    first.lerp_(gradient, float(1 - _BETA1) * moves)
+    second.lerp_(gradient.square(), float(1 - _BETA2) * moves)
+    root = (second * float(correction)).sqrt() + float(_EPS)
+    values -= float(step_size) * moves * first / root
+    gradient.zero_()
+    touched.zero_()
+
+
 class RowAdam:
     """Adam for a [rows, columns] table whose `.grad` is kept and whose touched rows are marked."""
 
@@ -45,15 +56,13 @@ class RowAdam:
         self.steps += 1
         gradient = self.table.grad
         assert gradient is not None
-        _step(
-            self.table.detach().numpy(),
-            gradient.numpy(),
-            self.touched.numpy(),
-            self.first.numpy(),
-            self.second.numpy(),
-            np.float32(lr / (1 - 0.9**self.steps)),
-            np.float32(1 / (1 - 0.999**self.steps)),
-        )
+        tensors = (self.table.detach(), gradient, self.touched, self.first, self.second)
+        step_size = np.float32(lr / (1 - 0.9**self.steps))
+        correction = np.float32(1 / (1 - 0.999**self.steps))
+        if self.table.device.type == "cpu":
+            _step(*(x.numpy() for x in tensors), step_size, correction)
+        else:
+            _step_torch(*tensors, step_size, correction)
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint has to keep beside the table."""

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 from audioplane import __version__
 from audioplane.errors import TrainingError
 from audioplane.subject import Subject
@@ -17,20 +19,25 @@ from audioplane.train.trainer import Trainer
 _LOG_EVERY = 100
 
 
-def train_head(subject: Subject, config: TrainConfig, out: Path) -> Iterator[TrainEvent]:
+def train_head(
+    subject: Subject, config: TrainConfig, out: Path, device: torch.device | str = "cpu"
+) -> Iterator[TrainEvent]:
     """Train into a run folder; one that was interrupted goes on from its last checkpoint.
+
+    It may go on on another device; bit for bit the same it ends on the CPU only.
 
     Raises `TrainingError` if the folder cannot be written or holds a run with other settings,
     `CheckpointError` if its last checkpoint is damaged.
     """
     paths = RunPaths(Path(out))
-    trainer = Trainer(subject, config)
+    trainer = Trainer(subject, config, device)
     if latest := paths.latest():
         trainer.resume(latest)
     facts = {
         "subject": str(subject.paths.root.resolve()),
         "config": asdict(config),
         "loss": "L1 + D-SSIM",
+        "device": str(device),
         "versions": {
             "audioplane": __version__,
             "torch": version("torch"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from audioplane.errors import TrainingError
@@ -23,8 +23,9 @@ from audioplane.train.events import CheckpointSaved, Progress, TrainEvent, Valid
 from audioplane.train.frames import FrameStore, TrainFrame
 from audioplane.train.hearing import Hearing
 from audioplane.train.initial import choose_drivers, find_bounds, observe, random_gaussians
-from audioplane.train.losses import mask_loss, photometric_loss, psnr
+from audioplane.train.losses import mask_loss, psnr
 from audioplane.train.optimisers import Optimisers
+from audioplane.train.photometric import l1_and_dssim
 from audioplane.train.poses import PoseTable, corrected_view
 
 _PROGRESS_EVERY = 10
@@ -82,8 +83,11 @@ def is_worth_keeping(error: float, least: float, n_frames: int) -> bool:
 class Trainer:
     """One run on one subject. `run` goes through all iterations that are left."""
 
-    def __init__(self, subject: Subject, config: TrainConfig):
-        """Raises `TrainingError` or `SubjectError` if the subject cannot be trained on."""
+    def __init__(self, subject: Subject, config: TrainConfig, device: torch.device | str = "cpu"):
+        """Raises `TrainingError` or `SubjectError` if the subject cannot be trained on.
+
+        Whatever is random is drawn on the CPU: every device trains on the same.
+        """
         self.subject, self.config = subject, config
         self._full_size = subject.background.shape[1]
         features = subject.features(config.speech)
@@ -98,12 +102,13 @@ class Trainer:
         generator = torch.Generator().manual_seed(config.seed)
         self.head = Head(HeadShape(features.shape[2], config.sh_degree), generator)
         self._place_gaussians(generator)
+        self.head.to(device)
         rows = [self._row(ref) for ref in self.train_refs]
         landmarks = np.stack([subject.landmarks(ref) for ref in self.train_refs])
         self.hearing = Hearing(self.head, features, rows, landmarks, config)
         self.poses = PoseTable(len(self.train_refs))
         self._make_optimisers()
-        self.density = DensityControl(len(self.head.gaussians))
+        self.density = DensityControl(len(self.head.gaussians), device)
         self.frames = FrameStore(subject)
         self.iteration = 0
         self.best = math.inf
@@ -129,6 +134,10 @@ class Trainer:
     def total(self) -> int:
         """Iterations of both stages."""
         return self.config.coarse_iterations + self.config.fine_iterations
+
+    def _put(self, array: np.ndarray) -> Tensor:
+        """An array on the head's device."""
+        return torch.from_numpy(array).to(self.head.device, non_blocking=True)
 
     def _row(self, ref: FrameRef) -> int:
         return min(ref.aud_id, self._last_row)
@@ -201,22 +210,23 @@ class Trainer:
         viewmat = torch.from_numpy(ref.viewmat).float()
         if refining:
             viewmat = corrected_view(viewmat, self.poses.row(index), self.head_width)
-        gaussians, dynamism = self.head.gaussians, torch.zeros(len(self.head.gaussians))
-        extra = torch.zeros(())
+        gaussians = self.head.gaussians
+        dynamism, extra = gaussians.logits.new_zeros(len(gaussians)), 0.0
         if fine:
             heard = self.hearing.listen(self._row(ref), generator)
             self._means.add(spread=heard.spread)
             if heard.lips is not None:
                 extra = c.lambda_lips * heard.lips
             gaussians, dynamism = self.head.deform(Motion(heard.code, self._eye_code(ref)))
-        colour = torch.rand(3, generator=generator)
+        colour = torch.rand(3, generator=generator).to(self.head.device, non_blocking=True)
         loss, quality, splat = self._render_loss(frame, viewmat, gaussians, dynamism, colour)
         loss = loss + extra
-        if not math.isfinite(loss.item()):
+        value = loss.item()
+        if not math.isfinite(value):
             raise TrainingError(self._not_finite("the loss"))
         splat.means2d.retain_grad()
         loss.backward()
-        self._means.add(loss=loss.item(), psnr=quality)
+        self._means.add(loss=value, psnr=quality)
         self._move(splat, frame, fine, refining)
 
     def _move(self, splat: Splat, frame: TrainFrame, fine: bool, refining: bool) -> None:
@@ -248,9 +258,8 @@ class Trainer:
         c = self.config
         left, top, right, bottom = frame.box
         cut = np.s_[top:bottom, left:right]
-        target = torch.from_numpy(frame.image[cut]).float() / 255
-        target[torch.from_numpy(~frame.head[cut])] = colour
-        mouth = torch.from_numpy(frame.mouth[cut]).float()
+        target = self._target(frame.image[cut], frame.head[cut], colour)
+        mouth = self._put(frame.mouth[cut]).float()
         K = self._intrinsics(frame)
         K[0, 2] -= left
         K[1, 2] -= top
@@ -259,10 +268,16 @@ class Trainer:
         # Plane by plane, as the rasterizer draws: slices along the planes copy less.
         planes = splat.image.permute(2, 0, 1)
         image = planes[:3].permute(1, 2, 0)
-        loss = photometric_loss(image, target, 1 + c.mouth_weight * mouth, c.lambda_dssim)
+        loss = l1_and_dssim(image, target, 1 + c.mouth_weight * mouth, c.lambda_dssim)
         if self.iteration >= c.coarse_iterations:
             loss = loss + c.lambda_mask * mask_loss(planes[3], mouth, c.margin)
         return loss, psnr(image, target), splat
+
+    def _target(
+        self, image: UInt8[np.ndarray, "h w 3"], head: Bool[np.ndarray, "h w"], colour: Tensor
+    ) -> Float[Tensor, "h w 3"]:
+        """A picture with one colour where it is not head."""
+        return torch.where(self._put(head)[..., None], self._put(image).float() / 255, colour)
 
     def _intrinsics(self, frame: TrainFrame) -> Float[Tensor, "3 3"]:
         """K at the size of a training frame."""
@@ -282,7 +297,7 @@ class Trainer:
         )
 
     def _eye_code(self, ref: FrameRef) -> Float[Tensor, " k"]:
-        return self.head.eyes(torch.from_numpy(self.subject.blink(ref)).float())
+        return self.head.eyes(self._put(self.subject.blink(ref)).float())
 
     def _densify(self) -> None:
         c, w = self.config, self.head_width
@@ -312,7 +327,7 @@ class Trainer:
             motion = Motion(codes[self._row(ref) - first], self._eye_code(ref))
             gaussians, dynamism = self.head.deform(motion, S)
             splat, target = self._render_plain(frame, ref, gaussians, dynamism)
-            mouth = torch.from_numpy(frame.mouth if frame.mouth.any() else frame.head)
+            mouth = self._put(frame.mouth if frame.mouth.any() else frame.head)
             errors.append((splat - target).abs()[mouth].mean().item())
             qualities.append(psnr(splat, target))
         error = float(np.mean(errors))
@@ -333,9 +348,8 @@ class Trainer:
         height, width = frame.head.shape
         viewmat = torch.from_numpy(ref.viewmat).float()
         view = View(viewmat, self._intrinsics(frame), width, height)
-        grey = torch.full((3,), 0.5)
-        target = torch.from_numpy(frame.image).float() / 255
-        target[torch.from_numpy(~frame.head)] = grey
+        grey = dynamism.new_full((3,), 0.5)
+        target = self._target(frame.image, frame.head, grey)
         return self._splat(gaussians, dynamism, view, grey).image[..., :3], target
 
     def _splat(
@@ -387,7 +401,7 @@ class Trainer:
         files.save_tensors(path, tensors, self._facts())
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint of the same subject and settings.
+        """Go on from a checkpoint of the same subject and settings, whatever device made it.
 
         Raises `CheckpointError` if it cannot be read, `TrainingError` if the settings differ.
         """
@@ -397,6 +411,7 @@ class Trainer:
         ids = [r.img_id for r in self.train_refs]
         if facts["identity"] != self.subject.identity or facts["pose_ids"] != ids:
             raise TrainingError(f"{path} was made of another subject: choose another --out")
+        tensors = {name: tensor.to(self.head.device) for name, tensor in tensors.items()}
         files.fill_head(self.head, tensors)
         self.hearing.reader.load_state_dict(files.under("lip_reader", tensors))
         self._make_optimisers()

@@ -1,0 +1,76 @@
+"""`--device`, and commands on the stand-in for a GPU."""
+
+import sys
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+from audioplane.cli import main
+from audioplane.cli.device import choose_device
+from audioplane.cli.drive import drive_file
+from audioplane.cli.evaluate import evaluate_run
+from audioplane.errors import DeviceError
+from audioplane.train.run import train_head
+from tests.gpu import stand_in
+from tests.train.configs import TINY
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """`machine(gpu, gsplat)`: what there is."""
+
+    def have(gpu: bool, gsplat: bool) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+        monkeypatch.setitem(sys.modules, "gsplat", ModuleType("gsplat") if gsplat else None)
+
+    return have
+
+
+def test_auto_takes_a_gpu_where_gsplat_can_draw_on_it(machine, capsys):
+    for gpu, gsplat, expected in ((1, 1, "cuda"), (0, 1, "cpu"), (0, 0, "cpu")):
+        machine(bool(gpu), bool(gsplat))
+        assert choose_device("auto") == torch.device(expected)
+    assert not capsys.readouterr().err
+    machine(True, False)
+    assert choose_device("auto") == torch.device("cpu")
+    assert 'audioplane[cuda]"' in capsys.readouterr().err
+
+
+def test_the_cpu_can_always_be_had(machine):
+    machine(True, True)
+    assert choose_device("cpu") == torch.device("cpu")
+
+
+def test_a_gpu_that_is_not_there_is_an_error_that_says_why(machine):
+    machine(False, True)
+    with pytest.raises(DeviceError, match="no CUDA device"):
+        choose_device("cuda")
+    machine(True, False)
+    with pytest.raises(DeviceError, match=r'pip install "audioplane\[cuda\]"'):
+        choose_device("cuda")
+
+
+@pytest.mark.parametrize("command", ["train", "drive", "evaluate", "bench"])
+def test_every_command_that_computes_has_the_option(machine, tmp_path, capsys, command):
+    machine(False, False)
+    needs = {"drive": ["a.wav"], "bench": [], "evaluate": [], "train": []}[command]
+    subject = [] if command == "bench" else [str(tmp_path)]
+    out = ["--out", str(tmp_path / "out")] if command in ("train", "drive") else []
+    assert main([command, *subject, *needs, *out, "--device", "cuda"]) == 1
+    assert "--device cuda: this PyTorch" in capsys.readouterr().err
+
+
+def test_a_run_on_a_gpu_is_driven_and_evaluated_there(spoken_subject, tmp_path):
+    plan = replace(TINY, coarse_iterations=12, fine_iterations=8, validate_every=20)
+    run, speech, out = tmp_path / "run", tmp_path / "speech.npy", tmp_path / "out.mp4"
+    np.save(speech, spoken_subject.features("mel")[:3])
+    with stand_in() as device:
+        list(train_head(spoken_subject, plan, run, device))
+        assert drive_file(run, speech, out, None, 18, device) == 3 and out.exists()
+        there = evaluate_run(run, tmp_path / "there", None, None, "refined", device)
+    here = evaluate_run(run, tmp_path / "here", None, None, "refined")
+    ours, theirs = (reports["refined"].means["whole"].psnr for reports in (there, here))
+    assert ours == pytest.approx(theirs, abs=0.02)
