@@ -13,6 +13,7 @@ from audioplane.cli import main
 from audioplane.media.audio import read_audio, write_wav
 from audioplane.train.config import PRESETS
 from audioplane.train.run import train_head
+from tests.perceptual.random_weights import random_weights
 from tests.train.configs import TINY
 
 
@@ -55,6 +56,25 @@ def test_evaluate_writes_report_and_contact_sheet(run_folder, tmp_path, capsys):
         assert (tmp_path / kind / "contact_sheet.png").stat().st_size > 1000
     # Refinement looks at the frames, so it cannot fit them worse.
     assert report["refined"]["means"]["face"]["psnr"] > report["tracked"]["means"]["face"]["psnr"]
+
+
+def test_evaluate_fills_lpips_where_its_weights_are_named(run_folder, tmp_path, capsys):
+    weights = random_weights("alex", tmp_path / "weights")
+    arguments = [
+        "evaluate",
+        str(run_folder),
+        "--out",
+        str(tmp_path),
+        "--poses",
+        "tracked",
+        "--json",
+    ]
+    assert main([*arguments, "--lpips-weights", str(weights.folder)]) == 0
+    report = json.loads(capsys.readouterr().out)["tracked"]
+    assert report["means"]["whole"]["lpips"] > 0
+    assert any("LPIPS" in note for note in report["notes"])
+    assert main([*arguments, "--lpips-weights", str(tmp_path / "nowhere")]) == 1
+    assert "alexnet" in capsys.readouterr().err
 
 
 def test_a_moved_subject_can_be_named(run_folder, spoken_subject, tmp_path):

@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from audioplane.errors import CheckpointError, SubjectError, TrainingError
+from audioplane.perceptual import LPIPS
 from audioplane.subject import SubjectPaths, load_subject
 from audioplane.train import CheckpointSaved, Progress, Trainer, Validated, load_head
 from audioplane.train.checkpoint import RunPaths, load_tensors
-from audioplane.train.run import train_head
+from audioplane.train.config import PRESETS, without_lpips
+from audioplane.train.run import name_loss, train_head
 from audioplane.train.trainer import is_worth_keeping
 from tests.gpu import gpu, stand_in
+from tests.perceptual.random_weights import random_weights
 from tests.train.configs import TINY
 
 
@@ -52,6 +55,29 @@ def test_a_head_that_got_much_worse_is_not_kept():
     assert is_worth_keeping(0.5, float("inf"), 81)
     assert is_worth_keeping(0.0429, 0.04, 81) and not is_worth_keeping(0.0441, 0.04, 81)
     assert is_worth_keeping(0.0800, 0.04, 6)
+
+
+@pytest.mark.parametrize("patches", [0, 2])
+def test_lpips_is_a_part_of_the_loss(spoken_subject, tmp_path, patches):
+    weights = random_weights("alex", tmp_path / "weights")
+    lpips = LPIPS.load("alex", weights.folder, download=False)
+    plan = replace(TINY, half_size_iterations=0, lpips_patches=patches, lpips_patch_size=32)
+    losses = []
+    for weight in (0.0, 0.5):
+        trainer = Trainer(spoken_subject, replace(plan, lambda_lpips=weight), lpips=lpips)
+        trainer._step()
+        trainer.frames.close()
+        losses.append(trainer._means.loss)
+    assert losses[1] > losses[0] + 1e-4
+
+
+def test_lpips_without_weights_is_refused(spoken_subject):
+    with pytest.raises(TrainingError, match="LPIPS"):
+        Trainer(spoken_subject, replace(TINY, lambda_lpips=0.05))
+    stand_in_plan = without_lpips(PRESETS["paper"])
+    assert (stand_in_plan.lambda_lpips, stand_in_plan.lambda_dssim) == (0.0, 0.2)
+    assert name_loss(stand_in_plan) == "L1 + 0.2 D-SSIM"
+    assert name_loss(PRESETS["paper"]) == "L1 + 0.05 LPIPS"
 
 
 @pytest.mark.parametrize(("killed_at", "resumed_at"), [(50, 30), (70, 60)])

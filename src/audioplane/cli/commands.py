@@ -79,15 +79,20 @@ class Train:
     """Fine iterations, if not the preset's; what depends on them shrinks or grows with them."""
     seed: int = 0
     """Same seed, same head."""
+    lpips_weights: Path | None = None
+    """Folder with the weights of AlexNet and LPIPS (preset paper); looked up if not given."""
+    download: bool = False
+    """Fetch these weights (233 MB) where they are not found; without them D-SSIM stands in."""
     device: Device = "auto"
     """Where it trains; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
         from audioplane.cli.device import choose_device
+        from audioplane.cli.weights import find_lpips
         from audioplane.subject import load_subject
         from audioplane.train import PRESETS
-        from audioplane.train.config import with_fine_iterations
-        from audioplane.train.run import train_head
+        from audioplane.train.config import with_fine_iterations, without_lpips
+        from audioplane.train.run import name_loss, train_head
 
         config = replace(PRESETS[self.preset], seed=self.seed)
         if self.speech:
@@ -96,8 +101,11 @@ class Train:
             config = with_fine_iterations(config, self.iterations)
         device = choose_device(self.device)
         console.print(f"device: {device}")
-        console.print("loss: L1 + D-SSIM (the paper's LPIPS needs weights that cannot be shipped)")
-        show_training(train_head(load_subject(self.subject), config, self.out, device))
+        lpips = find_lpips(self.lpips_weights, self.download) if config.lambda_lpips else None
+        if config.lambda_lpips and lpips is None:
+            config = without_lpips(config)
+        console.print(f"loss between pictures: {name_loss(config)}")
+        show_training(train_head(load_subject(self.subject), config, self.out, device, lpips))
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,10 @@ class Evaluate:
     """MediaPipe's face_landmarker.task; looked up if not given."""
     poses: Literal["tracked", "refined", "both"] = "both"
     """Poses of the held-out frames: as tracked, or refined against them with the head frozen."""
+    lpips_weights: Path | None = None
+    """Folder with the weights of AlexNet and LPIPS; looked up if not given."""
+    download: bool = False
+    """Fetch these weights (233 MB) where they are not found; without them LPIPS stays empty."""
     json: bool = False
     """Print the report as JSON on standard output."""
     device: Device = "auto"
@@ -150,10 +162,12 @@ class Evaluate:
     def run(self) -> None:
         from audioplane.cli.device import choose_device
         from audioplane.cli.evaluate import evaluate_run
+        from audioplane.cli.weights import find_lpips
 
         out, device = self.out or self.run_folder / "evaluation", choose_device(self.device)
+        lpips = find_lpips(self.lpips_weights, self.download)
         reports = evaluate_run(
-            self.run_folder, out, self.subject, self.face_landmarker, self.poses, device
+            self.run_folder, out, self.subject, self.face_landmarker, self.poses, device, lpips
         )
         if self.json:
             text = {name: json.loads(report.to_json()) for name, report in reports.items()}

@@ -8,6 +8,7 @@ from audioplane.cli.console import progress_bar
 from audioplane.cli.drive import open_animator
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.evaluate import EvaluationReport, evaluate_head
+from audioplane.perceptual import LPIPS
 from audioplane.subject import FrameRef, Subject
 from audioplane.train import load_head
 from audioplane.train.poses import refine_view
@@ -19,6 +20,9 @@ _POSE_NOTES = {
 }
 
 
+_LPIPS_NOTE = "LPIPS v0.1 on AlexNet"
+
+
 def evaluate_run(
     run: Path,
     out: Path,
@@ -26,6 +30,7 @@ def evaluate_run(
     landmarker: Path | None,
     poses: str,
     device: torch.device | str = "cpu",
+    lpips: LPIPS | None = None,
 ) -> dict[str, EvaluationReport]:
     """Reports by the kind of held-out poses, "tracked" and "refined"."""
     trained = load_head(run)
@@ -46,8 +51,9 @@ def evaluate_run(
                 bar.advance(task)
                 return animator.draw(code, ref, person.plate(ref))
 
-            note = _POSE_NOTES[kind]
-            reports[kind] = evaluate_head(render, person, out / kind, landmarker, notes=(note,))
+            notes = (_POSE_NOTES[kind], *([_LPIPS_NOTE] if lpips else []))
+            score = lpips.score if lpips else None
+            reports[kind] = evaluate_head(render, person, out / kind, landmarker, score, notes)
     return reports
 
 

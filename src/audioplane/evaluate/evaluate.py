@@ -46,7 +46,10 @@ NOTES = (
     "mean of per-frame values; SSIM: Gaussian window 11, sigma 1.5, mean of R, G and B; "
     f"PSNR of identical pictures counts as {metrics.PSNR_CAP:.0f} dB",
 )
-NO_LPIPS = "no LPIPS weights were given"
+NO_LPIPS = (
+    "LPIPS needs AlexNet's weights (233 MB): evaluate --download fetches them, --lpips-weights "
+    "names a folder that holds them"
+)
 NO_SYNCNET = "SyncNet is not computed: it needs the original weights file"
 
 Perceptual = Callable[[Image, Image], float]

@@ -10,6 +10,7 @@ import torch
 
 from audioplane import __version__
 from audioplane.errors import TrainingError
+from audioplane.perceptual import LPIPS
 from audioplane.subject import Subject
 from audioplane.train.checkpoint import RunPaths
 from audioplane.train.config import TrainConfig
@@ -19,24 +20,35 @@ from audioplane.train.trainer import Trainer
 _LOG_EVERY = 100
 
 
+def name_loss(config: TrainConfig) -> str:
+    """What a run minimises between pictures, for people."""
+    terms = {"D-SSIM": config.lambda_dssim, "LPIPS": config.lambda_lpips}
+    return " + ".join(["L1", *(f"{weight} {name}" for name, weight in terms.items() if weight)])
+
+
 def train_head(
-    subject: Subject, config: TrainConfig, out: Path, device: torch.device | str = "cpu"
+    subject: Subject,
+    config: TrainConfig,
+    out: Path,
+    device: torch.device | str = "cpu",
+    lpips: LPIPS | None = None,
 ) -> Iterator[TrainEvent]:
     """Train into a run folder; one that was interrupted goes on from its last checkpoint.
 
-    It may go on on another device; bit for bit the same it ends on the CPU only.
+    It may go on on another device; bit for bit the same it ends on the CPU only. `lpips` is needed
+    where the settings give it a weight.
 
     Raises `TrainingError` if the folder cannot be written or holds a run with other settings,
     `CheckpointError` if its last checkpoint is damaged.
     """
     paths = RunPaths(Path(out))
-    trainer = Trainer(subject, config, device)
+    trainer = Trainer(subject, config, device, lpips)
     if latest := paths.latest():
         trainer.resume(latest)
     facts = {
         "subject": str(subject.paths.root.resolve()),
         "config": asdict(config),
-        "loss": "L1 + D-SSIM",
+        "loss": name_loss(config),
         "device": str(device),
         "versions": {
             "audioplane": __version__,

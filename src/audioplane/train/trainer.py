@@ -14,6 +14,7 @@ from torch import Tensor
 
 from audioplane.errors import TrainingError
 from audioplane.head import Gaussians, Head, HeadShape, Motion, View, splat_head
+from audioplane.perceptual import LPIPS, SMALLEST_SIDE, random_patches
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
 from audioplane.train import checkpoint as files
@@ -83,11 +84,20 @@ def is_worth_keeping(error: float, least: float, n_frames: int) -> bool:
 class Trainer:
     """One run on one subject. `run` goes through all iterations that are left."""
 
-    def __init__(self, subject: Subject, config: TrainConfig, device: torch.device | str = "cpu"):
+    def __init__(
+        self,
+        subject: Subject,
+        config: TrainConfig,
+        device: torch.device | str = "cpu",
+        lpips: LPIPS | None = None,
+    ):
         """Raises `TrainingError` or `SubjectError` if the subject cannot be trained on.
 
         Whatever is random is drawn on the CPU: every device trains on the same.
         """
+        if config.lambda_lpips and lpips is None:
+            raise TrainingError("the settings ask for LPIPS, and its weights were not given")
+        self._lpips = lpips.to(device) if lpips is not None else None
         self.subject, self.config = subject, config
         self._full_size = subject.background.shape[1]
         features = subject.features(config.speech)
@@ -218,8 +228,7 @@ class Trainer:
             if heard.lips is not None:
                 extra = c.lambda_lips * heard.lips
             gaussians, dynamism = self.head.deform(Motion(heard.code, self._eye_code(ref)))
-        colour = torch.rand(3, generator=generator).to(self.head.device, non_blocking=True)
-        loss, quality, splat = self._render_loss(frame, viewmat, gaussians, dynamism, colour)
+        loss, quality, splat = self._render_loss(frame, viewmat, gaussians, dynamism, generator)
         loss = loss + extra
         value = loss.item()
         if not math.isfinite(value):
@@ -248,7 +257,7 @@ class Trainer:
         viewmat: Float[Tensor, "4 4"],
         gaussians: Gaussians,
         dynamism: Float[Tensor, " n"],
-        colour: Float[Tensor, "3"],
+        generator: torch.Generator,
     ) -> tuple[Float[Tensor, ""], float, Splat]:
         """Loss of one frame inside the head's box, PSNR there, and the splat.
 
@@ -256,6 +265,7 @@ class Trainer:
         right to hide it, so no loss on the coverage is needed.
         """
         c = self.config
+        colour = torch.rand(3, generator=generator).to(self.head.device, non_blocking=True)
         left, top, right, bottom = frame.box
         cut = np.s_[top:bottom, left:right]
         target = self._target(frame.image[cut], frame.head[cut], colour)
@@ -269,9 +279,24 @@ class Trainer:
         planes = splat.image.permute(2, 0, 1)
         image = planes[:3].permute(1, 2, 0)
         loss = l1_and_dssim(image, target, 1 + c.mouth_weight * mouth, c.lambda_dssim)
+        if c.lambda_lpips and min(image.shape[:2]) >= SMALLEST_SIDE:
+            loss = loss + c.lambda_lpips * self._perceptual_loss(image, target, generator)
         if self.iteration >= c.coarse_iterations:
             loss = loss + c.lambda_mask * mask_loss(planes[3], mouth, c.margin)
         return loss, psnr(image, target), splat
+
+    def _perceptual_loss(
+        self,
+        image: Float[Tensor, "h w 3"],
+        target: Float[Tensor, "h w 3"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, ""]:
+        c = self.config
+        assert self._lpips is not None
+        if not c.lpips_patches:
+            return self._lpips(image, target)
+        size, count = c.lpips_patch_size, c.lpips_patches
+        return self._lpips(*random_patches(image, target, size, count, generator)).mean()
 
     def _target(
         self, image: UInt8[np.ndarray, "h w 3"], head: Bool[np.ndarray, "h w"], colour: Tensor
