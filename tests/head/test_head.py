@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from audioplane.head import (
@@ -15,10 +16,11 @@ from audioplane.head.gaussians import colour_to_sh, sh_colours
 from tests.gpu import stand_in
 
 
-def make_head(n=60):
+def make_head(n=60, **switches):
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
-    head = Head(HeadShape(feature_dim=6, scales=(1, 2), grid_size=6), generator)
+    shape = HeadShape(**{"feature_dim": 6, "scales": (1, 2), "grid_size": 6} | switches)
+    head = Head(shape, generator)
     head.gaussians = Gaussians(
         means=torch.randn(n, 3, generator=generator) * 0.03,
         quats=torch.randn(n, 4, generator=generator),
@@ -112,3 +114,59 @@ def test_gradients_reach_everything():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
     for name, tensor in head.gaussians.tensors().items():
         assert tensor.grad is not None and tensor.grad.abs().sum() > 0, name
+
+
+SWITCHES = [
+    {"fusion": "add"},
+    {"fusion": "multiply"},
+    {"attention": "mlp"},
+    {"encoder": "concat"},
+    {"encoder": "concat", "dynamism": False},
+    {"dynamism": False},
+    {"scales": (1, 3), "grid_size": 5},
+]
+
+
+def _features(head, index, code):
+    """f of Eq. 6, or its alternatives, built the long way."""
+    shape = head.shape
+    points = (head.gaussians.means[index] - head.low) / (head.high - head.low) * 2 - 1
+    S = head.grid.encode_reference(points)
+    if shape.encoder == "concat":
+        return torch.cat([S, code.expand(len(S), -1)], 1)
+    f_a = code.unflatten(0, (len(shape.scales), 16))
+    sets = S.unflatten(1, (len(shape.scales), 3, 16)) * f_a[None, :, None]
+    match shape.fusion:
+        case "concat":
+            return sets.flatten(1)
+        case "add":
+            return sets.sum(2).flatten(1)
+        case _:
+            return sets.prod(2).flatten(1)
+
+
+@pytest.mark.parametrize("switches", SWITCHES, ids=str)
+def test_every_switch_builds_the_head_that_it_names(switches):
+    head = make_head(**switches)
+    runs = torch.randn(2, 12, 16, 6, generator=torch.Generator().manual_seed(1))
+    heard = head.hear(runs)
+    assert heard.shape == (10, head.heard_dim) and heard.std(0).mean() > 0.05
+    index = head.moving()[0]
+    motion = Motion(head.spread(heard)[3], head.eyes(torch.tensor([0.2, 0.7])))
+    moved, d = head.deform(motion)
+    f = _features(head, index, heard[3])
+    rows = head.field.rest(head.field.first(f))
+    expected = torch.ones(len(index))
+    if head.shape.dynamism:
+        expected = head.field.dynamism_rest(head.field.dynamism_first(f))[:, 0].sigmoid()
+    assert torch.allclose(d[index], expected, atol=1e-5)
+    change = 0.01 * expected[:, None] * rows[:, :3]
+    assert torch.allclose(moved.means[index], head.gaussians.means[index] + change, atol=1e-5)
+    assert head.audio_codes(runs[0]).shape == (12, len(motion.audio))
+
+
+def test_an_mlp_predicts_the_attention_where_it_is_asked_to():
+    prototypes = make_head(attention="mlp").prototypes
+    a = torch.randn(4, 64, generator=torch.Generator().manual_seed(2))
+    weights = prototypes.queries[1](a).softmax(-1)
+    assert torch.allclose(prototypes(a)[:, 1], weights @ prototypes.grids[1], atol=1e-6)

@@ -245,3 +245,26 @@ def test_a_folder_that_cannot_be_written(spoken_subject, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="another --out"):
         list(train_head(load_subject(spoken_subject.paths.root), TINY, tmp_path / "file"))
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"encoder": "concat"},
+        {"encoder": "concat", "dynamism": False},
+        {"fusion": "multiply", "attention": "mlp"},
+        {"fusion": "add", "scales": (1, 2), "grid_size": 32},
+    ],
+    ids=str,
+)
+def test_every_variant_trains_and_loads(spoken_subject, tmp_path, switches):
+    plan = replace(TINY, coarse_iterations=10, fine_iterations=10, **switches)
+    events = list(train_head(spoken_subject, plan, tmp_path))
+    assert events[-1].iteration == 20
+    trained = load_head(tmp_path)
+    assert trained.config == plan
+    codes = trained.head.audio_codes(torch.from_numpy(spoken_subject.features("mel"))[:9])
+    assert codes.std(0).mean() > 1e-4
+    lines = trained.head.grid.lines
+    assert ((lines == 1).all()) == (plan.encoder == "concat")
+    assert Trainer(spoken_subject, plan).resume(RunPaths(tmp_path).latest()) is None

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -64,6 +64,26 @@ class Prepare:
 
 
 @dataclass(frozen=True)
+class Switches:
+    """Design choices of the paper; what is not given is the preset's, and that is the paper's."""
+
+    encoder: Literal["audio-plane", "concat"] | None = None
+    """Audio through factorised planes, or appended to the space planes' features ("w/o A")."""
+    attention: Literal["cross", "mlp"] | None = None
+    """What weighs the audio prototypes: cross-attention, or scores that an MLP predicts."""
+    fusion: Literal["concat", "add", "multiply"] | None = None
+    """What becomes of the three sets of planes."""
+    dynamism: bool | None = None
+    """Dynamic splatting; False is "w/o D"."""
+    margin: float | None = None
+    """Margin of the mask loss (Eq. 9)."""
+    scales: tuple[int, ...] | None = None
+    """Scales of the planes."""
+    grid_size: int | None = None
+    """H, cells of the coarsest plane."""
+
+
+@dataclass(frozen=True)
 class Train:
     """Learn a head from a subject. Run again after an interruption, it goes on where it was."""
 
@@ -79,6 +99,7 @@ class Train:
     """Fine iterations, if not the preset's; what depends on them shrinks or grows with them."""
     seed: int = 0
     """Same seed, same head."""
+    switches: Annotated[Switches, tyro.conf.arg(name="")] = Switches()
     lpips_weights: Path | None = None
     """Folder with the weights of AlexNet and LPIPS (preset paper); looked up if not given."""
     download: bool = False
@@ -94,7 +115,8 @@ class Train:
         from audioplane.train.config import with_fine_iterations, without_lpips
         from audioplane.train.run import name_loss, train_head
 
-        config = replace(PRESETS[self.preset], seed=self.seed)
+        chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
+        config = replace(PRESETS[self.preset], seed=self.seed, **chosen)
         if self.speech:
             config = replace(config, speech=self.speech)
         if self.iterations is not None:

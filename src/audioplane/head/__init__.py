@@ -1,10 +1,12 @@
 """The model: Gaussians, audio encoder, Audio-Plane, deformation, dynamism. It knows no files."""
 
+from audioplane.head.audio_plane import Attention, Fusion
 from audioplane.head.gaussians import Gaussians
 from audioplane.head.head import (
     BY_AUDIO,
     BY_EYES,
     STILL,
+    Encoder,
     Head,
     HeadShape,
     Motion,
@@ -16,6 +18,9 @@ __all__ = [
     "BY_AUDIO",
     "BY_EYES",
     "STILL",
+    "Attention",
+    "Encoder",
+    "Fusion",
     "Gaussians",
     "Head",
     "HeadShape",

@@ -4,6 +4,8 @@ Legend: s ∈ {1…S} scale, n = s·H cells a side, D = 16 features a cell; P sp
 with f_k its value, A prototypes, a audio vector, f_a its representation by the prototypes.
 """
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +13,9 @@ from torch import Tensor, nn
 from audioplane.head import plane_kernels
 from audioplane.head.audio import AUDIO_DIM
 from audioplane.head.plane_kernels import SETS, D
+
+Attention = Literal["cross", "mlp"]
+Fusion = Literal["concat", "add", "multiply"]
 
 H = 64
 """Cells of the coarsest grid (paper §4.1)."""
@@ -126,20 +131,58 @@ def cross_attention(
 
 
 class AudioPrototypes(nn.Module):
-    """The prototype grids A^s and their queries q_s = W_s a."""
+    """The prototype grids A^s and what weighs them: queries q_s = W_s a ("cross", Eq. 4), or an MLP
+    that predicts the scores from a ("mlp", the paper's Table 2)."""
 
-    def __init__(self, generator: torch.Generator, scales: tuple[int, ...] = SCALES, h: int = H):
+    def __init__(
+        self,
+        generator: torch.Generator,
+        scales: tuple[int, ...] = SCALES,
+        h: int = H,
+        attention: Attention = "cross",
+    ):
         super().__init__()
         # N(0, 1): with smaller variance f_a hardly differs between frames and nothing is learned.
         self.grids = nn.ParameterList(torch.randn(s * h, D, generator=generator) for s in scales)
-        self.queries = nn.ModuleList(nn.Linear(AUDIO_DIM, D) for _ in scales)
+        self.attention = attention
+        outputs = [D if attention == "cross" else len(grid) for grid in self.grids]
+        self.queries = nn.ModuleList(_asker(n, attention) for n in outputs)
 
     def forward(self, a: Float[Tensor, "t 64"]) -> Float[Tensor, "t s d"]:
         """f_a of every scale for audio vectors of t frames."""
-        pairs = zip(self.queries, self.grids, strict=True)
-        return torch.stack([cross_attention(q(a), grid) for q, grid in pairs], 1)
+        codes = []
+        for query, grid in zip(self.queries, self.grids, strict=True):
+            asked = query(a)
+            cross = self.attention == "cross"
+            codes.append(cross_attention(asked, grid) if cross else asked.softmax(-1) @ grid)
+        return torch.stack(codes, 1)
 
 
-def spread_over_sets(code: Float[Tensor, "t s d"]) -> Float[Tensor, "t k"]:
-    """f_a^s once for each of the three sets of a scale: what multiplies `SpaceGrid`'s output."""
-    return code[:, :, None, :].expand(-1, -1, SETS, -1).flatten(1)
+def _asker(outputs: int, attention: Attention) -> nn.Module:
+    if attention == "cross":
+        return nn.Linear(AUDIO_DIM, outputs)
+    last = nn.Linear(64, outputs)
+    # f_a deviates between frames as it does with cross-attention; with PyTorch's own start all
+    # weights are nearly the same and it hardly hears the audio.
+    nn.init.normal_(last.weight, std=0.4)
+    return nn.Sequential(nn.Linear(AUDIO_DIM, 64), nn.ReLU(), last)
+
+
+def spread_over_sets(
+    code: Float[Tensor, "t s d"], fusion: Fusion = "concat"
+) -> Float[Tensor, "t k"]:
+    """What multiplies `fuse_sets`' output where f_a^s multiplies each of a scale's three sets.
+
+    Concatenated, f_a^s comes once a set; of a sum it is a factor; of a product its third power is.
+    """
+    if fusion == "concat":
+        return code[:, :, None, :].expand(-1, -1, SETS, -1).flatten(1)
+    return (code if fusion == "add" else code**3).flatten(1)
+
+
+def fuse_sets(S: Float[Tensor, "m k"], fusion: Fusion) -> Float[Tensor, "m f"]:
+    """`SpaceGrid`'s features with the three sets of a scale concatenated, added or multiplied."""
+    if fusion == "concat":
+        return S
+    sets = S.unflatten(1, (-1, SETS, D))
+    return (sets.sum(2) if fusion == "add" else sets.prod(2)).flatten(1)

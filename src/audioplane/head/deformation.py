@@ -28,33 +28,51 @@ class Delta:
 
 
 class DeformationField(nn.Module):
-    """D₁ (f → 64 → 64 → ΔG, last layer zero) and D₂ (f → 16 → 1 → sigmoid)."""
+    """D₁ (f → 64 → 64 → ΔG, last layer zero) and D₂ (f → 16 → 1 → sigmoid).
 
-    def __init__(self, features: int, sh_bases: int):
+    Args:
+        features: Columns of S.
+        sh_bases: Spherical-harmonics bases of a colour.
+        appended: 0 where the code multiplies S (Eq. 6), else its length: it is appended to S.
+        dynamism: False leaves D₂ out, and d is 1 (the paper's "w/o D").
+    """
+
+    def __init__(self, features: int, sh_bases: int, appended: int = 0, dynamism: bool = True):
         super().__init__()
         outputs = _MEAN + _QUAT + _SCALE + _OPACITY + 3 * sh_bases
-        self.first = nn.Linear(features, 64)
+        inputs = features + appended
+        self.appended, self.dynamism = appended, dynamism
+        self.first = nn.Linear(inputs, 64)
         self.rest = nn.Sequential(nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs))
-        self.dynamism_first = nn.Linear(features, 16)
-        self.dynamism_rest = nn.Sequential(nn.ReLU(), nn.Linear(16, 1))
+        if dynamism:
+            self.dynamism_first = nn.Linear(inputs, 16)
+            self.dynamism_rest = nn.Sequential(nn.ReLU(), nn.Linear(16, 1))
         last = self.rest[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
     def forward(
-        self, S: Float[Tensor, "m k"], code: Float[Tensor, " k"]
+        self, S: Float[Tensor, "m k"], code: Float[Tensor, " c"]
     ) -> tuple[Float[Tensor, "m p"], Float[Tensor, " m"]]:
         """ΔG as rows and dynamism d of Gaussians under one code.
 
         f = S ⊙ c never exists: the code goes into both first layers' weights,
-        (S ⊙ c)·Wᵀ = S·(c ⊙ W)ᵀ.
+        (S ⊙ c)·Wᵀ = S·(c ⊙ W)ᵀ; one that is appended goes into their bias.
         """
-        weight = torch.cat([self.first.weight, self.dynamism_first.weight]) * code
-        bias = torch.cat([self.first.bias, self.dynamism_first.bias])
+        firsts = [self.first, self.dynamism_first] if self.dynamism else [self.first]
+        weight = torch.cat([layer.weight for layer in firsts])
+        bias = torch.cat([layer.bias for layer in firsts])
+        if self.appended:
+            weight, tail = weight.split([S.shape[1], self.appended], 1)
+            bias = bias + tail @ code
+        else:
+            weight = weight * code
         hidden = torch.nn.functional.linear(S, weight, bias)
         split = self.first.out_features
         rows = self.rest(hidden[:, :split])
+        if not self.dynamism:
+            return rows, rows.new_ones(len(rows))
         return rows, self.dynamism_rest(hidden[:, split:])[:, 0].sigmoid()
 
 

@@ -1,18 +1,30 @@
 """A talking head: Gaussians, what moves them, and how they are seen."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from audioplane.head.audio import AudioEncoder
-from audioplane.head.audio_plane import SCALES, AudioPrototypes, H, SpaceGrid, spread_over_sets
+from audioplane.head.audio import AUDIO_DIM, AudioEncoder
+from audioplane.head.audio_plane import (
+    SCALES,
+    Attention,
+    AudioPrototypes,
+    Fusion,
+    H,
+    SpaceGrid,
+    fuse_sets,
+    spread_over_sets,
+)
 from audioplane.head.deformation import DeformationField, apply_deformation, read_delta
 from audioplane.head.gaussians import Gaussians, sh_colours
 from audioplane.head.plane_kernels import SETS, D
 from audioplane.splat import Splat, rasterize
 
+Encoder = Literal["audio-plane", "concat"]
+"""How audio meets space: Eq. 6, or appended to features of the space planes (paper, Fig. 1a)."""
 STILL, BY_AUDIO, BY_EYES = 0, 1, 2
 """What drives a Gaussian: nothing, the audio, or the eyes' closure."""
 
@@ -26,6 +38,10 @@ class HeadShape:
     sh_degree: int = 1
     scales: tuple[int, ...] = SCALES
     grid_size: int = H
+    encoder: Encoder = "audio-plane"
+    attention: Attention = "cross"
+    fusion: Fusion = "concat"
+    dynamism: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,7 @@ class Motion:
     """What moves the head in one frame."""
 
     audio: Float[Tensor, " k"]
-    """The audio code: f_a of all scales, spread over the sets."""
+    """The audio code, as `Head.audio_codes` gives it."""
     eyes: Float[Tensor, " k"]
     """The eyes' code, of the same length."""
 
@@ -59,15 +75,23 @@ class Head(nn.Module):
     def __init__(self, shape: HeadShape, generator: torch.Generator):
         super().__init__()
         self.shape = shape
-        features = len(shape.scales) * SETS * D
+        self._heard = len(shape.scales) * D
+        features = self._heard * (SETS if shape.fusion == "concat" else 1)
+        appended = AUDIO_DIM if shape.encoder == "concat" else 0
         # PyTorch's own layers draw from its global state only: lend them a seed of ours.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
             self.grid = SpaceGrid(generator, shape.scales, shape.grid_size)
             self.encoder = AudioEncoder(shape.feature_dim)
-            self.prototypes = AudioPrototypes(generator, shape.scales, shape.grid_size)
-            self.eyes = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, features))
-            self.field = DeformationField(features, (shape.sh_degree + 1) ** 2)
+            self.prototypes = None
+            if shape.encoder == "audio-plane":
+                self.prototypes = AudioPrototypes(
+                    generator, shape.scales, shape.grid_size, shape.attention
+                )
+            code = appended or features
+            self.eyes = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, code))
+            bases = (shape.sh_degree + 1) ** 2
+            self.field = DeformationField(features, bases, appended, shape.dynamism)
         self.gaussians = Gaussians(
             *(torch.zeros(0, *s) for s in ((3,), (4,), (3,), (), ((shape.sh_degree + 1) ** 2, 3)))
         )
@@ -86,14 +110,32 @@ class Head(nn.Module):
             self.gaussians = Gaussians(**{k: fn(v) for k, v in self.gaussians.tensors().items()})
         return super()._apply(fn, recurse)
 
+    @property
+    def heard_dim(self) -> int:
+        """Length of what `hear` gives for a frame."""
+        return AUDIO_DIM if self.prototypes is None else self._heard
+
+    def _represent(self, a: Float[Tensor, "t 64"]) -> Float[Tensor, "t h"]:
+        return a if self.prototypes is None else self.prototypes(a).flatten(1)
+
+    def hear(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t h"]:
+        """f_a of all scales (or a itself, where it is appended) for runs of frames."""
+        return self._represent(self.encoder.normalised_batch(runs))
+
+    def spread(self, heard: Float[Tensor, "t h"]) -> Float[Tensor, "t k"]:
+        """From what was heard to codes that deform."""
+        if self.prototypes is None:
+            return heard
+        return spread_over_sets(heard.unflatten(1, (-1, D)), self.shape.fusion)
+
     def audio_codes(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t k"]:
         """Codes of all frames of a speech, by the stored normalisation."""
-        return spread_over_sets(self.prototypes(self.encoder(windows)))
+        return self.spread(self._represent(self.encoder(windows)))
 
     def space_features(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m k"]:
         """S of some Gaussians: constant as long as the head does not learn."""
         points = (self.gaussians.means.detach()[index] - self.low) / (self.high - self.low)
-        return self.grid(points * 2 - 1)
+        return fuse_sets(self.grid(points * 2 - 1), self.shape.fusion)
 
     def moving(self) -> tuple[Int[Tensor, " a"], Int[Tensor, " e"]]:
         """Indices of the Gaussians that the audio and that the eyes drive."""

@@ -159,7 +159,7 @@ def load_head(run: Path) -> TrainedHead:
     views = zip(facts["pose_ids"], tensors["views"], strict=True)
     return TrainedHead(
         head,
-        TrainConfig(**facts["config"]),
+        TrainConfig.from_json(facts["config"]),
         facts["iteration"],
         Path(facts["subject"]),
         facts["identity"],

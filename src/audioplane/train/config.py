@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from audioplane.errors import TrainingError
+from audioplane.head import Attention, Encoder, Fusion, HeadShape
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,18 @@ class TrainConfig:
     """The density control does not grow beyond this."""
     sh_degree: int = 1
     """Degree of the colours' spherical harmonics, 0 or 1."""
+    scales: tuple[int, ...] = (1, 2, 3, 4)
+    """s of the planes, lines and prototypes (paper §3.3)."""
+    grid_size: int = 64
+    """H, cells of the coarsest (paper §4.1)."""
+    encoder: Encoder = "audio-plane"
+    """How audio meets space: Eq. 6, or appended to the space planes' features ("w/o A")."""
+    attention: Attention = "cross"
+    """What weighs the audio prototypes: Eq. 4, or an MLP (paper, Table 2)."""
+    fusion: Fusion = "concat"
+    """What becomes of the three plane sets of a scale (paper, Table 2)."""
+    dynamism: bool = True
+    """Dynamic splatting, Eq. 7 to 9; False is the paper's "w/o D"."""
     moving: Literal["all", "face"] = "all"
     """Which Gaussians the audio deforms: all of them (the paper), or those of the lower face."""
 
@@ -88,6 +101,25 @@ class TrainConfig:
     """Last share of the training frames that only chooses the best checkpoint."""
     validate_every: int = 1_000
     checkpoint_every: int = 1_000
+
+    @classmethod
+    def from_json(cls, facts: dict) -> "TrainConfig":
+        """Settings out of a checkpoint; JSON knows no tuples."""
+        scales = {"scales": tuple(facts["scales"])} if "scales" in facts else {}
+        return cls(**{**facts, **scales})
+
+    def head_shape(self, feature_dim: int) -> HeadShape:
+        """The head that these settings build for speech features of a length."""
+        return HeadShape(
+            feature_dim,
+            self.sh_degree,
+            self.scales,
+            self.grid_size,
+            self.encoder,
+            self.attention,
+            self.fusion,
+            self.dynamism,
+        )
 
 
 PRESETS: dict[str, TrainConfig] = {

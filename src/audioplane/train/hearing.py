@@ -10,8 +10,6 @@ from torch import Tensor
 from audioplane.errors import TrainingError
 from audioplane.head import Head
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
-from audioplane.head.audio_plane import spread_over_sets
-from audioplane.head.plane_kernels import D
 from audioplane.train.config import TrainConfig
 from audioplane.train.lips import LipTargets, lip_loss
 
@@ -49,7 +47,7 @@ class Hearing:
         self.windows = torch.from_numpy(features).to(head.device)
         self._low, self._high = min(rows), max(rows)
         self._lips = LipTargets(landmarks, np.array(rows), head.device)
-        self.reader = self._lips.linear_reader(len(head.shape.scales) * D)
+        self.reader = self._lips.linear_reader(head.heard_dim)
         self.deaf = 0
         """Iterations in a row in which f_a hardly differed between frames."""
 
@@ -78,14 +76,14 @@ class Hearing:
         runs = self.windows[put((starts[:, None] + steps).clamp(low, high))]
         runs = runs + c.audio_noise * put(torch.randn(runs.shape, generator=generator))
         runs = runs + c.audio_offset * put(torch.randn(len(runs), 1, 1, 1, generator=generator))
-        codes = self._head.prototypes(self._head.encoder.normalised_batch(runs))
+        codes = self._head.hear(runs)
         lips = None
         if c.lambda_lips:
             heard = (starts[:, None] + torch.arange(length)).flatten()
             lips = lip_loss(self.reader, self._lips, codes.flatten(1), put(heard))
         spread = codes.detach().std(0).mean().item()
         self._watch(spread)
-        return Heard(spread_over_sets(codes[None, row - int(starts[0])])[0], lips, spread)
+        return Heard(self._head.spread(codes[None, row - int(starts[0])])[0], lips, spread)
 
     def _watch(self, spread: float) -> None:
         self.deaf = self.deaf + 1 if spread < _LEAST_SPREAD else 0

@@ -22,9 +22,11 @@ class Optimisers:
         self.gaussians = GaussianAdam(head.gaussians, rates)
         self._planes = RowAdam(head.grid.planes, head.grid.touched)
         modules = (head.prototypes, head.field, head.eyes, lip_reader)
-        networks = [p for module in modules for p in module.parameters()]
+        networks = [p for module in modules if module is not None for p in module.parameters()]
         groups = [list(head.encoder.parameters()), networks, [head.grid.lines]]
-        self._rates = (c.lr_audio, c.lr_networks, c.lr_planes)
+        # Plain space planes (encoder "concat") have no line grids: these stay at one.
+        lines = c.lr_planes if head.prototypes is not None else 0.0
+        self._rates = (c.lr_audio, c.lr_networks, lines)
         self._networks = torch.optim.Adam(
             [{"params": p, "lr": r} for p, r in zip(groups, self._rates, strict=True)],
             eps=1e-15,

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from audioplane.errors import TrainingError
-from audioplane.head import Gaussians, Head, HeadShape, Motion, View, splat_head
+from audioplane.head import Gaussians, Head, Motion, View, splat_head
 from audioplane.perceptual import LPIPS, SMALLEST_SIDE, random_patches
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
@@ -110,7 +110,7 @@ class Trainer:
         # Some subjects of the peers have one frame more than rows of features.
         self._last_row = len(features) - 1
         generator = torch.Generator().manual_seed(config.seed)
-        self.head = Head(HeadShape(features.shape[2], config.sh_degree), generator)
+        self.head = Head(config.head_shape(features.shape[2]), generator)
         self._place_gaussians(generator)
         self.head.to(device)
         rows = [self._row(ref) for ref in self.train_refs]
@@ -281,7 +281,7 @@ class Trainer:
         loss = l1_and_dssim(image, target, 1 + c.mouth_weight * mouth, c.lambda_dssim)
         if c.lambda_lpips and min(image.shape[:2]) >= SMALLEST_SIDE:
             loss = loss + c.lambda_lpips * self._perceptual_loss(image, target, generator)
-        if self.iteration >= c.coarse_iterations:
+        if c.dynamism and self.iteration >= c.coarse_iterations:
             loss = loss + c.lambda_mask * mask_loss(planes[3], mouth, c.margin)
         return loss, psnr(image, target), splat
 
@@ -431,7 +431,7 @@ class Trainer:
         Raises `CheckpointError` if it cannot be read, `TrainingError` if the settings differ.
         """
         tensors, facts = files.load_tensors(path)
-        if TrainConfig(**facts["config"]) != self.config:
+        if TrainConfig.from_json(facts["config"]) != self.config:
             raise TrainingError(f"{path} was made with other settings: choose another --out")
         ids = [r.img_id for r in self.train_refs]
         if facts["identity"] != self.subject.identity or facts["pose_ids"] != ids:
