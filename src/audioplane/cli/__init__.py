@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from audioplane import __version__
-from audioplane.cli.commands import Bench, Demo, Drive, Evaluate, Prepare, Train
+from audioplane.cli.commands import Ablate, Bench, Demo, Drive, Evaluate, Prepare, Train
 from audioplane.cli.console import console, output
 from audioplane.errors import AudioplaneError
 
@@ -17,6 +17,7 @@ Command = (
     | Annotated[Drive, tyro.conf.subcommand("drive")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Ablate, tyro.conf.subcommand("ablate")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
 )
 

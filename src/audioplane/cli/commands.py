@@ -221,6 +221,41 @@ class Demo:
 
 
 @dataclass(frozen=True)
+class Ablate:
+    """Train the variants of the paper's Tables 1 to 3 on a subject and set ours beside the paper's.
+
+    Continues where it was interrupted.
+    """
+
+    subject: PathArgument
+    """Folder that 'prepare' made."""
+    out: Path
+    """Folder for the variants, report.html and report.json."""
+    tables: tuple[Literal[1, 2, 3], ...] = (1, 2, 3)
+    """Which tables: 1 Audio-Plane and dynamic splatting, 2 attention and fusion, 3 the margin."""
+    budget: float = 120.0
+    """Minutes for all variants together; each gets the same number of iterations."""
+    preset: Literal["demo", "laptop", "paper"] = "laptop"
+    """Settings that the variants share."""
+    seed: int = 0
+    """Of every variant."""
+    lpips_weights: Path | None = None
+    """Folder with the weights of AlexNet and LPIPS; looked up if not given."""
+    download: bool = False
+    """Fetch these weights (233 MB) where they are not found; without them LPIPS stays empty."""
+
+    def run(self) -> None:
+        from audioplane.cli.ablate import run_ablation
+        from audioplane.cli.weights import find_lpips
+
+        lpips = find_lpips(self.lpips_weights, self.download)
+        run_ablation(
+            self.subject, self.out, self.tables, self.preset, self.budget, self.seed, lpips
+        )
+        console.print(f"{self.out}: report.html, report.json")
+
+
+@dataclass(frozen=True)
 class Bench:
     """Measure how fast this machine is: in milliseconds, and in matrix products of the same run."""
 

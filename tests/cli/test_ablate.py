@@ -1,0 +1,31 @@
+"""`audioplane ablate` on a subject of two seconds."""
+
+import json
+
+from audioplane.cli import main
+from audioplane.train import PRESETS
+from tests.train.configs import TINY
+
+
+def test_an_interrupted_ablation_goes_on_and_ends_with_its_tables(
+    spoken_subject, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(PRESETS, "demo", TINY)
+    out = tmp_path / "ablation"
+    command = ["ablate", str(spoken_subject.paths.root), "--out", str(out), "--preset", "demo"]
+    command += ["--tables", "1", "--budget", "0.01"]
+    assert main(command) == 0
+    report = json.loads((out / "report.json").read_text())
+    keys = {"full", "encoder=concat", "dynamism=false", "dynamism=false_encoder=concat"}
+    assert report["variants"].keys() == keys
+    assert all(15 < v["psnr"] < 60 for v in report["variants"].values())
+    assert len({v["iterations"] for v in report["variants"].values()}) == 1
+    assert not (out / "full" / "checkpoints").exists()
+    kept = (out / "full" / "result.json").read_bytes()
+    (out / "encoder=concat" / "result.json").unlink()
+    assert main(command) == 0
+    assert (out / "full" / "result.json").read_bytes() == kept
+    assert (out / "encoder=concat" / "result.json").exists()
+    assert "w/o A&amp;D" in (out / "report.html").read_text()
+    assert main([*command, "--seed", "1"]) == 1
+    assert "other settings" in capsys.readouterr().err
