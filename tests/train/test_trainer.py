@@ -31,6 +31,7 @@ def test_it_learns(finished, spoken_subject):
     assert last.iteration == 80 and last.stage == "fine"
     assert last.gaussians > 200
     assert last.audio_spread > 0.05
+    assert 0 < last.dynamism_face < last.dynamism_mouth < 1
     fresh = Trainer(spoken_subject, TINY)
     before, after = fresh._validate(), [e for e in events if isinstance(e, Validated)][-1]
     fresh.frames.close()

@@ -286,6 +286,7 @@ def show_training(events) -> None:
                     note = f"loss {event.loss:.4f}  PSNR {event.psnr:.2f}  N {event.gaussians}"
                     if event.stage == "fine":
                         note += f"  f_a ±{event.audio_spread:.2f}"
+                        note += f"  g {event.dynamism_mouth:.2f}/{event.dynamism_face:.2f}"
                     bar.update(
                         task,
                         description=event.stage,

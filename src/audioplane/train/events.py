@@ -1,5 +1,6 @@
 """What a running training says; progress bars, logs and pages subscribe."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,10 @@ class Progress:
     gaussians: int
     audio_spread: float
     """Standard deviation of f_a between frames; nan in the coarse stage."""
+    dynamism_mouth: float = math.nan
+    """Mean of the dynamic map g inside the mask m (Eq. 8, 9); nan in the coarse stage."""
+    dynamism_face: float = math.nan
+    """The same on the rest of the head."""
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ class _Means:
     loss: float = math.nan
     psnr: float = math.nan
     spread: float = math.nan
+    inside: float = math.nan
+    outside: float = math.nan
 
     def add(self, **values: float) -> None:
         for name, value in values.items():
@@ -205,7 +207,9 @@ class Trainer:
         """Where the run stands."""
         stage = "fine" if self.iteration > self.config.coarse_iterations else "coarse"
         m, n = self._means, len(self.head.gaussians)
-        return Progress(self.iteration, self.total, stage, m.loss, m.psnr, n, m.spread)
+        return Progress(
+            self.iteration, self.total, stage, m.loss, m.psnr, n, m.spread, m.inside, m.outside
+        )
 
     def _step(self) -> None:
         c, i = self.config, self.iteration
@@ -283,7 +287,17 @@ class Trainer:
             loss = loss + c.lambda_lpips * self._perceptual_loss(image, target, generator)
         if c.dynamism and self.iteration >= c.coarse_iterations:
             loss = loss + c.lambda_mask * mask_loss(planes[3], mouth, c.margin)
+            if self.iteration % _PROGRESS_EVERY == 0:
+                self._watch_dynamism(planes[3].detach(), mouth, self._put(frame.head[cut]))
         return loss, psnr(image, target), splat
+
+    def _watch_dynamism(
+        self, g: Float[Tensor, "h w"], mouth: Float[Tensor, "h w"], head: Bool[Tensor, "h w"]
+    ) -> None:
+        """Note how dynamic the mouth is and how dynamic the rest of the head."""
+        for name, part in (("inside", mouth > 0), ("outside", head & (mouth == 0))):
+            if part.any():
+                self._means.add(**{name: g[part].mean().item()})
 
     def _perceptual_loss(
         self,
