@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from audioplane.splat import simd
+from audioplane.splat import simd, simd_planes
 
 
 @njit
@@ -43,20 +43,22 @@ def _overlap(low, high, first, last):
 @njit
 def _planes(template, planes, numbers, weight, out):
     """out: planes + weight · numbers, plane by plane; Σ planes · numbers; Σ planes²."""
-    many = simd.load_planes(template, planes.ctypes.data, 32)
+    many = simd_planes.load_planes(template, planes.ctypes.data, 32)
     w, zero = simd.load(weight.ctypes.data), simd.broadcast(np.float32(0))
     sums = out.ctypes.data + 32 * len(planes)
-    simd.store_planes(simd.muladd_many(many, w, numbers.ctypes.data), out.ctypes.data, 32)
-    simd.store(sums, simd.dot_many(zero, many, numbers.ctypes.data))
-    simd.store(sums + 32, simd.dot_planes(zero, many, planes.ctypes.data, 32))
+    simd_planes.store_planes(
+        simd_planes.muladd_many(many, w, numbers.ctypes.data), out.ctypes.data, 32
+    )
+    simd.store(sums, simd_planes.dot_many(zero, many, numbers.ctypes.data))
+    simd.store(sums + 32, simd_planes.dot_planes(zero, many, planes.ctypes.data, 32))
 
 
 @njit
 def _sum_lanes(template, planes, three, weight, out):
-    many = simd.load_planes(template, planes.ctypes.data, 32)
+    many = simd_planes.load_planes(template, planes.ctypes.data, 32)
     at = three.ctypes.data
     row = simd.make_lanes(np.float32(2), np.float32(3), np.float32(4))
-    simd.add_lane_sums(
+    simd_planes.add_lane_sums(
         out.ctypes.data,
         simd.load(at),
         simd.load(at + 32),

@@ -9,6 +9,7 @@ from pathlib import Path
 from audioplane.ablate import VariantResult, variants, write_reports
 from audioplane.cli.console import console
 from audioplane.cli.evaluate import evaluate_run
+from audioplane.cli.training import show_training
 from audioplane.errors import MediaError, TrainingError
 from audioplane.evaluate import EvaluationReport
 from audioplane.perceptual import LPIPS
@@ -32,8 +33,6 @@ def run_ablation(
     lpips: LPIPS | None,
 ) -> dict[str, VariantResult]:
     """Train and score every variant that the tables need; goes on where it was interrupted."""
-    from audioplane.cli.commands import show_training
-
     person, chosen = load_subject(subject), variants(tables)
     base = _plan(person, out, replace(PRESETS[preset], seed=seed), budget, len(chosen), lpips)
     results: dict[str, VariantResult] = {}
@@ -80,14 +79,16 @@ def _plan(
             if kept["asked"] != json.loads(json.dumps(asked)):
                 raise TrainingError(f"{out} holds an ablation with other settings: choose another")
             return with_fine_iterations(config, kept["iterations"])
-        iterations = _affordable(subject, config, 60 * budget / n * _TRAINING_SHARE, lpips)
+        iterations = _affordable(subject, out, config, 60 * budget / n * _TRAINING_SHARE, lpips)
         path.write_text(json.dumps({"asked": asked, "iterations": iterations}, indent=1))
     except OSError as e:
         raise MediaError(f"{out} cannot be written ({e}): choose another --out") from e
     return with_fine_iterations(config, iterations)
 
 
-def _affordable(subject: Subject, config: TrainConfig, seconds: float, lpips: LPIPS | None) -> int:
+def _affordable(
+    subject: Subject, out: Path, config: TrainConfig, seconds: float, lpips: LPIPS | None
+) -> int:
     """Fine iterations that fit into a time, as fast as with three quarters of the Gaussians."""
     probe = replace(
         config,
@@ -99,7 +100,7 @@ def _affordable(subject: Subject, config: TrainConfig, seconds: float, lpips: LP
         checkpoint_every=10**9,
     )
     trainer = Trainer(subject, probe, lpips=lpips)
-    events = trainer.run(subject.paths.root)
+    events = trainer.run(out / "probe")
     while trainer.iteration < _WARM_UP:
         next(events)
     first, started = trainer.iteration, time.perf_counter()

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from audioplane.cli.console import console, output, progress_bar
+from audioplane.cli.weights import LpipsWeights
 
 Speech = Literal["mel", "phones", "mel+phones"]
 PathArgument = Annotated[Path, tyro.conf.Positional]
@@ -100,16 +101,13 @@ class Train:
     seed: int = 0
     """Same seed, same head."""
     switches: Annotated[Switches, tyro.conf.arg(name="")] = Switches()
-    lpips_weights: Path | None = None
-    """Folder with the weights of AlexNet and LPIPS (preset paper); looked up if not given."""
-    download: bool = False
-    """Fetch these weights (233 MB) where they are not found; without them D-SSIM stands in."""
+    weights: Annotated[LpipsWeights, tyro.conf.arg(name="")] = LpipsWeights()
     device: Device = "auto"
     """Where it trains; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
         from audioplane.cli.device import choose_device
-        from audioplane.cli.weights import find_lpips
+        from audioplane.cli.training import show_training
         from audioplane.subject import load_subject
         from audioplane.train import PRESETS
         from audioplane.train.config import with_fine_iterations, without_lpips
@@ -123,7 +121,7 @@ class Train:
             config = with_fine_iterations(config, self.iterations)
         device = choose_device(self.device)
         console.print(f"device: {device}")
-        lpips = find_lpips(self.lpips_weights, self.download) if config.lambda_lpips else None
+        lpips = self.weights.find() if config.lambda_lpips else None
         if config.lambda_lpips and lpips is None:
             config = without_lpips(config)
         console.print(f"loss between pictures: {name_loss(config)}")
@@ -172,10 +170,7 @@ class Evaluate:
     """MediaPipe's face_landmarker.task; looked up if not given."""
     poses: Literal["tracked", "refined", "both"] = "both"
     """Poses of the held-out frames: as tracked, or refined against them with the head frozen."""
-    lpips_weights: Path | None = None
-    """Folder with the weights of AlexNet and LPIPS; looked up if not given."""
-    download: bool = False
-    """Fetch these weights (233 MB) where they are not found; without them LPIPS stays empty."""
+    weights: Annotated[LpipsWeights, tyro.conf.arg(name="")] = LpipsWeights()
     json: bool = False
     """Print the report as JSON on standard output."""
     device: Device = "auto"
@@ -184,10 +179,9 @@ class Evaluate:
     def run(self) -> None:
         from audioplane.cli.device import choose_device
         from audioplane.cli.evaluate import evaluate_run
-        from audioplane.cli.weights import find_lpips
 
         out, device = self.out or self.run_folder / "evaluation", choose_device(self.device)
-        lpips = find_lpips(self.lpips_weights, self.download)
+        lpips = self.weights.find()
         reports = evaluate_run(
             self.run_folder, out, self.subject, self.face_landmarker, self.poses, device, lpips
         )
@@ -239,16 +233,12 @@ class Ablate:
     """Settings that the variants share."""
     seed: int = 0
     """Of every variant."""
-    lpips_weights: Path | None = None
-    """Folder with the weights of AlexNet and LPIPS; looked up if not given."""
-    download: bool = False
-    """Fetch these weights (233 MB) where they are not found; without them LPIPS stays empty."""
+    weights: Annotated[LpipsWeights, tyro.conf.arg(name="")] = LpipsWeights()
 
     def run(self) -> None:
         from audioplane.cli.ablate import run_ablation
-        from audioplane.cli.weights import find_lpips
 
-        lpips = find_lpips(self.lpips_weights, self.download)
+        lpips = self.weights.find()
         run_ablation(
             self.subject, self.out, self.tables, self.preset, self.budget, self.seed, lpips
         )
@@ -272,33 +262,3 @@ class Bench:
         from audioplane.cli.device import choose_device
 
         run_bench(self.what, choose_device(self.device), self.json)
-
-
-def show_training(events) -> None:
-    """Run a training behind a progress bar."""
-    from audioplane.train import CheckpointSaved, Progress, Validated
-
-    with progress_bar() as bar:
-        task = bar.add_task("train", total=None, note="")
-        for event in events:
-            match event:
-                case Progress():
-                    note = f"loss {event.loss:.4f}  PSNR {event.psnr:.2f}  N {event.gaussians}"
-                    if event.stage == "fine":
-                        note += f"  f_a ±{event.audio_spread:.2f}"
-                        note += f"  g {event.dynamism_mouth:.2f}/{event.dynamism_face:.2f}"
-                    bar.update(
-                        task,
-                        description=event.stage,
-                        completed=event.iteration,
-                        total=event.total,
-                        note=note,
-                    )
-                case Validated():
-                    kept = ", kept" if event.kept else ", worse than before: not kept"
-                    console.print(
-                        f"iteration {event.iteration}: unseen frames PSNR {event.psnr:.2f} dB, "
-                        f"mouth error {event.mouth_l1:.4f}{kept}",
-                    )
-                case CheckpointSaved():
-                    pass

@@ -12,6 +12,7 @@ from rich.table import Table
 from audioplane.cli.console import console, output, progress_bar
 from audioplane.cli.drive import open_animator
 from audioplane.cli.evaluate import evaluate_run
+from audioplane.cli.training import show_training
 from audioplane.errors import TrainingError
 from audioplane.evaluate import EvaluationReport, LipScores, MouthReader, evaluate_speech_drive
 from audioplane.media.video import VideoWriter
@@ -29,8 +30,6 @@ _SPEECH_SEED = 101
 
 def run_demo(out: Path, seconds: float, size: int, iterations: int | None) -> None:
     """Make, train, drive and score the drawn head; see `audioplane demo --help`."""
-    from audioplane.cli.commands import show_training
-
     times: dict[str, float] = {}
 
     def lap(name: str) -> None:

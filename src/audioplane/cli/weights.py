@@ -1,21 +1,39 @@
 """`--lpips-weights` and `--download`: LPIPS where its weights can be had."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audioplane.cli.console import console
 from audioplane.errors import CheckpointError
-from audioplane.perceptual import LPIPS
+
+if TYPE_CHECKING:
+    from audioplane.perceptual import LPIPS
 
 
-def find_lpips(folder: Path | None, download: bool) -> LPIPS | None:
-    """LPIPS on AlexNet; None, with the reason on the console, where its weights are not here.
+@dataclass(frozen=True)
+class LpipsWeights:
+    """Where LPIPS's weights come from."""
 
-    Raises `CheckpointError` where they were asked for by name or are damaged.
-    """
-    try:
-        return LPIPS.load("alex", folder, download)
-    except CheckpointError as e:
-        if folder is not None or download:
-            raise
-        console.print(f"without LPIPS: {e}")
-        return None
+    lpips_weights: Path | None = None
+    """Folder with the weights of AlexNet and LPIPS; looked up if not given."""
+    download: bool = False
+    """Fetch these weights (233 MB) where they are not found. Without them LPIPS stays empty in
+    reports, and D-SSIM stands in for it as a loss (preset paper)."""
+
+    def find(self) -> LPIPS | None:
+        """LPIPS on AlexNet; None, with the reason on the console, where it cannot be had.
+
+        Raises `CheckpointError` where its weights were named or asked for.
+        """
+        from audioplane.perceptual import LPIPS
+
+        try:
+            return LPIPS.load("alex", self.lpips_weights, self.download)
+        except CheckpointError as e:
+            if self.lpips_weights is not None or self.download:
+                raise
+            console.print(f"without LPIPS: {e}")
+            return None

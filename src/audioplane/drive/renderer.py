@@ -23,7 +23,7 @@ class FrameRenderer:
     """Draws a head on the CPU as it is now; it does not see later changes of its weights."""
 
     def __init__(self, head: Head, width: int, height: int):
-        self._field = head.field
+        self._head = head
         by_audio, by_eyes = head.moving()
         index = torch.cat([by_audio, by_eyes])
         self._n_audio, self._index = len(by_audio), index.numpy()
@@ -42,11 +42,8 @@ class FrameRenderer:
         self, motion: Motion, view: View, plate: UInt8[np.ndarray, "h w 3"]
     ) -> tuple[UInt8[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
         """The head over a plate, and the dynamic map g (paper, Eq. 8)."""
-        parts = (
-            self._field(self._S[: self._n_audio], motion.audio),
-            self._field(self._S[self._n_audio :], motion.eyes),
-        )
-        rows, dynamism = (torch.cat(x).numpy() for x in zip(*parts, strict=True))
+        deltas = self._head.deltas(motion, self._S, self._n_audio)
+        rows, dynamism = (x.numpy() for x in deltas)
         frame_kernels.deform(self._index, rows, dynamism, self._raw, self._moved)
         means, quats, scales, opacities, sh = self._moved
         viewmat = view.viewmat.numpy()

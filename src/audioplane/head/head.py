@@ -152,14 +152,18 @@ class Head(nn.Module):
         index = torch.cat([by_audio, by_eyes])
         if S is None:
             S = self.space_features(index)
-        parts = [
-            self.field(S[: len(by_audio)], motion.audio),
-            self.field(S[len(by_audio) :], motion.eyes),
-        ]
-        rows, d = (torch.cat(x) for x in zip(*parts, strict=True))
+        rows, d = self.deltas(motion, S, len(by_audio))
         deformed = apply_deformation(self.gaussians, index, read_delta(rows), d)
-        dynamism = d.new_zeros(len(self.gaussians)).index_add(0, by_audio, parts[0][1])
+        dynamism = d.new_zeros(len(self.gaussians)).index_add(0, by_audio, d[: len(by_audio)])
         return deformed, dynamism
+
+    def deltas(
+        self, motion: Motion, S: Float[Tensor, "m k"], by_audio: int
+    ) -> tuple[Float[Tensor, "m p"], Float[Tensor, " m"]]:
+        """ΔG as rows and dynamism of `moving`'s Gaussians, of which the audio drives the first."""
+        parts = (self.field(S[:by_audio], motion.audio), self.field(S[by_audio:], motion.eyes))
+        rows, d = (torch.cat(x) for x in zip(*parts, strict=True))
+        return rows, d
 
 
 def splat_head(

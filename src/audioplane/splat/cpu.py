@@ -124,6 +124,34 @@ def _scratch(bands: _Bands, stride: int) -> tuple[np.ndarray, ...]:
     )
 
 
+def _channels(n: int) -> tuple[np.float32, ...]:
+    """What tells the kernels how many channels they are compiled for."""
+    return (np.float32(0),) * n
+
+
+def _draw(
+    bands: _Bands,
+    scratch: tuple[np.ndarray, ...],
+    backdrop: Float[np.ndarray, "_ _ c"],
+    image: Float[np.ndarray, "c h stride"],
+    transmittance: Float[np.ndarray, "h stride"],
+    width: int,
+) -> None:
+    """Blend Gaussians into planar pictures."""
+    cpu_blend.blend_forward(
+        bands.packed,
+        bands.items,
+        bands.band_start,
+        bands.work,
+        width,
+        scratch,
+        _channels(len(image)),
+        backdrop,
+        image,
+        transmittance,
+    )
+
+
 def _planar(picture: Tensor, stride: int) -> np.ndarray:
     """[h, w, c] to zero-padded [c, h, stride]; a picture that lies so in memory is not copied."""
     height, width, channels = picture.shape
@@ -144,22 +172,11 @@ class _Blend(torch.autograd.Function):
         width, height = size
         arrays = [_array(x) for x in (means2d, conics, opacities, features, depths, extents)]
         bands, stride = _arrange(arrays, height), _whole_lanes(width)
-        channels = (np.float32(0),) * features.shape[1]
-        image = np.empty((len(channels), height, stride), np.float32)
+        image = np.empty((features.shape[1], height, stride), np.float32)
         transmittance = np.empty((height, stride), np.float32)
-        cpu_blend.blend_forward(
-            bands.packed,
-            bands.items,
-            bands.band_start,
-            bands.work,
-            width,
-            _scratch(bands, stride),
-            channels,
-            _backdrop(background, len(channels)),
-            image,
-            transmittance,
-        )
-        ctx.save = (bands, channels, image, transmittance, size, len(means2d))
+        backdrop = _backdrop(background, len(image))
+        _draw(bands, _scratch(bands, stride), backdrop, image, transmittance, width)
+        ctx.save = (bands, image, transmittance, size, len(means2d))
         ctx.background = None if background is None else background.shape
         ctx.set_materialize_grads(False)
         T = torch.from_numpy(transmittance)[:, :width]
@@ -168,7 +185,8 @@ class _Blend(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *grad_outputs):
         dimage, dalpha = grad_outputs
-        bands, channels, image, transmittance, (width, height), n = ctx.save
+        bands, image, transmittance, (width, height), n = ctx.save
+        channels = _channels(len(image))
         stride = transmittance.shape[1]
         if dimage is None:
             dimage = torch.zeros(height, width, len(channels))
@@ -221,7 +239,6 @@ class Canvas:
         """The last picture over black, planar; columns from `width` on are of no meaning."""
         self.transmittance = np.empty((height, stride), np.float32)
         """How much of what lies behind shows through."""
-        self._channels = (np.float32(0),) * channels
         self._backdrop = _backdrop(None, channels)
         self._means2d, self._conics = np.empty((n, 2), np.float32), np.empty((n, 3), np.float32)
         self._depths, self._extents = np.empty(n, np.float32), np.empty((n, 2), np.float32)
@@ -248,18 +265,7 @@ class Canvas:
         threads, longest = self._scratch[0].shape[:2]
         if threads != numba.get_num_threads() or longest < bands.longest:
             self._scratch = _scratch(bands, self.transmittance.shape[1])
-        cpu_blend.blend_forward(
-            bands.packed,
-            bands.items,
-            bands.band_start,
-            bands.work,
-            width,
-            self._scratch,
-            self._channels,
-            self._backdrop,
-            self.image,
-            self.transmittance,
-        )
+        _draw(bands, self._scratch, self._backdrop, self.image, self.transmittance, width)
 
 
 def rasterize(

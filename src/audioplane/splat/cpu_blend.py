@@ -23,20 +23,15 @@ from audioplane.splat.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
 from audioplane.splat.simd import (
     LANE_BYTES,
     LANES,
-    add_lane_sums,
     any_above,
     broadcast,
     count_up,
-    dot_many,
-    dot_planes,
     exp_bounded,
     lane_max,
     lane_min,
     load,
-    load_planes,
     make_lanes,
     muladd,
-    muladd_many,
     overlap_bits,
     pick,
     round_down,
@@ -44,8 +39,15 @@ from audioplane.splat.simd import (
     smaller,
     square_root,
     store,
-    store_planes,
     where_above,
+)
+from audioplane.splat.simd_planes import (
+    add_lane_sums,
+    dot_many,
+    dot_planes,
+    load_planes,
+    muladd_many,
+    store_planes,
     zeros_like,
 )
 

@@ -45,7 +45,28 @@ def _unit_where_zero(quats: Float[Tensor, "n 4"]) -> Float[Tensor, "n 4"]:
     return torch.where(zero, quats.new_tensor([1.0, 0, 0, 0]), quats)
 
 
-def _draw(
+def _draw_nothing(
+    means: Float[Tensor, "0 3"],
+    opacities: Float[Tensor, " 0"],
+    features: Float[Tensor, "0 c"],
+    width: int,
+    height: int,
+) -> Splat:
+    """The splat of no Gaussians: gsplat divides by their number. Sums keep the graph."""
+    image = features.sum(0).expand(height, width, -1)
+    alpha = opacities.sum().expand(height, width)
+    return Splat(image, alpha, means[:, :2], means.new_zeros(0), means[:, 0] > 0)
+
+
+def _lay_behind(splat: Splat, background: Float[Tensor, "..."] | None) -> Splat:
+    """gsplat takes one colour at most: every background is laid behind here."""
+    if background is None:
+        return splat
+    image = splat.image + (1 - splat.alpha)[..., None] * background.float()
+    return replace(splat, image=image)
+
+
+def rasterize(
     means: Float[Tensor, "n 3"],
     quats: Float[Tensor, "n 4"],
     scales: Float[Tensor, "n 3"],
@@ -55,12 +76,22 @@ def _draw(
     K: Float[Tensor, "3 3"],
     width: int,
     height: int,
+    background: Float[Tensor, "..."] | None = None,
 ) -> Splat:
-    """One camera's image over nothing.
+    """Blend Gaussians front to back; arguments as `audioplane.splat.rasterize`, 1 to 513 channels.
 
-    `gsplat.rasterization` chains these four calls too, but keeps the camera's axis on the
-    projected means: a slice of them is no longer on the way to the image and gets no gradient.
+    Unlike the CPU's, `radii` are rounded up to whole pixels, `visible` counts what comes near the
+    image's border without reaching a pixel's centre, and `means2d` are zero where not drawn.
+
+    Raises:
+        DeviceError: gsplat is not installed or cannot compile its kernels.
     """
+    tensors = (means, quats, scales, opacities, features, viewmat, K)
+    means, quats, scales, opacities, features, viewmat, K = (x.float() for x in tensors)
+    if len(means) == 0:
+        return _lay_behind(_draw_nothing(means, opacities, features, width, height), background)
+    # `gsplat.rasterization` chains these four calls too, but keeps the camera's axis on the
+    # projected means: a slice of them is no longer on the way to the image and gets no gradient.
     gsplat = _gsplat()
     radii, projected, depths, conics, _ = gsplat.fully_fused_projection(
         means,
@@ -97,50 +128,5 @@ def _draw(
         items,
         packed=False,
     )
-    return Splat(image[0], alpha[0, ..., 0], means2d, extents.float(), visible)
-
-
-def _draw_nothing(
-    means: Float[Tensor, "0 3"],
-    opacities: Float[Tensor, " 0"],
-    features: Float[Tensor, "0 c"],
-    width: int,
-    height: int,
-) -> Splat:
-    """The splat of no Gaussians: gsplat divides by their number. Sums keep the graph."""
-    image = features.sum(0).expand(height, width, -1)
-    alpha = opacities.sum().expand(height, width)
-    return Splat(image, alpha, means[:, :2], means.new_zeros(0), means[:, 0] > 0)
-
-
-def rasterize(
-    means: Float[Tensor, "n 3"],
-    quats: Float[Tensor, "n 4"],
-    scales: Float[Tensor, "n 3"],
-    opacities: Float[Tensor, " n"],
-    features: Float[Tensor, "n c"],
-    viewmat: Float[Tensor, "4 4"],
-    K: Float[Tensor, "3 3"],
-    width: int,
-    height: int,
-    background: Float[Tensor, "..."] | None = None,
-) -> Splat:
-    """Blend Gaussians front to back; arguments as `audioplane.splat.rasterize`, 1 to 513 channels.
-
-    Unlike the CPU's, `radii` are rounded up to whole pixels, `visible` counts what comes near the
-    image's border without reaching a pixel's centre, and `means2d` are zero where not drawn.
-
-    Raises:
-        DeviceError: gsplat is not installed or cannot compile its kernels.
-    """
-    tensors = (means, quats, scales, opacities, features, viewmat, K)
-    means, quats, scales, opacities, features, viewmat, K = (x.float() for x in tensors)
-    if len(means) == 0:
-        splat = _draw_nothing(means, opacities, features, width, height)
-    else:
-        splat = _draw(means, quats, scales, opacities, features, viewmat, K, width, height)
-    if background is None:
-        return splat
-    # gsplat takes one colour at most: every background is laid behind here.
-    image = splat.image + (1 - splat.alpha)[..., None] * background.float()
-    return replace(splat, image=image)
+    splat = Splat(image[0], alpha[0, ..., 0], means2d, extents.float(), visible)
+    return _lay_behind(splat, background)

@@ -5,7 +5,8 @@ long; a Gaussian covers a dozen pixels of a row, so it gives up on the rasterize
 This module adds a numba type for one LLVM vector `<8 x float>` with arithmetic, loads and stores;
 LLVM maps it to AVX, to two NEON registers, or to plain code, whatever the machine has.
 
-Legend: `Lanes` one vector; addresses are `array.ctypes.data` plus a byte offset, as integers.
+Legend: `Lanes` one vector; addresses are `array.ctypes.data` plus a byte offset, as integers. What
+takes a `builder` writes LLVM code and is no function of a kernel.
 """
 
 import operator
@@ -20,10 +21,10 @@ LANES = 8
 """Pixels in one vector."""
 LANE_BYTES = 4 * LANES
 
-_FLOAT = ir.FloatType()
-_INT = ir.IntType(32)
-_VECTOR = ir.VectorType(_FLOAT, LANES)
-_INT_VECTOR = ir.VectorType(_INT, LANES)
+FLOAT = ir.FloatType()
+INT = ir.IntType(32)
+VECTOR = ir.VectorType(FLOAT, LANES)
+INT_VECTOR = ir.VectorType(INT, LANES)
 
 
 class Lanes(types.Type):
@@ -39,27 +40,30 @@ lanes = Lanes()
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, _VECTOR)
+        super().__init__(dmm, fe_type, VECTOR)
 
 
-def _constant(value: float):
-    return ir.Constant(_VECTOR, [value] * LANES)
+def constant(value: float):
+    """The same number eight times, known when a kernel is compiled."""
+    return ir.Constant(VECTOR, [value] * LANES)
 
 
-def _broadcast(builder, value):
-    zeros = ir.Constant(ir.VectorType(_INT, LANES), [0] * LANES)
-    single = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, _INT(0))
-    return builder.shuffle_vector(single, ir.Constant(_VECTOR, ir.Undefined), zeros)
+def spread_number(builder, value):
+    """The same number eight times."""
+    zeros = ir.Constant(ir.VectorType(INT, LANES), [0] * LANES)
+    single = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), value, INT(0))
+    return builder.shuffle_vector(single, ir.Constant(VECTOR, ir.Undefined), zeros)
 
 
 def _as_vector(context, builder, typ, value):
     if isinstance(typ, Lanes):
         return value
-    return _broadcast(builder, context.cast(builder, value, typ, types.float32))
+    return spread_number(builder, context.cast(builder, value, typ, types.float32))
 
 
-def _muladd(builder, a, b, c):
-    signature = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+def fused_multiply_add(builder, a, b, c):
+    """a · b + c of vectors."""
+    signature = ir.FunctionType(VECTOR, [VECTOR] * 3)
     fn = get_or_insert_function(builder.module, signature, f"llvm.fmuladd.v{LANES}f32")
     return builder.call(fn, [a, b, c])
 
@@ -114,7 +118,7 @@ def muladd(typingctx, a, b, c):
         a, b, c = (
             _as_vector(context, builder, t, v) for t, v in zip(signature.args, args, strict=True)
         )
-        return _muladd(builder, a, b, c)
+        return fused_multiply_add(builder, a, b, c)
 
     return lanes(a, b, c), codegen
 
@@ -150,7 +154,7 @@ def _unary(name: str):
     @intrinsic
     def operation(typingctx, x):
         def codegen(context, builder, signature, args):
-            function = ir.FunctionType(_VECTOR, [_VECTOR])
+            function = ir.FunctionType(VECTOR, [VECTOR])
             name_of_type = f"llvm.{name}.v{LANES}f32"
             return builder.call(
                 get_or_insert_function(builder.module, function, name_of_type), args
@@ -187,13 +191,13 @@ def _fold(emit):
     @intrinsic
     def operation(typingctx, value):
         def codegen(context, builder, signature, args):
-            undefined = ir.Constant(_VECTOR, ir.Undefined)
+            undefined = ir.Constant(VECTOR, ir.Undefined)
             vector = args[0]
             for width in (4, 2, 1):
                 index = [i + width if i < width else i for i in range(LANES)]
-                order = ir.Constant(_INT_VECTOR, index)
+                order = ir.Constant(INT_VECTOR, index)
                 vector = emit(builder, vector, builder.shuffle_vector(vector, undefined, order))
-            return builder.extract_element(vector, _INT(0))
+            return builder.extract_element(vector, INT(0))
 
         return types.float32(value), codegen
 
@@ -220,9 +224,9 @@ def make_lanes(typingctx, a, b, c):
     """a, b, c and zeros."""
 
     def codegen(context, builder, signature, args):
-        vector = _constant(0.0)
+        vector = constant(0.0)
         for i, value in enumerate(args):
-            vector = builder.insert_element(vector, value, _INT(i))
+            vector = builder.insert_element(vector, value, INT(i))
         return vector
 
     return lanes(types.float32, types.float32, types.float32), codegen
@@ -233,14 +237,15 @@ def count_up(typingctx, start):
     """start, start + 1, …, start + 7."""
 
     def codegen(context, builder, signature, args):
-        steps = ir.Constant(_VECTOR, [float(i) for i in range(LANES)])
+        steps = ir.Constant(VECTOR, [float(i) for i in range(LANES)])
         return builder.fadd(_as_vector(context, builder, signature.args[0], args[0]), steps)
 
     return lanes(start), codegen
 
 
-def _pointer(builder, address):
-    return builder.inttoptr(address, _VECTOR.as_pointer())
+def vector_pointer(builder, address):
+    """An address as where a vector lies."""
+    return builder.inttoptr(address, VECTOR.as_pointer())
 
 
 @intrinsic
@@ -248,7 +253,7 @@ def load(typingctx, address):
     """Eight float32 from an address."""
 
     def codegen(context, builder, signature, args):
-        return builder.load(_pointer(builder, args[0]), align=4)
+        return builder.load(vector_pointer(builder, args[0]), align=4)
 
     return lanes(types.intp), codegen
 
@@ -258,7 +263,7 @@ def store(typingctx, address, value):
     """Eight float32 to an address."""
 
     def codegen(context, builder, signature, args):
-        builder.store(args[1], _pointer(builder, args[0]), align=4)
+        builder.store(args[1], vector_pointer(builder, args[0]), align=4)
         return context.get_dummy_value()
 
     return types.void(types.intp, value), codegen
@@ -282,162 +287,19 @@ def exp_bounded(typingctx, x):
     """exp(x), relative error 3e-7 for |x| < 8; finite nonsense where |x| > 87."""
 
     def codegen(context, builder, signature, args):
-        rounder = _constant(_ROUNDER)
-        shifted = _muladd(builder, args[0], _constant(1.4426950408889634), rounder)
+        rounder = constant(_ROUNDER)
+        shifted = fused_multiply_add(builder, args[0], constant(1.4426950408889634), rounder)
         n = builder.fsub(shifted, rounder)
-        r = _muladd(builder, n, _constant(-0.6931471805599453), args[0])
-        series = _constant(_EXP_COEFFICIENTS[0])
+        r = fused_multiply_add(builder, n, constant(-0.6931471805599453), args[0])
+        series = constant(_EXP_COEFFICIENTS[0])
         for coefficient in _EXP_COEFFICIENTS[1:]:
-            series = _muladd(builder, series, r, _constant(coefficient))
+            series = fused_multiply_add(builder, series, r, constant(coefficient))
         power = builder.shl(
-            builder.bitcast(shifted, _INT_VECTOR), ir.Constant(_INT_VECTOR, [23] * LANES)
+            builder.bitcast(shifted, INT_VECTOR), ir.Constant(INT_VECTOR, [23] * LANES)
         )
-        return builder.bitcast(builder.add(builder.bitcast(series, _INT_VECTOR), power), _VECTOR)
+        return builder.bitcast(builder.add(builder.bitcast(series, INT_VECTOR), power), VECTOR)
 
     return lanes(x), codegen
-
-
-def _broadcast_load(builder, address, index: int):
-    pointer = builder.inttoptr(address, _FLOAT.as_pointer())
-    return _broadcast(builder, builder.load(builder.gep(pointer, [_INT(index)])))
-
-
-def _elements(builder, count: int, value):
-    return [builder.extract_value(value, i) for i in range(count)]
-
-
-def _tuple(context, builder, typ, elements):
-    return context.make_tuple(builder, typ, elements)
-
-
-@intrinsic
-def zeros_like(typingctx, template):
-    """A tuple of zero vectors, as long as the tuple `template`."""
-    many = types.UniTuple(lanes, len(template))
-
-    def codegen(context, builder, signature, args):
-        return _tuple(context, builder, many, [_constant(0.0)] * many.count)
-
-    return many(template), codegen
-
-
-@intrinsic
-def load_planes(typingctx, template, address, stride):
-    """As many vectors as `template` is long, `stride` bytes apart."""
-    many = types.UniTuple(lanes, len(template))
-
-    def codegen(context, builder, signature, args):
-        at, vectors = args[1], []
-        for _ in range(many.count):
-            vectors.append(builder.load(_pointer(builder, at), align=4))
-            at = builder.add(at, args[2])
-        return _tuple(context, builder, many, vectors)
-
-    return many(template, types.intp, types.intp), codegen
-
-
-@intrinsic
-def store_planes(typingctx, many, address, stride):
-    """Store each vector of a tuple, `stride` bytes apart."""
-
-    def codegen(context, builder, signature, args):
-        at = args[1]
-        for vector in _elements(builder, many.count, args[0]):
-            builder.store(vector, _pointer(builder, at), align=4)
-            at = builder.add(at, args[2])
-        return context.get_dummy_value()
-
-    return types.void(many, types.intp, types.intp), codegen
-
-
-@intrinsic
-def muladd_many(typingctx, many, weight, address):
-    """Each vector of a tuple plus weight times the number at its place in memory."""
-
-    def codegen(context, builder, signature, args):
-        vectors = [
-            _muladd(builder, args[1], _broadcast_load(builder, args[2], i), vector)
-            for i, vector in enumerate(_elements(builder, many.count, args[0]))
-        ]
-        return _tuple(context, builder, many, vectors)
-
-    return many(many, lanes, types.intp), codegen
-
-
-@intrinsic
-def dot_many(typingctx, start, many, address):
-    """start + Σ over a tuple of each vector times the number at its place in memory."""
-
-    def codegen(context, builder, signature, args):
-        total = args[0]
-        for i, vector in enumerate(_elements(builder, many.count, args[1])):
-            total = _muladd(builder, vector, _broadcast_load(builder, args[2], i), total)
-        return total
-
-    return lanes(lanes, many, types.intp), codegen
-
-
-@intrinsic
-def dot_planes(typingctx, start, many, address, stride):
-    """start + Σ over a tuple of each vector times the vector in memory, `stride` bytes apart."""
-
-    def codegen(context, builder, signature, args):
-        total, at = args[0], args[2]
-        for vector in _elements(builder, many.count, args[1]):
-            other = builder.load(_pointer(builder, at), align=4)
-            total = _muladd(builder, vector, other, total)
-            at = builder.add(at, args[3])
-        return total
-
-    return lanes(lanes, many, types.intp, types.intp), codegen
-
-
-def _merge(builder, first, second, low, high):
-    """Sum of two picks of eight lanes out of two vectors."""
-    picks = (
-        builder.shuffle_vector(first, second, ir.Constant(_INT_VECTOR, index))
-        for index in (low, high)
-    )
-    return builder.fadd(*picks)
-
-
-def _sum_eight(builder, v):
-    """The sums over the lanes of eight vectors, as one vector, by shuffles of one instruction."""
-    pairs = ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15))
-    neighbours = ((0, 2, 8, 10, 4, 6, 12, 14), (1, 3, 9, 11, 5, 7, 13, 15))
-    halves = ((0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
-    for low, high in (pairs, neighbours, halves):
-        v = [_merge(builder, a, b, low, high) for a, b in zip(v[::2], v[1::2], strict=True)]
-    return v[0]
-
-
-def _add_to(builder, address, offset: int, value):
-    at = _pointer(builder, builder.add(address, ir.Constant(address.type, offset)))
-    builder.store(builder.fadd(builder.load(at, align=4), value), at, align=4)
-
-
-@intrinsic
-def add_lane_sums(typingctx, address, first, second, third, weight, many, row):
-    """Add lane sums to memory: of three vectors and of weight · each of a tuple.
-
-    They go to address + 32 bytes on, in whole vectors. To the eight numbers at the address goes
-    row · (first, second, first, second, …).
-    """
-
-    def codegen(context, builder, signature, args):
-        vectors = [*args[1:4]]
-        vectors += [builder.fmul(args[4], v) for v in _elements(builder, many.count, args[5])]
-        vectors += [_constant(0.0)] * (-len(vectors) % LANES)
-        for start in range(0, len(vectors), LANES):
-            sums = _sum_eight(builder, vectors[start : start + LANES])
-            _add_to(builder, args[0], LANE_BYTES + 4 * start, sums)
-            if start == 0:
-                alternate = ir.Constant(_INT_VECTOR, (0, 1, 0, 1, 4, 5, 4, 5))
-                pair = builder.shuffle_vector(sums, sums, alternate)
-                _add_to(builder, args[0], 0, builder.fmul(pair, args[6]))
-        return context.get_dummy_value()
-
-    return types.void(types.intp, lanes, lanes, lanes, lanes, many, lanes), codegen
 
 
 @intrinsic
@@ -445,7 +307,7 @@ def pick(typingctx, address, index):
     """The float32 that lies `index` places after an address."""
 
     def codegen(context, builder, signature, args):
-        pointer = builder.inttoptr(args[0], _FLOAT.as_pointer())
+        pointer = builder.inttoptr(args[0], FLOAT.as_pointer())
         index = context.cast(builder, args[1], signature.args[1], types.intp)
         return builder.load(builder.gep(pointer, [index]))
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from audioplane.head import Gaussians, View, splat_head
+from audioplane.train.picture_loss import on_one_colour
 from audioplane.train.row_adam import RowAdam
 
 _ROTATION_UNIT = 0.3
@@ -66,9 +67,8 @@ def refine_view(
     The frame itself is looked at: figures made with such a view are to say so.
     """
     device = gaussians.means.device
-    target = torch.from_numpy(image).to(device).float() / 255
-    target[torch.from_numpy(~head).to(device)] = 0.5
     grey = torch.full((3,), 0.5, device=device)
+    target = on_one_colour(image, head, grey)
     still = torch.zeros(len(gaussians), device=device)
     depth = float(view.viewmat[2, 3])
     correction = torch.zeros(6, requires_grad=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from audioplane.errors import TrainingError
 from audioplane.head import Gaussians, Head, Motion, View, splat_head
-from audioplane.perceptual import LPIPS, SMALLEST_SIDE, random_patches
+from audioplane.perceptual import LPIPS
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
 from audioplane.train import checkpoint as files
@@ -24,9 +24,9 @@ from audioplane.train.events import CheckpointSaved, Progress, TrainEvent, Valid
 from audioplane.train.frames import FrameStore, TrainFrame
 from audioplane.train.hearing import Hearing
 from audioplane.train.initial import choose_drivers, find_bounds, observe, random_gaussians
-from audioplane.train.losses import mask_loss, psnr
+from audioplane.train.losses import psnr
 from audioplane.train.optimisers import Optimisers
-from audioplane.train.photometric import l1_and_dssim
+from audioplane.train.picture_loss import PictureLoss, on_one_colour
 from audioplane.train.poses import PoseTable, corrected_view
 
 _PROGRESS_EVERY = 10
@@ -97,9 +97,7 @@ class Trainer:
 
         Whatever is random is drawn on the CPU: every device trains on the same.
         """
-        if config.lambda_lpips and lpips is None:
-            raise TrainingError("the settings ask for LPIPS, and its weights were not given")
-        self._lpips = lpips.to(device) if lpips is not None else None
+        self._judge = PictureLoss(config, lpips, device)
         self.subject, self.config = subject, config
         self._full_size = subject.background.shape[1]
         features = subject.features(config.speech)
@@ -268,11 +266,10 @@ class Trainer:
         Whatever is not head has one random colour in target and background: the silhouette must be
         right to hide it, so no loss on the coverage is needed.
         """
-        c = self.config
         colour = torch.rand(3, generator=generator).to(self.head.device, non_blocking=True)
         left, top, right, bottom = frame.box
         cut = np.s_[top:bottom, left:right]
-        target = self._target(frame.image[cut], frame.head[cut], colour)
+        target = on_one_colour(frame.image[cut], frame.head[cut], colour)
         mouth = self._put(frame.mouth[cut]).float()
         K = self._intrinsics(frame)
         K[0, 2] -= left
@@ -281,15 +278,11 @@ class Trainer:
         splat = self._splat(gaussians, dynamism, view, colour)
         # Plane by plane, as the rasterizer draws: slices along the planes copy less.
         planes = splat.image.permute(2, 0, 1)
-        image = planes[:3].permute(1, 2, 0)
-        loss = l1_and_dssim(image, target, 1 + c.mouth_weight * mouth, c.lambda_dssim)
-        if c.lambda_lpips and min(image.shape[:2]) >= SMALLEST_SIDE:
-            loss = loss + c.lambda_lpips * self._perceptual_loss(image, target, generator)
-        if c.dynamism and self.iteration >= c.coarse_iterations:
-            loss = loss + c.lambda_mask * mask_loss(planes[3], mouth, c.margin)
-            if self.iteration % _PROGRESS_EVERY == 0:
-                self._watch_dynamism(planes[3].detach(), mouth, self._put(frame.head[cut]))
-        return loss, psnr(image, target), splat
+        fine = self.iteration >= self.config.coarse_iterations
+        if fine and self.iteration % _PROGRESS_EVERY == 0:
+            self._watch_dynamism(planes[3].detach(), mouth, self._put(frame.head[cut]))
+        loss = self._judge(planes, target, mouth, fine, generator)
+        return loss, psnr(planes[:3].permute(1, 2, 0), target), splat
 
     def _watch_dynamism(
         self, g: Float[Tensor, "h w"], mouth: Float[Tensor, "h w"], head: Bool[Tensor, "h w"]
@@ -298,25 +291,6 @@ class Trainer:
         for name, part in (("inside", mouth > 0), ("outside", head & (mouth == 0))):
             if part.any():
                 self._means.add(**{name: g[part].mean().item()})
-
-    def _perceptual_loss(
-        self,
-        image: Float[Tensor, "h w 3"],
-        target: Float[Tensor, "h w 3"],
-        generator: torch.Generator,
-    ) -> Float[Tensor, ""]:
-        c = self.config
-        assert self._lpips is not None
-        if not c.lpips_patches:
-            return self._lpips(image, target)
-        size, count = c.lpips_patch_size, c.lpips_patches
-        return self._lpips(*random_patches(image, target, size, count, generator)).mean()
-
-    def _target(
-        self, image: UInt8[np.ndarray, "h w 3"], head: Bool[np.ndarray, "h w"], colour: Tensor
-    ) -> Float[Tensor, "h w 3"]:
-        """A picture with one colour where it is not head."""
-        return torch.where(self._put(head)[..., None], self._put(image).float() / 255, colour)
 
     def _intrinsics(self, frame: TrainFrame) -> Float[Tensor, "3 3"]:
         """K at the size of a training frame."""
@@ -388,7 +362,7 @@ class Trainer:
         viewmat = torch.from_numpy(ref.viewmat).float()
         view = View(viewmat, self._intrinsics(frame), width, height)
         grey = dynamism.new_full((3,), 0.5)
-        target = self._target(frame.image, frame.head, grey)
+        target = on_one_colour(frame.image, frame.head, grey)
         return self._splat(gaussians, dynamism, view, grey).image[..., :3], target
 
     def _splat(
