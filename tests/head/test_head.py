@@ -124,6 +124,8 @@ SWITCHES = [
     {"encoder": "concat", "dynamism": False},
     {"dynamism": False},
     {"scales": (1, 3), "grid_size": 5},
+    {"cell_features": 8},
+    {"cell_features": 24, "fusion": "add"},
 ]
 
 
@@ -134,8 +136,8 @@ def _features(head, index, code):
     S = head.grid.encode_reference(points)
     if shape.encoder == "concat":
         return torch.cat([S, code.expand(len(S), -1)], 1)
-    f_a = code.unflatten(0, (len(shape.scales), 16))
-    sets = S.unflatten(1, (len(shape.scales), 3, 16)) * f_a[None, :, None]
+    f_a = code.unflatten(0, (len(shape.scales), -1))
+    sets = S.unflatten(1, (len(shape.scales), 3, -1)) * f_a[None, :, None]
     match shape.fusion:
         case "concat":
             return sets.flatten(1)
@@ -170,3 +172,46 @@ def test_an_mlp_predicts_the_attention_where_it_is_asked_to():
     a = torch.randn(4, 64, generator=torch.Generator().manual_seed(2))
     weights = prototypes.queries[1](a).softmax(-1)
     assert torch.allclose(prototypes(a)[:, 1], weights @ prototypes.grids[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("fusion", ["concat", "add", "multiply"])
+def test_six_planes_multiply_space_by_time(fusion):
+    head = make_head(encoder="six-plane", time_cells=5, fusion=fusion)
+    torch.nn.init.normal_(head.times.table, 1, 0.3)
+    eyes = head.eyes(torch.tensor([0.2, 0.7]))
+    index = head.moving()[0]
+    points = (head.gaussians.means[index] - head.low) / (head.high - head.low) * 2 - 1
+    # Row 5 of the speech lies between cells 2 and 3; lines are read at x, y or z by linear mixing.
+    lines = head.times.table[2:4].mean(0).view(-1, 16)
+    features, start = [], 0
+    for n in (6, 12):
+        for axis in (2, 1, 0):
+            at = ((points[:, axis] + 1) / 2 * (n - 1)).clamp(0, n - 1)
+            low = at.long().clamp_max(n - 2)
+            weight = (at - low)[:, None]
+            line = lines[start : start + n]
+            features.append(line[low] * (1 - weight) + line[low + 1] * weight)
+            start += n
+    S = head.grid.encode_reference(points) * torch.cat(features, 1)
+    sets = S.unflatten(1, (2, 3, 16))
+    f = {
+        "concat": sets.flatten(1),
+        "add": sets.sum(2).flatten(1),
+        "multiply": sets.prod(2).flatten(1),
+    }
+    moved, d = head.deform(Motion(torch.tensor([5.0]), eyes))
+    expected = head.field.dynamism_rest(head.field.dynamism_first(f[fusion]))[:, 0].sigmoid()
+    assert torch.allclose(d[index], expected, atol=1e-5)
+    change = 0.01 * expected[:, None] * head.field.rest(head.field.first(f[fusion]))[:, :3]
+    assert torch.allclose(moved.means[index], head.gaussians.means[index] + change, atol=1e-5)
+
+
+def test_time_is_a_row_of_the_speech_and_stands_still_after_the_last():
+    head = make_head(encoder="six-plane", time_cells=3)
+    torch.nn.init.normal_(head.times.table)
+    codes = head.audio_codes(torch.zeros(9, 16, 6), 2)
+    assert codes[:, 0].tolist() == list(range(2, 11))
+    eyes = torch.zeros(96)
+    at = [head.deform(Motion(code, eyes))[0].means for code in codes]
+    assert (at[0] - at[1]).abs().max() > 1e-6
+    assert torch.equal(at[2], at[5])

@@ -254,7 +254,8 @@ def test_a_folder_that_cannot_be_written(spoken_subject, tmp_path):
         {"encoder": "concat"},
         {"encoder": "concat", "dynamism": False},
         {"fusion": "multiply", "attention": "mlp"},
-        {"fusion": "add", "scales": (1, 2), "grid_size": 32},
+        {"fusion": "add", "scales": (1, 2), "grid_size": 32, "cell_features": 24},
+        {"encoder": "six-plane"},
     ],
     ids=str,
 )
@@ -267,5 +268,25 @@ def test_every_variant_trains_and_loads(spoken_subject, tmp_path, switches):
     codes = trained.head.audio_codes(torch.from_numpy(spoken_subject.features("mel"))[:9])
     assert codes.std(0).mean() > 1e-4
     lines = trained.head.grid.lines
-    assert ((lines == 1).all()) == (plan.encoder == "concat")
+    assert ((lines == 1).all()) == (plan.encoder != "audio-plane")
     assert Trainer(spoken_subject, plan).resume(RunPaths(tmp_path).latest()) is None
+
+
+def test_six_planes_resume_with_the_same_bits(spoken_subject, tmp_path):
+    plan = replace(TINY, coarse_iterations=4, fine_iterations=26, encoder="six-plane")
+    plan = replace(plan, checkpoint_every=10)
+    for event in train_head(spoken_subject, plan, tmp_path / "killed"):
+        if isinstance(event, Progress) and event.iteration == 20:
+            break
+    last = [RunPaths(tmp_path / name).checkpoint(30) for name in ("killed", "whole")]
+    for name in ("killed", "whole"):
+        list(train_head(spoken_subject, plan, tmp_path / name))
+    first, second = (load_tensors(path)[0] for path in last)
+    assert first["head/times.table"].std() > 0
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_cells_that_the_kernels_cannot_take_are_refused(spoken_subject):
+    with pytest.raises(TrainingError, match="multiple of 8"):
+        Trainer(spoken_subject, replace(TINY, cell_features=12))

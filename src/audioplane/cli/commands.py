@@ -68,8 +68,9 @@ class Prepare:
 class Switches:
     """Design choices of the paper; what is not given is the preset's, and that is the paper's."""
 
-    encoder: Literal["audio-plane", "concat"] | None = None
-    """Audio through factorised planes, or appended to the space planes' features ("w/o A")."""
+    encoder: Literal["audio-plane", "concat", "six-plane"] | None = None
+    """Audio through factorised planes; appended to the space planes' features ("w/o A"); or no
+    audio but the time in six planes, to compare."""
     attention: Literal["cross", "mlp"] | None = None
     """What weighs the audio prototypes: cross-attention, or scores that an MLP predicts."""
     fusion: Literal["concat", "add", "multiply"] | None = None
@@ -82,6 +83,8 @@ class Switches:
     """Scales of the planes."""
     grid_size: int | None = None
     """H, cells of the coarsest plane."""
+    cell_features: int | None = None
+    """D, numbers that a cell holds; a multiple of 8."""
 
 
 @dataclass(frozen=True)

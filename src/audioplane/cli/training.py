@@ -1,5 +1,6 @@
 """A training behind a progress bar."""
 
+import math
 from collections.abc import Iterable
 
 from audioplane.cli.console import console, progress_bar
@@ -15,7 +16,8 @@ def show_training(events: Iterable[TrainEvent]) -> None:
                 case Progress():
                     note = f"loss {event.loss:.4f}  PSNR {event.psnr:.2f}  N {event.gaussians}"
                     if event.stage == "fine":
-                        note += f"  f_a ±{event.audio_spread:.2f}"
+                        if not math.isnan(event.audio_spread):
+                            note += f"  f_a ±{event.audio_spread:.2f}"
                         note += f"  g {event.dynamism_mouth:.2f}/{event.dynamism_face:.2f}"
                     bar.update(
                         task,

@@ -13,6 +13,7 @@ from audioplane.head.head import (
     View,
     splat_head,
 )
+from audioplane.head.time_planes import time_cells
 
 __all__ = [
     "BY_AUDIO",
@@ -27,4 +28,5 @@ __all__ = [
     "Motion",
     "View",
     "splat_head",
+    "time_cells",
 ]

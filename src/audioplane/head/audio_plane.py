@@ -1,7 +1,7 @@
 """The Audio-Plane: space planes, line grids and audio prototypes (paper §3.3, Eq. 4–6).
 
-Legend: s ∈ {1…S} scale, n = s·H cells a side, D = 16 features a cell; P space plane, L line grid
-with f_k its value, A prototypes, a audio vector, f_a its representation by the prototypes.
+Legend: s ∈ {1…S} scale, n = s·H cells a side, D features a cell; P space plane, L line grid with
+f_k its value, A prototypes, a audio vector, f_a its representation by the prototypes.
 """
 
 from typing import Literal
@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 from audioplane.head import plane_kernels
 from audioplane.head.audio import AUDIO_DIM
-from audioplane.head.plane_kernels import SETS, D
+from audioplane.head.plane_kernels import SETS
+from audioplane.splat.simd import LANES
 
 Attention = Literal["cross", "mlp"]
 Fusion = Literal["concat", "add", "multiply"]
 
 H = 64
 """Cells of the coarsest grid (paper §4.1)."""
+D = 16
+"""Features a cell (paper §4.1)."""
 SCALES = (1, 2, 3, 4)
 
 
@@ -33,7 +36,7 @@ class _Encode(torch.autograd.Function):
     def forward(ctx, planes, lines, points, grid):
         ctx.grid, ctx.points = grid, points.detach().contiguous().numpy()
         resolutions, plane_start, line_start = grid.shape
-        out = torch.empty(len(points), len(resolutions) * SETS * D)
+        out = torch.empty(len(points), resolutions.size * SETS * planes.shape[1])
         tables = (planes.detach().numpy(), lines.detach().numpy())
         plane_kernels.encode_forward(
             ctx.points, tables[0], tables[1], resolutions, plane_start, line_start, out.numpy()
@@ -69,20 +72,49 @@ def _sample(
     return values[..., 0].permute(2, 0, 1).flatten(1)
 
 
+def plane_values(
+    planes: Float[Tensor, "cells d"], resolutions: list[int], points: Float[Tensor, "m 3"]
+) -> Float[Tensor, "m k"]:
+    """Interp(P_XY), Interp(P_XZ), Interp(P_YZ) of all scales, scale after scale."""
+    x, y, z = points.unbind(1)
+    at = torch.stack([x, y, x, z, y, z], 1).unflatten(1, (SETS, 1, 2)).transpose(0, 1)
+    # The three sets of a scale lie one after the other: a batch of three pictures.
+    tables = planes.split([SETS * n * n for n in resolutions])
+    pairs = zip(tables, resolutions, strict=True)
+    return torch.cat([_sample(t.view(SETS, n, n, -1), at) for t, n in pairs], 1)
+
+
+def line_values(
+    lines: Float[Tensor, "cells d"], resolutions: list[int], points: Float[Tensor, "m 3"]
+) -> Float[Tensor, "m k"]:
+    """The values f_Z, f_Y, f_X of all scales' lines, in the order of `plane_values`' sets."""
+    x, y, z = points.unbind(1)
+    middle = torch.zeros_like(x)
+    at = torch.stack([z, middle, y, middle, x, middle], 1)
+    at = at.unflatten(1, (SETS, 1, 2)).transpose(0, 1)
+    tables = lines.split([SETS * n for n in resolutions])
+    pairs = zip(tables, resolutions, strict=True)
+    return torch.cat([_sample(t.view(SETS, 1, n, -1), at) for t, n in pairs], 1)
+
+
 class SpaceGrid(nn.Module):
-    """Space planes and line grids of all scales, as two flat tables of rows of 16."""
+    """Space planes and line grids of all scales, as two flat tables of rows of d."""
 
     touched: Tensor
 
-    def __init__(self, generator: torch.Generator, scales: tuple[int, ...] = SCALES, h: int = H):
+    def __init__(
+        self, generator: torch.Generator, scales: tuple[int, ...] = SCALES, h: int = H, d: int = D
+    ):
+        """d has to be a multiple of the lanes that the kernels calculate on."""
         super().__init__()
+        assert d > 0 and d % LANES == 0
         self.resolutions = [s * h for s in scales]
         cells = [n * n for n in self.resolutions for _ in range(SETS)]
         line_cells = [n for n in self.resolutions for _ in range(SETS)]
         self.planes = nn.Parameter(
-            torch.empty(sum(cells), D).uniform_(0.1, 0.5, generator=generator)
+            torch.empty(sum(cells), d).uniform_(0.1, 0.5, generator=generator)
         )
-        self.lines = nn.Parameter(torch.ones(sum(line_cells), D))
+        self.lines = nn.Parameter(torch.ones(sum(line_cells), d))
         starts = torch.tensor([0, *cells[:-1]]).cumsum(0).reshape(-1, SETS)
         line_starts = torch.tensor([0, *line_cells[:-1]]).cumsum(0).reshape(-1, SETS)
         self.shape = (
@@ -107,19 +139,8 @@ class SpaceGrid(nn.Module):
 
     def encode_reference(self, points: Float[Tensor, "m 3"]) -> Float[Tensor, "m k"]:
         """The same in plain PyTorch: the oracle of the kernels, and what a GPU runs."""
-        x, y, z = points.unbind(1)
-        middle = torch.zeros_like(x)
-        # The three sets of a scale lie one after the other: a batch of three pictures.
-        on_planes = torch.stack([x, y, x, z, y, z], 1).unflatten(1, (SETS, 1, 2)).transpose(0, 1)
-        on_lines = torch.stack([z, middle, y, middle, x, middle], 1)
-        on_lines = on_lines.unflatten(1, (SETS, 1, 2)).transpose(0, 1)
-        planes = self.planes.split([SETS * n * n for n in self.resolutions])
-        lines = self.lines.split([SETS * n for n in self.resolutions])
-        out = []
-        for n, plane, line in zip(self.resolutions, planes, lines, strict=True):
-            p = _sample(plane.view(SETS, n, n, D), on_planes)
-            out.append(p * _sample(line.view(SETS, 1, n, D), on_lines))
-        return torch.cat(out, 1)
+        planes = plane_values(self.planes, self.resolutions, points)
+        return planes * line_values(self.lines, self.resolutions, points)
 
 
 def cross_attention(
@@ -139,13 +160,14 @@ class AudioPrototypes(nn.Module):
         generator: torch.Generator,
         scales: tuple[int, ...] = SCALES,
         h: int = H,
+        d: int = D,
         attention: Attention = "cross",
     ):
         super().__init__()
         # N(0, 1): with smaller variance f_a hardly differs between frames and nothing is learned.
-        self.grids = nn.ParameterList(torch.randn(s * h, D, generator=generator) for s in scales)
+        self.grids = nn.ParameterList(torch.randn(s * h, d, generator=generator) for s in scales)
         self.attention = attention
-        outputs = [D if attention == "cross" else len(grid) for grid in self.grids]
+        outputs = [d if attention == "cross" else len(grid) for grid in self.grids]
         self.queries = nn.ModuleList(_asker(n, attention) for n in outputs)
 
     def forward(self, a: Float[Tensor, "t 64"]) -> Float[Tensor, "t s d"]:
@@ -180,9 +202,9 @@ def spread_over_sets(
     return (code if fusion == "add" else code**3).flatten(1)
 
 
-def fuse_sets(S: Float[Tensor, "m k"], fusion: Fusion) -> Float[Tensor, "m f"]:
+def fuse_sets(S: Float[Tensor, "m k"], scales: int, fusion: Fusion) -> Float[Tensor, "m f"]:
     """`SpaceGrid`'s features with the three sets of a scale concatenated, added or multiplied."""
     if fusion == "concat":
         return S
-    sets = S.unflatten(1, (-1, SETS, D))
+    sets = S.unflatten(1, (scales, SETS, -1))
     return (sets.sum(2) if fusion == "add" else sets.prod(2)).flatten(1)

@@ -12,6 +12,7 @@ from audioplane.head.audio_plane import (
     SCALES,
     Attention,
     AudioPrototypes,
+    D,
     Fusion,
     H,
     SpaceGrid,
@@ -20,11 +21,13 @@ from audioplane.head.audio_plane import (
 )
 from audioplane.head.deformation import DeformationField, apply_deformation, read_delta
 from audioplane.head.gaussians import Gaussians, sh_colours
-from audioplane.head.plane_kernels import SETS, D
+from audioplane.head.plane_kernels import SETS
+from audioplane.head.time_planes import TimePlanes
 from audioplane.splat import Splat, rasterize
 
-Encoder = Literal["audio-plane", "concat"]
-"""How audio meets space: Eq. 6, or appended to features of the space planes (paper, Fig. 1a)."""
+Encoder = Literal["audio-plane", "concat", "six-plane"]
+"""What deforms space: audio by Eq. 6, audio appended to features of the space planes (paper, Fig.
+1a), or the time in planes of its own (Fig. 1b)."""
 STILL, BY_AUDIO, BY_EYES = 0, 1, 2
 """What drives a Gaussian: nothing, the audio, or the eyes' closure."""
 
@@ -38,6 +41,9 @@ class HeadShape:
     sh_degree: int = 1
     scales: tuple[int, ...] = SCALES
     grid_size: int = H
+    cell_features: int = D
+    time_cells: int = 0
+    """Cells of the time axis, where there is one."""
     encoder: Encoder = "audio-plane"
     attention: Attention = "cross"
     fusion: Fusion = "concat"
@@ -49,9 +55,9 @@ class Motion:
     """What moves the head in one frame."""
 
     audio: Float[Tensor, " k"]
-    """The audio code, as `Head.audio_codes` gives it."""
-    eyes: Float[Tensor, " k"]
-    """The eyes' code, of the same length."""
+    """The speech's code, as `Head.audio_codes` gives it."""
+    eyes: Float[Tensor, " e"]
+    """The eyes' code, from `Head.eyes`."""
 
 
 @dataclass(frozen=True)
@@ -75,19 +81,20 @@ class Head(nn.Module):
     def __init__(self, shape: HeadShape, generator: torch.Generator):
         super().__init__()
         self.shape = shape
-        self._heard = len(shape.scales) * D
+        self._heard = len(shape.scales) * shape.cell_features
         features = self._heard * (SETS if shape.fusion == "concat" else 1)
         appended = AUDIO_DIM if shape.encoder == "concat" else 0
+        tables = (shape.scales, shape.grid_size, shape.cell_features)
         # PyTorch's own layers draw from its global state only: lend them a seed of ours.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
-            self.grid = SpaceGrid(generator, shape.scales, shape.grid_size)
+            self.grid = SpaceGrid(generator, *tables)
             self.encoder = AudioEncoder(shape.feature_dim)
-            self.prototypes = None
+            self.prototypes = self.times = None
             if shape.encoder == "audio-plane":
-                self.prototypes = AudioPrototypes(
-                    generator, shape.scales, shape.grid_size, shape.attention
-                )
+                self.prototypes = AudioPrototypes(generator, *tables, shape.attention)
+            if shape.encoder == "six-plane":
+                self.times = TimePlanes(shape.time_cells, *tables)
             code = appended or features
             self.eyes = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, code))
             bases = (shape.sh_degree + 1) ** 2
@@ -126,16 +133,28 @@ class Head(nn.Module):
         """From what was heard to codes that deform."""
         if self.prototypes is None:
             return heard
-        return spread_over_sets(heard.unflatten(1, (-1, D)), self.shape.fusion)
+        return spread_over_sets(heard.unflatten(1, (len(self.shape.scales), -1)), self.shape.fusion)
 
-    def audio_codes(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t k"]:
-        """Codes of all frames of a speech, by the stored normalisation."""
+    def audio_codes(self, windows: Float[Tensor, "t w f"], first: int = 0) -> Float[Tensor, "t k"]:
+        """Codes of a speech's frames, of which `first` is the first: what is heard, by the stored
+        normalisation, or the time."""
+        if self.times is not None:
+            rows = torch.arange(first, first + len(windows), device=self.device)
+            return rows.to(self.low.dtype)[:, None]
         return self.spread(self._represent(self.encoder(windows)))
+
+    def _points(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m 3"]:
+        """Where some Gaussians lie in the space planes."""
+        unit = (self.gaussians.means.detach()[index] - self.low) / (self.high - self.low)
+        return unit * 2 - 1
 
     def space_features(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m k"]:
         """S of some Gaussians: constant as long as the head does not learn."""
-        points = (self.gaussians.means.detach()[index] - self.low) / (self.high - self.low)
-        return fuse_sets(self.grid(points * 2 - 1), self.shape.fusion)
+        S = self.grid(self._points(index))
+        return S if self.times is not None else self._fuse(S)
+
+    def _fuse(self, S: Float[Tensor, "m k"]) -> Float[Tensor, "m f"]:
+        return fuse_sets(S, len(self.shape.scales), self.shape.fusion)
 
     def moving(self) -> tuple[Int[Tensor, " a"], Int[Tensor, " e"]]:
         """Indices of the Gaussians that the audio and that the eyes drive."""
@@ -161,7 +180,12 @@ class Head(nn.Module):
         self, motion: Motion, S: Float[Tensor, "m k"], by_audio: int
     ) -> tuple[Float[Tensor, "m p"], Float[Tensor, " m"]]:
         """ΔG as rows and dynamism of `moving`'s Gaussians, of which the audio drives the first."""
-        parts = (self.field(S[:by_audio], motion.audio), self.field(S[by_audio:], motion.eyes))
+        heard, seen, code = S[:by_audio], S[by_audio:], motion.audio
+        if self.times is not None:
+            values = self.times(self._points(self.moving()[0]), code)
+            heard, seen = self._fuse(heard * values), self._fuse(seen)
+            code = torch.ones_like(motion.eyes)
+        parts = (self.field(heard, code), self.field(seen, motion.eyes))
         rows, d = (torch.cat(x) for x in zip(*parts, strict=True))
         return rows, d
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from audioplane.errors import TrainingError
-from audioplane.head import Attention, Encoder, Fusion, HeadShape
+from audioplane.head import Attention, Encoder, Fusion, HeadShape, time_cells
+from audioplane.splat.simd import LANES
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,11 @@ class TrainConfig:
     """s of the planes, lines and prototypes (paper §3.3)."""
     grid_size: int = 64
     """H, cells of the coarsest (paper §4.1)."""
+    cell_features: int = 16
+    """D, numbers that a cell holds; a multiple of 8 (paper §4.1)."""
     encoder: Encoder = "audio-plane"
-    """How audio meets space: Eq. 6, or appended to the space planes' features ("w/o A")."""
+    """What deforms space: the audio by Eq. 6; the audio appended to the space planes' features
+    ("w/o A"; paper, Fig. 1a); or, to compare, the time alone in six planes (Fig. 1b)."""
     attention: Attention = "cross"
     """What weighs the audio prototypes: Eq. 4, or an MLP (paper, Table 2)."""
     fusion: Fusion = "concat"
@@ -108,13 +112,22 @@ class TrainConfig:
         scales = {"scales": tuple(facts["scales"])} if "scales" in facts else {}
         return cls(**{**facts, **scales})
 
-    def head_shape(self, feature_dim: int) -> HeadShape:
-        """The head that these settings build for speech features of a length."""
+    def head_shape(self, feature_dim: int, n_rows: int) -> HeadShape:
+        """The head that these settings build for n rows of speech features of a length.
+
+        Raises `TrainingError` for cells that the kernels cannot calculate on.
+        """
+        if self.cell_features < LANES or self.cell_features % LANES:
+            raise TrainingError(
+                f"{self.cell_features} features a cell: choose a multiple of {LANES}"
+            )
         return HeadShape(
             feature_dim,
             self.sh_degree,
             self.scales,
             self.grid_size,
+            self.cell_features,
+            time_cells(n_rows) if self.encoder == "six-plane" else 0,
             self.encoder,
             self.attention,
             self.fusion,

@@ -1,5 +1,6 @@
 """The audio side of an iteration: which speech is heard, and what the lips say of it."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ class Heard:
     lips: Float[Tensor, ""] | None
     """Lip loss over all frames that were heard, where it is wanted."""
     spread: float
-    """Standard deviation of f_a between them."""
+    """Standard deviation of f_a between them; NaN where only time counts."""
 
 
 class Hearing:
@@ -62,6 +63,10 @@ class Hearing:
         Raises `TrainingError` when the head has been blind to the audio for long.
         """
         c, low, high = self._config, self._low, self._high
+        if self._head.times is not None:
+            return Heard(
+                self._head.audio_codes(self.windows[row : row + 1], row)[0], None, math.nan
+            )
 
         def put(drawn: Tensor) -> Tensor:
             return drawn.to(self.windows.device, non_blocking=True)

@@ -20,11 +20,13 @@ class Optimisers:
         rates = {"quats": c.lr_quats, "log_scales": c.lr_scales, "logits": c.lr_opacities}
         rates |= {"means": self._means_rate, "sh": c.lr_sh}
         self.gaussians = GaussianAdam(head.gaussians, rates)
-        self._planes = RowAdam(head.grid.planes, head.grid.touched)
+        self._planes = {"planes": RowAdam(head.grid.planes, head.grid.touched)}
+        if head.times is not None:
+            self._planes["times"] = RowAdam(head.times.table, head.times.touched)
         modules = (head.prototypes, head.field, head.eyes, lip_reader)
         networks = [p for module in modules if module is not None for p in module.parameters()]
         groups = [list(head.encoder.parameters()), networks, [head.grid.lines]]
-        # Plain space planes (encoder "concat") have no line grids: these stay at one.
+        # Only the Audio-Plane has line grids: those of the other encoders stay at one.
         lines = c.lr_planes if head.prototypes is not None else 0.0
         self._rates = (c.lr_audio, c.lr_networks, lines)
         self._networks = torch.optim.Adam(
@@ -45,11 +47,14 @@ class Optimisers:
         self._networks.step()
         # The line grid keeps its gradient buffer: the kernels write into it.
         self._networks.zero_grad(set_to_none=False)
-        self._planes.step(c.lr_planes * decay)
+        for table in self._planes.values():
+            table.step(c.lr_planes * decay)
 
     def state(self) -> dict[str, Tensor]:
         """All moments, by name."""
-        tensors = prefixed("planes", self._planes.state())
+        tensors: dict[str, Tensor] = {}
+        for name, table in self._planes.items():
+            tensors |= prefixed(name, table.state())
         for name, moments in self.gaussians.state().items():
             tensors |= prefixed(f"gaussians/{name}", moments)
         for i, moments in self._networks.state_dict()["state"].items():
@@ -66,4 +71,5 @@ class Optimisers:
         kept = {i: under(f"networks/{i}", tensors) for i in range(count)}
         state["state"] = {i: m for i, m in kept.items() if m}
         self._networks.load_state_dict(state)
-        self._planes.load(under("planes", tensors))
+        for name, table in self._planes.items():
+            table.load(under(name, tensors))

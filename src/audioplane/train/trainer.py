@@ -110,7 +110,7 @@ class Trainer:
         # Some subjects of the peers have one frame more than rows of features.
         self._last_row = len(features) - 1
         generator = torch.Generator().manual_seed(config.seed)
-        self.head = Head(config.head_shape(features.shape[2]), generator)
+        self.head = Head(config.head_shape(features.shape[2], len(features)), generator)
         self._place_gaussians(generator)
         self.head.to(device)
         rows = [self._row(ref) for ref in self.train_refs]
@@ -330,7 +330,7 @@ class Trainer:
         """Mouth error and PSNR on frames of the training share that were never trained on."""
         self.head.encoder.calibrate(self.hearing.train_windows)
         first = self._row(self.val_refs[0])
-        codes = self.head.audio_codes(self.hearing.windows[first:])
+        codes = self.head.audio_codes(self.hearing.windows[first:], first)
         by_audio, by_eyes = self.head.moving()
         S = self.head.space_features(torch.cat([by_audio, by_eyes]))
         errors, qualities = [], []
