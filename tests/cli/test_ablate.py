@@ -19,6 +19,7 @@ def test_an_interrupted_ablation_goes_on_and_ends_with_its_tables(
     keys = {"full", "encoder=concat", "dynamism=false", "dynamism=false_encoder=concat"}
     assert report["variants"].keys() == keys
     assert all(15 < v["psnr"] < 60 for v in report["variants"].values())
+    assert all(0 < v["density"] < 100 for v in report["variants"].values())
     assert len({v["iterations"] for v in report["variants"].values()}) == 1
     assert not (out / "full" / "checkpoints").exists()
     kept = (out / "full" / "result.json").read_bytes()

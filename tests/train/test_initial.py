@@ -6,7 +6,8 @@ import torch
 
 from audioplane.errors import TrainingError
 from audioplane.head import BY_AUDIO, BY_EYES, STILL
-from audioplane.train.initial import choose_drivers, find_bounds, observe, random_gaussians
+from audioplane.train.initial import choose_drivers, find_bounds, random_gaussians
+from audioplane.train.views import observe
 
 
 @pytest.fixture(scope="module")

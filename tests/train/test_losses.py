@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from audioplane.train.losses import mask_loss, psnr
+from audioplane.train.losses import mask_loss, psnr, still_loss
 
 
 def test_eq_9():
@@ -11,6 +11,11 @@ def test_eq_9():
     value = mask_loss(torch.from_numpy(g), torch.from_numpy(m), 0.2)
     assert np.isclose(value.item(), expected, atol=1e-6)
     assert mask_loss(torch.full((2, 2), 0.19), torch.zeros(2, 2), 0.2) == 0
+
+
+def test_what_should_stand_still_counts_below_the_margin_and_the_mouth_does_not():
+    g, m = torch.tensor([[0.1, 0.9], [0.3, 0.0]]), torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+    assert np.isclose(still_loss(g, m).item(), 0.1)
 
 
 def test_psnr_of_a_known_error():

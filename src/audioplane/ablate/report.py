@@ -20,6 +20,8 @@ class VariantResult:
     lmd: float | None
     mac: float | None
     spread: float | None
+    density: float
+    """Gaussians an area inside the mouth mask over those of the rest of the head (Fig. 4)."""
     gaussians: int
     iterations: int
     seconds: float
@@ -35,6 +37,7 @@ _COLUMNS = (
     ("mouth PSNR ↑", "mouth_psnr", "{:.2f}"),
     ("LMD ↓", "lmd", "{:.3f}"),
     ("MAC ↑", "mac", "{:.3f}"),
+    ("density at the mouth", "density", "{:.2f}"),
 )
 _SMALLER_IS_BETTER = ("lmd", "lpips")
 _STYLE = """

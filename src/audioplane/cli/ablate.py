@@ -14,9 +14,10 @@ from audioplane.errors import MediaError, TrainingError
 from audioplane.evaluate import EvaluationReport
 from audioplane.perceptual import LPIPS
 from audioplane.subject import Subject, load_subject
-from audioplane.train import PRESETS, TrainConfig, Trainer, load_head
+from audioplane.train import TrainConfig, Trainer, load_head
 from audioplane.train.config import with_fine_iterations, without_lpips
 from audioplane.train.run import name_loss, train_head
+from audioplane.train.views import mouth_density, observe
 
 _WARM_UP, _TIMED = 10, 30
 _TRAINING_SHARE = 0.85
@@ -27,21 +28,25 @@ def run_ablation(
     subject: Path,
     out: Path,
     tables: tuple[int, ...],
-    preset: str,
+    config: TrainConfig,
     budget: float,
-    seed: int,
     lpips: LPIPS | None,
 ) -> dict[str, VariantResult]:
-    """Train and score every variant that the tables need; goes on where it was interrupted."""
+    """Train and score every variant that the tables need; goes on where it was interrupted.
+
+    `config` is the full model's; the budget, minutes for all variants, sets its iterations.
+    """
     person, chosen = load_subject(subject), variants(tables)
-    base = _plan(person, out, replace(PRESETS[preset], seed=seed), budget, len(chosen), lpips)
+    base = _plan(person, out, config, budget, len(chosen), lpips)
     results: dict[str, VariantResult] = {}
     facts = {
         "subject": person.paths.root.name,
-        "preset": preset,
-        "fine iterations of every variant": str(base.fine_iterations),
+        "iterations of every variant": f"{base.coarse_iterations} coarse, "
+        f"{base.fine_iterations} fine",
+        "pictures": f"half size for the first {base.half_size_iterations} iterations",
+        "Gaussians": f"at most {base.max_gaussians}; driven by audio: {base.moving}",
         "loss between pictures": name_loss(base),
-        "seed": str(seed),
+        "seed": str(base.seed),
     }
     for i, (key, row) in enumerate(chosen.items()):
         folder, kept = out / key, out / key / "result.json"
@@ -54,7 +59,7 @@ def run_ablation(
         show_training(train_head(person, config, folder, lpips=lpips))
         seconds = time.perf_counter() - started
         report = evaluate_run(folder, folder / "evaluation", subject, None, "tracked", lpips=lpips)
-        results[key] = _result(report["tracked"], folder, config, seconds)
+        results[key] = _result(report["tracked"], folder, person, config, seconds)
         kept.write_text(json.dumps(asdict(results[key]), indent=1))
         write_reports(out, tables, results, facts)
     write_reports(out, tables, results, facts)
@@ -111,10 +116,10 @@ def _affordable(
 
 
 def _result(
-    report: EvaluationReport, run: Path, config: TrainConfig, seconds: float
+    report: EvaluationReport, run: Path, subject: Subject, config: TrainConfig, seconds: float
 ) -> VariantResult:
     whole, mouth, lips = report.means["whole"], report.means["mouth"], report.lips
-    head = load_head(run).head
+    means = load_head(run).head.gaussians.means.double().numpy()
     shutil.rmtree(run / "checkpoints", ignore_errors=True)
     return VariantResult(
         psnr=whole.psnr,
@@ -124,7 +129,8 @@ def _result(
         lmd=lips.lmd,
         mac=lips.mac,
         spread=lips.spread,
-        gaussians=len(head.gaussians),
+        density=mouth_density(means, observe(subject, subject.train), subject.K),
+        gaussians=len(means),
         iterations=config.coarse_iterations + config.fine_iterations,
         seconds=round(seconds, 1),
     )

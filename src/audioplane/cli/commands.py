@@ -83,6 +83,8 @@ class Switches:
     """Scales of the planes."""
     grid_size: int | None = None
     """H, cells of the coarsest plane."""
+    moving: Literal["all", "face"] | None = None
+    """Which Gaussians the audio deforms: all, as in the paper, or those of the lower face."""
     cell_features: int | None = None
     """D, numbers that a cell holds; a multiple of 8."""
 
@@ -234,17 +236,18 @@ class Ablate:
     """Minutes for all variants together; each gets the same number of iterations."""
     preset: Literal["demo", "laptop", "paper"] = "laptop"
     """Settings that the variants share."""
+    moving: Literal["all", "face"] = "all"
+    """Which Gaussians the audio deforms: all, as in the paper, or those of the lower face."""
     seed: int = 0
     """Of every variant."""
     weights: Annotated[LpipsWeights, tyro.conf.arg(name="")] = LpipsWeights()
 
     def run(self) -> None:
         from audioplane.cli.ablate import run_ablation
+        from audioplane.train import PRESETS
 
-        lpips = self.weights.find()
-        run_ablation(
-            self.subject, self.out, self.tables, self.preset, self.budget, self.seed, lpips
-        )
+        config = replace(PRESETS[self.preset], moving=self.moving, seed=self.seed)
+        run_ablation(self.subject, self.out, self.tables, config, self.budget, self.weights.find())
         console.print(f"{self.out}: report.html, report.json")
 
 

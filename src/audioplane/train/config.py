@@ -62,6 +62,9 @@ class TrainConfig:
     """Weight of L_mask, Eq. 9 (paper §4.1)."""
     margin: float = 0.2
     """Margin of L_mask (paper §4.1)."""
+    lambda_still: float = 0.0
+    """Weight of the mean dynamic map outside the mouth mask, where L_mask says nothing below its
+    margin; 0 is the paper."""
     lambda_lips: float = 0.0
     """Weight of the lip supervision (`train/lips.py`); 0 is the paper."""
     mouth_weight: float = 2.0

@@ -1,35 +1,18 @@
-"""What training starts from: the head's bounds, random Gaussians inside them, moving regions."""
+"""What training starts from: the head's bounds, random Gaussians inside them, what moves."""
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.errors import TrainingError
 from audioplane.head import BY_AUDIO, BY_EYES, STILL, Gaussians
 from audioplane.head.gaussians import colour_to_sh
-from audioplane.subject import FrameRef, Subject
-from audioplane.subject.regions import face_width
+from audioplane.train.views import Observation, look_up, project
 
-_VIEWS = 16
 _INITIAL_OPACITY = 0.1
-_FACE_DILATION, _EYE_DILATION = 0.04, 0.07
-"""How far the moving regions reach beyond the landmarks, in face widths."""
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One view used to place things: its camera, head mask and moving regions, full size."""
-
-    viewmat: Float[np.ndarray, "4 4"]
-    image: np.ndarray
-    head: Bool[np.ndarray, "h w"]
-    face: Bool[np.ndarray, "h w"]
-    """What speech moves: mouth, chin and lower cheeks."""
-    eyes: Bool[np.ndarray, "h w"]
 
 
 @dataclass(frozen=True)
@@ -39,46 +22,6 @@ class Bounds:
     low: Float[np.ndarray, "3"]
     high: Float[np.ndarray, "3"]
     head_width: float
-
-
-def _hull(points: np.ndarray, grow: float, shape: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
-    mask = np.zeros(shape, np.uint8)
-    hull = cv2.convexHull(np.round(points).astype(np.int32))
-    cv2.fillConvexPoly(mask, hull, (1,))
-    radius = max(1, round(grow))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(mask, kernel).astype(bool)
-
-
-def observe(subject: Subject, refs: tuple[FrameRef, ...]) -> list[Observation]:
-    """Up to sixteen views spread over the frames."""
-    chosen = np.unique(np.linspace(0, len(refs) - 1, _VIEWS).round().astype(int))
-    views = []
-    for ref in (refs[i] for i in chosen):
-        frame = subject.frame(ref)
-        points, shape = frame.landmarks, frame.head.shape
-        width = face_width(points)
-        eyes = [_hull(points[a:b], _EYE_DILATION * width, shape) for a, b in ((36, 42), (42, 48))]
-        lower_face = np.concatenate([points[2:15], points[31:36], points[48:60]])
-        face = _hull(lower_face, _FACE_DILATION * width, shape)
-        views.append(Observation(ref.viewmat, frame.image, frame.head, face, eyes[0] | eyes[1]))
-    return views
-
-
-def _project(points: np.ndarray, view: Observation, K: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel columns and rows (rounded down) and depths of world points."""
-    camera = points @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
-    depth = camera[:, 2]
-    pixels = camera[:, :2] / depth[:, None] * [K[0, 0], K[1, 1]] + [K[0, 2], K[1, 2]]
-    return np.floor(pixels).astype(int), depth
-
-
-def _look_up(mask: np.ndarray, pixels: np.ndarray, outside) -> np.ndarray:
-    height, width = mask.shape[:2]
-    x, y = pixels.T
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    values = mask[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
-    return np.where(inside.reshape(-1, *[1] * (values.ndim - 1)), values, outside)
 
 
 def find_bounds(views: list[Observation], K: Float[np.ndarray, "3 3"]) -> Bounds:
@@ -124,7 +67,7 @@ def random_gaussians(
         points = rng.uniform(bounds.low, bounds.high, (4 * count, 3))
         inside = np.ones(len(points), bool)
         for view in views:
-            inside &= _look_up(view.head, _project(points, view, K)[0], False)
+            inside &= look_up(view.head, project(points, view, K)[0], False)
         kept.append(points[inside])
         if sum(map(len, kept)) >= count:
             break
@@ -133,7 +76,7 @@ def random_gaussians(
         raise TrainingError(
             "the head's silhouettes share no volume: the poses do not fit the frames; prepare again"
         )
-    colours = np.mean([_look_up(v.image, _project(means, v, K)[0], 128) for v in views], 0) / 255
+    colours = np.mean([look_up(v.image, project(means, v, K)[0], 128) for v in views], 0) / 255
     # Half a second of import that no head being driven needs.
     from scipy.spatial import KDTree
 
@@ -161,10 +104,10 @@ def choose_drivers(
     points = means.detach().cpu().double().numpy()
     face, eyes = np.zeros(len(points)), np.zeros(len(points))
     for view in views:
-        pixels, depth = _project(points, view, K)
+        pixels, depth = project(points, view, K)
         front = depth < view.viewmat[2, 3]
-        face += _look_up(view.face, pixels, False) & front
-        eyes += _look_up(view.eyes, pixels, False) & front
+        face += look_up(view.face, pixels, False) & front
+        eyes += look_up(view.eyes, pixels, False) & front
     driver = np.full(len(points), BY_AUDIO if moving == "all" else STILL, np.uint8)
     driver[face > len(views) / 2] = BY_AUDIO
     driver[eyes > len(views) / 2] = BY_EYES

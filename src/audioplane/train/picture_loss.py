@@ -8,7 +8,7 @@ from torch import Tensor
 from audioplane.errors import TrainingError
 from audioplane.perceptual import LPIPS, SMALLEST_SIDE, random_patches
 from audioplane.train.config import TrainConfig
-from audioplane.train.losses import mask_loss
+from audioplane.train.losses import mask_loss, still_loss
 from audioplane.train.photometric import photometric_loss
 
 
@@ -51,4 +51,6 @@ class PictureLoss:
             loss = loss + c.lambda_lpips * self._lpips(*pair).mean()
         if fine and c.dynamism:
             loss = loss + c.lambda_mask * mask_loss(planes[3], mouth, c.margin)
+            if c.lambda_still:
+                loss = loss + c.lambda_still * still_loss(planes[3], mouth)
         return loss

@@ -23,11 +23,12 @@ from audioplane.train.density import DensityControl, DensityLimits
 from audioplane.train.events import CheckpointSaved, Progress, TrainEvent, Validated
 from audioplane.train.frames import FrameStore, TrainFrame
 from audioplane.train.hearing import Hearing
-from audioplane.train.initial import choose_drivers, find_bounds, observe, random_gaussians
+from audioplane.train.initial import choose_drivers, find_bounds, random_gaussians
 from audioplane.train.losses import psnr
 from audioplane.train.optimisers import Optimisers
 from audioplane.train.picture_loss import PictureLoss, on_one_colour
 from audioplane.train.poses import PoseTable, corrected_view
+from audioplane.train.views import observe
 
 _PROGRESS_EVERY = 10
 _TOO_LARGE = 0.5
