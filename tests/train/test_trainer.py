@@ -290,3 +290,17 @@ def test_six_planes_resume_with_the_same_bits(spoken_subject, tmp_path):
 def test_cells_that_the_kernels_cannot_take_are_refused(spoken_subject):
     with pytest.raises(TrainingError, match="multiple of 8"):
         Trainer(spoken_subject, replace(TINY, cell_features=12))
+
+
+def test_the_average_is_what_is_kept_and_training_does_not_see_it(spoken_subject, tmp_path):
+    plan = replace(TINY, coarse_iterations=10, fine_iterations=70, densify_until=20)
+    heads, checkpoints = [], []
+    for name, averaged in (("plain", False), ("averaged", True)):
+        out = tmp_path / name
+        list(train_head(spoken_subject, replace(plan, average=averaged), out))
+        heads.append(load_head(out).head.gaussians.means)
+        checkpoints.append(load_tensors(RunPaths(out).checkpoint(80))[0])
+    assert torch.equal(*(c["gaussians/means"] for c in checkpoints))
+    assert torch.equal(heads[0], checkpoints[0]["gaussians/means"])
+    assert torch.equal(heads[1], checkpoints[1]["average/gaussians/means"])
+    assert not torch.equal(*heads) and torch.allclose(*heads, atol=1e-2)

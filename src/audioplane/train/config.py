@@ -103,7 +103,14 @@ class TrainConfig:
     """Standard deviation of the noise added to the speech features (these have about 1)."""
     audio_offset: float = 0.2
     """Standard deviation of one offset for all features of a run."""
+    audio_tilt: float = 0.0
+    """Standard deviation of offsets that each feature of a run has of its own."""
+    audio_shift: int = 0
+    """Frames that the speech of a run comes early or late by, at most."""
 
+    average: bool = False
+    """Whether the head that is kept has the weights' moving average, once the number of Gaussians
+    and the size of the pictures no longer change."""
     validation_share: float = 0.05
     """Last share of the training frames that only chooses the best checkpoint."""
     validate_every: int = 1_000
@@ -156,7 +163,10 @@ PRESETS: dict[str, TrainConfig] = {
         max_gaussians=10_000,
         moving="face",
         lambda_lips=0.1,
-        audio_noise=0.5,
+        audio_noise=1.0,
+        audio_tilt=0.5,
+        audio_shift=1,
+        average=True,
         densify_until=10_000,
     ),
     "paper": TrainConfig(lambda_lpips=0.05, lambda_dssim=0.0),

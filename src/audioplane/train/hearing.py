@@ -33,7 +33,8 @@ class Heard:
 
 
 class Hearing:
-    """Encodes a frame's speech among runs of other frames, with noise."""
+    """Encodes a frame's speech among runs of other frames, all of it disturbed: minutes of speech
+    are soon known by heart."""
 
     def __init__(
         self,
@@ -77,10 +78,15 @@ class Hearing:
         at = int(torch.randint(length, (1,), generator=generator))
         starts[0] = min(max(row - at, low), last_start)
         steps = torch.arange(-CONTEXT_BEFORE, length + CONTEXT_AFTER)
+        late = torch.randint(
+            -c.audio_shift, c.audio_shift + 1, (c.audio_runs,), generator=generator
+        )
         # Held-out speech is never heard, not even as a neighbour.
-        runs = self.windows[put((starts[:, None] + steps).clamp(low, high))]
+        runs = self.windows[put(((starts + late)[:, None] + steps).clamp(low, high))]
+        n, features = len(runs), runs.shape[-1]
         runs = runs + c.audio_noise * put(torch.randn(runs.shape, generator=generator))
-        runs = runs + c.audio_offset * put(torch.randn(len(runs), 1, 1, 1, generator=generator))
+        runs = runs + c.audio_offset * put(torch.randn(n, 1, 1, 1, generator=generator))
+        runs = runs + c.audio_tilt * put(torch.randn(n, 1, 1, features, generator=generator))
         codes = self._head.hear(runs)
         lips = None
         if c.lambda_lips:

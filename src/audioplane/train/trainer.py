@@ -17,6 +17,7 @@ from audioplane.head import Gaussians, Head, Motion, View, splat_head
 from audioplane.perceptual import LPIPS
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
+from audioplane.train import average
 from audioplane.train import checkpoint as files
 from audioplane.train.config import TrainConfig
 from audioplane.train.density import DensityControl, DensityLimits
@@ -121,6 +122,7 @@ class Trainer:
         self._make_optimisers()
         self.density = DensityControl(len(self.head.gaussians), device)
         self.frames = FrameStore(subject)
+        self.average = average.WeightAverage()
         self.iteration = 0
         self.best = math.inf
         self._means = _Means()
@@ -192,11 +194,15 @@ class Trainer:
         c, i, last = self.config, self.iteration, self.iteration == self.total
         if i % _PROGRESS_EVERY == 0 or last:
             yield self.progress()
+        settled = max(c.coarse_iterations, c.densify_until, c.half_size_iterations)
+        if c.average and i > settled and i % average.EVERY == 0:
+            self.average.add(self.head)
         if i > c.coarse_iterations and i % c.validate_every == 0 or last:
-            event = self._validate()
+            with self.average.shown_by(self.head):
+                event = self._validate()
+                if event.kept:
+                    self.save_head(paths.head)
             yield event
-            if event.kept:
-                self.save_head(paths.head)
         if i % c.checkpoint_every == 0 or last:
             self.save(paths.checkpoint(i))
             paths.drop_old()
@@ -394,6 +400,7 @@ class Trainer:
             "pose_ids": [r.img_id for r in self.train_refs],
             "head_width": self.head_width,
             "best": self.best,
+            "averaged": self.average.count,
             "means": asdict(self._means),
             "deaf": self.hearing.deaf,
         }
@@ -409,6 +416,7 @@ class Trainer:
         tensors |= files.prefixed("optimisers", self.optimisers.state())
         tensors |= files.prefixed("pose_adam", self.poses.adam.state())
         tensors |= files.prefixed("lip_reader", dict(self.hearing.reader.state_dict()))
+        tensors |= files.prefixed("average", self.average.tensors)
         tensors["poses"] = self.poses.corrections
         tensors["density/gradient_sum"] = self.density.gradient_sum
         tensors["density/seen"] = self.density.seen
@@ -435,5 +443,7 @@ class Trainer:
             self.poses.corrections.copy_(tensors["poses"])
         self.density.gradient_sum = tensors["density/gradient_sum"]
         self.density.seen = tensors["density/seen"]
+        self.average.tensors = files.under("average", tensors)
+        self.average.count = facts["averaged"]
         self.iteration, self.best = facts["iteration"], facts["best"]
         self._means, self.hearing.deaf = _Means(**facts["means"]), facts["deaf"]
