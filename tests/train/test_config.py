@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from audioplane.train import PRESETS, TrainConfig
-from audioplane.train.config import with_fine_iterations
+from audioplane.train.config import with_fine_iterations, within_iterations
 from audioplane.train.trainer import frame_order
 
 
@@ -36,6 +36,18 @@ def test_another_length_keeps_the_plan(iterations):
     assert share == pytest.approx(expected, abs=0.6 / iterations)
     assert 1 <= changed.validate_every <= plan.validate_every
     assert with_fine_iterations(plan, plan.fine_iterations) == replace(plan)
+
+
+@pytest.mark.parametrize("total", [40, 1_000, 6_000, 50_000])
+def test_a_plan_within_a_number_of_iterations(total):
+    plan = PRESETS["laptop"]
+    changed = within_iterations(plan, total)
+    coarse, fine = changed.coarse_iterations, changed.fine_iterations
+    assert coarse + fine == total and coarse == min(plan.coarse_iterations, total // 4)
+    assert changed.poses_from < coarse
+    for name in ("half_size_iterations", "densify_until"):
+        share = (getattr(plan, name) - plan.coarse_iterations) / plan.fine_iterations
+        assert (getattr(changed, name) - coarse) / fine == pytest.approx(share, abs=1 / fine)
 
 
 def test_an_epoch_shows_every_frame_once_in_its_own_order():

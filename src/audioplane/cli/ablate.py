@@ -15,7 +15,7 @@ from audioplane.evaluate import EvaluationReport
 from audioplane.perceptual import LPIPS
 from audioplane.subject import Subject, load_subject
 from audioplane.train import TrainConfig, Trainer, load_head
-from audioplane.train.config import with_fine_iterations, without_lpips
+from audioplane.train.config import within_iterations, without_lpips
 from audioplane.train.run import name_loss, train_head
 from audioplane.train.views import mouth_density, observe
 
@@ -83,18 +83,18 @@ def _plan(
             kept = json.loads(path.read_text())
             if kept["asked"] != json.loads(json.dumps(asked)):
                 raise TrainingError(f"{out} holds an ablation with other settings: choose another")
-            return with_fine_iterations(config, kept["iterations"])
+            return within_iterations(config, kept["iterations"])
         iterations = _affordable(subject, out, config, 60 * budget / n * _TRAINING_SHARE, lpips)
         path.write_text(json.dumps({"asked": asked, "iterations": iterations}, indent=1))
     except OSError as e:
         raise MediaError(f"{out} cannot be written ({e}): choose another --out") from e
-    return with_fine_iterations(config, iterations)
+    return within_iterations(config, iterations)
 
 
 def _affordable(
     subject: Subject, out: Path, config: TrainConfig, seconds: float, lpips: LPIPS | None
 ) -> int:
-    """Fine iterations that fit into a time, as fast as with three quarters of the Gaussians."""
+    """Iterations that fit into a time, each as slow as with three quarters of the Gaussians."""
     probe = replace(
         config,
         coarse_iterations=0,
@@ -112,7 +112,7 @@ def _affordable(
     while trainer.iteration < first + _TIMED:
         next(events)
     rate = (trainer.iteration - first) / (time.perf_counter() - started)
-    return max(10, round(seconds * rate) - config.coarse_iterations)
+    return max(40, round(seconds * rate))
 
 
 def _result(

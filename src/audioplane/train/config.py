@@ -199,3 +199,21 @@ def with_fine_iterations(config: TrainConfig, iterations: int) -> TrainConfig:
         densify_until=scaled(config.densify_until),
         validate_every=max(1, round(config.validate_every * min(1.0, share))),
     )
+
+
+def within_iterations(config: TrainConfig, total: int) -> TrainConfig:
+    """The same plan in that many iterations of both stages, at most a quarter of them coarse."""
+    coarse = max(1, min(config.coarse_iterations, total // 4))
+    later = config.coarse_iterations - coarse
+
+    def earlier(until: int) -> int:
+        return max(min(until, coarse), until - later)
+
+    shorter = replace(
+        config,
+        coarse_iterations=coarse,
+        half_size_iterations=earlier(config.half_size_iterations),
+        densify_until=earlier(config.densify_until),
+        poses_from=min(config.poses_from, coarse // 2),
+    )
+    return with_fine_iterations(shorter, max(1, total - coarse))
