@@ -41,7 +41,7 @@ def as_mozilla_runs_it(waveform: np.ndarray, model: Path) -> np.ndarray:
         said = run(input_node=np.stack(steps)[None], **state)
         state = {f"previous_state_{s}": said[f"new_state_{s}"] for s in "ch"}
         spelt.append(said["logits"])
-    return np.log(np.concatenate(spelt)[:count])
+    return np.log(np.maximum(np.concatenate(spelt)[:count], 1e-13))
 
 
 def test_steps_are_what_the_whole_graph_says(babble: Babble, model: Path) -> None:
