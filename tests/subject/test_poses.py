@@ -43,7 +43,7 @@ def test_angles_turn_the_head_as_the_trackers_do():
     nose = np.array([0, 0, 0.1])  # in the peers' world, which looks along +z with y up
 
     def seen(euler: list[float]) -> np.ndarray:
-        return euler_to_viewmat(np.array(euler), np.zeros(3))[:3, :3] @ nose
+        return euler_to_viewmat(np.array(euler, float), np.zeros(3))[:3, :3] @ nose
 
     assert seen([0, 0, 0])[2] == pytest.approx(-0.1)  # towards the camera
     assert seen([0.3, 0, 0])[1] > 0  # θ > 0 nods down, in OpenCV's axes

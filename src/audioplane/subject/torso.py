@@ -18,7 +18,8 @@ def torso_below_head(
     height = len(labels)
     body = torso_mask(labels)
     y = np.arange(height)[:, None]
-    top = np.where(body.any(0), body.argmax(0), height)
+    # Columns without a body have nothing to continue.
+    top = np.where(body.any(0), body.argmax(0), 0)
     under = head_mask(labels) & (y < top) & (y >= top - round(_UNDER_HEAD * height))
     # The source of every pixel: itself, or what lies a little below its column's top.
     source = np.where(y < top + _RIM, np.minimum(top + _RIM, height - 1), y)
