@@ -1,8 +1,8 @@
 """A TFLite file with the inputs, outputs and first operators of Mozilla's DeepSpeech 0.9.3.
 
-The published model cannot lie in this project. This one hears with the same operators (LiteRT's own
-spectrogram and cepstra); in the place of the LSTM is a recurrence c_t = c_{t−1} / 2 + U x_t, unrolled
-over the 16 steps as theirs is, and the spelling softmax(S c_t).
+The published model cannot lie in this project. This one hears with the same operators (LiteRT's
+own spectrogram and cepstra); in the place of the LSTM is a recurrence c_t = c_{t−1} / 2 + U x_t,
+unrolled over the 16 steps as theirs is, and the spelling is softmax(S c_t).
 """
 
 from pathlib import Path
@@ -98,7 +98,9 @@ def _add_hearing(b: _Builder) -> None:
     b.tensor("spectrogram", (1, 1, 257))
     b.tensor("rate", (), np.array(16000, np.int32))
     b.tensor("mfccs", (1, 1, CEPSTRA))
-    b.run(op.RESHAPE, ["input_samples", "column"], ["samples"], ReshapeOptions=tfl.ReshapeOptionsT())
+    b.run(
+        op.RESHAPE, ["input_samples", "column"], ["samples"], ReshapeOptions=tfl.ReshapeOptionsT()
+    )
     spectrogram = {"window_size": FIELD, "stride": HOP, "magnitude_squared": True}
     b.run(op.CUSTOM, ["samples"], ["spectrogram"], custom="AudioSpectrogram", settings=spectrogram)
     mfcc = {

@@ -23,7 +23,9 @@ _SMALL = {
 def write_wav2vec2(folder: Path, seed: int = 0, **changes: object) -> Path:
     """A wav2vec 2.0 with 44 symbols."""
     torch.manual_seed(seed)
-    Wav2Vec2ForCTC(Wav2Vec2Config(**(_SMALL | {"vocab_size": 44} | changes))).save_pretrained(folder)
+    Wav2Vec2ForCTC(Wav2Vec2Config(**(_SMALL | {"vocab_size": 44} | changes))).save_pretrained(
+        folder
+    )
     return folder
 
 

@@ -202,7 +202,9 @@ class Drive:
         started = time.perf_counter()
         device = choose_device(self.device)
         model = self.speech_model
-        n = drive_file(self.run_folder, self.speech, self.out, self.subject, self.crf, device, model)
+        n = drive_file(
+            self.run_folder, self.speech, self.out, self.subject, self.crf, device, model
+        )
         rate = n / (time.perf_counter() - started)
         console.print(f"{self.out}: {n / 25:.2f} s, {rate:.1f} frames/s from file to file")
 

@@ -9,7 +9,7 @@ from audioplane.cli.console import console
 from audioplane.errors import MediaError
 from audioplane.media.audio import SPEECH_RATE, read_audio
 from audioplane.speech import compute_features, require_kind
-from audioplane.subject import FPS, SubjectInfo, load_subject
+from audioplane.subject import FPS, load_subject
 
 
 def add_features(root: Path, kind: str, model: Path | None) -> tuple[int, ...]:

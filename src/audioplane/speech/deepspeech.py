@@ -10,6 +10,7 @@ that was trained on one cannot be driven by the other.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -113,7 +114,7 @@ def _cut_out(content: bytes, inputs: tuple[str, ...], outputs: tuple[str, ...]) 
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(content)
+    model: Any = schema.ModelT.InitFromPackedBuf(content)  # generated: all of it may be None
     graph = model.subgraphs[0]
     index = {tensor.name.decode(): i for i, tensor in enumerate(graph.tensors)}
     graph.inputs, graph.outputs = ([index[n] for n in names] for names in (inputs, outputs))

@@ -64,9 +64,7 @@ def _hubert(waveform: Float[np.ndarray, " n"], model: Path) -> Float[np.ndarray,
 KINDS: Mapping[str, FeatureKind] = MappingProxyType(
     {
         "mel": FeatureKind(_alone(mel_features), BANDS, "log-mel spectrogram, 80 bands"),
-        "phones": FeatureKind(
-            _alone(phone_features), len(PHONES), "phones heard by pocketsphinx"
-        ),
+        "phones": FeatureKind(_alone(phone_features), len(PHONES), "phones heard by pocketsphinx"),
         "mel+phones": FeatureKind(
             _alone(mel_and_phones), BANDS + len(PHONES), "both, side by side"
         ),

@@ -64,9 +64,7 @@ def find_model(model: SpeechModel, given: Path | None = None) -> Path:
     Raises `SpeechError`, naming what is missing, where it comes from and where to put it.
     """
     if importlib.util.find_spec(model.package) is None:
-        raise SpeechError(
-            f'{model.name} needs {model.package}: pip install "audioplane[speech]"'
-        )
+        raise SpeechError(f'{model.name} needs {model.package}: pip install "audioplane[speech]"')
     if given is not None:
         if not _is_whole(model, Path(given)):
             raise SpeechError(f"{given} is not {_kind_of(model)}: give the path of {model.name}")

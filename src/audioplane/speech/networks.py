@@ -59,9 +59,7 @@ def hubert_features(waveform: Float[np.ndarray, " n"], model: Path) -> Float[np.
 
 
 @torch.no_grad()
-def network_steps(
-    waveform: Float[np.ndarray, " n"], network: Network
-) -> Float[np.ndarray, "s f"]:
+def network_steps(waveform: Float[np.ndarray, " n"], network: Network) -> Float[np.ndarray, "s f"]:
     """What a network says of each step of a sound, two for each frame; past its end, silence."""
     count = STEPS_PER_FRAME * frame_count(len(waveform))
     mean, deviation = _level(waveform)

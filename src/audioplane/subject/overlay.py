@@ -15,11 +15,11 @@ _OUTLINES = {
     Label.HAIR: (20, 20, 20),
 }
 """Colours, RGB, of the labels' outlines; the head's is one line around face, hair and mouth."""
-_HEAD = (60, 90, 255)
+_HEAD = (255, 0, 255)
 _LANDMARK = (255, 230, 0)
 _AXES = ((255, 60, 60), (60, 230, 60), (60, 200, 255))
-_AXIS = 0.3
-"""Length of the axes as a fraction of the head's width in the picture, before foreshortening."""
+_AXIS = 0.07
+"""Length of the axes, metres; the peers' worlds are not far from that."""
 _HEADER = 20
 
 
@@ -45,13 +45,10 @@ def draw_frame(subject: Subject, ref: FrameRef, width: int) -> UInt8[np.ndarray,
     labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
     for label, colour in _OUTLINES.items():
         _outline(canvas, labels == label, colour)
-    head = head_mask(labels)
-    _outline(canvas, head, _HEAD)
+    _outline(canvas, head_mask(labels), _HEAD)
     for x, y in subject.landmarks(ref) * scale:
         cv2.circle(canvas, (round(x), round(y)), 1, _LANDMARK, -1, cv2.LINE_AA)
-    columns = np.flatnonzero(head.any(0))
-    if len(columns):
-        _draw_axes(canvas, subject, ref, scale, int(np.ptp(columns)) + 1)
+    _draw_axes(canvas, subject, ref, scale)
     return canvas
 
 
@@ -63,12 +60,10 @@ def _outline(canvas: UInt8[np.ndarray, "h w 3"], mask: np.ndarray, colour: tuple
 
 
 def _draw_axes(
-    canvas: UInt8[np.ndarray, "h w 3"], subject: Subject, ref: FrameRef, scale: float, across: int
+    canvas: UInt8[np.ndarray, "h w 3"], subject: Subject, ref: FrameRef, scale: float
 ) -> None:
-    """`across` is the head's width on the canvas, pixels."""
     K = subject.K * np.array([scale, scale, 1.0])[:, None]
-    length = _AXIS * across * ref.viewmat[2, 3] / K[0, 0]
-    ends = np.concatenate([np.zeros((1, 3)), length * head_axes(subject)])
+    ends = np.concatenate([np.zeros((1, 3)), _AXIS * head_axes(subject)])
     camera = ends @ ref.viewmat[:3, :3].T + ref.viewmat[:3, 3]
     projected = camera @ K.T
     pixels = np.round(projected[:, :2] / projected[:, 2:]).astype(int)
@@ -89,7 +84,9 @@ def draw_sheet(
         header = np.full((_HEADER, width, 3), 40, np.uint8)
         held_out = "  held out" if row >= len(subject.train) else ""
         text = f"{refs[row].img_id}{held_out}"
-        cv2.putText(header, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (230,) * 3, 1, cv2.LINE_AA)
+        cv2.putText(
+            header, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (230,) * 3, 1, cv2.LINE_AA
+        )
         cells.append(np.concatenate([header, frame]))
     cells += [np.full_like(cells[0], 40)] * (-len(cells) % columns)
     lines = (np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns))
