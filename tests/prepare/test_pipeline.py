@@ -14,6 +14,7 @@ from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
 from tests.prepare.conftest import FRAMES, OPTIONS, QUICK, contents, quiet, write_clip
 from tests.prepare.figure import CLASS_COLOURS, COAT, HAIR, SIZE, SKIN, WALL, draw, parts
 from tests.prepare.tiny_segmenter import write_segmenter
+from tests.speech.tiny_deepspeech import write_deepspeech
 
 
 def labels_of(out: Path, i: int) -> np.ndarray:
@@ -37,6 +38,14 @@ def test_the_folder_loads_as_a_subject(prepared):
         assert ref.img_id == ref.aud_id
         at = subject.K @ ref.viewmat[:3, 3]
         assert np.abs(at[:2] / at[2] - subject.landmarks(ref).mean(0)).max() < 0.2 * SIZE
+
+
+def test_a_networks_speech_features_can_be_asked_for(clip, tmp_path):
+    model, out = write_deepspeech(tmp_path / "model.tflite"), tmp_path / "figure"
+    options = replace(QUICK, speech=("deepspeech",), speech_model=model)
+    info = prepare_subject(clip, out, options, quiet)
+    assert info.feature_kinds == ("deepspeech",)
+    assert load_subject(out).features("deepspeech").shape == (FRAMES, 16, 29)
 
 
 @pytest.mark.parametrize("i", [0, 10, 20, 32])
