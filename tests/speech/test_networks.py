@@ -69,7 +69,7 @@ def test_transformers_in_chunks_agree_with_the_whole(
     assert np.abs(hubert_features(speech, hubert) - heard).mean() < 0.02
 
 
-@pytest.mark.parametrize("samples", [0, 100, 700, 16000, 16639])
+@pytest.mark.parametrize("samples", [0, 700, 16639])
 def test_rows_are_as_many_as_frames(
     babble: Babble, wav2vec2: Path, hubert: Path, samples: int
 ) -> None:

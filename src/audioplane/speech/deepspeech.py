@@ -62,7 +62,10 @@ def _cepstra(waveform: Float[np.ndarray, " n"], hearing: "_Graph") -> Float[np.n
     padded = np.zeros((count - 1) * STEP + FIELD, np.float32)
     padded[: len(waveform)] = waveform[: len(padded)]
     frames = np.lib.stride_tricks.sliding_window_view(padded, FIELD)[::STEP]
-    return np.stack([hearing.run(frame)[0].reshape(-1) for frame in frames])
+    cepstra = np.empty((count, hearing.shape("mfccs")[-1]), np.float32)
+    for row, frame in zip(cepstra, frames, strict=True):
+        row[:] = hearing.run(frame)[0].reshape(-1)
+    return cepstra
 
 
 def _load(model: Path) -> tuple["_Graph", "_Graph"]:
