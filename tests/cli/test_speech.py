@@ -3,13 +3,15 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from audioplane.cli import main
+from audioplane.cli.commands import Kind
 from audioplane.media.audio import read_audio, write_wav
-from audioplane.speech import models
+from audioplane.speech import KINDS, models
 from audioplane.subject import Subject, load_subject
 from audioplane.train.config import PRESETS
 from tests.speech.tiny_deepspeech import write_deepspeech
@@ -92,3 +94,7 @@ def test_a_given_network_is_taken(subject, tmp_path, networks, capsys):
     assert np.abs(load_subject(subject.paths.root).features("deepspeech") - usual).max() > 0.1
     assert main(["speech", root, "--kind", "mel", "--model", str(mine)]) == 1
     assert "need no model" in capsys.readouterr().err
+
+
+def test_the_commands_offer_every_kind():
+    assert get_args(Kind) == tuple(KINDS)

@@ -1,7 +1,7 @@
 """Finding the networks behind some kinds of speech features: given, in a folder, or cached.
 
-Nothing is fetched unasked: of none of these files a sha256 is published. The error of one that is
-not here says where it comes from and where to put it.
+Nothing is fetched: no sha256 of these files is known to us. The error of one that is not here says
+where it comes from and where to put it.
 """
 
 import importlib.util
