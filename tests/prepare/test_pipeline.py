@@ -9,11 +9,14 @@ import pytest
 from audioplane.errors import AudioplaneError, PrepareError, SubjectError
 from audioplane.media.image import read_image
 from audioplane.prepare import STAGES, PrepareOptions, StageProgress, prepare_subject
+from audioplane.prepare.crop import CropBox
 from audioplane.prepare.record import Record
+from audioplane.prepare.stages import Job, frames_stage
 from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
 from tests.prepare.conftest import FRAMES, OPTIONS, QUICK, contents, quiet, write_clip
 from tests.prepare.figure import CLASS_COLOURS, COAT, HAIR, SIZE, SKIN, WALL, draw, parts
 from tests.prepare.tiny_segmenter import write_segmenter
+from tests.speech.tiny_deepspeech import write_deepspeech
 
 
 def labels_of(out: Path, i: int) -> np.ndarray:
@@ -37,6 +40,16 @@ def test_the_folder_loads_as_a_subject(prepared):
         assert ref.img_id == ref.aud_id
         at = subject.K @ ref.viewmat[:3, 3]
         assert np.abs(at[:2] / at[2] - subject.landmarks(ref).mean(0)).max() < 0.2 * SIZE
+
+
+def test_a_networks_speech_features_can_be_asked_for(clip, tmp_path):
+    paths = SubjectPaths(tmp_path / "figure")
+    paths.make_folders()
+    record = Record(tmp_path / "r.json", "", {}, crop=CropBox(0, 0, SIZE), n_frames=FRAMES)
+    model = write_deepspeech(tmp_path / "model.tflite")
+    kinds = ("deepspeech",)
+    frames_stage(Job(clip, paths, record, SIZE, kinds, None, None, lambda *_: None, model))
+    assert np.load(paths.features("deepspeech")).shape == (FRAMES, 16, 29)
 
 
 @pytest.mark.parametrize("i", [0, 10, 20, 32])

@@ -117,7 +117,7 @@ def test_features_in_their_kind(paths):
     assert (
         subject.features("ds").shape == (9, 16, 29) and subject.features("ds").dtype == np.float32
     )
-    with pytest.raises(SubjectError, match="--speech mel"):
+    with pytest.raises(SubjectError, match="--kind mel"):
         subject.features("mel")
     np.save(paths.features("bad"), np.zeros(3))
     with pytest.raises(SubjectError, match="shape"):

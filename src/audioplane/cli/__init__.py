@@ -7,12 +7,24 @@ from typing import Annotated
 import tyro
 
 from audioplane import __version__
-from audioplane.cli.commands import Ablate, Bench, Demo, Drive, Evaluate, Prepare, Train
+from audioplane.cli.commands import (
+    Ablate,
+    Bench,
+    Demo,
+    Drive,
+    Evaluate,
+    Inspect,
+    Prepare,
+    Speech,
+    Train,
+)
 from audioplane.cli.console import console, output
 from audioplane.errors import AudioplaneError
 
 Command = (
     Annotated[Prepare, tyro.conf.subcommand("prepare")]
+    | Annotated[Inspect, tyro.conf.subcommand("inspect")]
+    | Annotated[Speech, tyro.conf.subcommand("speech")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Drive, tyro.conf.subcommand("drive")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]

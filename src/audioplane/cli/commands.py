@@ -12,7 +12,7 @@ import tyro
 from audioplane.cli.console import console, output, progress_bar
 from audioplane.cli.weights import LpipsWeights
 
-Speech = Literal["mel", "phones", "mel+phones"]
+Kind = Literal["mel", "phones", "mel+phones", "deepspeech", "wav2vec2", "hubert"]
 PathArgument = Annotated[Path, tyro.conf.Positional]
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -27,8 +27,11 @@ class Prepare:
     """Folder of the subject."""
     size: int = 512
     """Height and width of the frames, pixels."""
-    speech: Speech = "mel+phones"
-    """Kind of speech features."""
+    speech: Kind = "mel+phones"
+    """Kind of speech features; deepspeech, wav2vec2 and hubert need the extra 'speech' and a model
+    file, see --speech-model. 'audioplane speech' adds other kinds later."""
+    speech_model: Path | None = None
+    """The file or folder of that kind's network; looked up if not given."""
     face_landmarker: Path | None = None
     """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
     segmenter: Path | None = None
@@ -44,6 +47,7 @@ class Prepare:
         options = PrepareOptions(
             size=self.size,
             speech=(self.speech,),
+            speech_model=self.speech_model,
             face_landmarker=self.face_landmarker,
             segmenter=self.segmenter,
             consent=self.consent,
@@ -62,6 +66,43 @@ class Prepare:
             info = prepare_subject(self.video, self.out, options, report)
         usable = info.n_frames - len(info.flags)
         console.print(f"{self.out}: {usable} of {info.n_frames} frames can be used")
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Add a kind of speech features to a subject, ours or a peer's."""
+
+    subject: PathArgument
+    """Folder of the subject."""
+    kind: Kind = "mel+phones"
+    """Kind of speech features; written to aud_KIND.npy, for 'train --speech KIND'."""
+    model: Path | None = None
+    """The file or folder of that kind's network; looked up if not given."""
+
+    def run(self) -> None:
+        from audioplane.cli.speech import add_features
+
+        shape = add_features(self.subject, self.kind, self.model)
+        sizes = " x ".join(str(n) for n in shape)
+        console.print(f"{self.subject}: aud_{self.kind}.npy, {sizes} (frames, window, features)")
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Show what a subject holds, what it lacks and what that costs, and draw some of its frames."""
+
+    subject: PathArgument
+    """Folder of the subject, ours or a peer's."""
+    out: Path | None = None
+    """The picture: frames with landmarks, masks and the head's axes; SUBJECT/inspect.png if not
+    given."""
+    json: bool = False
+    """Print the facts as JSON on standard output."""
+
+    def run(self) -> None:
+        from audioplane.cli.inspect import inspect_subject
+
+        inspect_subject(self.subject, self.out or self.subject / "inspect.png", self.json)
 
 
 @dataclass(frozen=True)
@@ -100,7 +141,8 @@ class Train:
     preset: Literal["demo", "laptop", "paper"] = "laptop"
     """demo: minutes at 192 px on 2 cores; laptop: half an hour at 512 px; paper: as published."""
     speech: Annotated[str | None, tyro.conf.arg(metavar="KIND")] = None
-    """Kind of speech features, if not the preset's: a file aud_KIND.npy in the subject."""
+    """Kind of speech features, if not the preset's: a file aud_KIND.npy in the subject, which
+    'audioplane speech' adds."""
     iterations: int | None = None
     """Fine iterations, if not the preset's; what depends on them shrinks or grows with them."""
     seed: int = 0
@@ -145,6 +187,9 @@ class Drive:
     """The video to write, mp4: 25 frames a second, H.264 and AAC."""
     subject: Path | None = None
     """The subject, if its folder has moved since the training."""
+    speech_model: Path | None = None
+    """File or folder of the network, if the head was trained on what one hears; looked up if not
+    given."""
     crf: int = 18
     """H.264 quality, 0 (lossless) to 51 (worst)."""
     device: Device = "auto"
@@ -156,7 +201,10 @@ class Drive:
 
         started = time.perf_counter()
         device = choose_device(self.device)
-        n = drive_file(self.run_folder, self.speech, self.out, self.subject, self.crf, device)
+        model = self.speech_model
+        n = drive_file(
+            self.run_folder, self.speech, self.out, self.subject, self.crf, device, model
+        )
         rate = n / (time.perf_counter() - started)
         console.print(f"{self.out}: {n / 25:.2f} s, {rate:.1f} frames/s from file to file")
 

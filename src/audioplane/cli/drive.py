@@ -9,7 +9,7 @@ from audioplane.drive import Animator
 from audioplane.errors import SpeechError, SubjectError
 from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoWriter
-from audioplane.speech import KINDS, compute_features, load_external_features
+from audioplane.speech import can_compute, compute_features, load_external_features
 from audioplane.subject import load_subject
 from audioplane.train import TrainedHead, load_head
 
@@ -40,20 +40,21 @@ def drive_file(
     subject: Path | None,
     crf: int,
     device: torch.device | str = "cpu",
+    speech_model: Path | None = None,
 ) -> int:
     """Write the video of a head that speaks; returns its number of frames.
 
     `speech` is a sound (or video) file, or `.npy` features of the kind that the head was trained
-    with; these make a silent video.
+    with; these make a silent video. `speech_model` is the network that such features need, if any.
     """
     trained = load_head(run)
     animator = open_animator(trained, subject, device)
     if speech.suffix == ".npy":
         sound, features = None, load_external_features(speech)
-    elif trained.config.speech in KINDS:
+    elif can_compute(trained.config.speech):
         sound = read_audio(speech, SOUND_RATE)
         with console.status("listening to the speech"):
-            features = compute_features(read_audio(speech), trained.config.speech)
+            features = compute_features(read_audio(speech), trained.config.speech, speech_model)
     else:
         raise SpeechError(
             f"this head was trained on features '{trained.config.speech}' that cannot be computed "

@@ -34,6 +34,8 @@ class PrepareOptions:
     """Height and width of the frames, pixels."""
     speech: tuple[str, ...] = ()
     """Kinds of speech features to compute; empty for the default kind."""
+    speech_model: Path | None = None
+    """File or folder of the network that such a kind needs; None to look it up."""
     face_landmarker: Path | None = None
     """MediaPipe's `face_landmarker.task`; None to look it up or download it."""
     segmenter: Path | PartSegmenter | None = None
@@ -59,6 +61,7 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
         What `subject.json` says.
 
     Raises:
+        SpeechError: a kind of speech features cannot be computed here.
         PrepareError: no face, no sound, too few frames, a folder of another video or not writable.
         MediaError: the video cannot be read, or the disk is full.
     """
@@ -66,6 +69,7 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
     if not video.is_file():
         raise PrepareError(f"{video} is not a file: check the name")
     kinds = options.speech or _default_speech()
+    _require_speech(kinds, options.speech_model)
     shaping = {"size": options.size, "speech": list(kinds)}
     record = open_record(out, file_sha256(video), shaping, options.force)
     paths = SubjectPaths(out)
@@ -80,6 +84,7 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
                 record=record,
                 size=options.size,
                 speech=kinds,
+                speech_model=options.speech_model,
                 face_landmarker=options.face_landmarker,
                 segmenter=options.segmenter,
                 tell=_teller(name, report),
@@ -111,6 +116,14 @@ def _default_speech() -> tuple[str, ...]:
     from audioplane.speech import DEFAULT_KIND
 
     return (DEFAULT_KIND,)
+
+
+def _require_speech(kinds: tuple[str, ...], model: Path | None) -> None:
+    """Miss a network now rather than after an hour of frames."""
+    from audioplane.speech import require_kind
+
+    for kind in kinds:
+        require_kind(kind, model)
 
 
 def _run(stage: str) -> Callable[[Job], None]:

@@ -58,6 +58,8 @@ class Job:
     face_landmarker: Path | None
     segmenter: Path | PartSegmenter | None
     tell: Tell
+    speech_model: Path | None = None
+    """Network that the features need; None to look it up."""
 
 
 def crop_stage(job: Job) -> None:
@@ -113,7 +115,7 @@ def frames_stage(job: Job) -> None:
     waveform = np.pad(waveform[:n], (0, max(0, n - len(waveform))))
     write_wav(job.paths.audio, waveform)
     for kind in job.speech:
-        np.save(job.paths.features(kind), compute_features(waveform, kind))
+        np.save(job.paths.features(kind), compute_features(waveform, kind, job.speech_model))
 
 
 def _require_crop(record: Record) -> CropBox:

@@ -38,3 +38,13 @@ def windows(steps: Float[np.ndarray, "s f"]) -> Float[np.ndarray, "t w f"]:
     """Cut steps, as `step_count` counts them, into one window of `WINDOW` steps a frame."""
     view = np.lib.stride_tricks.sliding_window_view(steps, WINDOW, axis=0)[::STEPS_PER_FRAME]
     return view.transpose(0, 2, 1).copy()
+
+
+def peer_windows(steps: Float[np.ndarray, "s f"]) -> Float[np.ndarray, "t w f"]:
+    """Cut steps, two for each frame, into windows as the AD-NeRF family does.
+
+    The window of frame t is the steps 2t − 8 to 2t + 7, with zeros past both ends of the sound.
+    """
+    padded = np.pad(steps, ((WINDOW // 2, WINDOW // 2), (0, 0)))
+    view = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=0)
+    return view[:-1:STEPS_PER_FRAME].transpose(0, 2, 1).copy()

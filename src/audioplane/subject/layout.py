@@ -24,6 +24,21 @@ class SubjectPaths:
         return self.root / "track.safetensors"
 
     @property
+    def peer_track(self) -> Path:
+        """The AD-NeRF family's tracker: poses, where no transforms file is there."""
+        return self.root / "track_params.pt"
+
+    @property
+    def peer_poses(self) -> Path:
+        """Poses of all frames in one file, as ER-NeRF's users pass them around."""
+        return self.root / "data_kf.json"
+
+    @property
+    def action_units(self) -> Path:
+        """OpenFace's table, which the peers take blinks from."""
+        return self.root / "au.csv"
+
+    @property
     def background(self) -> Path:
         return self.root / "bc.jpg"
 
@@ -45,6 +60,10 @@ class SubjectPaths:
 
     def image(self, i: int) -> Path:
         return self.root / "gt_imgs" / f"{i}.jpg"
+
+    def composed(self, i: int) -> Path:
+        """What AD-NeRF calls `image`."""
+        return self.root / "com_imgs" / f"{i}.jpg"
 
     def torso(self, i: int) -> Path:
         return self.root / "torso_imgs" / f"{i}.png"

@@ -10,14 +10,25 @@ from jaxtyping import Bool, Float, UInt8
 
 from audioplane.errors import SubjectError
 from audioplane.media.image import read_image
+from audioplane.subject.action_units import read_blinks
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import head_mask, read_labels
 from audioplane.subject.layout import SubjectPaths
+from audioplane.subject.poses import pose_file, read_poses
+from audioplane.subject.torso import torso_below_head
 from audioplane.subject.track import Track
-from audioplane.subject.transforms import FrameRef, Split, read_split
+from audioplane.subject.transforms import FrameRef, Split
 
 _MISSING_ROWS = 5
 """Rows by which features may be short: some subjects of the peers lack the last one."""
+_FEATURE_FILES = {
+    "ds": ("aud_ds.npy", "aud.npy"),
+    "eo": ("aud_eo.npy", "aud_wav2vec2.npy"),
+    "hu": ("aud_hu.npy", "aud_hubert.npy"),
+    "wav2vec2": ("aud_wav2vec2.npy", "aud_eo.npy"),
+    "hubert": ("aud_hubert.npy", "aud_hu.npy"),
+}
+"""Files that hold a kind of features which has several names; the first that is there is read."""
 
 
 @dataclass(frozen=True)
@@ -49,29 +60,55 @@ class Subject:
     @cached_property
     def identity(self) -> str:
         """What tells this subject from others, wherever its folder lies: its training cameras."""
-        return hashlib.sha256(self.paths.transforms("train").read_bytes()).hexdigest()
+        return hashlib.sha256(pose_file(self.paths).read_bytes()).hexdigest()
 
     @cached_property
     def track(self) -> Track | None:
         """The tracker's rows; None where a peer made the folder."""
         return Track.load(self.paths.track) if self.paths.track.exists() else None
 
+    @cached_property
+    def _blinks(self) -> Float[np.ndarray, "n 2"]:
+        if self.track is not None:
+            return self.track.blink
+        if self.paths.action_units.exists():
+            return np.stack([read_blinks(self.paths.action_units)] * 2, axis=1)
+        return np.zeros((0, 2), np.float32)
+
     def blink(self, ref: FrameRef) -> Float[np.ndarray, "2"]:
-        """Eye closure of a frame, 0 open to 1 closed, image-left eye first; open where unknown."""
-        if self.track is None or ref.img_id >= len(self.track.blink):
+        """Eye closure of a frame, 0 open to 1 closed, image-left eye first; open where unknown.
+
+        Raises `SubjectError` where the file that knows it is damaged.
+        """
+        if ref.img_id >= len(self._blinks):
             return np.zeros(2, np.float32)
-        return self.track.blink[ref.img_id]
+        return self._blinks[ref.img_id]
+
+    @property
+    def rows(self) -> int:
+        """Rows that speech features of this subject have: one for each frame of its video."""
+        needed = max(ref.aud_id for ref in (*self.train, *self.val)) + 1
+        return max(self.info.n_frames, needed)
+
+    def kinds(self) -> list[str]:
+        """Names of the speech features that lie here, as `features` takes them."""
+        names = {path.stem[4:] for path in self.paths.root.glob("aud_*.npy")}
+        if (self.paths.root / "aud.npy").exists():
+            names.add("ds")
+        return sorted(names)
 
     def features(self, kind: str) -> Float[np.ndarray, "t w f"]:
         """Speech features, one row an `aud_id`. Raises `SubjectError` if they are not here."""
-        path = self.paths.features(kind)
+        names = _FEATURE_FILES.get(kind, (f"aud_{kind}.npy",))
+        paths = [self.paths.root / name for name in names]
+        path = next((p for p in paths if p.exists()), paths[0])
         try:
             features = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as e:
-            here = sorted(p.stem[4:] for p in self.paths.root.glob("aud_*.npy"))
             raise SubjectError(
                 f"{path} cannot be read ({e}): choose --speech among what is here "
-                f"({', '.join(here) or 'nothing'}), or prepare again with --speech {kind}"
+                f"({', '.join(self.kinds()) or 'nothing'}), or add it: audioplane speech "
+                f"{self.paths.root} --kind {kind}"
             ) from e
         if features.ndim != 3 or not len(features):
             raise SubjectError(
@@ -88,16 +125,25 @@ class Subject:
 
     def frame(self, ref: FrameRef) -> SubjectFrame:
         """Decode the pictures of one frame. Raises `MediaError` if one is missing or damaged."""
-        i = ref.img_id
         return SubjectFrame(
-            image=read_image(self.paths.image(i)),
-            head=head_mask(read_labels(read_image(self.paths.parsing(i)))),
-            landmarks=self.landmarks(ref),
+            image=self.image(ref), head=head_mask(self.labels(ref)), landmarks=self.landmarks(ref)
         )
+
+    def image(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+        """The person before the background plate. Raises `MediaError`."""
+        return read_image(_image_path(self.paths, ref.img_id))
+
+    def labels(self, ref: FrameRef) -> UInt8[np.ndarray, "h w"]:
+        """What each pixel shows, `Label` by its value. Raises `MediaError`."""
+        return read_labels(read_image(self.paths.parsing(ref.img_id)))
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
         """Torso over background of one frame: what lies behind its head."""
-        torso = read_image(self.paths.torso(ref.img_id), channels=4)
+        path = self.paths.torso(ref.img_id)
+        if path.exists():
+            torso = read_image(path, channels=4)
+        else:
+            torso = torso_below_head(self.image(ref), self.labels(ref))
         alpha = torso[..., 3:].astype(np.uint16)
         over = torso[..., :3] * alpha + self.background * (255 - alpha)
         return ((over + 127) // 255).astype(np.uint8)
@@ -114,15 +160,20 @@ class Subject:
         return points
 
 
+def _image_path(paths: SubjectPaths, i: int) -> Path:
+    """A frame's picture; AD-NeRF keeps it under another name."""
+    path = paths.image(i)
+    return path if path.exists() else paths.composed(i)
+
+
 def _usable(split: Split, paths: SubjectPaths) -> tuple[FrameRef, ...]:
     """Frames of a split whose files are all there, by `img_id`."""
     return tuple(
         f
         for f in sorted(split.frames, key=lambda f: f.img_id)
-        if all(
-            name(f.img_id).exists()
-            for name in (paths.image, paths.landmarks, paths.parsing, paths.torso)
-        )
+        if _image_path(paths, f.img_id).exists()
+        and paths.landmarks(f.img_id).exists()
+        and paths.parsing(f.img_id).exists()
     )
 
 
@@ -134,15 +185,18 @@ def load_subject(root: Path) -> Subject:
     paths = SubjectPaths(Path(root))
     if not paths.root.is_dir():
         raise SubjectError(f"{root} is not a folder: prepare a video first")
-    splits = {name: read_split(paths.transforms(name)) for name in ("train", "val")}
-    train, val = (_usable(s, paths) for s in splits.values())
+    if not pose_file(paths).exists():
+        raise SubjectError(f"{pose_file(paths)} is missing: is this a prepared subject?")
+    background = read_image(paths.background)
+    height, width = background.shape[:2]
+    splits = read_poses(paths, (width, height))
+    train, val = (_usable(split, paths) for split in splits)
     if not train:
         raise SubjectError(f"{root} has no usable training frame")
-    background = read_image(paths.background)
     if paths.info.exists():
         info = SubjectInfo.load(paths.info)
     else:
-        info = SubjectInfo(size=background.shape[0], n_frames=len(train) + len(val))
-    first = splits["train"]
+        info = SubjectInfo(size=height, n_frames=len(train) + len(val))
+    first = splits[0]
     K = np.array([[first.focal, 0, first.cx], [0, first.focal, first.cy], [0, 0, 1]])
     return Subject(paths, info, train, val, K, background)

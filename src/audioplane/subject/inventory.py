@@ -1,0 +1,125 @@
+"""What a subject's folder holds, what it lacks, and what that costs."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from audioplane.errors import SubjectError
+from audioplane.subject.layout import FPS, SubjectPaths
+from audioplane.subject.poses import pose_file
+from audioplane.subject.subject import Subject
+
+
+@dataclass(frozen=True)
+class FeatureFacts:
+    """One kind of speech features in a folder."""
+
+    shape: tuple[int, ...]
+    """Frames, window, features; empty where they cannot be used."""
+    problem: str = ""
+    """Why they cannot be used."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """A subject's folder in facts."""
+
+    folder: str
+    made_by: str
+    """`audioplane`, or a peer."""
+    source: str
+    consent: str
+    size: tuple[int, int]
+    """Width and height, pixels."""
+    focal: float
+    """Pixels."""
+    distance: float
+    """From the camera to the head's centre, median over the frames, metres."""
+    frames: int
+    """Of the video."""
+    seconds: float
+    train: int
+    held_out: int
+    flags: dict[str, int]
+    """Why frames are left out, and how many."""
+    poses: str
+    """File that the cameras come from."""
+    blinks: str
+    """Where the eyes' closure comes from; empty where nobody knows it."""
+    features: dict[str, FeatureFacts]
+    missing: dict[str, str]
+    """What is not here, and what that costs."""
+
+
+def take_inventory(subject: Subject) -> Inventory:
+    """Look through a subject's folder. Pictures are counted, not decoded."""
+    paths, info = subject.paths, subject.info
+    refs = [*subject.train, *subject.val]
+    height, width = subject.background.shape[:2]
+    features = {kind: _features(subject, kind) for kind in subject.kinds()}
+    flags = dict(Counter(info.flags.values()))
+    incomplete = subject.rows - len(info.flags) - len(refs)
+    if incomplete > 0:
+        flags["no picture, landmarks, mask or pose"] = incomplete
+    return Inventory(
+        folder=str(paths.root),
+        made_by="audioplane" if paths.info.exists() else "a peer of the AD-NeRF family",
+        source=info.source,
+        consent=info.consent,
+        size=(width, height),
+        focal=float(subject.K[0, 0]),
+        distance=float(np.median([np.linalg.norm(ref.viewmat[:3, 3]) for ref in refs])),
+        frames=subject.rows,
+        seconds=subject.rows / FPS,
+        train=len(subject.train),
+        held_out=len(subject.val),
+        flags=flags,
+        poses=pose_file(paths).name,
+        blinks=_blinks(subject),
+        features=features,
+        missing=_missing(subject, features),
+    )
+
+
+def _features(subject: Subject, kind: str) -> FeatureFacts:
+    try:
+        return FeatureFacts(subject.features(kind).shape)
+    except SubjectError as e:
+        return FeatureFacts((), str(e))
+
+
+def _blinks(subject: Subject) -> str:
+    paths = subject.paths
+    found = next((p for p in (paths.track, paths.action_units) if p.exists()), None)
+    return found.name if found else ""
+
+
+def _missing(subject: Subject, features: dict[str, FeatureFacts]) -> dict[str, str]:
+    """What is not here and what that costs, in the words of somebody who wants a head."""
+    paths: SubjectPaths = subject.paths
+    missing = {}
+    usable = [kind for kind, facts in features.items() if facts.shape]
+    if not usable:
+        missing["speech features"] = (
+            f"nothing can be trained: add them with 'audioplane speech {paths.root}'"
+        )
+    elif not {"mel+phones", "mel"} & set(usable):
+        missing["mel+phones"] = (
+            f"name the kind that is here, 'train --speech {usable[0]}', or add ours with "
+            f"'audioplane speech {paths.root}'"
+        )
+    if not paths.audio.exists():
+        missing[paths.audio.name] = "no other kind of speech features can be added"
+    if not _blinks(subject):
+        missing["blinks"] = "the eyes stay as they mostly were: no track.safetensors, no au.csv"
+    without = sum(not paths.torso(ref.img_id).exists() for ref in subject.train)
+    if without:
+        missing["torso_imgs"] = (
+            f"{without} training frames: the neck under the chin is drawn from the frame itself"
+        )
+    if not subject.val:
+        missing["held-out frames"] = "the head cannot be evaluated"
+    if paths.info.exists() and not subject.info.consent:
+        missing["consent"] = "who agreed to this head is not on record: 'prepare --consent'"
+    return missing

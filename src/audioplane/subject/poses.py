@@ -1,0 +1,134 @@
+"""Where a subject's cameras come from: transforms files, or what the peers' trackers left.
+
+- `transforms_train.json` and `transforms_val.json`, as everybody writes them;
+- `data_kf.json`, one such file of all frames;
+- `track_params.pt`, the tracker's own numbers.
+
+The last two are split as the peers split: the first 10/11 to train on, the rest held out.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from audioplane.errors import SubjectError
+from audioplane.subject.layout import SubjectPaths
+from audioplane.subject.transforms import FrameRef, Split, opengl_to_viewmat, read_split
+
+_TRANSLATION_UNIT = 0.1
+"""World units of one unit of the tracker's."""
+
+
+def pose_file(paths: SubjectPaths) -> Path:
+    """The file that the training cameras are read from."""
+    train = paths.transforms("train")
+    if not train.exists() and not paths.transforms("val").exists():
+        for path in (paths.peer_poses, paths.peer_track):
+            if path.exists():
+                return path
+    return train
+
+
+def read_poses(paths: SubjectPaths, size: tuple[int, int]) -> tuple[Split, Split]:
+    """Cameras of the training frames and of those held out.
+
+    Args:
+        paths: The subject's folder.
+        size: Width and height of its frames, pixels.
+
+    Raises:
+        SubjectError: No file of cameras is there, or it is not of its format.
+    """
+    path = pose_file(paths)
+    if path == paths.peer_track:
+        return _halves(read_track_params(path, frames_with_landmarks(paths), size))
+    if path == paths.peer_poses:
+        (split,) = _renamed((read_split(path),), frames_with_landmarks(paths))
+        return _halves(split)
+    train, val = (read_split(paths.transforms(name)) for name in ("train", "val"))
+    if not paths.info.exists():
+        train, val = _renamed((train, val), frames_with_landmarks(paths))
+    return train, val
+
+
+def frames_with_landmarks(paths: SubjectPaths) -> list[int]:
+    """Frames in which the tracker found a face, in their order."""
+    files = (paths.root / "ori_imgs").glob("*.lms")
+    return sorted(int(file.stem) for file in files if file.stem.isdecimal())
+
+
+def _renamed(splits: tuple[Split, ...], ids: list[int]) -> tuple[Split, ...]:
+    """The splits with the true names of their frames.
+
+    RAD-NeRF and those after it number the frames that have landmarks instead of naming them, so
+    that all poses after one without landmarks belong to other pictures.
+    """
+    numbers = sorted(frame.img_id for split in splits for frame in split.frames)
+    if numbers != list(range(len(ids))):
+        return splits
+    return tuple(
+        replace(
+            split,
+            frames=tuple(
+                replace(frame, img_id=ids[frame.img_id], aud_id=ids[frame.img_id])
+                for frame in split.frames
+            ),
+        )
+        for split in splits
+    )
+
+
+def _halves(split: Split) -> tuple[Split, Split]:
+    cut = len(split.frames) * 10 // 11
+    return replace(split, frames=split.frames[:cut]), replace(split, frames=split.frames[cut:])
+
+
+def read_track_params(path: Path, ids: list[int], size: tuple[int, int]) -> Split:
+    """Cameras from the AD-NeRF family's tracker: Euler angles, translations and a focal length.
+
+    Args:
+        path: `track_params.pt`. No code in it is run.
+        ids: Frames that its rows are of.
+        size: Width and height of the frames, pixels.
+
+    Raises:
+        SubjectError: It cannot be read, or its rows are not those frames.
+    """
+    import torch
+
+    try:
+        params = torch.load(path, map_location="cpu", weights_only=True)
+        euler, trans = (params[k].double().numpy() for k in ("euler", "trans"))
+        focal = float(torch.as_tensor(params["focal"]).reshape(-1)[0])
+        viewmats = [euler_to_viewmat(e, t) for e, t in zip(euler, trans, strict=True)]
+    except Exception as e:  # torch passes on whatever its readers raise
+        raise SubjectError(
+            f"{path} is not what a tracker of the AD-NeRF family writes ({type(e).__name__})"
+        ) from e
+    if len(viewmats) != len(ids):
+        raise SubjectError(
+            f"{path} holds {len(viewmats)} poses, {len(ids)} frames have landmarks: which are of "
+            "which cannot be known"
+        )
+    frames = tuple(FrameRef(i, i, viewmat) for i, viewmat in zip(ids, viewmats, strict=True))
+    return Split(focal, size[0] / 2, size[1] / 2, frames)
+
+
+def euler_to_viewmat(
+    euler: Float[np.ndarray, "3"], trans: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "4 4"]:
+    """World→camera of one row of the tracker: x → R_x(θ) R_y(φ) R_z(−ψ) x + trans.
+
+    The tracker's camera has OpenGL axes, its angles are radians and its unit 0.1. The sign of ψ is
+    theirs: with it the 728 poses of AD-NeRF's published Obama agree within 0.7° between two files.
+    """
+    (ct, cp, cs), (st, sp, ss) = np.cos(euler), np.sin(euler)
+    about_x = np.array([[1, 0, 0], [0, ct, -st], [0, st, ct]])
+    about_y = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
+    about_z = np.array([[cs, ss, 0], [-ss, cs, 0], [0, 0, 1]])
+    to_camera = np.eye(4)
+    to_camera[:3, :3] = about_x @ about_y @ about_z
+    to_camera[:3, 3] = trans * _TRANSLATION_UNIT
+    return opengl_to_viewmat(np.linalg.inv(to_camera))
