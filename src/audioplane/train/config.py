@@ -100,11 +100,11 @@ class TrainConfig:
     """Runs of consecutive frames that one iteration encodes."""
     audio_run_length: int = 16
     audio_noise: float = 0.1
-    """Standard deviation of the noise added to the speech features (these have about 1)."""
+    """Standard deviation of the noise added to the speech features, in units of theirs."""
     audio_offset: float = 0.2
-    """Standard deviation of one offset for all features of a run."""
+    """Standard deviation of one offset for all features of a run, likewise."""
     audio_tilt: float = 0.0
-    """Standard deviation of offsets that each feature of a run has of its own."""
+    """Standard deviation of offsets that each feature of a run has of its own, likewise."""
     audio_shift: int = 0
     """Frames that the speech of a run comes early or late by, at most."""
 

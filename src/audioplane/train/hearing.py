@@ -48,6 +48,7 @@ class Hearing:
         self._head, self._config = head, config
         self.windows = torch.from_numpy(features).to(head.device)
         self._low, self._high = min(rows), max(rows)
+        self._deviation = float(features[self._low : self._high + 1].std())
         self._lips = LipTargets(landmarks, np.array(rows), head.device)
         self.reader = self._lips.linear_reader(head.heard_dim)
         self.deaf = 0
@@ -84,10 +85,10 @@ class Hearing:
         # Held-out speech is never heard, not even as a neighbour.
         runs = self.windows[put(((starts + late)[:, None] + steps).clamp(low, high))]
         n, features = len(runs), runs.shape[-1]
-        runs = runs + c.audio_noise * put(torch.randn(runs.shape, generator=generator))
-        runs = runs + c.audio_offset * put(torch.randn(n, 1, 1, 1, generator=generator))
-        runs = runs + c.audio_tilt * put(torch.randn(n, 1, 1, features, generator=generator))
-        codes = self._head.hear(runs)
+        noise = c.audio_noise * torch.randn(runs.shape, generator=generator)
+        noise += c.audio_offset * torch.randn(n, 1, 1, 1, generator=generator)
+        noise += c.audio_tilt * torch.randn(n, 1, 1, features, generator=generator)
+        codes = self._head.hear(runs + self._deviation * put(noise))
         lips = None
         if c.lambda_lips:
             heard = (starts[:, None] + torch.arange(length)).flatten()

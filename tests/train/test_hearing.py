@@ -1,0 +1,60 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from audioplane.head import Head, HeadShape
+from audioplane.train.hearing import Hearing
+from tests.train.configs import TINY
+
+QUIET = replace(TINY, audio_noise=0.0, audio_offset=0.0, lambda_lips=0.0)
+
+
+def heard_runs(config, unit=1.0, seed=5):
+    """The windows that one iteration encodes, and the features they are cut from."""
+    rng = np.random.default_rng(0)
+    features = unit * rng.standard_normal((40, 16, 6)).astype(np.float32)
+    head = Head(HeadShape(6, scales=(1,), grid_size=4), torch.Generator().manual_seed(0))
+    landmarks = rng.random((40, 68, 2)).astype(np.float32)
+    hearing = Hearing(head, features, list(range(40)), landmarks, config)
+    encoded = []
+    original = head.hear
+    head.hear = lambda runs: (encoded.append(runs), original(runs))[1]
+    hearing.listen(20, torch.Generator().manual_seed(seed))
+    return encoded[0].numpy(), features
+
+
+def places(runs, features):
+    """For every window, the row of the features that it is."""
+    flat = features.reshape(len(features), -1)
+    return [[int(np.abs(flat - w.reshape(-1)).sum(1).argmin()) for w in run] for run in runs]
+
+
+def test_speech_comes_as_early_or_late_as_asked():
+    plain, features = heard_runs(QUIET)
+    assert np.array_equal(features[places(plain, features)], plain)
+    shifts = set()
+    for seed in range(8):
+        moved, still = (
+            places(heard_runs(replace(QUIET, audio_shift=n), seed=seed)[0][:1], features)
+            for n in (2, 0)
+        )
+        # The first run is of the frame that is shown; its middle is clear of the ends.
+        shifts.add(moved[0][8] - still[0][8])
+    assert len(shifts) > 1 and shifts <= {-2, -1, 0, 1, 2}
+
+
+@pytest.mark.parametrize("unit", [1.0, 4.5])
+def test_noise_is_in_units_of_the_features(unit):
+    noisy, features = heard_runs(replace(QUIET, audio_noise=0.5), unit)
+    plain, _ = heard_runs(QUIET, unit)
+    assert np.isclose((noisy - plain).std(), 0.5 * features.std(), rtol=0.05)
+
+
+def test_a_tilt_stays_the_same_through_a_run():
+    tilted, features = heard_runs(replace(QUIET, audio_tilt=0.5))
+    plain, _ = heard_runs(QUIET)
+    offset = tilted - plain
+    assert offset.std((1, 2)).max() < 1e-5
+    assert np.isclose(offset[:, 0, 0].std(), 0.5 * features.std(), rtol=0.5)
