@@ -36,3 +36,7 @@ class CheckpointError(AudioplaneError):
 
 class DeviceError(AudioplaneError):
     """A device cannot be used here: what drives it is not installed."""
+
+
+class InstallError(AudioplaneError):
+    """Something that everything needs is not installed."""

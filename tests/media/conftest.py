@@ -21,11 +21,14 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
         pix_fmt: str = "yuv420p",
         sound: np.ndarray | None = None,
         sound_codec: str = "aac",
+        aspect: Fraction | None = None,
     ) -> Path:
         path = tmp_path / name
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=25, options={"crf": "10", "g": "10"})
             stream.pix_fmt = pix_fmt
+            if aspect is not None:
+                stream.codec_context.sample_aspect_ratio = aspect
             stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
             track = (
                 container.add_stream(sound_codec, rate=16000, layout="mono")

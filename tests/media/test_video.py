@@ -1,6 +1,8 @@
 import struct
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from audioplane.errors import MediaError
 from audioplane.media.audio import read_audio, write_wav
+from audioplane.media.tonemap import HLG, PQ
 from audioplane.media.video import VideoWriter, probe_video, read_frames
 from tests.media.pictures import grey, number_of
 
@@ -61,6 +64,51 @@ def test_ten_bit_video_becomes_eight_bit(make_video):
     assert frames[0].dtype == np.uint8
 
 
+@pytest.mark.parametrize(("transfer", "signal"), [(PQ, 0.58), (HLG, 0.75)])
+def test_high_dynamic_range_becomes_ordinary(tmp_path, transfer, signal):
+    """Diffuse white (203 cd/m²) of a 10-bit film as phones make them, BT.2408."""
+    path = tmp_path / "hdr.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "4"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        context = stream.codec_context
+        context.color_trc, context.color_primaries, context.colorspace = transfer, 9, 9
+        for i in range(5):
+            planes = np.full((72, 64), 512, np.uint16)
+            planes[:48] = round(64 + 876 * signal)
+            frame = av.VideoFrame.from_ndarray(planes, "yuv420p10le")
+            frame.pts, frame.time_base = i, Fraction(1, 25)
+            frame.color_trc, frame.colorspace = transfer, 9
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+    frames = list(read_frames(path))
+    assert len(frames) == 5 and frames[0].dtype == np.uint8
+    assert np.ptp(frames[2]) <= 2  # grey stays grey
+    assert 215 < frames[2].mean() < 250
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [
+        ("a.mov", "prores_ks", "yuv422p10le"),
+        ("a.webm", "libvpx-vp9", "yuv420p"),
+        ("a.avi", "mpeg4", "yuv420p"),
+        ("a.avi", "mjpeg", "yuvj422p"),
+        ("a.mp4", "libx265", "yuv420p10le"),
+        ("a.mkv", "ffv1", "yuv420p"),
+    ],
+)
+def test_other_cameras_codecs_are_read(make_video, name, codec, pix_fmt):
+    if codec not in av.codecs_available:
+        pytest.skip(f"this FFmpeg has no {codec}")
+    pictures = [grey(i, 96, 128) for i in range(10)]
+    path = make_video(pictures, range(0, 400, 40), name, codec, pix_fmt)
+    numbers = [number_of(f) for f in read_frames(path)]
+    assert 9 <= len(numbers) <= 10
+    np.testing.assert_allclose(numbers, np.arange(len(numbers)), atol=1)
+
+
 def test_odd_sizes_are_read(make_video):
     path = make_video(
         [grey(i, 47, 63) for i in range(3)], [0, 40, 80], codec="libx264", pix_fmt="yuv444p"
@@ -68,27 +116,54 @@ def test_odd_sizes_are_read(make_video):
     assert {f.shape for f in read_frames(path)} == {(47, 63, 3)}
 
 
-def rotate_by_metadata(path: Path) -> None:
-    """Turn the display matrix of an MP4's track header by 90° clockwise, as phones do."""
+TURNS = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
+"""Degrees clockwise, and the display matrix that asks a player for them."""
+
+
+def rotate_by_metadata(path: Path, degrees: int) -> None:
+    """Set the display matrix of an MP4's track header, as phones do."""
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 4 + 4 + 20 + 16
-    one = 0x10000
-    data[matrix : matrix + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 0x40000000)
+    a, b, c, d = (0x10000 * v for v in TURNS[degrees])
+    data[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 0x40000000)
     path.write_bytes(bytes(data))
 
 
-def test_rotation_metadata_is_applied(make_video):
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_rotation_metadata_is_applied(make_video, degrees):
     image = np.zeros((48, 64, 3), np.uint8)
-    image[:10] = 255  # bright top: after a clockwise turn it is on the right
+    image[:10] = 255
+    image[:10, :20] = 128
     path = make_video([image] * 3, [0, 40, 80])
-    rotate_by_metadata(path)
+    rotate_by_metadata(path, degrees)
 
     frame = next(read_frames(path))
     info = probe_video(path)
-    assert frame.shape == (64, 48, 3)
-    assert (info.width, info.height) == (48, 64)
-    assert frame[:, -8:].mean() > 240
-    assert frame[:, :30].mean() < 15
+    upright = np.rot90(image, -degrees // 90)
+    assert frame.shape == upright.shape
+    assert (info.height, info.width) == upright.shape[:2]
+    assert np.abs(frame.astype(int) - upright).mean() < 4
+
+
+def test_wide_pixels_become_square(make_video, tmp_path):
+    path = make_video([grey(i) for i in range(3)], [0, 40, 80], aspect=Fraction(4, 3))
+    assert next(read_frames(path)).shape == (48, 85, 3)
+    assert probe_video(path).width == 85
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+@pytest.mark.parametrize(("fps", "first", "end"), [(25, 20, 33), (12, 9, 14), (25, 0, 5)])
+def test_a_part_is_what_the_whole_has_there(make_video, name, fps, first, end):
+    stamps = np.cumsum([0] + [33, 34, 80, 21] * 14).tolist()
+    pictures = [grey(i % 50) for i in range(len(stamps))]
+    path = make_video(pictures, stamps, name)
+    whole = [number_of(f) for f in read_frames(path, fps)]
+    assert [number_of(f) for f in read_frames(path, fps, first, end)] == whole[first:end]
+
+
+def test_a_part_beyond_the_end_is_empty(make_video):
+    path = make_video([grey(i) for i in range(10)], range(0, 400, 40))
+    assert list(read_frames(path, 25, 30, 40)) == []
 
 
 def test_probe_says_what_is_there(make_video):

@@ -87,6 +87,9 @@ class DrawnFaces(Landmarker):
     def __exit__(self, *_: object) -> None:
         pass
 
+    def restart(self) -> None:
+        """It looks at every picture for itself."""
+
     def detect(self, image: np.ndarray) -> list[Face]:
         """The faces, the largest first."""
         lips = np.abs(image.astype(int) - LIPS).sum(-1) < 80

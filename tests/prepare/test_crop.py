@@ -35,6 +35,7 @@ def crop_job(tmp_path, frames) -> tuple[Job, list[str]]:
         speech=("mel",),
         face_landmarker=None,
         segmenter=None,
+        force=False,
         tell=lambda done, total, message: said.append(message) if message else None,
     )
     return job, said

@@ -113,6 +113,7 @@ class Killed(BaseException):
 
 
 A_WRITE_OF = {
+    "preflight": "preflight.html",
     "crop": "prepare.json",
     "frames": "ori_imgs/8.jpg",
     "landmarks": "track.safetensors",
@@ -206,7 +207,8 @@ class FullDisk:
 
 def test_a_full_disk_is_one_clear_line_at_every_file(tmp_path, clip, prepared_quick, monkeypatch):
     out = tmp_path / "s"
-    written = ["ori_imgs/8.jpg.partial", "aud.wav.partial", "aud_mel.npy", "ori_imgs/8.lms"]
+    written = ["preflight.html.partial"]
+    written += ["ori_imgs/8.jpg.partial", "aud.wav.partial", "aud_mel.npy", "ori_imgs/8.lms"]
     written += ["landmark_depth.npy", "track.partial", "pose_report.json", "parsing/8.png.partial"]
     written += ["bc.jpg.partial", "torso_imgs/8.png.partial", "subject.partial"]
     written += ["transforms_train.partial", "transforms_val.partial"]
@@ -271,7 +273,7 @@ def test_no_sound_no_face_and_too_little_are_clear_errors(tmp_path):
     wall = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * 30
     fails(write_clip(tmp_path / "c.mp4", wall), tmp_path / "c", "no face")
     few = [draw(i) for i in range(10)]
-    fails(write_clip(tmp_path / "d.mp4", few), tmp_path / "d", "only 10 of 10 frames")
+    fails(write_clip(tmp_path / "d.mp4", few), tmp_path / "d", "at least 0.88 s are needed")
     fails(tmp_path / "nowhere.mp4", tmp_path / "e", "not a file")
 
 

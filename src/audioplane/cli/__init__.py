@@ -11,9 +11,11 @@ from audioplane.cli.commands import (
     Ablate,
     Bench,
     Demo,
+    Doctor,
     Drive,
     Evaluate,
     Inspect,
+    Preflight,
     Prepare,
     Speech,
     Train,
@@ -23,6 +25,7 @@ from audioplane.errors import AudioplaneError
 
 Command = (
     Annotated[Prepare, tyro.conf.subcommand("prepare")]
+    | Annotated[Preflight, tyro.conf.subcommand("preflight")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[Speech, tyro.conf.subcommand("speech")]
     | Annotated[Train, tyro.conf.subcommand("train")]
@@ -31,6 +34,7 @@ Command = (
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Ablate, tyro.conf.subcommand("ablate")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )
 
 

@@ -39,7 +39,8 @@ class Prepare:
     consent: str = ""
     """Who consented to the making of this head; kept in subject.json."""
     force: bool = False
-    """Start anew in a folder that holds another preparation."""
+    """Start anew in a folder that holds another preparation, and go on with a clip that preflight
+    refuses."""
 
     def run(self) -> None:
         from audioplane.prepare import PrepareOptions, StageProgress, prepare_subject
@@ -103,6 +104,41 @@ class Inspect:
         from audioplane.cli.inspect import inspect_subject
 
         inspect_subject(self.subject, self.out or self.subject / "inspect.png", self.json)
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Judge a video before the long work: length, face, light, sound, sync; with advice.
+
+    'prepare' does so too, and refuses what is hopeless.
+    """
+
+    video: PathArgument
+    """The video: one person, speaking, any format."""
+    out: Path | None = None
+    """Folder for preflight.html: the verdict with pictures and plots."""
+    json: bool = False
+    """Print figures and findings as JSON on standard output."""
+    face_landmarker: Path | None = None
+    """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
+
+    def run(self) -> None:
+        from audioplane.cli.preflight import run_preflight
+
+        run_preflight(self.video, self.out, self.json, self.face_landmarker)
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Say what is installed, which model files are here, and what each missing thing would give."""
+
+    json: bool = False
+    """Print the report as JSON on standard output."""
+
+    def run(self) -> None:
+        from audioplane.cli.doctor import run_doctor
+
+        run_doctor(self.json)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "cpu":
         return torch.device("cpu")
-    reason = _no_cuda()
+    reason = no_cuda()
     if reason is None:
         return torch.device("cuda")
     if name == "cuda":
@@ -23,7 +23,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cpu")
 
 
-def _no_cuda() -> str | None:
+def no_cuda() -> str | None:
     """Why nothing can be drawn on a GPU here; None where it can."""
     if not torch.cuda.is_available():
         return f"this PyTorch ({torch.__version__}) sees no CUDA device"

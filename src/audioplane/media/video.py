@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +16,14 @@ from jaxtyping import Float32, UInt8
 
 from audioplane.errors import MediaError
 from audioplane.media.audio import SPEECH_RATE
-from audioplane.media.container import decode, open_input, reason, video_stream
+from audioplane.media.container import (
+    READ_ERRORS,
+    decode,
+    first_picture_time,
+    open_input,
+    reason,
+    video_stream,
+)
 from audioplane.media.tonemap import hdr_to_sdr, is_hdr
 
 _EARLY = 0.002
@@ -23,6 +31,8 @@ _EARLY = 0.002
 100 fps fall on the moments that are sampled, and rounding must not decide there."""
 _LONGEST_STILL = 60.0
 """Seconds between two pictures beyond which the time stamps are taken for damaged."""
+_STEPS_BACK = (0.0, 2.0, 12.0)
+"""Seconds before a moment that are jumped to until a picture before it is met."""
 _HD_HEIGHT = 720
 """Untagged video of fewer lines is BT.601, else BT.709, as players assume."""
 
@@ -58,7 +68,9 @@ def probe_video(path: Path) -> VideoInfo:
         return VideoInfo(width, height, float(fps), duration, bool(container.streams.audio))
 
 
-def read_frames(path: Path, fps: int = 25) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+def read_frames(
+    path: Path, fps: int = 25, first: int = 0, end: int | None = None
+) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
     """Pictures of a video at a fixed rate, resampled by time stamps.
 
     Frame `k` is the picture on screen at second `(k + 0.5) / fps` after the first picture, so
@@ -69,6 +81,9 @@ def read_frames(path: Path, fps: int = 25) -> Iterator[UInt8[np.ndarray, "h w 3"
     Args:
         path: any container and codec that FFmpeg reads.
         fps: frames a second of the result.
+        first: number of the first frame to yield; what lies before is jumped over where the
+            file has an index.
+        end: number of the frame to stop before; None for all.
 
     Yields:
         RGB frames, all of the first one's size.
@@ -79,10 +94,16 @@ def read_frames(path: Path, fps: int = 25) -> Iterator[UInt8[np.ndarray, "h w 3"
     with open_input(path) as container:
         stream = _require_video(container, path)
         aspect = _pixel_aspect(stream)
-        count, image, frame = 0, None, None
-        for frame, end in _timed(decode(container, stream), stream, path):
+        pictures, zero = decode(container, stream), None
+        if first:
+            pictures, zero = _jump(container, stream, path, first / fps)
+        count, image, frame = first, None, None
+        for frame, gone in _timed(pictures, stream, path, zero):
+            if end is not None and count >= end:
+                return
             # The picture is converted only if a sampled moment falls on it.
-            until = math.ceil((end - _EARLY) * fps - 0.5)
+            until = math.ceil((gone - _EARLY) * fps - 0.5)
+            until = until if end is None else min(until, end)
             if until <= count:
                 continue
             shape = None if image is None else image.shape[:2]
@@ -92,7 +113,7 @@ def read_frames(path: Path, fps: int = 25) -> Iterator[UInt8[np.ndarray, "h w 3"
             for _ in range(count, until):
                 yield image
             count = until
-        if image is None:
+        if image is None and not first:
             if frame is None:
                 raise MediaError(f"{path} has a video track, but no picture of it can be decoded")
             yield to_rgb(frame, aspect)  # shorter than half a frame, but something was shown
@@ -106,11 +127,41 @@ def _require_video(container: Any, path: Path) -> Any:
     return stream
 
 
-def _timed(frames: Iterator[Any], stream: Any, path: Path) -> Iterator[tuple[Any, float]]:
-    """Pictures with the second, after the first picture, at which each leaves the screen."""
+def _jump(
+    container: Any, stream: Any, path: Path, second: float
+) -> tuple[Iterator[Any], float | None]:
+    """Pictures from the last key picture before a second, and when the very first is shown.
+
+    Where the file has no index, or its pictures no time, they come from the beginning.
+    """
+    zero = first_picture_time(path)
+    if zero is None:
+        return decode(container, stream), None
+    for back in (*_STEPS_BACK, second):
+        try:
+            aim = float(zero) + max(0.0, second - back)
+            container.seek(int(aim / stream.time_base), stream=stream)
+        except READ_ERRORS:
+            break
+        pictures = decode(container, stream)
+        picture = next(pictures, None)
+        # Without an index a jump may land behind its aim.
+        if picture is None or picture.pts is None:
+            continue
+        if picture.pts * picture.time_base <= zero + Fraction(second):
+            return chain([picture], pictures), float(zero)
+    return decode(container, stream), float(zero)
+
+
+def _timed(
+    frames: Iterator[Any], stream: Any, path: Path, zero: float | None = None
+) -> Iterator[tuple[Any, float]]:
+    """Pictures with the second, after the first picture, at which each leaves the screen.
+
+    `zero`: when the first picture is shown, if not the first of `frames` is that.
+    """
     usual = 1.0 / float(stream.average_rate or stream.guessed_rate or 25)
     previous: tuple[Any, float, float] | None = None
-    zero = None
     for frame in frames:
         length = float(frame.duration * frame.time_base) if frame.duration else usual
         if frame.pts is not None:

@@ -11,11 +11,12 @@ with σ² the noise of a landmark, then S and E by linear least squares of every
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from scipy.spatial.transform import Rotation
 
 from audioplane.prepare.camera import (
     Intrinsics,
+    blocks,
     cross_matrix,
     huber_weights,
     project,
@@ -30,8 +31,6 @@ _SHAPE_DAMPING = 2e-3
 _RIDGE = 1e-4
 """Draws the shape to the first one and expressions to zero in what a head that hardly turns does
 not show: their depth."""
-_CHUNK = 256
-"""Frames solved at a time; bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +87,13 @@ def refine_all(
     steps: int = 6,
 ) -> Motion:
     """Gauss-Newton on pose and coefficients of every frame, the head being given."""
-    residual = observed - project(_placed(head, motion), camera)
+    squares = np.concatenate(
+        [_squares(observed[f], head, motion.part(f), camera) for f in blocks(len(observed))]
+    )
     # The median of squares of a normal error is 0.455 of its variance.
-    variance = float(np.median(residual**2)) / 0.455
+    variance = float(np.median(squares)) / 0.455
     parts = []
-    for start in range(0, len(observed), _CHUNK):
-        frames = slice(start, start + _CHUNK)
+    for frames in blocks(len(observed)):
         part = motion.part(frames)
         for _ in range(steps):
             part = _step(observed[frames], head, part, camera, (huber, variance))
@@ -103,6 +103,13 @@ def refine_all(
         np.concatenate([p.translations for p in parts]),
         np.concatenate([p.coefficients for p in parts]),
     )
+
+
+def _squares(
+    observed: np.ndarray, head: Head, motion: Motion, camera: Intrinsics
+) -> Float32[np.ndarray, "n k 2"]:
+    """Squares of what the head leaves over; single precision is enough for their median."""
+    return np.square(observed - project(_placed(head, motion), camera)).astype(np.float32)
 
 
 def _placed(head: Head, motion: Motion) -> Float[np.ndarray, "n k 3"]:
@@ -155,10 +162,10 @@ def _refine_head(
     huber, first = prior
     b, k = head.expressions.shape[:2]
     normal, right = np.zeros((k, 3 + 3 * b, 3 + 3 * b)), np.zeros((k, 3 + 3 * b, 1))
-    for start in range(0, len(observed), _CHUNK):
-        part = motion.part(slice(start, start + _CHUNK))
+    for frames in blocks(len(observed)):
+        part = motion.part(frames)
         p = _placed(head, part)
-        residual = observed[start : start + _CHUNK] - project(p, camera)
+        residual = observed[frames] - project(p, camera)
         root = np.sqrt(huber_weights(residual, huber))[..., None]
         by_point = projection_jacobian(p, camera) @ part.rotations[:, None] * root[..., None]
         share = np.concatenate([np.ones((len(p), 1)), part.coefficients], 1)

@@ -1,5 +1,6 @@
 """The pinhole camera of the fitted head, its derivatives, and the weights of robust fitting."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,15 @@ from jaxtyping import Float
 
 FOCAL_PER_SIZE = 1100.0 / 512.0
 """Focal length over frame size."""
+
+
+_BLOCK = 256
+"""Frames worked on at a time; bounds the memory, and what they need stays in the cache."""
+
+
+def blocks(n: int) -> Iterator[slice]:
+    """All of `n` frames, some at a time."""
+    return (slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 
 from audioplane.errors import PrepareError
 from audioplane.prepare.landmarker import Face, Landmarker
+from audioplane.prepare.shots import Look, Shot, change, find_cuts, judge_shots, leaps, thumbnail
 
 SAMPLE_EVERY = 5
 """Faces are looked for in every fifth frame: heads move little in 0.2 s."""
@@ -47,6 +48,8 @@ class CropResult:
     """Median, source pixels."""
     people: int
     """Most faces seen in one picture."""
+    shots: list[Shot]
+    """What lies between the cuts; crop and faces are those of the shots that are kept."""
 
 
 class FaceFinder:
@@ -59,10 +62,13 @@ class FaceFinder:
         self._misses = 0
         self.people = 0
 
-    def find(self, image: UInt8[np.ndarray, "h w 3"]) -> Face | None:
-        """The followed face in source pixels, None where it is not seen."""
+    def find(self, image: UInt8[np.ndarray, "h w 3"], anew: bool = False) -> Face | None:
+        """The followed face in source pixels, None where it is not seen.
+
+        `anew`: after a cut, a face that is not where it was is searched for at once.
+        """
         face = self._near_last(image) if self._last is not None else None
-        if face is None and self._misses % _PATIENCE == 0:
+        if face is None and (anew or self._misses % _PATIENCE == 0):
             face = self._search(image)
         self._misses = 0 if face is not None else self._misses + 1
         self._last = face if face is not None else self._last
@@ -180,15 +186,26 @@ def find_crop(
     """
     finder = FaceFinder(landmarker)
     faces: dict[int, Face] = {}
-    shape, n = (0, 0), 0
-    for n, image in enumerate(frames, start=1):
+    looks: dict[int, Look] = {}
+    changes: list[float] = []
+    shape, small = (0, 0), None
+    for n, image in enumerate(frames):
         shape = image.shape[:2]
-        if (n - 1) % SAMPLE_EVERY == 0:
-            face = finder.find(image)
+        small, before = thumbnail(image), small
+        changes.append(0.0 if before is None else change(before, small))
+        new_shot = leaps(changes)
+        if new_shot or n % SAMPLE_EVERY == 0:
+            face = finder.find(image, anew=new_shot)
             if face is not None:
-                faces[n - 1] = face
-            tell(n)
-    box = choose_crop(list(faces.values()), *shape)
-    centres = {i: (float(f.centre[0]), float(f.centre[1])) for i, f in faces.items()}
-    median = float(np.median([f.height for f in faces.values()]))
-    return CropResult(box, n, centres, median, finder.people)
+                faces[n], looks[n] = face, Look.of(face, small, max(shape))
+            tell(n + 1)
+    shots = judge_shots(find_cuts(np.array(changes)), len(changes), looks)
+    kept = {i: f for i, f in faces.items() if _shot_of(i, shots).flaw is None}
+    box = choose_crop(list(kept.values()), *shape)
+    centres = {i: (float(f.centre[0]), float(f.centre[1])) for i, f in kept.items()}
+    median = float(np.median([f.height for f in kept.values()]))
+    return CropResult(box, len(changes), centres, median, finder.people, shots)
+
+
+def _shot_of(i: int, shots: list[Shot]) -> Shot:
+    return next(s for s in shots if s.first <= i < s.end)

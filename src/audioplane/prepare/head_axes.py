@@ -1,7 +1,9 @@
 """The head's own axes and size, from MediaPipe's landmarks; and which of them hardly move."""
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int
 
 from audioplane.prepare.landmarker import CHIN, FOREHEAD, LEFT_TEMPLE, N_POINTS, RIGHT_TEMPLE
 
@@ -42,15 +44,40 @@ def to_head_axes(points: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "478 3
     x from the picture's left to its right side of the face, y down from forehead to chin, z away
     from the camera: a frontal face looks towards −z. Origin at the head's centre.
     """
+    axes = _axes(points)
+    eyes = (points[LEFT_EYE] + points[RIGHT_EYE]) / 2
+    scale = EYE_DISTANCE / np.linalg.norm(points[RIGHT_EYE] - points[LEFT_EYE])
+    return scale * (points - eyes) @ axes.T - np.array([0.0, 0.0, DEPTH_OF_CENTRE])
+
+
+def _axes(points: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "3 3"]:
+    """The head's x, y and z in the picture, one a row."""
     x = sum((points[b] - points[a]) / np.linalg.norm(points[b] - points[a]) for a, b in _PAIRS)
     x = x / np.linalg.norm(x)
     down = points[CHIN] - points[FOREHEAD]
     y = down - (down @ x) * x
     y /= np.linalg.norm(y)
-    axes = np.stack([x, y, np.cross(x, y)])
-    eyes = (points[LEFT_EYE] + points[RIGHT_EYE]) / 2
-    scale = EYE_DISTANCE / np.linalg.norm(points[RIGHT_EYE] - points[LEFT_EYE])
-    return scale * (points - eyes) @ axes.T - np.array([0.0, 0.0, DEPTH_OF_CENTRE])
+    return np.stack([x, y, np.cross(x, y)])
+
+
+@dataclass(frozen=True)
+class HeadTurn:
+    """How a head is turned, degrees; a few degrees of pitch are the face's own shape."""
+
+    yaw: float
+    """Positive towards the picture's right."""
+    pitch: float
+    """Positive downwards."""
+    roll: float
+    """Positive clockwise in the picture."""
+
+
+def head_turn(points: Float32[np.ndarray, "478 3"]) -> HeadTurn:
+    """Read the turn off one face's landmarks, pixels with relative depth."""
+    x, _, z = _axes(points.astype(np.float64))
+    gaze = -z  # a frontal face looks at the camera, against the depth
+    yaw, pitch = np.arctan2(gaze[0], -gaze[2]), np.arcsin(np.clip(gaze[1], -1, 1))
+    return HeadTurn(*(float(np.degrees(a)) for a in (yaw, pitch, np.arctan2(x[1], x[0]))))
 
 
 def rigid_points(shape: Float[np.ndarray, "478 3"]) -> Int[np.ndarray, " k"]:

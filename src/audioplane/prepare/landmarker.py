@@ -12,6 +12,8 @@ N_POINTS = 478
 LEFT_TEMPLE, RIGHT_TEMPLE, FOREHEAD, CHIN = 234, 454, 10, 152
 """Extreme points of the face in the picture's sense of left and right."""
 
+_CHIN_BEYOND = 0.1
+"""Face heights by which the chin may leave a picture: tight crops cut it off when it drops."""
 _HALF_JAW = (127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152)
 _OTHER_HALF_JAW = (356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152)
 _IBUG_17_TO_67 = (
@@ -53,6 +55,15 @@ class Face:
         """Middle of the points' bounding box, pixels."""
         return (self.points[:, :2].min(0) + self.points[:, :2].max(0)) / 2
 
+    def inside(self, width: int, height: int) -> bool:
+        """Whether eyes, mouth and most of the chin lie inside the picture."""
+        parts = self.points[[*INNER_LIP, 33, 263], :2]
+        chin = self.points[CHIN, :2]
+        slack = _CHIN_BEYOND * self.height
+        low = np.minimum(parts.min(0), chin + slack)
+        high = np.maximum(parts.max(0), chin - slack)
+        return bool((low >= 0).all() and (high <= [width - 1, height - 1]).all())
+
 
 def to_68(points: Float32[np.ndarray, "478 d"]) -> Float32[np.ndarray, "68 2"]:
     """The 68 iBUG landmarks of MediaPipe's 478: 17 evenly spaced along the jaw, 51 as they are."""
@@ -77,19 +88,28 @@ class Landmarker:
 
     def __init__(self, model: Path, follow: bool = False, max_faces: int = 1) -> None:
         """Load the model file. `follow`: successive pictures are one video."""
+        self._model = Path(model).read_bytes()
+        self._follow, self._max_faces = follow, max_faces
+        self._task, self._count = self._create(), 0
+
+    def _create(self) -> Any:
         from mediapipe.tasks import python as tasks
         from mediapipe.tasks.python import vision
 
-        self._follow, self._count = follow, 0
-        mode = vision.RunningMode.VIDEO if follow else vision.RunningMode.IMAGE
-        self._task: Any = vision.FaceLandmarker.create_from_options(
+        mode = vision.RunningMode.VIDEO if self._follow else vision.RunningMode.IMAGE
+        return vision.FaceLandmarker.create_from_options(
             vision.FaceLandmarkerOptions(
-                base_options=tasks.BaseOptions(model_asset_buffer=Path(model).read_bytes()),
+                base_options=tasks.BaseOptions(model_asset_buffer=self._model),
                 running_mode=mode,
-                num_faces=max_faces,
+                num_faces=self._max_faces,
                 output_face_blendshapes=True,
             )
         )
+
+    def restart(self) -> None:
+        """Forget the face that was followed and where it was: another shot begins."""
+        self._task.close()
+        self._task, self._count = self._create(), 0
 
     def __enter__(self) -> "Landmarker":
         return self

@@ -46,6 +46,7 @@ class ParsedFrame:
     """One frame's way through the stage."""
 
     img_id: int
+    shot: int
     image: UInt8[np.ndarray, "h w 3"]
     points: Float[np.ndarray, "478 2"]
     parts: Parts
@@ -84,10 +85,12 @@ def fit_edge(
     return np.clip(fitted, 0, 1).astype(np.float32)
 
 
-def calmed(frames: Iterable[ParsedFrame]) -> Iterator[tuple[ParsedFrame, np.ndarray]]:
-    """Every frame with its calmed person mask (bool); at most 2 · `WINDOW` + 1 frames are held.
+def with_neighbours(
+    frames: Iterable[ParsedFrame],
+) -> Iterator[tuple[ParsedFrame, list[ParsedFrame]]]:
+    """Every frame with those that calm it; at most 2 · `WINDOW` + 1 frames are held.
 
-    Frames that are not within `WINDOW` of one another by number do not calm each other.
+    These are within `WINDOW` of it by number and of the same shot; it is one of them.
     """
     held: deque[ParsedFrame] = deque()
     waiting: deque[ParsedFrame] = deque()
@@ -95,16 +98,22 @@ def calmed(frames: Iterable[ParsedFrame]) -> Iterator[tuple[ParsedFrame, np.ndar
         held.append(frame)
         waiting.append(frame)
         while waiting and waiting[0].img_id + WINDOW <= frame.img_id:
-            yield waiting[0], _calm(waiting.popleft(), held)
+            yield _among(waiting.popleft(), held)
         while held and held[0].img_id + 2 * WINDOW <= frame.img_id:
             held.popleft()
     while waiting:
-        yield waiting[0], _calm(waiting.popleft(), held)
+        yield _among(waiting.popleft(), held)
 
 
-def _calm(frame: ParsedFrame, held: Iterable[ParsedFrame]) -> Bool[np.ndarray, "h w"]:
-    """Vote of the neighbours: head with the skull held still, body as it lies."""
-    near = [f for f in held if abs(f.img_id - frame.img_id) <= WINDOW]
+def _among(
+    frame: ParsedFrame, held: Iterable[ParsedFrame]
+) -> tuple[ParsedFrame, list[ParsedFrame]]:
+    near = [f for f in held if abs(f.img_id - frame.img_id) <= WINDOW and f.shot == frame.shot]
+    return frame, near
+
+
+def calm(frame: ParsedFrame, near: list[ParsedFrame]) -> Bool[np.ndarray, "h w"]:
+    """Person mask by vote of the neighbours: head with the skull held still, body as it lies."""
     landmarks = to_68(frame.points)
     size = len(frame.image)
     body = np.mean([f.parts.person for f in near], axis=0)

@@ -43,7 +43,8 @@ class PrepareOptions:
     consent: str = ""
     """Who consented to the making of this head; goes into `subject.json`."""
     force: bool = False
-    """Begin anew in a folder that holds another preparation."""
+    """Begin anew in a folder that holds another preparation, and go on with a clip that
+    preflight calls hopeless."""
 
 
 def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Report) -> SubjectInfo:
@@ -62,7 +63,8 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
 
     Raises:
         SpeechError: a kind of speech features cannot be computed here.
-        PrepareError: no face, no sound, too few frames, a folder of another video or not writable.
+        PrepareError: preflight refuses the clip, too few frames are usable, or the folder is of
+            another video or not writable.
         MediaError: the video cannot be read, or the disk is full.
     """
     video, out = Path(video), Path(out)
@@ -87,6 +89,7 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
                 speech_model=options.speech_model,
                 face_landmarker=options.face_landmarker,
                 segmenter=options.segmenter,
+                force=options.force,
                 tell=_teller(name, report),
             )
             start = time.monotonic()
@@ -128,6 +131,7 @@ def _require_speech(kinds: tuple[str, ...], model: Path | None) -> None:
 
 def _run(stage: str) -> Callable[[Job], None]:
     return {
+        "preflight": stages.preflight_stage,
         "crop": stages.crop_stage,
         "frames": stages.frames_stage,
         "landmarks": stages.landmarks_stage,

@@ -15,7 +15,7 @@ problem with Huber weights (bundle adjustment by alternation). The focal length 
 in such video and stays fixed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -30,6 +30,7 @@ from audioplane.prepare.bundle import (
 )
 from audioplane.prepare.camera import (
     Intrinsics,
+    blocks,
     cross_matrix,
     huber_weights,
     project,
@@ -68,6 +69,15 @@ class HeadFit:
     rotations: Float[np.ndarray, "n 3 3"]
     translations: Float[np.ndarray, "n 3"]
     """Metres."""
+
+    def part(self, frames: slice) -> "HeadFit":
+        """Some of the frames."""
+        return replace(
+            self,
+            coefficients=self.coefficients[frames],
+            rotations=self.rotations[frames],
+            translations=self.translations[frames],
+        )
 
     def points(self) -> Float[np.ndarray, "n k 3"]:
         """The head of every frame in its own axes."""
@@ -163,7 +173,23 @@ def refine_poses(
     steps: int = 4,
 ) -> tuple[Float[np.ndarray, "n 3 3"], Float[np.ndarray, "n 3"]]:
     """Gauss-Newton on all poses, the head of every frame being given."""
+    found = [
+        _refined(observed[f], points[f], (poses[0][f], poses[1][f]), camera, (huber, steps))
+        for f in blocks(len(observed))
+    ]
+    return np.concatenate([r for r, _ in found]), np.concatenate([t for _, t in found])
+
+
+def _refined(
+    observed: np.ndarray,
+    points: np.ndarray,
+    poses: tuple[np.ndarray, np.ndarray],
+    camera: Intrinsics,
+    how: tuple[float, int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """A block of them. `how`: Huber's limit and the number of steps."""
     rotations, translations = poses
+    huber, steps = how
     for _ in range(steps):
         turned = points @ rotations.transpose(0, 2, 1)
         p = turned + translations[:, None]

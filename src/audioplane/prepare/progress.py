@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-STAGES = ("crop", "frames", "landmarks", "pose", "parsing", "plates", "splits")
+STAGES = ("preflight", "crop", "frames", "landmarks", "pose", "parsing", "plates", "splits")
 """The stages of a preparation in their order."""
 
 

@@ -11,6 +11,7 @@ from audioplane.prepare.crop import CropBox
 from audioplane.subject.layout import SubjectPaths
 
 _OWN_FOLDERS = ("ori_imgs", "gt_imgs", "torso_imgs", "parsing")
+PREFLIGHT_PAGE = "preflight.html"
 LANDMARK_DEPTH = "landmark_depth.npy"
 """Relative depth of the landmarks, a first guess that only the pose stage needs."""
 
@@ -27,6 +28,8 @@ class Record:
     """Seconds that each finished stage took."""
     crop: CropBox | None = None
     n_frames: int = 0
+    cuts: list[int] = field(default_factory=list)
+    """First frames of all shots but the first."""
     face_centres: dict[int, tuple[float, float]] = field(default_factory=dict)
     """Where the face was in sampled frames, pixels of the crop."""
     flags: dict[int, str] = field(default_factory=dict)
@@ -110,6 +113,7 @@ def _clear(out: Path) -> None:
         shutil.rmtree(out / name, ignore_errors=True)
     single = [paths.info, paths.track, paths.background, paths.audio, out / "prepare.json"]
     single += [paths.transforms(s) for s in ("train", "val")]
-    single += [out / "pose_report.json", out / LANDMARK_DEPTH, *out.glob("aud_*.npy")]
+    single += [out / "pose_report.json", out / LANDMARK_DEPTH, out / PREFLIGHT_PAGE]
+    single += out.glob("aud_*.npy")
     for file in single:
         file.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
@@ -36,6 +37,7 @@ class SelfieSegmenter:
 
     def __init__(self, model: Path) -> None:
         """Load the model file. Raises `PrepareError` if it is not one for this task."""
+        self._turn = Lock()  # a task works on one picture at a time
         try:
             data = Path(model).read_bytes()
             classes = _count_classes(data)
@@ -54,9 +56,10 @@ class SelfieSegmenter:
 
     def segment(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
         """`Part` of every pixel."""
-        # The view does not keep the mask's memory alive: the mask must outlive the copy.
-        mask = self._task.segment(_picture(image)).category_mask
-        return mask.numpy_view().reshape(image.shape[:2]).astype(np.uint8)
+        with self._turn:
+            # The view does not keep the mask's memory alive: the mask must outlive the copy.
+            mask = self._task.segment(_picture(image)).category_mask
+            return mask.numpy_view().reshape(image.shape[:2]).astype(np.uint8)
 
     def __enter__(self) -> "SelfieSegmenter":
         return self

@@ -5,12 +5,14 @@ exact to a fraction of a pixel and moves fast: it is fitted again to the landmar
 Nothing is smoothed over a cut or a frame without a face.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from audioplane.prepare.pose import HeadFit, Intrinsics, huber_weights, project, to_camera
+from audioplane.prepare.pose import HeadFit, Intrinsics, blocks, huber_weights, project, to_camera
 
 ROTATION_SIGMA = 0.7
 """Frames."""
@@ -22,15 +24,24 @@ _CUT_SHIFT = 0.25
 """Shift from one frame to the next that no head makes, in distances of the outer eye corners."""
 
 
-def segments(fit: HeadFit, frames: Int[np.ndarray, " n"], eye_distance: float) -> list[slice]:
-    """Runs of successive frames without a cut. `frames`: numbers of the fitted frames."""
+def segments(
+    fit: HeadFit, frames: Int[np.ndarray, " n"], eye_distance: float, cuts: Sequence[int] = ()
+) -> list[slice]:
+    """Runs of successive frames without a cut.
+
+    Args:
+        fit: the head.
+        frames: numbers of the fitted frames.
+        eye_distance: metres.
+        cuts: first frames of new shots; leaps of the head part runs besides.
+    """
     turn = Rotation.from_matrix(
         fit.rotations[1:] @ fit.rotations[:-1].transpose(0, 2, 1)
     ).magnitude()
     shift = np.linalg.norm(np.diff(fit.translations[:, :2], axis=0), axis=-1)
     broken = (
         (np.diff(frames) > 1) | (np.degrees(turn) > _CUT_DEGREES)
-        | (shift > _CUT_SHIFT * eye_distance)
+        | (shift > _CUT_SHIFT * eye_distance) | np.isin(frames[1:], cuts)
     )  # fmt: skip
     ends = [0, *(np.flatnonzero(broken) + 1).tolist(), len(frames)]
     return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
@@ -48,7 +59,10 @@ def smooth_poses(
         vectors[run] = gaussian_filter1d(vectors[run], ROTATION_SIGMA, axis=0, mode="nearest")
         translations[run, 2] = gaussian_filter1d(translations[run, 2], DEPTH_SIGMA, mode="nearest")
     rotations = (Rotation.from_rotvec(vectors) * mean).as_matrix()
-    return rotations, _refit_across(fit.points(), rotations, translations, observed, camera)
+    for f in blocks(len(observed)):
+        points = fit.part(f).points()
+        translations[f] = _refit_across(points, rotations[f], translations[f], observed[f], camera)
+    return rotations, translations
 
 
 def _refit_across(

@@ -15,20 +15,24 @@ from audioplane.media.image import read_image, write_image
 from audioplane.media.video import probe_video, read_frames
 from audioplane.prepare import plates
 from audioplane.prepare.crop import CropBox, cut, find_crop
-from audioplane.prepare.landmarker import CHIN, INNER_LIP, N_POINTS, Face, Landmarker, to_68
+from audioplane.prepare.landmarker import N_POINTS, Face, Landmarker, to_68
 from audioplane.prepare.matte import SAMPLES, View, learn_person
 from audioplane.prepare.models import FACE_LANDMARKER, SEGMENTER, local_model, require_model
 from audioplane.prepare.parsing import (
     Matte,
     ParsedFrame,
-    calmed,
+    calm,
     classical_matte,
     label_frame,
     segmented_matte,
+    with_neighbours,
 )
+from audioplane.prepare.preflight import check_clip, write_page
 from audioplane.prepare.progress import Tell
-from audioplane.prepare.record import LANDMARK_DEPTH, Record
+from audioplane.prepare.record import LANDMARK_DEPTH, PREFLIGHT_PAGE, Record
 from audioplane.prepare.segmenter import PartSegmenter, SelfieSegmenter
+from audioplane.prepare.shots import Shot
+from audioplane.prepare.workers import ahead, in_order
 from audioplane.subject.labels import paint_labels, read_labels
 from audioplane.subject.layout import FPS, SubjectPaths
 from audioplane.subject.track import Track
@@ -40,8 +44,6 @@ _SILENCE = 10 ** (-60 / 20)
 """Peak, of full scale, below which a sound track counts as silent."""
 _NO_SOUND_AFTER = 5
 """Frames by which the sound may end before the picture without a frame being left out."""
-_CHIN_BEYOND = 0.1
-"""Face heights by which the chin may leave the frame: tight crops cut it off when it drops."""
 _ORIGINAL_QUALITY = 97
 
 
@@ -57,9 +59,29 @@ class Job:
     """Kinds of speech features."""
     face_landmarker: Path | None
     segmenter: Path | PartSegmenter | None
+    force: bool
+    """Go on with a clip that preflight calls hopeless."""
     tell: Tell
     speech_model: Path | None = None
     """Network that the features need; None to look it up."""
+
+
+def preflight_stage(job: Job) -> None:
+    """Judge the clip before the long work; a hopeless one is refused."""
+    model = require_model(FACE_LANDMARKER, job.face_landmarker)
+    with Landmarker(model, max_faces=4) as landmarker:
+        report = check_clip(job.video, landmarker, job.tell)
+    page = job.paths.root / PREFLIGHT_PAGE
+    write_page(report, page)
+    if report.verdict == "hopeless" and not job.force:
+        raise PrepareError(
+            f"{job.video}: {report.reasons()} ({page} shows more, --force goes on all the same)"
+        )
+    job.record.notes["preflight"] = report.title
+    looked = report.figures.looked_at
+    for finding in report.findings:
+        if finding.level != "good":
+            job.tell(looked, looked, f"{finding.name}: {finding.value}: {finding.advice}")
 
 
 def crop_stage(job: Job) -> None:
@@ -73,10 +95,11 @@ def crop_stage(job: Job) -> None:
     model = require_model(FACE_LANDMARKER, job.face_landmarker)
     with Landmarker(model, max_faces=4) as landmarker:
         found = find_crop(
-            read_frames(job.video, FPS), landmarker, lambda n: job.tell(n, expected, "")
+            ahead(read_frames(job.video, FPS)), landmarker, lambda n: job.tell(n, expected, "")
         )
     record = job.record
     record.crop, record.n_frames = found.box, found.n_frames
+    _note_shots(job, found.shots)
     scale = job.size / found.box.side
     record.face_centres = {
         i: (scale * (x - found.box.left), scale * (y - found.box.top))
@@ -94,6 +117,26 @@ def crop_stage(job: Job) -> None:
         job.tell(found.n_frames, found.n_frames, record.notes["resolution"])
 
 
+def _note_shots(job: Job, shots: list[Shot]) -> None:
+    """Remember the cuts, leave out what is another person or scene, and say so."""
+    record = job.record
+    record.cuts = [s.first for s in shots[1:]]
+    if not record.cuts:
+        return
+    cuts = f"{len(record.cuts)} cut{'s' if len(record.cuts) > 1 else ''}"
+    record.notes["cuts"] = f"{cuts}, the same person and scene on both sides"
+    flaws: dict[str, int] = {}
+    for shot in shots:
+        if shot.flaw is not None:
+            flaws[shot.flaw] = flaws.get(shot.flaw, 0) + shot.end - shot.first
+            for i in range(shot.first, shot.end):
+                record.flag(i, shot.flaw)
+    if flaws:
+        told = ", ".join(f"{n / FPS:.1f} s of {flaw}" for flaw, n in flaws.items())
+        record.notes["cuts"] = f"{cuts}; left out: {told}"
+    job.tell(record.n_frames, record.n_frames, record.notes["cuts"])
+
+
 def frames_stage(job: Job) -> None:
     """Write the cropped frames, the sound and its features."""
     from audioplane.speech import compute_features
@@ -105,8 +148,13 @@ def frames_stage(job: Job) -> None:
         raise PrepareError(
             f"the sound track of {job.video} is silent: a talking head needs the speech"
         )
-    for i, image in enumerate(read_frames(job.video, FPS)):
+
+    def write(numbered: tuple[int, UInt8[np.ndarray, "h w 3"]]) -> int:
+        i, image = numbered
         write_image(job.paths.original(i), cut(image, box, job.size), _ORIGINAL_QUALITY)
+        return i
+
+    for i in in_order(write, enumerate(ahead(read_frames(job.video, FPS)))):
         job.tell(i + 1, record.n_frames, "")
     n = record.n_frames * (SPEECH_RATE // FPS)
     heard = len(waveform) // (SPEECH_RATE // FPS)
@@ -130,10 +178,15 @@ def landmarks_stage(job: Job) -> None:
     points = np.zeros((n, N_POINTS, 3), np.float32)
     blink = np.zeros((n, 2), np.float32)
     valid = np.zeros(n, bool)
+    cuts = set(record.cuts)
+    shown = record.usable()
     model = require_model(FACE_LANDMARKER, job.face_landmarker)
+    images = in_order(lambda i: read_image(job.paths.original(i)), shown)
     with Landmarker(model, follow=True) as landmarker:
-        for i in range(n):
-            faces = landmarker.detect(read_image(job.paths.original(i)))
+        for i, image in zip(shown, images, strict=True):
+            if i in cuts:
+                landmarker.restart()
+            faces = landmarker.detect(image)
             flaw = _flaw(faces, record.face_centres.get(i), job.size)
             if flaw is None:
                 points[i], blink[i], valid[i] = faces[0].points, faces[0].blink, True
@@ -159,12 +212,7 @@ def _flaw(faces: list[Face], expected: tuple[float, float] | None, size: int) ->
     face = faces[0]
     if expected is not None and np.linalg.norm(face.centre - expected) > face.height:
         return "another face"
-    inner = face.points[[*INNER_LIP, 33, 263], :2]
-    chin = face.points[CHIN, :2]
-    slack = _CHIN_BEYOND * face.height
-    if min(inner.min(), chin.min() + slack) < 0 or max(inner.max(), chin.max() - slack) > size - 1:
-        return "face leaves the frame"
-    return None
+    return None if face.inside(size, size) else "face leaves the frame"
 
 
 def _write_landmarks(path: Path, landmarks: Float32[np.ndarray, "68 2"]) -> None:
@@ -178,7 +226,7 @@ def pose_stage(job: Job) -> None:
     track = Track.load(job.paths.track)
     depth = np.load(job.paths.root / LANDMARK_DEPTH, allow_pickle=False).astype(np.float32)
     points = np.concatenate([track.landmarks, depth[..., None]], -1)
-    viewmats, report = track_head(points, track.valid, job.size)
+    viewmats, report = track_head(points, track.valid, job.size, job.record.cuts)
     replace(track, viewmats=viewmats).save(job.paths.track)
     (job.paths.root / "pose_report.json").write_text(json.dumps(report.to_dict(), indent=1))
     job.record.notes["pose"] = report.summary()
@@ -193,16 +241,25 @@ def parsing_stage(job: Job) -> None:
     with ExitStack() as stack:
         matte, name = _matte(job, track, usable, stack)
         record.notes["parsing"] = name
-        for done, (frame, person) in enumerate(calmed(_mattes(job, track, usable, matte)), start=1):
-            labels = label_frame(frame, person)
+
+        def label(seen: tuple[ParsedFrame, list[ParsedFrame]]) -> None:
+            frame, near = seen
+            labels = label_frame(frame, calm(frame, near))
             write_image(job.paths.parsing(frame.img_id), paint_labels(labels))
+
+        frames = with_neighbours(_mattes(job, track, usable, matte))
+        for done, _ in enumerate(in_order(label, frames), start=1):
             job.tell(done, len(usable), "")
 
 
 def _mattes(job: Job, track: Track, usable: list[int], matte: Matte) -> Iterator[ParsedFrame]:
-    for i in usable:
+    shots = np.searchsorted(job.record.cuts, np.arange(job.record.n_frames), side="right")
+
+    def parse(i: int) -> ParsedFrame:
         view = _view(job, track, i)
-        yield ParsedFrame(i, view.image, track.landmarks[i], matte(view))
+        return ParsedFrame(i, int(shots[i]), view.image, track.landmarks[i], matte(view))
+
+    return in_order(parse, usable)
 
 
 def _view(job: Job, track: Track, i: int) -> View:
@@ -234,12 +291,15 @@ def plates_stage(job: Job) -> None:
     write_image(job.paths.background, background)
     # What the frames are composited with is what a reader of the JPEG will see.
     background = read_image(job.paths.background)
-    for done, i in enumerate(usable, start=1):
+
+    def write(i: int) -> None:
         image = read_image(job.paths.original(i))
         labels = _labels(job.paths, i)
         write_image(job.paths.image(i), plates.over_background(image, labels, background))
         torso = plates.torso_image(image, labels, to_68(track.landmarks[i]), still)
         write_image(job.paths.torso(i), torso)
+
+    for done, _ in enumerate(in_order(write, usable), start=1):
         job.tell(done, len(usable), "")
 
 

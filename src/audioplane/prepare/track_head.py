@@ -1,5 +1,6 @@
 """The head's pose in every frame of a clip, and how well it fits."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from audioplane.prepare.head_axes import (
     average_shape,
     rigid_points,
 )
-from audioplane.prepare.pose import HUBER, Intrinsics, fit_head, project, to_camera
+from audioplane.prepare.pose import HUBER, Intrinsics, blocks, fit_head, project, to_camera
 from audioplane.prepare.smooth import segments, smooth_poses
 
 _FRAMES_OF_FIT = 1500
@@ -51,7 +52,10 @@ class PoseReport:
 
 
 def track_head(
-    points: Float32[np.ndarray, "n 478 3"], valid: Bool[np.ndarray, " n"], size: int
+    points: Float32[np.ndarray, "n 478 3"],
+    valid: Bool[np.ndarray, " n"],
+    size: int,
+    cuts: Sequence[int] = (),
 ) -> tuple[Float[np.ndarray, "n 4 4"], PoseReport]:
     """World→camera of every frame (identity where the face was lost), and the report.
 
@@ -59,6 +63,7 @@ def track_head(
         points: landmarks, pixels, with relative depth.
         valid: frames in which the face was found.
         size: side of the frames, pixels.
+        cuts: first frames of all shots but the first.
     """
     camera = Intrinsics.of_size(size)
     frames = np.flatnonzero(valid)
@@ -67,23 +72,28 @@ def track_head(
     rigid = rigid_points(guess)
     observed = seen[:, rigid, :2].astype(np.float64)
     fit = fit_head(observed, guess[rigid], camera, HUBER * size / 512, _FRAMES_OF_FIT)
-    runs = segments(fit, frames, EYE_DISTANCE)
+    runs = segments(fit, frames, EYE_DISTANCE, cuts)
     rotations, translations = smooth_poses(fit, observed, camera, runs)
     viewmats = np.tile(np.eye(4), (len(points), 1, 1))
     viewmats[frames, :3, :3] = rotations
     viewmats[frames, :3, 3] = translations
 
-    reprojected = project(to_camera(fit.shape, rotations, translations), camera)
-    moved = project(to_camera(fit.points(), rotations, translations), camera)
-    error = np.linalg.norm(reprojected - observed, axis=-1)
     bridge = int(np.flatnonzero(rigid == NOSE_BRIDGE)[0])
+    errors, moved_errors, bridges = [], [], []
+    for f in blocks(len(frames)):
+        reprojected = project(to_camera(fit.shape, rotations[f], translations[f]), camera)
+        points_seen = to_camera(fit.part(f).points(), rotations[f], translations[f])
+        errors.append(np.linalg.norm(reprojected - observed[f], axis=-1))
+        moved_errors.append(np.linalg.norm(project(points_seen, camera) - observed[f], axis=-1))
+        bridges.append(reprojected[:, bridge])
+    error = np.concatenate(errors)
     report = PoseReport(
         frames=len(frames),
         points=len(rigid),
         median=float(np.median(error)),
         p95=float(np.percentile(error, 95)),
-        median_with_expression=float(np.median(np.linalg.norm(moved - observed, axis=-1))),
-        jitter=_jitter(reprojected[:, bridge], runs),
+        median_with_expression=float(np.median(np.concatenate(moved_errors))),
+        jitter=_jitter(np.concatenate(bridges), runs),
         jitter_observed=_jitter(observed[:, bridge], runs),
         runs=len(runs),
     )

@@ -1,0 +1,60 @@
+"""What a recording sounds like to somebody who has to learn speech from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from audioplane.media.audio import SPEECH_RATE
+from audioplane.speech.level import BLOCK, active_blocks
+
+_FULL = 0.99
+"""Of full scale: from here on a sample counts as clipped."""
+_QUIETEST = 1e-10
+"""Power below which everything is silence: −100 dB."""
+_ENVELOPE_RATE = 10
+
+
+@dataclass(frozen=True)
+class SoundFigures:
+    """Of a whole sound track. Levels in dB of full scale."""
+
+    seconds: float
+    level: float
+    """Mean power while somebody speaks."""
+    peak: float
+    speech: float
+    """Share of the time in which somebody speaks."""
+    clipped: float
+    """Share of samples at full scale."""
+    above_noise: float
+    """How far speech lies above the quietest tenth of the recording, dB."""
+
+
+def listen(waveform: Float[np.ndarray, " n"]) -> SoundFigures:
+    """Measure a mono waveform at 16 kHz."""
+    blocks = waveform[: len(waveform) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    power = np.square(blocks, dtype=np.float64).mean(1)
+    active = active_blocks(waveform)
+    level = _db(power[active].mean() if active.any() else 0.0)
+    floor = _db(float(np.percentile(power, 10)) if len(power) else 0.0)
+    loudest = float(np.abs(waveform).max(initial=0.0))
+    return SoundFigures(
+        seconds=len(waveform) / SPEECH_RATE,
+        level=level,
+        peak=_db(loudest**2),
+        speech=float(active.mean()) if len(active) else 0.0,
+        clipped=float((np.abs(waveform) >= _FULL).mean()) if len(waveform) else 0.0,
+        above_noise=level - floor,
+    )
+
+
+def _db(power: float) -> float:
+    return float(10 * np.log10(max(power, _QUIETEST)))
+
+
+def levels(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
+    """Level over time for a plot, dB, ten a second."""
+    step = SPEECH_RATE // _ENVELOPE_RATE
+    blocks = waveform[: len(waveform) // step * step].reshape(-1, step)
+    return 10 * np.log10(np.maximum(np.square(blocks).mean(1), _QUIETEST))

@@ -1,0 +1,59 @@
+"""Work on many frames at once, with results in the order of the frames.
+
+Threads, because pixels are worked on by OpenCV, NumPy and FFmpeg, which run side by side. What
+comes out does not depend on their number.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_END = object()
+_AHEAD = 3
+"""Items that `ahead` holds."""
+_MOST = 8
+"""Threads: more would hold more pictures than they are worth."""
+
+
+def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`work` of every item, some items ahead of what is asked for.
+
+    Items are drawn by the caller's thread, and only as many as threads are free for: memory does
+    not grow with their number. An error in `work` comes out where its result would have.
+    """
+    n = max(1, min(_MOST, os.cpu_count() or 1))
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(n) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > n:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items, drawn in a thread of their own, a few before they are asked for."""
+    source = iter(items)
+    waiting: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            while True:
+                while len(waiting) < _AHEAD:
+                    waiting.append(pool.submit(next, source, _END))
+                item = waiting.popleft().result()
+                if item is _END:
+                    return
+                yield item
+        finally:
+            for future in waiting:
+                future.cancel()

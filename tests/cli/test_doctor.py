@@ -1,0 +1,78 @@
+import hashlib
+import importlib.metadata
+import json
+from dataclasses import replace
+
+import pytest
+
+from audioplane.cli import doctor, main
+from audioplane.prepare import models
+from audioplane.prepare.models import FACE_LANDMARKER
+
+
+@pytest.fixture(autouse=True)
+def empty_places(tmp_path, monkeypatch):
+    """No model anywhere."""
+    monkeypatch.setattr(models, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr("audioplane.perceptual.weights.cache_folder", lambda: tmp_path / "lpips")
+    monkeypatch.delenv(models.ASSETS_VARIABLE, raising=False)
+    monkeypatch.setattr("audioplane.speech.models.cache_folder", lambda: tmp_path / "speech")
+    monkeypatch.setattr("audioplane.speech.models._in_hub_cache", lambda name: None)
+    for variable in ("AUDIOPLANE_LPIPS", "AUDIOPLANE_SPEECH_MODELS"):
+        monkeypatch.delenv(variable, raising=False)
+    (tmp_path / "cache").mkdir()
+
+
+def report(capsys, code: int = 0) -> dict[str, dict]:
+    assert main(["doctor", "--json"]) == code
+    return {c["name"]: c for c in json.loads(capsys.readouterr().out)["checks"]}
+
+
+def test_what_is_missing_says_where_it_comes_from_and_what_it_gives(tmp_path, capsys):
+    checks = report(capsys)
+    landmarker = checks["face_landmarker.task"]
+    assert landmarker["state"] == "missing" and "prepare" in landmarker["gives"]
+    assert FACE_LANDMARKER.url in landmarker["detail"]
+    assert str(tmp_path / "cache") in landmarker["detail"]
+    assert "outlines" in checks["selfie_multiclass_256x256.tflite"]["gives"]
+    assert checks["LPIPS (alex)"]["state"] == "missing"
+    assert str(tmp_path / "lpips") in checks["LPIPS (alex)"]["detail"]
+    assert checks["hubert-large-ls960-ft"]["gives"] == "speech features 'hubert'"
+    assert checks["torch"]["detail"] == importlib.metadata.version("torch")
+    assert checks["encoder libx264"]["state"] == "there"
+    assert checks["device"]["detail"].startswith(("cpu: ", "cuda: "))
+
+
+def test_files_that_are_here_are_found_and_damaged_ones_told(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "cache" / FACE_LANDMARKER.name
+    file.write_bytes(b"a model")
+    known = replace(FACE_LANDMARKER, sha256=hashlib.sha256(b"a model").hexdigest())
+    monkeypatch.setattr(models, "FACE_LANDMARKER", known)
+    found = report(capsys)["face_landmarker.task"]
+    assert (found["state"], found["detail"]) == ("there", str(file))
+    file.write_bytes(b"half a mo")
+    found = report(capsys)["face_landmarker.task"]
+    assert found["state"] == "damaged" and "delete it" in found["detail"]
+
+
+def test_the_table_is_for_people(capsys):
+    assert main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "ok torch" in printed
+    assert "– selfie_multiclass_256x256.tflite" in printed
+
+
+def test_a_missing_library_is_a_failure(capsys, monkeypatch):
+    real = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "mediapipe":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(doctor.importlib.metadata, "version", version)
+    checks = report(capsys, code=1)
+    assert checks["mediapipe"]["state"] == "missing"
+    assert main(["doctor"]) == 1
+    printed = capsys.readouterr()
+    assert "pip install audioplane" in printed.out and "is missing" in printed.err
