@@ -10,6 +10,7 @@ from audioplane import __version__
 from audioplane.cli.commands import (
     Ablate,
     Bench,
+    Cross,
     Demo,
     Doctor,
     Drive,
@@ -18,6 +19,7 @@ from audioplane.cli.commands import (
     Preflight,
     Prepare,
     Speech,
+    Stress,
     Train,
 )
 from audioplane.cli.console import console, output
@@ -31,6 +33,8 @@ Command = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Drive, tyro.conf.subcommand("drive")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Cross, tyro.conf.subcommand("cross")]
+    | Annotated[Stress, tyro.conf.subcommand("stress")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Ablate, tyro.conf.subcommand("ablate")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]

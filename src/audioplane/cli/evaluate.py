@@ -13,6 +13,7 @@ from audioplane import __version__
 from audioplane.cli.console import console, progress_bar
 from audioplane.cli.drive import open_animator
 from audioplane.drive import Animator, DrivenFrame
+from audioplane.errors import SpeechError
 from audioplane.evaluate import EvaluationReport, evaluate_head, example_frames
 from audioplane.evaluate.attention import strongest_prototypes
 from audioplane.evaluate.contact_sheet import SheetRow
@@ -26,7 +27,7 @@ from audioplane.evaluate.sound import sound_of
 from audioplane.evaluate.speed import measure_speed
 from audioplane.perceptual import LPIPS
 from audioplane.prepare.models import FACE_LANDMARKER, file_sha256, local_model
-from audioplane.speech import KINDS
+from audioplane.speech import require_kind
 from audioplane.subject import FrameRef
 from audioplane.train import RunPaths, TrainedHead, load_head
 from audioplane.train.poses import refine_view
@@ -124,7 +125,7 @@ def _finish(
     """The scores with the head's speed and origin."""
     trained, person = opened.trained, opened.animator.subject
     kind = trained.config.speech
-    sound = sound_of(person, person.train) if kind in KINDS else None
+    sound = sound_of(person, person.train) if _can_listen(kind) else None
     model = local_model(FACE_LANDMARKER, landmarker)
     weights = {
         "face_landmarker.task": file_sha256(model) if model else "not found: 'prepare' fetches it",
@@ -146,6 +147,15 @@ def _finish(
     )
     speed = measure_speed(opened.animator, opened.features, sound, kind)
     return Evaluation(reports, speed, made)
+
+
+def _can_listen(kind: str) -> bool:
+    """Whether features of a kind can be computed here and now."""
+    try:
+        require_kind(kind)
+    except SpeechError:
+        return False
+    return True
 
 
 def _lpips_files(lpips: LPIPS) -> str:

@@ -1,11 +1,22 @@
 """What a training said on its way: the run's `events.jsonl`."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+
+_PROGRESS = (
+    "iteration",
+    "loss",
+    "psnr",
+    "gaussians",
+    "audio_spread",
+    "dynamism_mouth",
+    "dynamism_face",
+)
+"""What events of the kind Progress tell."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +58,10 @@ def read_curves(path: Path) -> TrainingCurves | None:
     if len(progress) < 2:
         return None
     rows = [progress[i] for i in sorted(progress)]
-    names = [f.name for f in fields(TrainingCurves)[:7]]
-    # Runs of earlier versions do not tell everything.
-    columns = [np.array([row.get(name, np.nan) for row in rows], float) for name in names]
     order = sorted(unseen)
-    return TrainingCurves(*columns, np.array(order, float), np.array([unseen[i] for i in order]))
+    return TrainingCurves(
+        # Runs of earlier versions do not tell everything.
+        **{name: np.array([row.get(name, np.nan) for row in rows], float) for name in _PROGRESS},
+        unseen_iteration=np.array(order, float),
+        unseen_psnr=np.array([unseen[i] for i in order]),
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 
 from audioplane.drive import DrivenFrame
 from audioplane.errors import MediaError, SubjectError
@@ -147,7 +147,7 @@ def _open_film(out: Path, subject: Subject, sound: Float32[np.ndarray, " n"] | N
     return VideoWriter(out / VIDEO_NAME, width, height, audio=sound, crf=VIDEO_CRF)
 
 
-def _side_by_side(truth: Image, rendered: Image) -> Image:
+def _side_by_side(truth: Image, rendered: Image) -> UInt8[np.ndarray, "y x 3"]:
     pair = np.concatenate([truth, rendered], axis=1)
     shrink = VIDEO_SIDE / max(truth.shape[:2])
     if shrink >= 1:

@@ -16,7 +16,7 @@ from audioplane.subject import FrameRef, Subject
 from audioplane.subject.layout import FPS
 
 BAND = (600.0, 3000.0)
-"""Hz: of thirty bands, the one whose level goes best with the apertures of five recordings."""
+"""Hz: of thirty bands, one of the two whose level goes best with the apertures of recordings."""
 MAX_SOUND_LAG = 5
 """Frames to either side among which the lag is sought; unrelated sound finds less in fewer."""
 _BLOCK = SPEECH_RATE // FPS

@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: text, tables, pictures, films and plots, and nothing from a network."""
+"""Self-contained HTML pages: text, tables, pictures, films and plots."""
 
 from audioplane.page.document import (
     Html,
@@ -14,6 +14,7 @@ from audioplane.page.document import (
     table,
     text_page,
     video,
+    video_beside,
 )
 from audioplane.page.plot import Line, area_plot, heat_map, line_plot
 
@@ -35,4 +36,5 @@ __all__ = [
     "table",
     "text_page",
     "video",
+    "video_beside",
 ]

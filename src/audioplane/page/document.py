@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as _escape
 from typing import NewType
+from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import UInt8
@@ -124,6 +125,14 @@ def video(mp4: bytes, label: str) -> Html:
     return Html(
         f'<video controls playsinline preload="metadata" aria-label="{_escape(label)}" '
         f'src="{data_uri(mp4, "video/mp4")}"></video>'
+    )
+
+
+def video_beside(name: str, label: str) -> Html:
+    """A film with controls that lies in the page's folder."""
+    return Html(
+        f'<video controls playsinline preload="metadata" aria-label="{_escape(label)}" '
+        f'src="{_escape(quote(name))}"></video>'
     )
 
 

@@ -1,4 +1,4 @@
-"""Plots as inline SVG. Lines stretch with the page; labels are text beside them and keep their size.
+"""Plots as inline SVG. Lines stretch with the page, labels are text and keep their size.
 
 Values are drawn on 1000 × 1000 units, whatever the plot's shape on screen.
 """

@@ -19,11 +19,12 @@ figcaption{color:var(--soft);font-size:.9rem;margin-top:.5rem;max-width:44rem}
 figcaption b{color:var(--ink);font-weight:600}
 img,video{display:block;max-width:100%;height:auto;border-radius:6px;background:var(--card)}
 video{width:100%}
-.row{display:flex;flex-wrap:wrap;gap:.75rem}
-.row>*{flex:1 1 12rem;margin:0;min-width:0}
+.row{display:grid;grid-template-columns:repeat(auto-fit,minmax(10rem,1fr));gap:.75rem}
+.row:has(.plot){grid-template-columns:repeat(auto-fit,minmax(16rem,1fr))}
+.row>*{min-width:0}
+.row figure{margin:0}
 .row img{width:100%}
 .row p{font-size:.82rem;color:var(--soft);margin:.3rem 0 0}
-.row>:has(.plot){flex-basis:16rem}
 .scroll{overflow-x:auto;margin:.6rem 0 1rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;min-width:100%}
 caption{text-align:left;font-weight:600;padding:.3rem 0}
@@ -53,7 +54,8 @@ image-rendering:pixelated}
 .plot .grid{stroke:var(--line);stroke-width:1}
 .plot .line{stroke:currentColor;stroke-width:1.7}
 .plot .fill{fill:currentColor;opacity:.3}
-.plot .c1{color:var(--c1)}.plot .c2{color:var(--c2)}.plot .c3{color:var(--c3)}.plot .c4{color:var(--c4)}
+.plot .c1{color:var(--c1)}.plot .c2{color:var(--c2)}
+.plot .c3{color:var(--c3)}.plot .c4{color:var(--c4)}
 .plot .dash{stroke-dasharray:5 4}
 .plot .y{position:absolute;right:calc(100% + .4rem);transform:translateY(-50%);white-space:nowrap}
 .plot .xs{position:relative;height:1.2rem;margin:0 .6rem 0 3rem}
