@@ -128,7 +128,9 @@ def test_usage_errors_exit_with_2():
     assert caught.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "drive", "evaluate", "demo"])
+@pytest.mark.parametrize(
+    "command", ["prepare", "train", "drive", "evaluate", "cross", "stress", "demo"]
+)
 def test_help_names_every_command(command, capsys):
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])

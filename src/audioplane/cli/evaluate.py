@@ -78,7 +78,7 @@ def evaluate_run(
     examples: list[SheetRow] = []
     with progress_bar() as bar:
         for kind in kinds:
-            count = len(animator.subject.val) + EXAMPLES
+            count = len(animator.subject.val) + (0 if examples else EXAMPLES)
             task = bar.add_task(f"evaluate, poses {kind}", total=count, note="")
             render = _renderer(opened, kind, lambda task=task: bar.advance(task))
             notes = (_POSE_NOTES[kind], *([_LPIPS_NOTE] if lpips else []))
@@ -101,14 +101,16 @@ def _renderer(
 ) -> Callable[[FrameRef], DrivenFrame]:
     """Draws held-out frames in poses of a kind."""
     animator, person = opened.animator, opened.animator.subject
+    placed: set[int] = set()
 
     def render(ref: FrameRef) -> DrivenFrame:
         code = opened.codes[opened.row(ref)]
-        if kind == "refined":
+        if kind == "refined" and ref.img_id not in placed:
             frame = person.frame(ref)
             gaussians, _ = animator.deformed(code, ref)
             view = refine_view(gaussians, animator.view(ref), frame.image, frame.head)
             animator.place(ref, view)
+            placed.add(ref.img_id)
         tick()
         return animator.draw(code, ref, person.plate(ref))
 

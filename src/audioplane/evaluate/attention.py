@@ -17,7 +17,7 @@ STRONGEST = 20
 LEAST_LIFT = 2.0
 """A prototype speaks at a phone if that is so many times more frequent under it than elsewhere."""
 _MOST_PHONES = 3
-_FROM_CLOSED_TO_OPEN: list[str] = (
+_FROM_CLOSED_TO_OPEN: Sequence[str] = (
     "SIL M B P F V W UW UH OW OY AO SH ZH CH JH R ER L N NG DH TH D T S Z K G Y IY IH EY EH HH AH "
     "AY AE AW AA"
 ).split()

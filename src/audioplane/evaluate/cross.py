@@ -14,6 +14,7 @@ from rich.table import Table
 from audioplane.evaluate.sound import SoundSync, sound_level, sound_sync
 from audioplane.evaluate.spoken import Mouth, Spoken
 from audioplane.page import Section, figure, paragraph, side_by_side, table, text_page, video_beside
+from audioplane.speech.familiarity import STRANGE
 from audioplane.subject.layout import FPS
 
 OWN, RECORDING = "own, held out", "the recording itself"
@@ -120,8 +121,8 @@ NOTES = (
     "spread: deviation of the aperture over the person's own",
     "move: how far any Gaussian goes at most, over the same in training speech; well above 1 the "
     "geometry may tear",
-    "unlike: distance of the sound from the training speech, 1 for more of the same; beyond 2.5 it "
-    "is noise or music rather than speech",
+    "unlike: distance of the sound from the training speech, 1 for more of the same; beyond "
+    f"{STRANGE} it is noise or music rather than speech",
 )
 
 

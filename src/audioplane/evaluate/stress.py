@@ -21,6 +21,7 @@ from audioplane.page import (
     table,
     text_page,
 )
+from audioplane.speech.familiarity import STRANGE
 from audioplane.subject.layout import FPS
 
 TRAINING, SILENCE, PAUSE = "training speech", "silence", "pause in speech"
@@ -186,8 +187,8 @@ def stress_page(report: StressReport, spoken: Sequence[Spoken]) -> str:
                 paragraph(
                     "move: the furthest that any Gaussian went; in training speech "
                     f"{report.usual_move:.1f} mm. unlike: distance of the sound from the training "
-                    "speech, 1 for more of the same; 'drive' warns beyond 2.5. It is empty for "
-                    "silence, and for heads trained before it was kept."
+                    "speech, 1 for more of the same; "
+                    f"'drive' warns beyond {STRANGE}. It is empty for silence, and for heads trained before it was kept."
                 ),
             ],
         ),
