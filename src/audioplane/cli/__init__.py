@@ -10,7 +10,6 @@ from audioplane import __version__
 from audioplane.cli.commands import (
     Ablate,
     Bench,
-    Cross,
     Demo,
     Doctor,
     Drive,
@@ -19,10 +18,10 @@ from audioplane.cli.commands import (
     Preflight,
     Prepare,
     Speech,
-    Stress,
     Train,
 )
 from audioplane.cli.console import console, output
+from audioplane.cli.trials import Cross, Stress
 from audioplane.errors import AudioplaneError
 
 Command = (
