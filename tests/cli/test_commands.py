@@ -1,6 +1,7 @@
 """The commands as a user types them, in this process."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -45,15 +46,27 @@ def test_drive_picture_and_sound_end_together(run_folder, tmp_path, seconds):
     assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
 
 
-def test_evaluate_writes_report_and_contact_sheet(run_folder, tmp_path, capsys):
+def test_evaluate_writes_metrics_page_and_films(run_folder, tmp_path, capsys):
     arguments = ["evaluate", str(run_folder), "--out", str(tmp_path), "--json"]
     assert main(arguments) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report.keys() == {"tracked", "refined"}
-    for kind, data in report.items():
+    assert report == json.loads((tmp_path / "metrics.json").read_text())
+    for kind in ("tracked", "refined"):
+        data = report[kind]
         assert data["n_frames"] == 5
         assert 10 < data["means"]["whole"]["psnr"] < 60
         assert (tmp_path / kind / "contact_sheet.png").stat().st_size > 1000
+        picture, sound, _ = streams(tmp_path / kind / "side_by_side.mp4")
+        assert picture == 5 / 25 and abs(picture - sound) < 0.07
+    made, speed = report["provenance"], report["speed"]
+    assert made["audioplane"] == __version__ and made["seed"] == 0 and made["iteration"] == 80
+    assert "torch" in made["versions"] and "--download" in made["weights"]["LPIPS"]
+    rates = [speed[name] for name in ("raster", "model_and_raster", "end_to_end")]
+    assert min(rates) > 0 and 0 < speed["moving"] <= speed["gaussians"]
+    page = (tmp_path / "report.html").read_text()
+    for part in ("Side by side", "Training", "audio prototypes", "Dynamism", "data:video/mp4"):
+        assert part in page
+    assert "http" not in re.sub(r"LPIPS needs.*?<", "", page)
     # Refinement looks at the frames, so it cannot fit them worse.
     assert report["refined"]["means"]["face"]["psnr"] > report["tracked"]["means"]["face"]["psnr"]
 
@@ -115,7 +128,9 @@ def test_usage_errors_exit_with_2():
     assert caught.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "drive", "evaluate", "demo"])
+@pytest.mark.parametrize(
+    "command", ["prepare", "train", "drive", "evaluate", "cross", "stress", "demo"]
+)
 def test_help_names_every_command(command, capsys):
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
@@ -182,4 +197,4 @@ def test_demo_leaves_video_sheet_and_table(tmp_path, monkeypatch):
     picture, sound, _ = streams(out / "demo.mp4")
     assert picture == 2.0 and abs(picture - sound) < 0.07
     assert "MAC" in (out / "table.txt").read_text()
-    assert (out / "contact_sheet.png").exists()
+    assert (out / "contact_sheet.png").exists() and (out / "report.html").exists()

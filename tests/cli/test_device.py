@@ -70,7 +70,7 @@ def test_a_run_on_a_gpu_is_driven_and_evaluated_there(spoken_subject, tmp_path):
     with stand_in() as device:
         list(train_head(spoken_subject, plan, run, device))
         assert drive_file(run, speech, out, None, 18, device) == 3 and out.exists()
-        there = evaluate_run(run, tmp_path / "there", None, None, "refined", device)
-    here = evaluate_run(run, tmp_path / "here", None, None, "refined")
+        there = evaluate_run(run, tmp_path / "there", None, None, "refined", device).reports
+    here = evaluate_run(run, tmp_path / "here", None, None, "refined").reports
     ours, theirs = (reports["refined"].means["whole"].psnr for reports in (there, here))
     assert ours == pytest.approx(theirs, abs=0.02)

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +11,12 @@ from audioplane.evaluate import (
     MouthReader,
     evaluate_head,
     evaluate_speech_drive,
+    example_frames,
 )
 from audioplane.evaluate.metrics import PSNR_CAP
+from audioplane.media.audio import write_wav
 from audioplane.media.image import read_image
+from audioplane.media.video import probe_video
 from audioplane.subject import FrameRef, Subject
 
 Draw = Callable[[FrameRef, float], np.ndarray]
@@ -35,9 +37,11 @@ def test_a_perfect_render(subject: Subject, tmp_path: Path) -> None:
     assert lips.mac == pytest.approx(1) and lips.lmd == pytest.approx(0) and lips.lag == 0
     assert lips.source_accuracy is not None and lips.source_accuracy > 0.98
     assert "lpips" in report.reasons and means["whole"].lpips is None
-    data = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert data["lips"]["mac"] == lips.mac
+    assert report.sound is None and "aud.wav" in report.reasons["sound"]
     assert read_image(tmp_path / "out" / "contact_sheet.png").shape[1] == 4 * 128
+    info = probe_video(tmp_path / "out" / "side_by_side.mp4")
+    assert (info.width, info.height) == (256, 128) and not info.has_audio
+    assert info.duration == pytest.approx(len(subject.val) / 25, abs=0.01)
 
 
 def test_a_mouth_that_never_moves(subject: Subject, draw_face: Draw) -> None:
@@ -48,6 +52,33 @@ def test_a_mouth_that_never_moves(subject: Subject, draw_face: Draw) -> None:
     assert means["mouth"].psnr is not None and means["whole"].psnr is not None
     assert means["mouth"].psnr < means["whole"].psnr < PSNR_CAP
     assert report.lips.lmd is not None and report.lips.lmd > 0.3
+
+
+def test_best_median_and_worst_frame(subject: Subject, draw_face: Draw) -> None:
+    opening = {ref.img_id: i / len(subject.val) for i, ref in enumerate(subject.val)}
+    render = {r.img_id: DrivenFrame(draw_face(r, opening[r.img_id]), STILL) for r in subject.val}
+    report = evaluate_head(lambda ref: render[ref.img_id], subject)
+    best, median, worst = example_frames(lambda ref: render[ref.img_id], subject, report)
+    quality = {f.img_id: f.regions["whole"].psnr or 0 for f in report.frames}
+    shown = [int(row.label.split()[2].rstrip(",")) for row in (best, median, worst)]
+    assert quality[shown[0]] == max(quality.values())
+    assert quality[shown[2]] == min(quality.values())
+    assert quality[shown[2]] < quality[shown[1]] < quality[shown[0]]
+    assert np.array_equal(worst.rendered, render[shown[2]].image)
+
+
+def test_a_mouth_that_goes_with_the_sound(
+    tiny_subject: Callable[[int, int], Subject], true_opening: Opening
+) -> None:
+    spoken = tiny_subject(20, 40)
+    loudness = np.repeat([true_opening(i) for i in range(60)], 640)
+    tone = np.sin(2 * np.pi * 1000 * np.arange(len(loudness)) / 16000)
+    write_wav(spoken.paths.audio, (0.5 * loudness * tone).astype(np.float32))
+    report = evaluate_head(
+        lambda ref: DrivenFrame(read_image(spoken.paths.image(ref.img_id)), STILL), spoken
+    )
+    assert report.sound == report.true_sound
+    assert report.sound is not None and report.sound.lag == 0 and report.sound.correlation > 0.9
 
 
 def test_one_and_the_same_picture_has_no_correlation(subject: Subject, draw_face: Draw) -> None:

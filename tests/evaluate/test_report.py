@@ -1,13 +1,11 @@
 import io
 import json
-from pathlib import Path
 
-import pytest
 from rich.console import Console
 
-from audioplane.errors import MediaError
 from audioplane.evaluate.lips import LipScores
 from audioplane.evaluate.report import EvaluationReport, FrameScores, RegionScores
+from audioplane.evaluate.sound import SoundSync
 
 
 def report() -> EvaluationReport:
@@ -17,7 +15,7 @@ def report() -> EvaluationReport:
 
     frames = (FrameScores(7, scores(30.0, 0.9), 1.0, 0.1, 0.2), FrameScores(9, scores(20.0, None)))
     lips = LipScores(lmd=2.5, n_frames=1, source="a reader", empty={"mac": "1 frame"})
-    return EvaluationReport(frames, lips, {"lpips": "no weights"}, ("a note",), "someone")
+    return EvaluationReport(frames, lips, {"lpips": "no weights"}, ("a note",), SoundSync(0.4, -1))
 
 
 def test_means_are_over_the_frames_that_have_a_value() -> None:
@@ -26,21 +24,21 @@ def test_means_are_over_the_frames_that_have_a_value() -> None:
     assert means["mouth"].psnr == 20.0
 
 
-def test_json_holds_everything(tmp_path: Path) -> None:
-    text = report().to_json(tmp_path / "report.json")
-    data = json.loads((tmp_path / "report.json").read_text())
-    assert data == json.loads(text)
-    assert data["n_frames"] == 2 and data["notes"] == ["a note"] and data["subject"] == "someone"
+def test_everything_goes_into_json() -> None:
+    data = json.loads(json.dumps(report().to_dict(), allow_nan=False))
+    assert data["n_frames"] == 2 and data["notes"] == ["a note"]
     assert data["empty"] == {"lpips": "no weights", "mac": "1 frame"}
     assert data["means"]["face"]["psnr"] == 25.0 and data["means"]["face"]["lpips"] is None
     assert data["lips"]["lmd"] == 2.5 and data["lips"]["mac"] is None
+    assert data["sound"] == {"correlation": 0.4, "lag": -1} and data["true_sound"] is None
     assert data["frames"][1]["img_id"] == 9 and data["frames"][1]["regions"]["face"]["ssim"] is None
-    assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="cannot be written"):
-        report().to_json(tmp_path / "missing" / "report.json")
+def test_rows_tell_what_is_missing_from_what_does_not_apply() -> None:
+    rows = {row.label: row.cells for row in report().rows()}
+    assert rows["PSNR dB ↑"] == ("25.00", "25.00", "20.00")
+    assert rows["LPIPS ↓"] == (None, None, None) and rows["MAC ↑"] == ("", "", None)
+    assert rows["mouth with sound, render"] == ("", "", "0.40 at -1")
 
 
 def test_table_shows_figures_and_reasons() -> None:

@@ -7,7 +7,7 @@ import torch
 from audioplane.head.audio_plane import (
     AudioPrototypes,
     SpaceGrid,
-    cross_attention,
+    attention_weights,
     spread_over_sets,
 )
 from tests.gpu import gpu, stand_in
@@ -29,7 +29,7 @@ def test_eq_4():
     q, A = torch.randn(3, 16, generator=generator), torch.randn(10, 16, generator=generator)
     scores = np.exp(q.numpy() @ A.numpy().T / 4)
     expected = scores / scores.sum(1, keepdims=True) @ A.numpy()
-    assert np.allclose(cross_attention(q, A).numpy(), expected, atol=1e-5)
+    assert np.allclose((attention_weights(q, A) @ A).numpy(), expected, atol=1e-5)
 
 
 def test_sizes_are_those_of_the_paper():

@@ -1,10 +1,12 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from audioplane.errors import CheckpointError, TrainingError
+from audioplane.speech.familiarity import Familiarity
 from audioplane.train import checkpoint
 from audioplane.train.checkpoint import RunPaths, load_head, load_tensors, save_tensors
 
@@ -65,3 +67,14 @@ def test_the_last_three_checkpoints_stay(tmp_path):
 def test_no_head_yet(tmp_path):
     with pytest.raises(CheckpointError, match="audioplane train"):
         load_head(tmp_path)
+
+
+def test_what_a_head_learned_from_goes_with_it():
+    rng = np.random.default_rng(0)
+    examples, deviation = rng.random((7, 160), np.float32), rng.random(160, np.float32)
+    tensors = checkpoint.familiarity_tensors(Familiarity(examples, deviation, 0.5))
+    assert all(name.startswith("familiarity/") for name in tensors)
+    known = checkpoint.familiarity_from(tensors)
+    assert known is not None and known.usual == 0.5
+    assert np.array_equal(known.examples, examples) and np.array_equal(known.deviation, deviation)
+    assert checkpoint.familiarity_from({"views": torch.zeros(1)}) is None

@@ -21,6 +21,7 @@ from audioplane.cli.commands import (
     Train,
 )
 from audioplane.cli.console import console, output
+from audioplane.cli.trials import Cross, Stress
 from audioplane.errors import AudioplaneError
 
 Command = (
@@ -31,6 +32,8 @@ Command = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Drive, tyro.conf.subcommand("drive")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Cross, tyro.conf.subcommand("cross")]
+    | Annotated[Stress, tyro.conf.subcommand("stress")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Ablate, tyro.conf.subcommand("ablate")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]

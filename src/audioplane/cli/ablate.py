@@ -59,7 +59,7 @@ def run_ablation(
         show_training(train_head(person, config, folder, lpips=lpips))
         seconds = time.perf_counter() - started
         report = evaluate_run(folder, folder / "evaluation", subject, None, "tracked", lpips=lpips)
-        results[key] = _result(report["tracked"], folder, person, config, seconds)
+        results[key] = _result(report.reports["tracked"], folder, person, config, seconds)
         kept.write_text(json.dumps(asdict(results[key]), indent=1))
         write_reports(out, tables, results, facts)
     write_reports(out, tables, results, facts)

@@ -1,6 +1,5 @@
 """The commands, one dataclass each: fields are the arguments, `run` does the work."""
 
-import json
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -247,12 +246,12 @@ class Drive:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Score a trained head on the frames that it never saw."""
+    """Score a trained head on the frames that it never saw: report.html shows what came out."""
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of a training run."""
     out: Path | None = None
-    """Folder of the report and contact sheet; RUN/evaluation if not given."""
+    """Folder for report.html and metrics.json; RUN/evaluation if not given."""
     subject: Path | None = None
     """The subject, if its folder has moved since the training."""
     face_landmarker: Path | None = None
@@ -261,7 +260,7 @@ class Evaluate:
     """Poses of the held-out frames: as tracked, or refined against them with the head frozen."""
     weights: Annotated[LpipsWeights, tyro.conf.arg(name="")] = LpipsWeights()
     json: bool = False
-    """Print the report as JSON on standard output."""
+    """Print what metrics.json holds on standard output."""
     device: Device = "auto"
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
@@ -271,17 +270,16 @@ class Evaluate:
 
         out, device = self.out or self.run_folder / "evaluation", choose_device(self.device)
         lpips = self.weights.find()
-        reports = evaluate_run(
+        evaluation = evaluate_run(
             self.run_folder, out, self.subject, self.face_landmarker, self.poses, device, lpips
         )
         if self.json:
-            text = {name: json.loads(report.to_json()) for name, report in reports.items()}
-            sys.stdout.write(json.dumps(text) + "\n")
+            sys.stdout.write(evaluation.to_json() + "\n")
             return
-        for name, report in reports.items():
+        for name, report in evaluation.reports.items():
             output.print(f"\nheld-out poses {name}")
             output.print(report.to_table())
-        console.print(f"{out}: report.json and contact_sheet.png of each")
+        console.print(f"{out}: report.html, metrics.json; film and contact sheet of each")
 
 
 @dataclass(frozen=True)
@@ -289,7 +287,7 @@ class Demo:
     """See it all work on a drawn head: make it, train it, let it speak what it never heard."""
 
     out: Path = Path("demo")
-    """Folder for the subject, the run, demo.mp4, contact_sheet.png and table.txt."""
+    """Folder for the subject, the run, demo.mp4, report.html, contact_sheet.png and table.txt."""
     seconds: float = 20.0
     """Length of the drawn video."""
     size: int = 192

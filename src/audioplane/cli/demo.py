@@ -56,8 +56,9 @@ def run_demo(out: Path, seconds: float, size: int, iterations: int | None) -> No
     lap("train")
     lips = _speak_unheard(run, subject, out / "demo.mp4", config.speech)
     lap("drive and score unheard sentences")
-    report = evaluate_run(run, out / "evaluation", None, None, "tracked")["tracked"]
+    report = evaluate_run(run, out / "evaluation", None, None, "tracked").reports["tracked"]
     shutil.copy(out / "evaluation" / "tracked" / "contact_sheet.png", out / "contact_sheet.png")
+    shutil.copy(out / "evaluation" / "report.html", out / "report.html")
     lap("evaluate held-out frames")
     _show(report, lips, times, out)
 
@@ -108,7 +109,7 @@ def _show(report: EvaluationReport, lips: LipScores, times: dict[str, float], ou
     output.print(table)
     width = max(len(name) for name, _ in rows)
     (out / "table.txt").write_text("".join(f"{name:{width}}  {value}\n" for name, value in rows))
-    console.print(f"{out}: demo.mp4, contact_sheet.png, table.txt")
+    console.print(f"{out}: demo.mp4, report.html, contact_sheet.png, table.txt")
 
 
 def _number(value: float | None) -> str:

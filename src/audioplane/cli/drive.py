@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from jaxtyping import Float, Float32
 
 from audioplane.cli.console import console, progress_bar
 from audioplane.drive import Animator
@@ -10,6 +12,7 @@ from audioplane.errors import SpeechError, SubjectError
 from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoWriter
 from audioplane.speech import can_compute, compute_features, load_external_features
+from audioplane.speech.familiarity import STRANGE
 from audioplane.subject import load_subject
 from audioplane.train import TrainedHead, load_head
 
@@ -33,6 +36,41 @@ def open_animator(
     return Animator(trained.head.to(device), person, trained.views)
 
 
+def features_of(
+    trained: TrainedHead, waveform: Float32[np.ndarray, " n"], speech_model: Path | None = None
+) -> Float[np.ndarray, "t w f"]:
+    """What a head hears of a sound at 16 kHz; `speech_model` as for `drive_file`.
+
+    Raises `SpeechError` for a head whose features cannot be computed here.
+    """
+    if not can_compute(trained.config.speech):
+        raise SpeechError(
+            f"this head was trained on features '{trained.config.speech}' that cannot be computed "
+            "here: bring the speech as a .npy file of them"
+        )
+    return compute_features(waveform, trained.config.speech, speech_model)
+
+
+def strangeness(trained: TrainedHead, waveform: Float32[np.ndarray, " n"]) -> float | None:
+    """`Familiarity.strangeness`; None, too, for heads of before they kept what they learned."""
+    return trained.familiarity.strangeness(waveform) if trained.familiarity else None
+
+
+def warn_if_strange(
+    trained: TrainedHead, waveform: Float32[np.ndarray, " n"], name: str
+) -> float | None:
+    """`strangeness`, with a word on the console where it is large."""
+    value = strangeness(trained, waveform)
+    if value is not None and value > STRANGE:
+        console.print(
+            f"{name} is unlike the speech that this head learned from ({value:.1f} times its usual "
+            f"distance; speech in any language stays under {STRANGE}): noise, music? "
+            "The lips may not follow it",
+            style="yellow",
+        )
+    return value
+
+
 def drive_file(
     run: Path,
     speech: Path,
@@ -51,15 +89,12 @@ def drive_file(
     animator = open_animator(trained, subject, device)
     if speech.suffix == ".npy":
         sound, features = None, load_external_features(speech)
-    elif can_compute(trained.config.speech):
-        sound = read_audio(speech, SOUND_RATE)
-        with console.status("listening to the speech"):
-            features = compute_features(read_audio(speech), trained.config.speech, speech_model)
     else:
-        raise SpeechError(
-            f"this head was trained on features '{trained.config.speech}' that cannot be computed "
-            "here: bring the speech as a .npy file of them"
-        )
+        sound = read_audio(speech, SOUND_RATE)
+        waveform = read_audio(speech)
+        with console.status("listening to the speech"):
+            features = features_of(trained, waveform, speech_model)
+        warn_if_strange(trained, waveform, speech.name)
     width, height = animator.size
     codes = animator.codes(features)
     writer = VideoWriter(out, width, height, audio=sound, audio_rate=SOUND_RATE, crf=crf)

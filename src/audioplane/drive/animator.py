@@ -1,6 +1,6 @@
 """A trained head before its own torso and background, one frame after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -61,6 +61,16 @@ class Animator:
                 f"trained on {expected}: use the kind it was trained with"
             )
         return self._head.audio_codes(torch.from_numpy(features).to(self._head.device))
+
+    @property
+    def head(self) -> Head:
+        """What is drawn."""
+        return self._head
+
+    @property
+    def refs(self) -> Sequence[FrameRef]:
+        """The frames that lend their poses, in order."""
+        return self._refs
 
     def view(self, ref: FrameRef) -> View:
         """The camera of one of the subject's frames, on the CPU."""

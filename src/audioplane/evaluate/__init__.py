@@ -5,6 +5,7 @@ from audioplane.evaluate.evaluate import (
     evaluate_frames,
     evaluate_head,
     evaluate_speech_drive,
+    example_frames,
 )
 from audioplane.evaluate.lips import LipScores, MouthTrack, correlation, landmark_distance
 from audioplane.evaluate.metrics import l1, psnr, ssim
@@ -25,6 +26,7 @@ __all__ = [
     "evaluate_frames",
     "evaluate_head",
     "evaluate_speech_drive",
+    "example_frames",
     "l1",
     "landmark_distance",
     "open_mouth_views",

@@ -39,16 +39,23 @@ def contact_sheet(rows: Sequence[SheetRow], cell: int = 256) -> UInt8[np.ndarray
     width = min(cell, rows[0].truth.shape[1])
     lines = [np.concatenate([_text(c, width, 255, 40) for c in COLUMNS], axis=1)]
     for row in rows:
-        difference = cv2.absdiff(row.truth, row.rendered).astype(np.uint16) * DIFFERENCE_GAIN
         pictures = (
             row.truth,
             row.rendered,
-            np.minimum(difference, 255).astype(np.uint8),
+            amplified(row.truth, row.rendered),
             colour_map(row.dynamic),
         )
         lines.append(_text(row.label, 4 * width, 60, 230))
         lines.append(np.concatenate([_fit(p, width) for p in pictures], axis=1))
     return np.concatenate(lines)
+
+
+def amplified(
+    truth: UInt8[np.ndarray, "h w 3"], rendered: UInt8[np.ndarray, "h w 3"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Absolute difference, times `DIFFERENCE_GAIN`."""
+    difference = cv2.absdiff(truth, rendered).astype(np.uint16) * DIFFERENCE_GAIN
+    return np.minimum(difference, 255).astype(np.uint8)
 
 
 def colour_map(values: Float[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:

@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32, UInt8
 
 from audioplane.drive import DrivenFrame
 from audioplane.errors import MediaError, SubjectError
@@ -31,13 +32,19 @@ from audioplane.evaluate.mouth_view import (
     open_mouth_views,
 )
 from audioplane.evaluate.report import EvaluationReport, FrameScores, RegionScores
+from audioplane.evaluate.sound import SoundSync, sound_level, sound_of, sound_sync
 from audioplane.media.image import read_image, write_image
+from audioplane.media.video import VideoWriter
 from audioplane.subject import FrameRef, Subject
 from audioplane.subject.regions import Box, face_box, mouth_aperture, mouth_box
 
-REPORT_NAME, SHEET_NAME = "report.json", "contact_sheet.png"
+SHEET_NAME, VIDEO_NAME = "contact_sheet.png", "side_by_side.mp4"
+VIDEO_SIDE, VIDEO_CRF = 512, 26
+"""Longest side of one of its two pictures, pixels, and its H.264 quality: 0.3 MB for 10 s."""
 SHEET_FRAMES = 8
 """Frames on the contact sheet, evenly spread."""
+EXAMPLES = 3
+"""Frames that `example_frames` draws."""
 SMALLEST_LPIPS = 64
 """Side below which a region is too small for the networks behind LPIPS, pixels."""
 NOTES = (
@@ -69,7 +76,8 @@ def evaluate_head(
     Args:
         render: Draws one frame, driven by the subject's own speech.
         subject: The ground truth.
-        out: Folder for `report.json` and `contact_sheet.png`; None writes nothing.
+        out: Folder for `contact_sheet.png` and `side_by_side.mp4` (recording, render, sound); None
+            writes nothing.
         landmarker: MediaPipe's `face_landmarker.task`; None looks where `prepare` keeps it, and
             does without (see `MouthReader`) where it is not there.
         lpips: Computes LPIPS; None leaves it empty.
@@ -85,14 +93,17 @@ def evaluate_head(
         raise SubjectError(f"{subject.paths.root} has no held-out frame to evaluate on")
     chosen = set(np.linspace(0, len(refs) - 1, SHEET_FRAMES).round().astype(int).tolist())
     rows: list[SheetRow] = []
+    sound = sound_of(subject, refs)
 
-    def rendered() -> Iterable[DrivenFrame]:
+    def rendered(film: VideoWriter | None) -> Iterable[DrivenFrame]:
         for i, ref in enumerate(refs):
             frame = render(ref)
             yield frame  # whoever takes it checks its size
+            truth = read_image(subject.paths.image(ref.img_id))
             if i in chosen:
-                truth = read_image(subject.paths.image(ref.img_id))
                 rows.append(SheetRow(f"frame {ref.img_id}", truth, frame.image, frame.dynamic))
+            if film is not None:
+                film.write(_side_by_side(truth, frame.image))
 
     with ExitStack() as stack:
         views, reason = None, ""
@@ -100,13 +111,65 @@ def evaluate_head(
             views = stack.enter_context(open_mouth_views(subject, landmarker))
         except SubjectError as e:
             reason = str(e)
-        report = evaluate_frames(rendered(), subject, refs, views, lpips)
+        film = stack.enter_context(_open_film(out, subject, sound)) if out is not None else None
+        report = evaluate_frames(rendered(film), subject, refs, views, lpips)
     if views is None:
         report = replace(report, lips=LipScores(empty=_no_lips(reason)))
-    report = replace(report, notes=(*report.notes, *notes))
+    report = replace(_against_sound(report, sound), notes=(*report.notes, *notes))
     if out is not None:
-        _write(out, report, rows)
+        write_image(out / SHEET_NAME, contact_sheet(rows))
     return report
+
+
+def example_frames(
+    render: Callable[[FrameRef], DrivenFrame], subject: Subject, report: EvaluationReport
+) -> list[SheetRow]:
+    """The best, the median and the worst frame of a report by PSNR, drawn once more."""
+    refs = {ref.img_id: ref for ref in subject.val}
+    ranked = sorted(report.frames, key=lambda f: -(f.regions["whole"].psnr or 0.0))
+    examples = []
+    places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
+    for name, place in places.items():
+        frame = ranked[place]
+        ref = refs[frame.img_id]
+        drawn, truth = render(ref), read_image(subject.paths.image(ref.img_id))
+        label = f"{name}: frame {ref.img_id}, {frame.regions['whole'].psnr:.2f} dB"
+        examples.append(SheetRow(label, truth, drawn.image, drawn.dynamic))
+    return examples
+
+
+def _open_film(out: Path, subject: Subject, sound: Float32[np.ndarray, " n"] | None) -> VideoWriter:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise MediaError(f"{out} cannot be made: {e.strerror}") from e
+    height, width = _side_by_side(subject.background, subject.background).shape[:2]
+    return VideoWriter(out / VIDEO_NAME, width, height, audio=sound, crf=VIDEO_CRF)
+
+
+def _side_by_side(truth: Image, rendered: Image) -> UInt8[np.ndarray, "y x 3"]:
+    pair = np.concatenate([truth, rendered], axis=1)
+    shrink = VIDEO_SIDE / max(truth.shape[:2])
+    if shrink >= 1:
+        return pair
+    return np.asarray(cv2.resize(pair, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))
+
+
+def _against_sound(
+    report: EvaluationReport, sound: Float32[np.ndarray, " n"] | None
+) -> EvaluationReport:
+    """The report with both mouths' scores against what is heard."""
+    if sound is None:
+        reason = "the subject's folder holds no aud.wav: prepare it again, or put the sound there"
+        return replace(report, empty={**report.empty, "sound": reason})
+    level = sound_level(sound, len(report.frames))
+
+    def sync(apertures: list[float | None]) -> SoundSync | None:
+        found = np.array([a is not None for a in apertures])
+        return sound_sync(np.array([a or 0.0 for a in apertures]), level, found)
+
+    ours, true = ([getattr(f, n) for f in report.frames] for n in ("aperture", "true_aperture"))
+    return replace(report, sound=sync(ours), true_sound=sync(true))
 
 
 def evaluate_frames(
@@ -148,7 +211,7 @@ def evaluate_frames(
         empty["lpips"] = f"left out where a region is smaller than {SMALLEST_LPIPS} px"
     if any(r.ssim is None for f in frames for r in f.regions.values()):
         empty["ssim"] = "left out where a region lies within 5 px of the border"
-    return EvaluationReport(tuple(frames), lips, empty, NOTES, subject.paths.root.name)
+    return EvaluationReport(tuple(frames), lips, empty, NOTES)
 
 
 def evaluate_speech_drive(
@@ -229,12 +292,3 @@ def _accuracy(seen: Sequence[SeenMouth | None], known: Float[np.ndarray, " t"]) 
 
 def _no_lips(reason: str) -> dict[str, str]:
     return {name: reason for name in ("lmd", "mac", "lag", "mac_at_lag", "spread")}
-
-
-def _write(out: Path, report: EvaluationReport, rows: Sequence[SheetRow]) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise MediaError(f"{out} cannot be made: {e.strerror}") from e
-    report.to_json(out / REPORT_NAME)
-    write_image(out / SHEET_NAME, contact_sheet(rows))

@@ -1,18 +1,15 @@
-"""What an evaluation found: per frame, in the mean, as JSON and as a table."""
+"""What scoring the held-out frames found: per frame, in the mean, and as rows of a table."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Table
 
-from audioplane.errors import MediaError
 from audioplane.evaluate.lips import LipScores
+from audioplane.evaluate.sound import SoundSync
 
-FORMAT_VERSION = 1
-"""Version of the JSON report."""
 REGIONS = ("whole", "face", "mouth")
 
 
@@ -44,6 +41,16 @@ class FrameScores:
 
 
 @dataclass(frozen=True)
+class MetricRow:
+    """One line of a report's table."""
+
+    label: str
+    cells: tuple[str | None, str | None, str | None]
+    """For `REGIONS`; None could not be computed (`EvaluationReport.reasons` says why), "" does not
+    apply."""
+
+
+@dataclass(frozen=True)
 class EvaluationReport:
     """One evaluation of a head on the held-out frames of its subject."""
 
@@ -53,7 +60,10 @@ class EvaluationReport:
     """Why a metric has no value, by its name."""
     notes: tuple[str, ...] = ()
     """How the figures were made."""
-    subject: str = ""
+    sound: SoundSync | None = None
+    """The render's mouth against the sound."""
+    true_sound: SoundSync | None = None
+    """The recording's mouth against the sound: what can be reached."""
 
     @property
     def means(self) -> dict[str, RegionScores]:
@@ -65,25 +75,32 @@ class EvaluationReport:
         """Every empty cell with its reason."""
         return {**self.empty, **self.lips.empty}
 
-    def to_json(self, path: Path | None = None) -> str:
-        """The report as JSON text; also written to `path`. Raises `MediaError` if it cannot be.
-
-        Empty cells are null, their reasons are under `empty`.
-        """
-        data = {
-            "format_version": FORMAT_VERSION,
-            "subject": self.subject,
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, for JSON. Empty cells are null, their reasons are under `empty`."""
+        return {
             "n_frames": len(self.frames),
             "means": {name: asdict(scores) for name, scores in self.means.items()},
             "lips": {k: v for k, v in asdict(self.lips).items() if k != "empty"},
+            "sound": asdict(self.sound) if self.sound else None,
+            "true_sound": asdict(self.true_sound) if self.true_sound else None,
             "empty": self.reasons,
             "notes": list(self.notes),
             "frames": [asdict(f) for f in self.frames],
         }
-        text = json.dumps(data, indent=1, allow_nan=False)
-        if path is not None:
-            _write(path, text)
-        return text
+
+    def rows(self) -> list[MetricRow]:
+        """The means, line by line, as they are shown on the terminal and on the page."""
+        means = self.means
+        rows = []
+        for label, name, form in _IMAGE_ROWS:
+            whole, face, mouth = (_cell(getattr(means[r], name), form) for r in REGIONS)
+            rows.append(MetricRow(label, (whole, face, mouth)))
+        for label, name, form in _LIP_ROWS:
+            rows.append(MetricRow(label, ("", "", _cell(getattr(self.lips, name), form))))
+        for label, sync in (("render", self.sound), ("recording", self.true_sound)):
+            cell = f"{sync.correlation:.2f} at {sync.lag:+d}" if sync else None
+            rows.append(MetricRow(f"mouth with sound, {label}", ("", "", cell)))
+        return rows
 
     def to_table(self) -> Table:
         """The means as a table for the terminal."""
@@ -91,11 +108,8 @@ class EvaluationReport:
         table.add_column("metric")
         for name in REGIONS:
             table.add_column(name, justify="right")
-        means = self.means
-        for label, name, form in _IMAGE_ROWS:
-            table.add_row(label, *(_cell(getattr(means[r], name), form) for r in REGIONS))
-        for label, name, form in _LIP_ROWS:
-            table.add_row(label, "", "", _cell(getattr(self.lips, name), form))
+        for row in self.rows():
+            table.add_row(row.label, *(cell or "" for cell in row.cells))
         source = [f"mouth read by: {self.lips.source}"] if self.lips.source else []
         reasons = [f"{name}: {reason}" for name, reason in self.reasons.items()]
         table.caption = "\n".join([*source, *self.notes, *reasons])
@@ -119,8 +133,8 @@ _LIP_ROWS = (
 )
 
 
-def _cell(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)
+def _cell(value: float | None, form: str) -> str | None:
+    return None if value is None else form.format(value)
 
 
 def _mean(scores: Iterable[RegionScores]) -> RegionScores:
@@ -132,13 +146,3 @@ def _mean(scores: Iterable[RegionScores]) -> RegionScores:
 
     names = (f.name for f in fields(RegionScores))
     return RegionScores(*(mean(lambda s, n=n: getattr(s, n)) for n in names))
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    except OSError as e:
-        partial.unlink(missing_ok=True)
-        raise MediaError(f"{path} cannot be written: {e.strerror}") from e

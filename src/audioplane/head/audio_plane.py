@@ -143,12 +143,11 @@ class SpaceGrid(nn.Module):
         return planes * line_values(self.lines, self.resolutions, points)
 
 
-def cross_attention(
+def attention_weights(
     query: Float[Tensor, "t d"], prototypes: Float[Tensor, "p d"]
-) -> Float[Tensor, "t d"]:
-    """Eq. 4: f_a = softmax(q Aᵀ / √D) A."""
-    scores = query @ prototypes.T / prototypes.shape[1] ** 0.5
-    return scores.softmax(-1) @ prototypes
+) -> Float[Tensor, "t p"]:
+    """The weights of Eq. 4: softmax(q Aᵀ / √D)."""
+    return (query @ prototypes.T / prototypes.shape[1] ** 0.5).softmax(-1)
 
 
 class AudioPrototypes(nn.Module):
@@ -170,14 +169,19 @@ class AudioPrototypes(nn.Module):
         outputs = [d if attention == "cross" else len(grid) for grid in self.grids]
         self.queries = nn.ModuleList(_asker(n, attention) for n in outputs)
 
-    def forward(self, a: Float[Tensor, "t 64"]) -> Float[Tensor, "t s d"]:
-        """f_a of every scale for audio vectors of t frames."""
-        codes = []
+    def weights(self, a: Float[Tensor, "t 64"]) -> list[Float[Tensor, "t _"]]:
+        """How much each prototype speaks in t frames, scale by scale; sums to 1 in each."""
+        found = []
         for query, grid in zip(self.queries, self.grids, strict=True):
             asked = query(a)
             cross = self.attention == "cross"
-            codes.append(cross_attention(asked, grid) if cross else asked.softmax(-1) @ grid)
-        return torch.stack(codes, 1)
+            found.append(attention_weights(asked, grid) if cross else asked.softmax(-1))
+        return found
+
+    def forward(self, a: Float[Tensor, "t 64"]) -> Float[Tensor, "t s d"]:
+        """Eq. 4: f_a of every scale for audio vectors of t frames."""
+        pairs = zip(self.weights(a), self.grids, strict=True)
+        return torch.stack([weights @ grid for weights, grid in pairs], 1)
 
 
 def _asker(outputs: int, attention: Attention) -> nn.Module:

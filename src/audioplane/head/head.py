@@ -143,6 +143,13 @@ class Head(nn.Module):
             return rows.to(self.low.dtype)[:, None]
         return self.spread(self._represent(self.encoder(windows)))
 
+    def prototype_weights(self, windows: Float[Tensor, "t w f"]) -> list[Float[Tensor, "t _"]]:
+        """How much each audio prototype speaks in a speech's frames, scale by scale (Eq. 4).
+
+        Empty where the encoder has none.
+        """
+        return [] if self.prototypes is None else self.prototypes.weights(self.encoder(windows))
+
     def _points(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m 3"]:
         """Where some Gaussians lie in the space planes."""
         unit = (self.gaussians.means.detach()[index] - self.low) / (self.high - self.low)

@@ -15,7 +15,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from audioplane.errors import CheckpointError
 from audioplane.perceptual.backbones import BACKBONES, Backbone
-from audioplane.perceptual.weights import Net, find_weights, read_tensors
+from audioplane.perceptual.weights import Net, WeightPaths, find_weights, read_tensors
 
 SMALLEST_SIDE = 32
 """Pictures have to have this many pixels either way, or nothing is left behind the pools."""
@@ -37,6 +37,7 @@ class LPIPS(nn.Module):
         # Pictures are [h w 3], so channels lie last already: a tenth to a third less time.
         convert_conv2d_weight_memory_format(backbone, torch.channels_last)
         self.backbone = backbone.requires_grad_(False)
+        self.files: WeightPaths | None = None  # where the weights came from
         self.heads = nn.ParameterList(nn.Parameter(w, requires_grad=False) for w in heads)
 
     @classmethod
@@ -52,7 +53,9 @@ class LPIPS(nn.Module):
         shapes = {name: tuple(w.shape) for name, w in backbone.state_dict().items()}
         weights = read_tensors(files.backbone, shapes, ignored="classifier.")
         backbone.load_state_dict(weights, assign=True)
-        return cls(backbone, read_heads(files.heads, backbone.channels))
+        loaded = cls(backbone, read_heads(files.heads, backbone.channels))
+        loaded.files = files
+        return loaded
 
     def forward(
         self, render: Float[Tensor, "*n h w 3"], target: Float[Tensor, "*n h w 3"]

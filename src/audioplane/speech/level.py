@@ -8,6 +8,8 @@ speech therefore does not change it.
 import numpy as np
 from jaxtyping import Bool, Float
 
+from audioplane.speech.window import STEP, STEPS_PER_FRAME
+
 TARGET_DB = -23.0
 """Mean level of active speech after `speech_gain`, dB relative to full scale."""
 ABSOLUTE_GATE_DB = -70.0
@@ -16,7 +18,7 @@ RELATIVE_GATE_DB = -15.0
 """Blocks so far below the mean of what passed the absolute gate are pauses."""
 MAX_GAIN_DB = 40.0
 """A recording that is all hiss is not blown up to speech."""
-BLOCK = 320
+BLOCK = STEP
 """Samples of a block: 20 ms, one feature step."""
 
 
@@ -27,6 +29,13 @@ def active_blocks(waveform: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " b"]:
     if not loud.any():
         return loud
     return loud & (power >= power[loud].mean() * 10 ** (RELATIVE_GATE_DB / 10))
+
+
+def heard_frames(waveform: Float[np.ndarray, " n"], frames: int) -> Bool[np.ndarray, " t"]:
+    """Which video frames hold an active block."""
+    active = active_blocks(waveform)[: frames * STEPS_PER_FRAME]
+    padded = np.pad(active, (0, frames * STEPS_PER_FRAME - len(active)))
+    return np.asarray(padded.reshape(frames, STEPS_PER_FRAME).any(1))
 
 
 def speech_gain(waveform: Float[np.ndarray, " n"]) -> float:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from audioplane.errors import CheckpointError, TrainingError
 from audioplane.head import Gaussians, Head, HeadShape
+from audioplane.speech.familiarity import Familiarity
 from audioplane.train.config import TrainConfig
 
 CHECKPOINT_VERSION = 1
@@ -141,6 +142,8 @@ class TrainedHead:
     """Which subject that was (`Subject.identity`)."""
     views: dict[int, Tensor]
     """Refined poses of the training frames, world→camera, by img_id."""
+    familiarity: Familiarity | None = None
+    """The speech that it learned from; None where the run did not keep it."""
 
 
 def load_head(run: Path) -> TrainedHead:
@@ -164,7 +167,22 @@ def load_head(run: Path) -> TrainedHead:
         Path(facts["subject"]),
         facts["identity"],
         dict(views),
+        familiarity_from(tensors),
     )
+
+
+def familiarity_tensors(known: Familiarity) -> dict[str, Tensor]:
+    """What a head's file keeps of the speech that it learned from."""
+    arrays = {"examples": known.examples, "deviation": known.deviation, "usual": known.usual}
+    return prefixed("familiarity", {k: torch.as_tensor(v) for k, v in arrays.items()})
+
+
+def familiarity_from(tensors: dict[str, Tensor]) -> Familiarity | None:
+    """What `familiarity_tensors` wrote; None in files of before it was kept."""
+    kept = under("familiarity", tensors)
+    if not kept:
+        return None
+    return Familiarity(kept["examples"].numpy(), kept["deviation"].numpy(), float(kept["usual"]))
 
 
 def _shape(facts: dict) -> HeadShape:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,9 @@ from torch import Tensor
 
 from audioplane.errors import TrainingError
 from audioplane.head import Gaussians, Head, Motion, View, splat_head
+from audioplane.media.audio import read_audio
 from audioplane.perceptual import LPIPS
+from audioplane.speech.familiarity import SAMPLES, Familiarity
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
 from audioplane.train import average
@@ -388,7 +390,17 @@ class Trainer:
             for r, c in zip(self.train_refs, self.poses.corrections, strict=True)
         ]
         tensors = files.head_tensors(self.head) | {"views": torch.stack(views)}
+        if self._familiarity is not None:
+            tensors |= files.familiarity_tensors(self._familiarity)
         files.save_tensors(path, tensors, self._facts())
+
+    @cached_property
+    def _familiarity(self) -> Familiarity | None:
+        """The speech of the training frames, where the subject has its sound."""
+        if not self.subject.paths.audio.exists():
+            return None
+        last = max(ref.aud_id for ref in self.train_refs)
+        return Familiarity.learn(read_audio(self.subject.paths.audio)[: SAMPLES * (last + 1)])
 
     def _facts(self) -> dict:
         return {

@@ -1,0 +1,79 @@
+"""The commands that try a head on sounds that are not its own."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from audioplane.cli.commands import Device
+from audioplane.cli.console import console, output
+
+
+@dataclass(frozen=True)
+class Cross:
+    """Let every head speak every speech, and table how well the lips follow (paper, Table 5)."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
+    """Folders of training runs."""
+    speech: tuple[Path, ...]
+    """Sound files: other voices, other languages."""
+    out: Path
+    """Folder for cross.html, cross.json and a film of each pair."""
+    subjects: tuple[Path, ...] = ()
+    """The runs' subjects in order, if their folders have moved since the training."""
+    face_landmarker: Path | None = None
+    """MediaPipe's face_landmarker.task; looked up if not given."""
+    json: bool = False
+    """Print what cross.json holds on standard output."""
+    device: Device = "auto"
+    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
+
+    def run(self) -> None:
+        from audioplane.cli.cross import run_cross
+        from audioplane.cli.device import choose_device
+        from audioplane.evaluate.cross import cross_table
+
+        device = choose_device(self.device)
+        rows = run_cross(
+            self.runs, self.speech, self.out, self.subjects, self.face_landmarker, device
+        )
+        if self.json:
+            sys.stdout.write((self.out / "cross.json").read_text() + "\n")
+            return
+        output.print(cross_table(rows))
+        console.print(
+            f"{self.out}: cross.html, cross.json, {len(self.runs) * len(self.speech)} films"
+        )
+
+
+@dataclass(frozen=True)
+class Stress:
+    """See what a head makes of silence, noise, music and shouting: does it rest, does it tear?"""
+
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder of a training run."""
+    out: Path | None = None
+    """Folder for stress.html and stress.json; RUN/stress if not given."""
+    subject: Path | None = None
+    """The subject, if its folder has moved since the training."""
+    face_landmarker: Path | None = None
+    """MediaPipe's face_landmarker.task; looked up if not given."""
+    json: bool = False
+    """Print what stress.json holds on standard output."""
+    device: Device = "auto"
+    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
+
+    def run(self) -> None:
+        from audioplane.cli.device import choose_device
+        from audioplane.cli.stress import run_stress
+
+        out = self.out or self.run_folder / "stress"
+        device = choose_device(self.device)
+        report = run_stress(self.run_folder, out, self.subject, self.face_landmarker, device)
+        if self.json:
+            sys.stdout.write((out / "stress.json").read_text() + "\n")
+            return
+        output.print(report.to_table())
+        console.print(f"{out}: stress.html, stress.json")

@@ -1,0 +1,65 @@
+"""What made a set of figures: versions, weights, seed, machine."""
+
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import audioplane
+
+_PACKAGES = ("torch", "numba", "numpy", "opencv-contrib-python", "mediapipe", "av", "gsplat")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where figures come from."""
+
+    audioplane: str
+    git_commit: str | None
+    """Of the checkout that the package runs from, "+" behind it where files differ; else None."""
+    versions: dict[str, str]
+    device: str
+    head_sha256: str
+    """Of the file of the head."""
+    iteration: int
+    seed: int
+    speech: str
+    """Kind of speech features."""
+    loss: str
+    """What training minimised between pictures."""
+    subject: str
+    subject_identity: str
+    weights: dict[str, str]
+    """What else was used to score: its file's sha256, or why there is none."""
+
+
+def package_versions() -> dict[str, str]:
+    """Python and the packages that figures depend on."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout that this package is part of; None where it was installed."""
+    here = Path(audioplane.__file__).parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(here), *arguments], capture_output=True, text=True, timeout=10
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    # A virtual environment inside somebody's own repository is not a checkout of ours.
+    if git("ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    commit = git("rev-parse", "HEAD")
+    return commit + "+" if commit and git("status", "--porcelain", "-uno", ".") else commit

@@ -1,0 +1,152 @@
+"""How fast one head is: the rasterizer alone, features to picture, and sound to film."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numba
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+
+from audioplane.bench.measure import cpu_model
+from audioplane.drive import Animator
+from audioplane.head import Gaussians, View, splat_head
+from audioplane.head.gaussians import sh_colours
+from audioplane.media.video import VideoWriter
+from audioplane.speech import SAMPLE_RATE, compute_features
+from audioplane.splat.cpu import Canvas
+from audioplane.subject.layout import FPS
+
+SECONDS = 4.0
+"""Of speech that goes from sound to film."""
+_ROUNDS = 15
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Frames a second of one head on one machine."""
+
+    raster: float
+    """The rasterizer alone: Gaussians that are already moved become a picture."""
+    model_and_raster: float
+    """Speech features become a finished picture over torso and background, both decoded before."""
+    end_to_end: float | None
+    """A sound becomes an H.264 and AAC file: features, decoded torso, encoder and all. None where
+    the features cannot be computed here."""
+    gaussians: int
+    moving: int
+    """Of the Gaussians, those that the networks move."""
+    width: int
+    height: int
+    machine: str
+
+
+def measure_speed(
+    animator: Animator,
+    features: Float[np.ndarray, "t w f"],
+    sound: Float32[np.ndarray, " n"] | None,
+    kind: str,
+) -> Speed:
+    """Measure a head as it lies before its subject.
+
+    Args:
+        animator: The head; on a GPU, that GPU is measured.
+        features: Speech features that it was trained with.
+        sound: Speech at 16 kHz, repeated where it is short; None leaves `Speed.end_to_end` empty.
+        kind: Of the features, as `compute_features` knows it.
+    """
+    ref = animator.refs[0]
+    codes = animator.codes(features[:64])
+    gaussians, dynamism = animator.deformed(codes[0], ref)
+    device = gaussians.means.device
+    plate = animator.subject.plate(ref)
+
+    def film() -> None:
+        if sound is not None:
+            _make_film(animator, np.resize(sound, round(SECONDS * SAMPLE_RATE)), kind)
+
+    drawing = _raster(gaussians, dynamism, animator.view(ref), plate)
+    raster, hearing, drawn = _seconds(
+        [
+            drawing,
+            lambda: animator.codes(features[:64]),
+            lambda: animator.draw(codes[0], ref, plate),
+        ],
+        _ROUNDS,
+        device,
+    )
+    started = time.perf_counter()
+    film()
+    filming = time.perf_counter() - started
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_model()
+    return Speed(
+        raster=1 / raster,
+        model_and_raster=1 / (hearing / len(codes) + drawn),
+        end_to_end=None if sound is None else SECONDS * FPS / filming,
+        gaussians=len(gaussians),
+        moving=sum(len(index) for index in animator.head.moving()),
+        width=animator.size[0],
+        height=animator.size[1],
+        machine=f"{where}, {numba.get_num_threads()} threads",
+    )
+
+
+def _seconds(
+    works: Sequence[Callable[[], object]], rounds: int, device: torch.device
+) -> list[float]:
+    """Median time of each work. They take turns, so that a machine's other load hits all alike."""
+    times: list[list[float]] = [[] for _ in works]
+    for turn in range(rounds + 1):
+        for work, taken in zip(works, times, strict=True):
+            started = time.perf_counter()
+            work()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if turn:  # the first compiles and fills caches
+                taken.append(time.perf_counter() - started)
+    return [statistics.median(taken) for taken in times]
+
+
+@torch.no_grad()
+def _raster(
+    gaussians: Gaussians,
+    dynamism: Float[torch.Tensor, " n"],
+    view: View,
+    plate: np.ndarray,
+) -> Callable[[], object]:
+    """Drawing of one frame's Gaussians, with nothing left to prepare."""
+    if dynamism.device.type != "cpu":
+        behind = torch.from_numpy(plate).to(dynamism.device).float() / 255
+
+        @torch.no_grad()
+        def on_device() -> object:
+            return splat_head(gaussians, dynamism, view, behind)
+
+        return on_device
+    colours = sh_colours(gaussians.sh, gaussians.means, view.viewmat)
+    canvas = Canvas(len(gaussians), 4, view.width, view.height)
+    arrays = [
+        x.contiguous().numpy()
+        for x in (
+            gaussians.means,
+            gaussians.quats,
+            gaussians.log_scales.exp(),
+            gaussians.logits.sigmoid(),
+            torch.cat([colours, dynamism[:, None]], -1),
+            view.viewmat,
+            view.K,
+        )
+    ]
+    return lambda: canvas.draw(*arrays)
+
+
+def _make_film(animator: Animator, sound: Float32[np.ndarray, " n"], kind: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        codes = animator.codes(compute_features(sound, kind))
+        with VideoWriter(Path(folder) / "film.mp4", *animator.size, audio=sound) as film:
+            for _, frame in animator.speak(codes):
+                film.write(frame.image)

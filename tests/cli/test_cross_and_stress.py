@@ -1,0 +1,70 @@
+"""`audioplane cross`, `audioplane stress` and the warning of `drive`."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audioplane.cli import main
+from audioplane.cli.drive import warn_if_strange
+from audioplane.evaluate.cross import OWN, RECORDING
+from audioplane.evaluate.stimuli import music
+from audioplane.media.audio import write_wav
+from audioplane.media.video import probe_video
+from audioplane.speech.familiarity import Familiarity
+from audioplane.subject.synthetic import make_synthetic_sentence
+from audioplane.train import load_head
+from audioplane.train.run import train_head
+from tests.train.configs import TINY
+
+
+@pytest.fixture(scope="module")
+def run_folder(spoken_subject, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("driven") / "run"
+    list(train_head(spoken_subject, replace(TINY, fine_iterations=10), out))
+    return out
+
+
+def test_every_head_speaks_every_speech(run_folder, tmp_path, capsys):
+    speech, out = tmp_path / "a voice.wav", tmp_path / "out"
+    write_wav(speech, make_synthetic_sentence(0.8, seed=5).waveform)
+    run = str(run_folder)
+    assert main(["cross", run, run, "--speech", str(speech), "--out", str(out), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["speech"] for row in rows] == 2 * [RECORDING, OWN, speech.name]
+    assert len({row["head"] for row in rows}) == 2
+    assert rows[2]["seconds"] == 0.8 and rows[2]["moved"] >= 0 and rows[0]["moved"] is None
+    films = {row["film"] for row in rows} - {None}
+    assert films == {path.name for path in out.glob("*.mp4")} and len(films) == 2
+    assert probe_video(out / min(films)).has_audio
+    assert "a voice.wav" in (out / "cross.html").read_text()
+    moved = ["--subjects", str(tmp_path)]
+    assert main(["cross", run, run, "--speech", str(speech), "--out", str(out), *moved]) == 1
+    assert "one for each" in capsys.readouterr().err
+
+
+def test_stress_says_whether_the_mouth_rests(run_folder, monkeypatch, capsys):
+    monkeypatch.setattr("audioplane.cli.stress.SECONDS", 0.6)
+    monkeypatch.setattr("audioplane.cli.stress._SILENCE", 1.2)
+    monkeypatch.setattr("audioplane.cli.stress._NOISE", 0.4)
+    assert main(["stress", str(run_folder), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    names = ["training speech", "silence", "pause in speech", "noise", "music", "shouting"]
+    assert [row["name"] for row in report["rows"]] == names
+    assert report["usual_move"] > 0 and len(report["findings"]) == 9
+    assert "silence" in (run_folder / "stress" / "stress.html").read_text()
+
+
+def test_sounds_unlike_the_training_speech_are_warned_of(run_folder, capsys):
+    trained = load_head(run_folder)
+    known = Familiarity.learn(make_synthetic_sentence(8.0, seed=1).waveform)
+    familiar = replace(trained, familiarity=known)
+    assert warn_if_strange(familiar, music(2.0), "song.mp3") is not None
+    warning = capsys.readouterr().err
+    assert "song.mp3 is unlike the speech" in warning and "music" in warning
+    warn_if_strange(familiar, make_synthetic_sentence(3.0, seed=2).waveform, "talk.wav")
+    assert warn_if_strange(replace(trained, familiarity=None), music(2.0), "song.mp3") is None
+    warn_if_strange(familiar, np.zeros(16000, np.float32), "silence.wav")
+    assert not capsys.readouterr().err
