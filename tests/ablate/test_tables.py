@@ -11,7 +11,9 @@ from audioplane.train import TrainConfig
 
 def result(**values):
     empty = {f.name: None for f in fields(VariantResult)}
-    return VariantResult(**empty | {"gaussians": 1, "iterations": 2, "seconds": 3.0} | values)
+    return VariantResult(
+        **empty | {"density": 1.0, "gaussians": 1, "iterations": 2, "seconds": 3.0} | values
+    )
 
 
 def test_every_row_is_a_setting_that_exists_and_the_full_model_is_shared():
