@@ -3,11 +3,21 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from audioplane.prepare.camera import Intrinsics, project, to_camera
-from audioplane.prepare.head_axes import _BROWS, _EYELIDS, EYE_DISTANCE, LEFT_EYE, RIGHT_EYE
+from audioplane.prepare.focal import find_focal
+from audioplane.prepare.head_axes import (
+    _BROWS,
+    _EYELIDS,
+    EYE_DISTANCE,
+    LEFT_EYE,
+    RIGHT_EYE,
+    average_shape,
+    rigid_points,
+)
+from audioplane.prepare.pose import HUBER
 from audioplane.prepare.track_head import track_head
 from tests.prepare.figure import template
 
-FRAMES = 250
+FRAMES = 150
 CAMERA = Intrinsics.of_size(512)
 
 
@@ -18,17 +28,17 @@ def head_at_rest() -> np.ndarray:
     return points + [0, 0, -0.06 - points[LEFT_EYE, 2]]
 
 
-def performed(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def performed(camera: Intrinsics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Landmarks in pixels with relative depth of a head that talks, blinks and frowns at 0.8 m;
     its true rotations and translations."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     rest, t = head_at_rest(), np.arange(FRAMES) / 25
     x, y = rest[:, 0], rest[:, 1]
     points = np.tile(rest, (FRAMES, 1, 1))
     mouth = np.exp(-(((y - 0.07) / 0.02) ** 2)) * (y > 0.045)
     points[..., 1] += 0.008 * (1 + np.sin(2 * np.pi * 4 * t))[:, None] * mouth
     frown = 0.003 * np.exp(-((((y + 0.06) / 0.015) ** 2) + (x / 0.04) ** 2))
-    points[..., 1] -= (np.sin(t * 1.1 + seed) ** 2)[:, None] * frown
+    points[..., 1] -= (np.sin(t * 1.1) ** 2)[:, None] * frown
     smile = 0.002 * np.exp(-(((y - 0.03) ** 2 + (np.abs(x) - 0.045) ** 2) / 0.015**2))
     points[..., 1] -= (np.sin(t * 0.7) ** 2)[:, None] * smile
     blink = (np.arange(FRAMES) % 60 < 5)[:, None]
@@ -39,7 +49,7 @@ def performed(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shift = [0.02 * np.sin(t), 0.01 * np.cos(1.5 * t), 0.8 + 0.02 * np.sin(0.7 * t)]
     translations = np.stack(shift, -1)
     at = to_camera(points, rotations, translations)
-    seen = np.concatenate([project(at, CAMERA), at[..., 2:] * CAMERA.focal / 0.8], -1)
+    seen = np.concatenate([project(at, camera), at[..., 2:] * camera.focal / 0.8], -1)
     seen[..., :2] += rng.normal(0, 0.5, seen[..., :2].shape)
     return seen.astype(np.float32), rotations, translations
 
@@ -55,30 +65,49 @@ def errors(viewmats, valid, rotations, translations) -> tuple[np.ndarray, np.nda
     return turn, np.linalg.norm((known @ place).reshape(-1, 3) - true_t, axis=-1)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_head_that_talks_blinks_and_frowns_is_recovered(seed):
-    seen, rotations, translations = performed(seed)
+def test_a_head_that_talks_blinks_and_frowns_is_recovered():
+    seen, rotations, translations = performed(CAMERA)
     valid = np.ones(FRAMES, bool)
 
     viewmats, report = track_head(seen, valid, 512)
 
     turn, away = errors(viewmats, valid, rotations, translations)
-    print(turn.mean(), np.percentile(turn, 95), away.mean(), np.percentile(away, 95), report.summary())
+    assert report.focal == CAMERA.focal
+    assert turn.max() <= 0.5
+    assert away.mean() <= 0.002
+    assert report.median <= 1.0
+    assert report.p95 <= 2.5
+    assert report.jitter <= 0.3
 
 
-def test_a_hand_and_lost_frames():
-    seen, rotations, translations = performed(0)
+def test_a_hand_misleads_only_its_frames_and_lost_ones_are_left_out():
+    seen, rotations, translations = performed(CAMERA)
     valid = np.ones(FRAMES, bool)
-    valid[100:107] = False
+    valid[60:67] = False
+    seen[60:67] = 0
     hand = np.zeros(FRAMES, bool)
-    hand[180:195] = True
-    rng = np.random.default_rng(0)
-    half = head_at_rest()[:, 0] < -0.01
-    covered = np.ix_(hand, half, [True, True, False])
-    seen[np.ix_(np.flatnonzero(hand), np.flatnonzero(half), [0, 1])] += rng.normal(0, 2, (15, half.sum(), 2)) + [12, 5]
+    hand[110:120] = True
+    # The landmarker guesses what is covered: by 2 to 5 px where a hand was drawn on a clip.
+    half = np.flatnonzero(head_at_rest()[:, 0] < -0.01)
+    seen[np.ix_(np.flatnonzero(hand), half, [0, 1])] += np.float32([4, 2])
 
-    viewmats, report = track_head(seen, valid, 512)
+    viewmats, report = track_head(seen, valid, 512, focal=CAMERA.focal)
 
     turn, away = errors(viewmats, valid, rotations, translations)
-    h = hand[valid]
-    print('hand', turn[h].max(), away[h].max(), 'rest', np.percentile(turn[~h],95), np.percentile(away[~h],95), report.summary())
+    free = ~hand[valid]
+    assert report.runs == 2
+    assert turn[~free].max() <= 5
+    assert np.percentile(turn[free], 95) <= 0.5
+    assert np.percentile(away[free], 95) <= 0.003
+    np.testing.assert_array_equal(viewmats[60:67], np.tile(np.eye(4), (7, 1, 1)))
+
+
+def test_a_long_focal_length_is_found_and_a_given_one_stands():
+    seen, _, _ = performed(Intrinsics(2100.0, 256.0))
+    guess = average_shape(seen)
+    rigid = rigid_points(guess)
+    observed = seen[:, rigid, :2].astype(np.float64)
+
+    assert find_focal(observed, guess[rigid], 512, HUBER) == pytest.approx(2100, rel=0.3)
+    given = track_head(seen[:40], np.ones(40, bool), 512, focal=800.0)[1]
+    assert given.focal == 800

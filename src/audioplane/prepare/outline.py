@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 
 from audioplane.jit import jit
-from audioplane.prepare.pose import Intrinsics
+from audioplane.prepare.camera import Intrinsics
 
 N_RAYS = 180
 N_STEPS = 100
@@ -42,9 +42,8 @@ class HeadFrame:
     """Pixels a metre at the head's distance."""
 
     @staticmethod
-    def of(viewmat: Float[np.ndarray, "4 4"], size: int) -> "HeadFrame":
+    def of(viewmat: Float[np.ndarray, "4 4"], camera: Intrinsics) -> "HeadFrame":
         """From a world→camera pose."""
-        camera = Intrinsics.of_size(size)
         at = viewmat[:3, 3]
         metre = camera.focal / at[2]
         v = viewmat[:2, 1] / np.linalg.norm(viewmat[:2, 1])

@@ -64,6 +64,8 @@ class Job:
     tell: Tell
     speech_model: Path | None = None
     """Network that the features need; None to look it up."""
+    focal: float | None = None
+    """Focal length of the frames, pixels; None to search for it."""
 
 
 def preflight_stage(job: Job) -> None:
@@ -226,7 +228,8 @@ def pose_stage(job: Job) -> None:
     track = Track.load(job.paths.track)
     depth = np.load(job.paths.root / LANDMARK_DEPTH, allow_pickle=False).astype(np.float32)
     points = np.concatenate([track.landmarks, depth[..., None]], -1)
-    viewmats, report = track_head(points, track.valid, job.size, job.record.cuts)
+    viewmats, report = track_head(points, track.valid, job.size, job.record.cuts, job.focal)
+    job.record.focal = report.focal
     replace(track, viewmats=viewmats).save(job.paths.track)
     (job.paths.root / "pose_report.json").write_text(json.dumps(report.to_dict(), indent=1))
     job.record.notes["pose"] = report.summary()
@@ -264,7 +267,7 @@ def _mattes(job: Job, track: Track, usable: list[int], matte: Matte) -> Iterator
 
 def _view(job: Job, track: Track, i: int) -> View:
     image = read_image(job.paths.original(i))
-    return View(image, to_68(track.landmarks[i]), track.viewmats[i])
+    return View(image, to_68(track.landmarks[i]), track.viewmats[i], job.record.focal)
 
 
 def _matte(job: Job, track: Track, usable: list[int], stack: ExitStack) -> tuple[Matte, str]:
