@@ -48,7 +48,8 @@ def test_a_networks_speech_features_can_be_asked_for(clip, tmp_path):
     record = Record(tmp_path / "r.json", "", {}, crop=CropBox(0, 0, SIZE), n_frames=FRAMES)
     model = write_deepspeech(tmp_path / "model.tflite")
     kinds = ("deepspeech",)
-    frames_stage(Job(clip, paths, record, SIZE, kinds, None, None, lambda *_: None, model))
+    job = Job(clip, paths, record, SIZE, kinds, None, None, False, lambda *_: None, model)
+    frames_stage(job)
     assert np.load(paths.features("deepspeech")).shape == (FRAMES, 16, 29)
 
 

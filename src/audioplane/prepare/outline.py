@@ -50,6 +50,18 @@ class HeadFrame:
         centre = camera.focal * at[:2] / at[2] + camera.centre
         return HeadFrame(centre, np.array([v[1], -v[0]]), v, float(metre))
 
+    def onto(self, other: "HeadFrame") -> Float[np.ndarray, "2 3"]:
+        """Turn, scale and shift that take this head's outline to another frame's.
+
+        Landmarks would not do: nose and eyes lie nearer than the outline and move ahead of it.
+        """
+        turn = (
+            np.stack([other.u, other.v], 1)
+            @ np.stack([self.u, self.v])
+            * (other.metre / self.metre)
+        )
+        return np.concatenate([turn, (other.centre - turn @ self.centre)[:, None]], 1)
+
 
 @dataclass(frozen=True)
 class RayGrid:

@@ -14,10 +14,13 @@ from audioplane.media.audio import SPEECH_RATE, read_audio, write_wav
 from audioplane.media.image import read_image, write_image
 from audioplane.media.video import probe_video, read_frames
 from audioplane.prepare import plates
+from audioplane.prepare.camera import Intrinsics
 from audioplane.prepare.crop import CropBox, cut, find_crop
+from audioplane.prepare.flicker import Outline, flickering, head_outline
 from audioplane.prepare.landmarker import N_POINTS, Face, Landmarker, to_68
 from audioplane.prepare.matte import SAMPLES, View, learn_person
 from audioplane.prepare.models import FACE_LANDMARKER, SEGMENTER, local_model, require_model
+from audioplane.prepare.outline import HeadFrame
 from audioplane.prepare.parsing import (
     Matte,
     ParsedFrame,
@@ -245,14 +248,23 @@ def parsing_stage(job: Job) -> None:
         matte, name = _matte(job, track, usable, stack)
         record.notes["parsing"] = name
 
-        def label(seen: tuple[ParsedFrame, list[ParsedFrame]]) -> None:
+        def label(seen: tuple[ParsedFrame, list[ParsedFrame]]) -> Outline:
             frame, near = seen
             labels = label_frame(frame, calm(frame, near))
             write_image(job.paths.parsing(frame.img_id), paint_labels(labels))
+            return head_outline(frame, labels)
 
         frames = with_neighbours(_mattes(job, track, usable, matte))
-        for done, _ in enumerate(in_order(label, frames), start=1):
+        shares, before = [], None
+        for done, outline in enumerate(in_order(label, frames), start=1):
+            share = None if before is None else flickering(before, outline)
+            shares += [] if share is None else [share]
+            before = outline
             job.tell(done, len(usable), "")
+    if shares:
+        name += f", {100 * np.mean(shares):.1f} % of the head's outline flickers"
+        record.notes["parsing"] = name
+        job.tell(len(usable), len(usable), name)
 
 
 def _mattes(job: Job, track: Track, usable: list[int], matte: Matte) -> Iterator[ParsedFrame]:
@@ -260,7 +272,8 @@ def _mattes(job: Job, track: Track, usable: list[int], matte: Matte) -> Iterator
 
     def parse(i: int) -> ParsedFrame:
         view = _view(job, track, i)
-        return ParsedFrame(i, int(shots[i]), view.image, track.landmarks[i], matte(view))
+        head = HeadFrame.of(view.viewmat, Intrinsics(view.focal, job.size / 2))
+        return ParsedFrame(i, int(shots[i]), view.image, track.landmarks[i], head, matte(view))
 
     return in_order(parse, usable)
 
