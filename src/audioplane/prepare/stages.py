@@ -262,9 +262,9 @@ def parsing_stage(job: Job) -> None:
             before = outline
             job.tell(done, len(usable), "")
     if shares:
-        name += f", {100 * np.mean(shares):.1f} % of the head's outline flickers"
-        record.notes["parsing"] = name
-        job.tell(len(usable), len(usable), name)
+        flicker = f"{100 * np.mean(shares):.1f} % of the head's outline flickers"
+        record.notes["outline"] = flicker
+        job.tell(len(usable), len(usable), flicker)
 
 
 def _mattes(job: Job, track: Track, usable: list[int], matte: Matte) -> Iterator[ParsedFrame]:
