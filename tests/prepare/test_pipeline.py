@@ -42,13 +42,29 @@ def test_the_folder_loads_as_a_subject(prepared):
         assert np.abs(at[:2] / at[2] - subject.landmarks(ref).mean(0)).max() < 0.2 * SIZE
 
 
+def test_the_flicker_of_the_outline_is_told(prepared):
+    assert load_subject(prepared).info.tools["outline"].endswith("% of the head's outline flickers")
+
+
+def test_a_focal_length_of_nothing_is_refused(clip, tmp_path):
+    with pytest.raises(PrepareError, match="focal length"):
+        prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=0.0), quiet)
+
+
+def test_a_given_focal_length_is_the_cameras(clip, tmp_path):
+    prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=500.0), quiet)
+    assert load_subject(tmp_path / "s").train[0].img_id == 0
+    assert '"focal_len": 500' in (tmp_path / "s" / "transforms_train.json").read_text()
+
+
 def test_a_networks_speech_features_can_be_asked_for(clip, tmp_path):
     paths = SubjectPaths(tmp_path / "figure")
     paths.make_folders()
     record = Record(tmp_path / "r.json", "", {}, crop=CropBox(0, 0, SIZE), n_frames=FRAMES)
     model = write_deepspeech(tmp_path / "model.tflite")
     kinds = ("deepspeech",)
-    frames_stage(Job(clip, paths, record, SIZE, kinds, None, None, lambda *_: None, model))
+    job = Job(clip, paths, record, SIZE, kinds, None, None, False, lambda *_: None, model)
+    frames_stage(job)
     assert np.load(paths.features("deepspeech")).shape == (FRAMES, 16, 29)
 
 

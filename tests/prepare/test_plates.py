@@ -35,6 +35,20 @@ def plate(neck: bool = True):
     return torso_plate(images, np.stack([labels_of(i, neck) for i in frames]))
 
 
+def test_hair_that_the_mask_misses_leaves_no_ghost_in_the_background():
+    wall, hair = (90, 150, 120), (70, 40, 20)
+    image = np.full((SIZE, SIZE, 3), wall, np.uint8)
+    y, x = np.indices((SIZE, SIZE))
+    head = np.hypot(x - 80, y - 70) < 50
+    image[head] = hair
+    notch = head & (np.hypot(x - 45, y - 35) < 18)
+    labels = np.where(head & ~notch, Label.HEAD, Label.BACKGROUND).astype(np.uint8)
+
+    plate = background_plate(np.stack([image] * 3), np.stack([labels] * 3))
+
+    assert np.abs(plate.astype(int) - wall).max() <= 2
+
+
 def test_the_person_is_kept_and_the_rest_replaced():
     image, labels = draw(0), labels_of(0)
     background = np.full_like(image, 40)

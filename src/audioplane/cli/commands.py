@@ -35,6 +35,8 @@ class Prepare:
     """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
     segmenter: Path | None = None
     """MediaPipe's selfie_multiclass_256x256.tflite; done without if it cannot be had."""
+    focal: float | None = None
+    """Focal length, pixels of the subject's frames; searched for if not given."""
     consent: str = ""
     """Who consented to the making of this head; kept in subject.json."""
     force: bool = False
@@ -50,6 +52,7 @@ class Prepare:
             speech_model=self.speech_model,
             face_landmarker=self.face_landmarker,
             segmenter=self.segmenter,
+            focal=self.focal,
             consent=self.consent,
             force=self.force,
         )

@@ -202,10 +202,21 @@ def _standardised(head: Head, motion: Motion) -> tuple[Head, Motion]:
 def without_rigid_motion(
     moved: Float[np.ndarray, "b k 3"], shape: Float[np.ndarray, "k 3"]
 ) -> Float[np.ndarray, "b k 3"]:
-    """Displacements of a shape less what turning and shifting it could do."""
+    """Displacements of a shape less what turning and moving it looks like from the front.
+
+    Orthogonality in space would not do: the shear (z, 0, x) is orthogonal to turning, (z, 0, −x),
+    and in the picture it is the same.
+    """
     k = len(shape)
-    turning = cross_matrix(shape - shape.mean(0))
-    rigid = np.concatenate([turning, np.tile(np.eye(3), (k, 1, 1))], -1).reshape(3 * k, 6)
-    basis, _ = np.linalg.qr(rigid)
-    flat = moved.reshape(len(moved), -1)
-    return (flat - (flat @ basis) @ basis.T).reshape(moved.shape)
+    centred = shape - shape.mean(0)
+    sideways = np.tile(np.eye(3)[:, :2], (k, 1, 1))
+    growing = centred[..., None] * np.array([[1.0], [1.0], [0.0]])  # what coming nearer looks like
+    rigid = np.concatenate([-cross_matrix(centred), sideways, growing], -1)
+    # Points that move least say most about what is rigid.
+    square = np.square(moved).sum((0, 2))
+    weight = np.sqrt(np.median(square) / (square + np.median(square)))
+    seen = (moved[..., :2] * weight[:, None]).reshape(len(moved), 2 * k)
+    weighted = (rigid[:, :2] * weight[:, None, None]).reshape(2 * k, 6)
+    share = np.linalg.lstsq(weighted, seen.T, rcond=None)[0]
+    rest = moved - np.einsum("kia,ab->bki", rigid, share)
+    return rest - rest.mean(1, keepdims=True)

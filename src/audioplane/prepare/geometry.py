@@ -10,8 +10,6 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-_STEADY = (*range(27, 36), 36, 39, 42, 45)
-"""Landmarks that follow the skull: nose and eye corners."""
 _FAR = 10.0
 """Face heights: beyond any picture."""
 _SIDE_CUT = 3
@@ -82,14 +80,3 @@ def face_polygon(landmarks: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "n 2
     brows = landmarks[26:16:-1].astype(np.float64)
     lift = np.sin(np.linspace(0.15, np.pi - 0.15, len(brows)))[:, None]
     return np.concatenate([landmarks[:17], brows - 0.22 * frame.h * lift * frame.v])
-
-
-def similarity(
-    source: Float[np.ndarray, "68 2"], target: Float[np.ndarray, "68 2"]
-) -> Float[np.ndarray, "2 3"]:
-    """Least-squares turn, scale and shift that takes the skull of one face to another's."""
-    a = source[list(_STEADY)] @ np.array([1, 1j])
-    b = target[list(_STEADY)] @ np.array([1, 1j])
-    turn = np.vdot(a - a.mean(), b - b.mean()) / np.vdot(a - a.mean(), a - a.mean())
-    shift = b.mean() - turn * a.mean()
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
+from audioplane.prepare.camera import Intrinsics
 from audioplane.prepare.colours import apply_odds, learn_odds
 from audioplane.prepare.geometry import FaceFrame, face_polygon, head_side, polygon_mask
 from audioplane.prepare.outline import (
@@ -66,6 +67,8 @@ class View:
     image: UInt8[np.ndarray, "h w 3"]
     landmarks: Float[np.ndarray, "68 2"]
     viewmat: Float[np.ndarray, "4 4"]
+    focal: float
+    """Focal length, pixels."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class _Grids:
     @staticmethod
     def of(view: View) -> "_Grids":
         size = len(view.image)
-        head = HeadFrame.of(view.viewmat, size)
+        head = HeadFrame.of(view.viewmat, Intrinsics(view.focal, size / 2))
         grid = RayGrid.of(head, size)
         small = cv2.resize(view.image, (BODY_GRID, BODY_GRID), interpolation=cv2.INTER_AREA)
         scale = np.float32(BODY_GRID / size)

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 
 from audioplane.jit import jit
-from audioplane.prepare.pose import Intrinsics
+from audioplane.prepare.camera import Intrinsics
 
 N_RAYS = 180
 N_STEPS = 100
@@ -42,14 +42,25 @@ class HeadFrame:
     """Pixels a metre at the head's distance."""
 
     @staticmethod
-    def of(viewmat: Float[np.ndarray, "4 4"], size: int) -> "HeadFrame":
+    def of(viewmat: Float[np.ndarray, "4 4"], camera: Intrinsics) -> "HeadFrame":
         """From a world→camera pose."""
-        camera = Intrinsics.of_size(size)
         at = viewmat[:3, 3]
         metre = camera.focal / at[2]
         v = viewmat[:2, 1] / np.linalg.norm(viewmat[:2, 1])
         centre = camera.focal * at[:2] / at[2] + camera.centre
         return HeadFrame(centre, np.array([v[1], -v[0]]), v, float(metre))
+
+    def onto(self, other: "HeadFrame") -> Float[np.ndarray, "2 3"]:
+        """Turn, scale and shift that take this head's outline to another frame's.
+
+        Landmarks would not do: nose and eyes lie nearer than the outline and move ahead of it.
+        """
+        turn = (
+            np.stack([other.u, other.v], 1)
+            @ np.stack([self.u, self.v])
+            * (other.metre / self.metre)
+        )
+        return np.concatenate([turn, (other.centre - turn @ self.centre)[:, None]], 1)
 
 
 @dataclass(frozen=True)

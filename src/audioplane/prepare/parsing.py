@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from audioplane.prepare.geometry import head_side, neck_zone, polygon_mask, similarity
+from audioplane.prepare.geometry import head_side, neck_zone, polygon_mask
 from audioplane.prepare.landmarker import INNER_LIP, to_68
 from audioplane.prepare.matte import PersonModel, View, cut_person
+from audioplane.prepare.outline import HeadFrame
 from audioplane.prepare.segmenter import Part, PartSegmenter
 from audioplane.subject.labels import Label
 
@@ -49,6 +50,7 @@ class ParsedFrame:
     shot: int
     image: UInt8[np.ndarray, "h w 3"]
     points: Float[np.ndarray, "478 2"]
+    head: HeadFrame
     parts: Parts
 
 
@@ -122,7 +124,7 @@ def calm(frame: ParsedFrame, near: list[ParsedFrame]) -> Bool[np.ndarray, "h w"]
         if f is frame
         else cv2.warpAffine(
             f.parts.person,
-            similarity(to_68(f.points), landmarks),
+            f.head.onto(frame.head),
             (size, size),
             borderMode=cv2.BORDER_REPLICATE,
         )

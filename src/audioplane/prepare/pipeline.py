@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,8 @@ class PrepareOptions:
     """MediaPipe's `selfie_multiclass_256x256.tflite`; None to look it up and do without it."""
     consent: str = ""
     """Who consented to the making of this head; goes into `subject.json`."""
+    focal: float | None = None
+    """Focal length, pixels of the subject's frames; None to search for it."""
     force: bool = False
     """Begin anew in a folder that holds another preparation, and go on with a clip that
     preflight calls hopeless."""
@@ -72,7 +75,11 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
         raise PrepareError(f"{video} is not a file: check the name")
     kinds = options.speech or _default_speech()
     _require_speech(kinds, options.speech_model)
-    shaping = {"size": options.size, "speech": list(kinds)}
+    shaping: dict[str, Any] = {"size": options.size, "speech": list(kinds)}
+    if options.focal is not None:
+        if not options.focal > 0:
+            raise PrepareError(f"a focal length of {options.focal} px: give one above 0")
+        shaping["focal"] = options.focal
     record = open_record(out, file_sha256(video), shaping, options.force)
     paths = SubjectPaths(out)
     try:
@@ -89,6 +96,7 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
                 speech_model=options.speech_model,
                 face_landmarker=options.face_landmarker,
                 segmenter=options.segmenter,
+                focal=options.focal,
                 force=options.force,
                 tell=_teller(name, report),
             )
@@ -151,7 +159,7 @@ def _splits(job: Job, options: PrepareOptions) -> None:
     track = Track.load(paths.track)
     usable = record.usable()
     cut = round(len(usable) * _TRAIN_SHARE)
-    camera = Intrinsics.of_size(job.size)
+    camera = Intrinsics(record.focal, job.size / 2)
     SubjectInfo(
         size=job.size,
         n_frames=record.n_frames,

@@ -65,12 +65,23 @@ def background_plate(
     """The background; where the person always stood it is continued smoothly."""
     margin = max(3, round(len(images[0]) / 50))
     kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
-    free = np.stack(
-        [cv2.dilate((m != Label.BACKGROUND).astype(np.uint8), kernel) == 0 for m in labels]
-    )
+    free = np.stack([cv2.dilate(_body_and_hull(m), kernel) == 0 for m in labels])
     median, seen = masked_median(images, free)
     filled = push_pull(median.astype(np.float32), seen.astype(np.float32))
     return np.clip(np.round(filled), 0, 255).astype(np.uint8)
+
+
+def _body_and_hull(labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """1 where the person is, and where the head's outline is hollow: hair that a mask misses
+    would stand in the background as a ghost."""
+    person = (labels != Label.BACKGROUND).astype(np.uint8)
+    outlines, _ = cv2.findContours(
+        head_mask(labels).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    if outlines:
+        hull = cv2.convexHull(max(outlines, key=len))
+        cv2.fillConvexPoly(person, hull, (1,))
+    return person
 
 
 def torso_plate(

@@ -11,8 +11,8 @@ The model of landmark k in frame t, with K points, T frames and B expressions:
     f, c       focal length and centre, pixels
 
 Poses, shape and expressions are solved in turn, each a linear or Gauss-Newton least-squares
-problem with Huber weights (bundle adjustment by alternation). The focal length cannot be observed
-in such video and stays fixed.
+problem with Huber weights (bundle adjustment by alternation). The focal length is given
+(`focal.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -43,11 +43,9 @@ N_EXPRESSIONS = 6
 HUBER = 2.0
 """Residual from which on a point's weight falls, pixels at size 512."""
 
-_ROUNDS = 14
+_ROUNDS = 9
 _JOINT_FRAMES = 500
 """Frames, evenly spread, from which the head is learnt at the end: it has few unknowns."""
-_DEPTH_ROUNDS = 5
-"""Rounds in which the depth of the shape is searched for, before there are expressions."""
 _GUESS_RIDGE = 2e-4
 """Pull of the first guess of the shape, over what a point that is seen well weighs."""
 _RIDGE = 0.05
@@ -122,16 +120,14 @@ def _fit_shape(
     n, k = observed.shape[:2]
     guess = shape
     expressions, coefficients = np.zeros((0, k, 3)), np.zeros((n, 0))
-    poses = _first_poses(observed, shape, camera)
-    for round_ in range(_ROUNDS):
+    shape, poses = fit_rigid(observed, guess, camera, huber)
+    for _ in range(_ROUNDS):
         points = shape + np.einsum("nb,bkd->nkd", coefficients, expressions)
         poses = refine_poses(observed, points, poses, camera, huber)
         shape = _refine_shape(observed, shape, (points - shape, guess), poses, camera, huber)
         shape, *moved = rigid_gauge(shape, guess, *poses)
         poses = moved[0], moved[1]
-        if round_ < _DEPTH_ROUNDS:
-            shape = _rescale_depth(observed, shape, poses, camera, huber)
-        elif n > 4 * N_EXPRESSIONS:
+        if n > 4 * N_EXPRESSIONS:
             lifted = _lifted_residual(observed, shape, poses, camera)
             expressions = _principal(lifted - lifted.mean(0), shape)
             coefficients = _coefficients(lifted, expressions)
@@ -143,6 +139,25 @@ def _fit_shape(
     turn, scale = _alignment(head.shape, guess)
     moved = scale * (head.shape - head.shape.mean(0)) @ turn.T + guess.mean(0)
     return moved, scale * head.expressions @ turn.T
+
+
+def fit_rigid(
+    observed: Float[np.ndarray, "n k 2"],
+    guess: Float[np.ndarray, "k 3"],
+    camera: Intrinsics,
+    huber: float,
+    rounds: int = 5,
+) -> tuple[Float[np.ndarray, "k 3"], tuple[np.ndarray, np.ndarray]]:
+    """A shape without expressions, and the poses that go with it. Arguments as in `fit_head`."""
+    shape, poses = guess, _first_poses(observed, guess, camera)
+    still = np.zeros((len(observed), *guess.shape))
+    for _ in range(rounds):
+        poses = refine_poses(observed, shape + still, poses, camera, huber)
+        shape = _refine_shape(observed, shape, (still, guess), poses, camera, huber)
+        shape, *moved = rigid_gauge(shape, guess, *poses)
+        poses = moved[0], moved[1]
+        shape = _rescale_depth(observed, shape, poses, camera, huber)
+    return shape, poses
 
 
 def _first_poses(

@@ -28,6 +28,8 @@ class Record:
     """Seconds that each finished stage took."""
     crop: CropBox | None = None
     n_frames: int = 0
+    focal: float = 0.0
+    """Focal length of the frames, pixels; 0 until the poses are known."""
     cuts: list[int] = field(default_factory=list)
     """First frames of all shots but the first."""
     face_centres: dict[int, tuple[float, float]] = field(default_factory=dict)

@@ -14,10 +14,13 @@ from audioplane.media.audio import SPEECH_RATE, read_audio, write_wav
 from audioplane.media.image import read_image, write_image
 from audioplane.media.video import probe_video, read_frames
 from audioplane.prepare import plates
+from audioplane.prepare.camera import Intrinsics
 from audioplane.prepare.crop import CropBox, cut, find_crop
+from audioplane.prepare.flicker import Outline, flickering, head_outline
 from audioplane.prepare.landmarker import N_POINTS, Face, Landmarker, to_68
 from audioplane.prepare.matte import SAMPLES, View, learn_person
 from audioplane.prepare.models import FACE_LANDMARKER, SEGMENTER, local_model, require_model
+from audioplane.prepare.outline import HeadFrame
 from audioplane.prepare.parsing import (
     Matte,
     ParsedFrame,
@@ -64,6 +67,8 @@ class Job:
     tell: Tell
     speech_model: Path | None = None
     """Network that the features need; None to look it up."""
+    focal: float | None = None
+    """Focal length of the frames, pixels; None to search for it."""
 
 
 def preflight_stage(job: Job) -> None:
@@ -226,7 +231,8 @@ def pose_stage(job: Job) -> None:
     track = Track.load(job.paths.track)
     depth = np.load(job.paths.root / LANDMARK_DEPTH, allow_pickle=False).astype(np.float32)
     points = np.concatenate([track.landmarks, depth[..., None]], -1)
-    viewmats, report = track_head(points, track.valid, job.size, job.record.cuts)
+    viewmats, report = track_head(points, track.valid, job.size, job.record.cuts, job.focal)
+    job.record.focal = report.focal
     replace(track, viewmats=viewmats).save(job.paths.track)
     (job.paths.root / "pose_report.json").write_text(json.dumps(report.to_dict(), indent=1))
     job.record.notes["pose"] = report.summary()
@@ -242,14 +248,23 @@ def parsing_stage(job: Job) -> None:
         matte, name = _matte(job, track, usable, stack)
         record.notes["parsing"] = name
 
-        def label(seen: tuple[ParsedFrame, list[ParsedFrame]]) -> None:
+        def label(seen: tuple[ParsedFrame, list[ParsedFrame]]) -> Outline:
             frame, near = seen
             labels = label_frame(frame, calm(frame, near))
             write_image(job.paths.parsing(frame.img_id), paint_labels(labels))
+            return head_outline(frame, labels)
 
         frames = with_neighbours(_mattes(job, track, usable, matte))
-        for done, _ in enumerate(in_order(label, frames), start=1):
+        shares, before = [], None
+        for done, outline in enumerate(in_order(label, frames), start=1):
+            share = None if before is None else flickering(before, outline)
+            shares += [] if share is None else [share]
+            before = outline
             job.tell(done, len(usable), "")
+    if shares:
+        flicker = f"{100 * np.mean(shares):.1f} % of the head's outline flickers"
+        record.notes["outline"] = flicker
+        job.tell(len(usable), len(usable), flicker)
 
 
 def _mattes(job: Job, track: Track, usable: list[int], matte: Matte) -> Iterator[ParsedFrame]:
@@ -257,14 +272,15 @@ def _mattes(job: Job, track: Track, usable: list[int], matte: Matte) -> Iterator
 
     def parse(i: int) -> ParsedFrame:
         view = _view(job, track, i)
-        return ParsedFrame(i, int(shots[i]), view.image, track.landmarks[i], matte(view))
+        head = HeadFrame.of(view.viewmat, Intrinsics(view.focal, job.size / 2))
+        return ParsedFrame(i, int(shots[i]), view.image, track.landmarks[i], head, matte(view))
 
     return in_order(parse, usable)
 
 
 def _view(job: Job, track: Track, i: int) -> View:
     image = read_image(job.paths.original(i))
-    return View(image, to_68(track.landmarks[i]), track.viewmats[i])
+    return View(image, to_68(track.landmarks[i]), track.viewmats[i], job.record.focal)
 
 
 def _matte(job: Job, track: Track, usable: list[int], stack: ExitStack) -> tuple[Matte, str]:

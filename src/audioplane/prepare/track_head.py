@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
+from audioplane.prepare.focal import find_focal
 from audioplane.prepare.head_axes import (
     EYE_DISTANCE,
     NOSE_BRIDGE,
@@ -27,6 +28,8 @@ class PoseReport:
 
     frames: int
     points: int
+    focal: float
+    """Focal length."""
     median: float
     """Reprojection error of the rigid head."""
     p95: float
@@ -47,7 +50,7 @@ class PoseReport:
         return (
             f"reprojection error median {self.median:.2f} px, p95 {self.p95:.2f} px, "
             f"jitter {self.jitter:.2f} px (landmark itself {self.jitter_observed:.2f}), "
-            f"{self.runs} runs"
+            f"focal length {self.focal:.0f} px, {self.runs} runs"
         )
 
 
@@ -56,6 +59,7 @@ def track_head(
     valid: Bool[np.ndarray, " n"],
     size: int,
     cuts: Sequence[int] = (),
+    focal: float | None = None,
 ) -> tuple[Float[np.ndarray, "n 4 4"], PoseReport]:
     """World→camera of every frame (identity where the face was lost), and the report.
 
@@ -64,14 +68,18 @@ def track_head(
         valid: frames in which the face was found.
         size: side of the frames, pixels.
         cuts: first frames of all shots but the first.
+        focal: focal length, pixels; searched for if not given.
     """
-    camera = Intrinsics.of_size(size)
     frames = np.flatnonzero(valid)
     seen = points[frames]
     guess = average_shape(seen[:: max(1, len(seen) // _FRAMES_OF_GUESS)])
     rigid = rigid_points(guess)
     observed = seen[:, rigid, :2].astype(np.float64)
-    fit = fit_head(observed, guess[rigid], camera, HUBER * size / 512, _FRAMES_OF_FIT)
+    huber = HUBER * size / 512
+    if focal is None:
+        focal = find_focal(observed, guess[rigid], size, huber)
+    camera = Intrinsics(focal, size / 2)
+    fit = fit_head(observed, guess[rigid], camera, huber, _FRAMES_OF_FIT)
     runs = segments(fit, frames, EYE_DISTANCE, cuts)
     rotations, translations = smooth_poses(fit, observed, camera, runs)
     viewmats = np.tile(np.eye(4), (len(points), 1, 1))
@@ -90,6 +98,7 @@ def track_head(
     report = PoseReport(
         frames=len(frames),
         points=len(rigid),
+        focal=focal,
         median=float(np.median(error)),
         p95=float(np.percentile(error, 95)),
         median_with_expression=float(np.median(np.concatenate(moved_errors))),
