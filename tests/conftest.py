@@ -1,11 +1,23 @@
 """A small drawn subject that speaks, shared by the tests of training, driving and commands."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from audioplane.subject import Subject, load_subject
 from audioplane.subject.synthetic import make_synthetic
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keys are made in a folder of the tests, not in the user's."""
+    folder: Path = tmp_path_factory.mktemp("config")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(folder))
+        for name in ("MARK_KEY", "SIGN_KEY", "SIGN_CERT"):
+            patch.delenv(f"AUDIOPLANE_{name}", raising=False)
+        yield folder
 
 
 @pytest.fixture(scope="session")

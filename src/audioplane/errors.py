@@ -40,3 +40,7 @@ class DeviceError(AudioplaneError):
 
 class InstallError(AudioplaneError):
     """Something that everything needs is not installed."""
+
+
+class CredentialsError(AudioplaneError):
+    """A mark, credentials or the consent to them cannot be made or read."""

@@ -1,6 +1,11 @@
 """What the tests of the commands share."""
 
+from pathlib import Path
+
 import pytest
+
+from audioplane.train.run import train_head
+from tests.train.configs import TINY
 
 
 @pytest.fixture(autouse=True)
@@ -8,3 +13,11 @@ def speed_is_measured_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     """How fast a tiny head is does not matter here."""
     monkeypatch.setattr("audioplane.evaluate.speed.SECONDS", 0.4)
     monkeypatch.setattr("audioplane.evaluate.speed._ROUNDS", 2)
+
+
+@pytest.fixture(scope="session")
+def run_folder(spoken_subject, tmp_path_factory) -> Path:
+    """A short training of the small drawn subject; not to be written to."""
+    out = tmp_path_factory.mktemp("cli") / "run"
+    list(train_head(spoken_subject, TINY, out))
+    return out

@@ -13,16 +13,8 @@ from audioplane import __version__
 from audioplane.cli import main
 from audioplane.media.audio import read_audio, write_wav
 from audioplane.train.config import PRESETS
-from audioplane.train.run import train_head
 from tests.perceptual.random_weights import random_weights
 from tests.train.configs import TINY
-
-
-@pytest.fixture(scope="module")
-def run_folder(spoken_subject, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("cli") / "run"
-    list(train_head(spoken_subject, TINY, out))
-    return out
 
 
 def streams(path: Path) -> tuple[float, float, float]:

@@ -12,6 +12,7 @@ from audioplane.cli import main
 from audioplane.cli.device import choose_device
 from audioplane.cli.drive import drive_file
 from audioplane.cli.evaluate import evaluate_run
+from audioplane.cli.provenance import ProvenanceOptions
 from audioplane.errors import DeviceError
 from audioplane.train.run import train_head
 from tests.gpu import stand_in
@@ -69,7 +70,8 @@ def test_a_run_on_a_gpu_is_driven_and_evaluated_there(spoken_subject, tmp_path):
     np.save(speech, spoken_subject.features("mel")[:3])
     with stand_in() as device:
         list(train_head(spoken_subject, plan, run, device))
-        assert drive_file(run, speech, out, None, 18, device) == 3 and out.exists()
+        frames = drive_file(run, speech, out, None, 18, ProvenanceOptions(), device)
+        assert frames == 3 and out.exists()
         there = evaluate_run(run, tmp_path / "there", None, None, "refined", device).reports
     here = evaluate_run(run, tmp_path / "here", None, None, "refined").reports
     ours, theirs = (reports["refined"].means["whole"].psnr for reports in (there, here))

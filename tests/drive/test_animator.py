@@ -38,7 +38,7 @@ def test_ping_pong_shows_no_turning_frame_twice():
 
 def test_one_frame_a_row_of_features_for_speech_longer_than_the_subject(animator, spoken_subject):
     features = np.concatenate([spoken_subject.features("mel")] * 2)
-    frames = list(animator.speak(animator.codes(features)))
+    frames = list(animator.speak(animator.codes(features), None))
     assert len(frames) == len(features)
     ids = [ref.img_id for ref, _ in frames]
     assert ids[:20] == list(range(20)) and ids[20] == 18
@@ -75,10 +75,10 @@ def test_refined_views_are_used_where_they_are(animator, spoken_subject):
 
 def test_a_gpu_speaks_as_the_cpu(animator, head, spoken_subject):
     features, views = spoken_subject.features("mel")[:3], animator._views
-    expected = animator.speak(animator.codes(features))
+    expected = animator.speak(animator.codes(features), None)
     with stand_in() as device:
         there = Animator(copy.deepcopy(head).to(device), spoken_subject, views)
-        frames = list(there.speak(there.codes(features)))
+        frames = list(there.speak(there.codes(features), None))
         gaussians, dynamism = there.deformed(there.codes(features)[0], spoken_subject.train[0])
         assert dynamism.device.type == gaussians.means.device.type == device
     for (_, ours), (_, theirs) in zip(frames, expected, strict=True):

@@ -279,3 +279,24 @@ def test_a_failed_writing_leaves_nothing(tmp_path):
 def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path):
     with pytest.raises(MediaError, match="cannot be written"):
         VideoWriter(tmp_path / "nowhere" / "out.mp4", 64, 48)
+
+
+def test_a_film_is_sealed_before_it_gets_its_name(tmp_path):
+    path, seen = tmp_path / "a.mp4", []
+
+    def seal(complete: Path) -> None:
+        seen.append((probe_video(complete).width, path.exists()))
+
+    with VideoWriter(path, 32, 32, seal=seal) as video:
+        video.write(np.zeros((32, 32, 3), np.uint8))
+    assert seen == [(32, False)] and path.exists()
+
+
+def test_a_film_that_cannot_be_sealed_is_not_left_behind(tmp_path):
+    def seal(complete: Path) -> None:
+        raise MediaError("no seal")
+
+    with pytest.raises(MediaError, match="no seal"):
+        with VideoWriter(tmp_path / "a.mp4", 32, 32, seal=seal) as video:
+            video.write(np.zeros((32, 32, 3), np.uint8))
+    assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ from audioplane.bench.scenes import seeded_head, standard_scene, view
 from audioplane.drive import Animator
 from audioplane.drive.renderer import renderer_for
 from audioplane.head import Motion
+from audioplane.mark import Marker, MarkPayload
 from audioplane.media.video import VideoWriter
 from audioplane.speech import compute_features
 from audioplane.splat import rasterize
@@ -115,15 +116,18 @@ def bench_drive(watch: Stopwatch) -> Iterator[Figure]:
         animator = Animator(seeded_head(n).to(watch.device), subject, views)
         sound = make_synthetic_sentence(_SPEECH_SECONDS, seed=4).waveform
         path, count = Path(folder) / "out.mp4", round(_SPEECH_SECONDS * 25)
+        marker = Marker(_SIZE, _SIZE, MarkPayload(1, 2), bytes(32))
 
         def work() -> None:
             codes = animator.codes(compute_features(sound, "mel+phones"))
             with VideoWriter(path, _SIZE, _SIZE, audio=sound) as video:
-                for _, frame in animator.speak(codes):
+                for _, frame in animator.speak(codes, marker):
                     video.write(frame.image)
 
         figure = watch.time("from sound to video, a frame", work, 3, count, n)
         yield replace(figure, note=f"{1e3 / figure.ms:.1f} frames/s")
+        plate = subject.background
+        yield watch.time("of this the mark, a frame", lambda: marker.mark(plate, 3), 25)
 
 
 def bench_train(watch: Stopwatch) -> Iterator[Figure]:

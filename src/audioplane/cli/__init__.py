@@ -19,6 +19,7 @@ from audioplane.cli.commands import (
     Prepare,
     Speech,
     Train,
+    Verify,
 )
 from audioplane.cli.console import console, output
 from audioplane.cli.trials import Cross, Stress
@@ -31,6 +32,7 @@ Command = (
     | Annotated[Speech, tyro.conf.subcommand("speech")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Drive, tyro.conf.subcommand("drive")]
+    | Annotated[Verify, tyro.conf.subcommand("verify")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Cross, tyro.conf.subcommand("cross")]
     | Annotated[Stress, tyro.conf.subcommand("stress")]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from audioplane.cli.console import console, output, progress_bar
+from audioplane.cli.provenance import ProvenanceOptions
 from audioplane.cli.weights import LpipsWeights
 
 Kind = Literal["mel", "phones", "mel+phones", "deepspeech", "wav2vec2", "hubert"]
@@ -38,7 +39,7 @@ class Prepare:
     focal: float | None = None
     """Focal length, pixels of the subject's frames; searched for if not given."""
     consent: str = ""
-    """Who consented to the making of this head; kept in subject.json."""
+    """Who agreed to the making of this head, and to what; goes into every video of it."""
     force: bool = False
     """Start anew in a folder that holds another preparation, and go on with a clip that preflight
     refuses."""
@@ -231,6 +232,7 @@ class Drive:
     given."""
     crf: int = 18
     """H.264 quality, 0 (lossless) to 51 (worst)."""
+    provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
     device: Device = "auto"
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
@@ -240,12 +242,31 @@ class Drive:
 
         started = time.perf_counter()
         device = choose_device(self.device)
-        model = self.speech_model
-        n = drive_file(
-            self.run_folder, self.speech, self.out, self.subject, self.crf, device, model
-        )
+        files = (self.run_folder, self.speech, self.out, self.subject)
+        n = drive_file(*files, self.crf, self.provenance, device, self.speech_model)
         rate = n / (time.perf_counter() - started)
         console.print(f"{self.out}: {n / 25:.2f} s, {rate:.1f} frames/s from file to file")
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Tell whether a video was made with audioplane: by its invisible mark and its credentials.
+
+    Exit status 0 if one of them says so and nothing speaks against it, 1 otherwise. Videos that
+    others have cut, scaled or encoded anew keep the mark only.
+    """
+
+    file: PathArgument
+    """A video, any format."""
+    mark_key: Path | None = None
+    """Key of the mark's payload; this installation's (or $AUDIOPLANE_MARK_KEY) if not given."""
+    json: bool = False
+    """Print what was found as JSON on standard output."""
+
+    def run(self) -> None:
+        from audioplane.cli.verify import run_verify
+
+        run_verify(self.file, self.mark_key, self.json)
 
 
 @dataclass(frozen=True)

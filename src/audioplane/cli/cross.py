@@ -19,6 +19,8 @@ from audioplane.cli.drive import (
     strangeness,
     warn_if_strange,
 )
+from audioplane.cli.provenance import ProvenanceOptions
+from audioplane.cli.sealing import sha256_of, state_provenance
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.errors import CheckpointError, MediaError, SubjectError
 from audioplane.evaluate.cross import (
@@ -46,6 +48,7 @@ class _Speaker:
     """A head, its person and who looks at its mouth."""
 
     name: str
+    run: Path
     trained: TrainedHead
     animator: Animator
     codes: Float[Tensor, "t k"]
@@ -84,7 +87,7 @@ def run_cross(
             codes = animator.codes(person.features(trained.config.speech))
             learned = codes[[_row(ref, codes) for ref in animator.refs]]
             usual = Usual(usual_mouth(person), usual_move(animator, learned))
-            speaker = _Speaker(name, trained, animator, codes, usual, views)
+            speaker = _Speaker(name, run, trained, animator, codes, usual, views)
             rows += _own_speech(speaker)
             rows += [_drive(speaker, speech, out) for speech in speeches]
     write_text(out / "cross.json", json.dumps(to_json_dict(rows), indent=1))
@@ -109,14 +112,15 @@ def _drive(speaker: _Speaker, speech: Path, out: Path) -> CrossRow:
     codes = animator.codes(features_of(speaker.trained, waveform))
     name = f"{speaker.name}-{speech.name}.mp4"
     sound = read_audio(speech, SOUND_RATE)
-    with (
-        VideoWriter(out / name, *animator.size, audio=sound, audio_rate=SOUND_RATE) as film,
-        progress_bar() as bar,
-    ):
+    stated = state_provenance(ProvenanceOptions(), speaker.run, speaker.trained, sha256_of(speech))
+    writer = VideoWriter(
+        out / name, *animator.size, audio=sound, audio_rate=SOUND_RATE, seal=stated.seal
+    )
+    with writer as film, progress_bar() as bar:
         task = bar.add_task(f"{speaker.name}: {speech.name}", total=len(codes), note="")
 
         def frames() -> Iterator[tuple[FrameRef, DrivenFrame]]:
-            for drawn in animator.speak(codes):
+            for drawn in animator.speak(codes, stated.marker(*animator.size)):
                 bar.advance(task)
                 yield drawn
 

@@ -1,5 +1,6 @@
 """`audioplane demo`: everything once, on a drawn head that speaks with a formant synthesizer."""
 
+import hashlib
 import json
 import shutil
 import time
@@ -12,6 +13,8 @@ from rich.table import Table
 from audioplane.cli.console import console, output, progress_bar
 from audioplane.cli.drive import open_animator
 from audioplane.cli.evaluate import evaluate_run
+from audioplane.cli.provenance import ProvenanceOptions
+from audioplane.cli.sealing import state_provenance
 from audioplane.cli.training import show_training
 from audioplane.errors import TrainingError
 from audioplane.evaluate import EvaluationReport, LipScores, MouthReader, evaluate_speech_drive
@@ -80,12 +83,16 @@ def _clear(run: Path, subject: Path) -> None:
 def _speak_unheard(run: Path, subject: Subject, path: Path, speech: str) -> LipScores:
     """Drive with sentences that no training frame holds, and read the mouth off the frames."""
     sentence = make_synthetic_sentence(SPOKEN_SECONDS, _SPEECH_SEED)
-    animator = open_animator(load_head(run), None)
+    trained = load_head(run)
+    digest = hashlib.sha256(sentence.waveform.tobytes()).hexdigest()
+    stated = state_provenance(ProvenanceOptions(), run, trained, digest)
+    animator = open_animator(trained, None)
     codes = animator.codes(compute_features(sentence.waveform, speech))
     width, height = animator.size
     refs, frames = [], []
-    with VideoWriter(path, width, height, audio=sentence.waveform) as video:
-        for ref, frame in animator.speak(codes):
+    sound, marker = sentence.waveform, stated.marker(width, height)
+    with VideoWriter(path, width, height, audio=sound, seal=stated.seal) as video:
+        for ref, frame in animator.speak(codes, marker):
             video.write(frame.image)
             refs.append(replace(ref, viewmat=animator.view(ref).viewmat.double().numpy()))
             frames.append(frame.image)

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 State = Literal["there", "missing", "damaged"]
 
-_LIBRARIES = ("torch", "mediapipe", "av", "opencv-contrib-python", "numba", "numpy", "pocketsphinx")
+_LIBRARIES = (
+    "torch",
+    "mediapipe",
+    "av",
+    "opencv-contrib-python",
+    "numba",
+    "numpy",
+    "pocketsphinx",
+    "c2pa-python",
+)
 _ENCODERS = ("libx264", "aac")
 
 

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Float32
 
 from audioplane.cli.console import console, progress_bar
+from audioplane.cli.provenance import ProvenanceOptions
+from audioplane.cli.sealing import sha256_of, state_provenance
 from audioplane.drive import Animator
 from audioplane.errors import SpeechError, SubjectError
 from audioplane.media.audio import read_audio
@@ -77,6 +79,7 @@ def drive_file(
     out: Path,
     subject: Path | None,
     crf: int,
+    provenance: ProvenanceOptions,
     device: torch.device | str = "cpu",
     speech_model: Path | None = None,
 ) -> int:
@@ -86,6 +89,7 @@ def drive_file(
     with; these make a silent video. `speech_model` is the network that such features need, if any.
     """
     trained = load_head(run)
+    stated = state_provenance(provenance, run, trained, sha256_of(speech))
     animator = open_animator(trained, subject, device)
     if speech.suffix == ".npy":
         sound, features = None, load_external_features(speech)
@@ -97,10 +101,12 @@ def drive_file(
         warn_if_strange(trained, waveform, speech.name)
     width, height = animator.size
     codes = animator.codes(features)
-    writer = VideoWriter(out, width, height, audio=sound, audio_rate=SOUND_RATE, crf=crf)
+    writer = VideoWriter(
+        out, width, height, audio=sound, audio_rate=SOUND_RATE, crf=crf, seal=stated.seal
+    )
     with writer as video, progress_bar() as bar:
         task = bar.add_task("drive", total=len(codes), note="")
-        for _, frame in animator.speak(codes):
+        for _, frame in animator.speak(codes, stated.marker(width, height)):
             video.write(frame.image)
             bar.advance(task)
     return len(codes)

@@ -58,7 +58,7 @@ def run_stress(
         task = bar.add_task("stress", total=total, note="")
         for name, sound in sounds.items():
             codes = animator.codes(features_of(trained, sound))
-            spoken = watch(animator, codes, animator.speak(codes), views.rendered)
+            spoken = watch(animator, codes, animator.speak(codes, None), views.rendered)
             shown = _middle(len(codes)) if name == PAUSE else slice(None)
             rows.append(stress_row(name, spoken, strangeness(trained, sound), shown))
             watched.append(spoken)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from audioplane.drive.renderer import renderer_for
 from audioplane.errors import SubjectError
 from audioplane.head import Gaussians, Head, Motion, View
+from audioplane.mark import Marker
 from audioplane.subject import FrameRef, Subject
 
 
@@ -102,17 +103,23 @@ class Animator:
         motion, view = self._motion(code, ref), self.view(ref)
         return DrivenFrame(*self._renderer.render(motion, view, plate))
 
-    def speak(self, codes: Float[Tensor, "t k"]) -> Iterator[tuple[FrameRef, DrivenFrame]]:
+    def speak(
+        self, codes: Float[Tensor, "t k"], marker: Marker | None
+    ) -> Iterator[tuple[FrameRef, DrivenFrame]]:
         """One frame for each code, at the poses of the training frames, to and fro.
 
-        Torso and background of the next frame are decoded while this one is drawn.
+        `marker` marks what leaves the house; None is for measurements of the bare pictures. Torso
+        and background of the next frame are decoded while this one is drawn.
         """
         order = ping_pong(len(self._refs))
         upcoming = self._refs[next(order)]
         with ThreadPoolExecutor(1, thread_name_prefix="plates") as pool:
             plate = pool.submit(self.subject.plate, upcoming)
-            for code in codes:
+            for index, code in enumerate(codes):
                 ref, ready = upcoming, plate.result()
                 upcoming = self._refs[next(order)]
                 plate = pool.submit(self.subject.plate, upcoming)
-                yield ref, self.draw(code, ref, ready)
+                frame = self.draw(code, ref, ready)
+                if marker is not None:
+                    frame = replace(frame, image=marker.mark(frame.image, index))
+                yield ref, frame

@@ -16,6 +16,7 @@ from audioplane.bench.measure import cpu_model
 from audioplane.drive import Animator
 from audioplane.head import Gaussians, View, splat_head
 from audioplane.head.gaussians import sh_colours
+from audioplane.mark import Marker, MarkPayload
 from audioplane.media.video import VideoWriter
 from audioplane.speech import SAMPLE_RATE, compute_features
 from audioplane.splat.cpu import Canvas
@@ -147,6 +148,7 @@ def _raster(
 def _make_film(animator: Animator, sound: Float32[np.ndarray, " n"], kind: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         codes = animator.codes(compute_features(sound, kind))
+        marker = Marker(*animator.size, MarkPayload(0, 0), bytes(32))
         with VideoWriter(Path(folder) / "film.mp4", *animator.size, audio=sound) as film:
-            for _, frame in animator.speak(codes):
+            for _, frame in animator.speak(codes, marker):
                 film.write(frame.image)

@@ -1,7 +1,7 @@
 """Video: any file that FFmpeg knows to RGB frames at a fixed rate, and frames to an MP4 file."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -222,6 +222,7 @@ class VideoWriter:
         audio: Float32[np.ndarray, " n"] | None = None,
         audio_rate: int = SPEECH_RATE,
         crf: int = 18,
+        seal: Callable[[Path], None] | None = None,
     ) -> None:
         """Open the file.
 
@@ -233,6 +234,7 @@ class VideoWriter:
             audio: mono waveform in [-1, 1]; None for a silent film.
             audio_rate: its samples a second.
             crf: H.264 quality, 0 lossless to 51 worst.
+            seal: what is done to the complete file before it gets its name.
 
         Raises:
             MediaError: the file cannot be written.
@@ -241,7 +243,7 @@ class VideoWriter:
         self._partial = self.path.with_name(f".{self.path.name}.partial.mp4")
         self._size = (height, width)
         self._fps, self._rate = fps, audio_rate
-        self._audio = audio
+        self._audio, self._seal = audio, seal
         self._frames = self._samples = 0
         try:
             self._partial.write_bytes(b"")  # fails here and now where nothing can be written
@@ -298,7 +300,7 @@ class VideoWriter:
         self._samples = until
 
     def close(self) -> None:
-        """Finish the file and give it its name. Raises `MediaError`."""
+        """Finish the file and give it its name. Raises `MediaError`, and what `seal` raises."""
         if not self._frames:
             self.abort()
             raise MediaError(f"{self.path} was not written: there is no frame to write")
@@ -307,10 +309,15 @@ class VideoWriter:
             if self._sound is not None:
                 self._container.mux(self._sound.encode(None))
             self._container.close()
+            if self._seal is not None:
+                self._seal(self._partial)
             self._partial.replace(self.path)
         except (av.FFmpegError, OSError) as e:
             self.abort()
             raise MediaError(f"{self.path} cannot be written: {reason(e)}") from e
+        except BaseException:
+            self.abort()
+            raise
 
     def abort(self) -> None:
         """Drop what was written."""

@@ -3,6 +3,7 @@
 <run>/config.json                 settings, subject and versions
 <run>/checkpoints/<iteration>.safetensors   the last three
 <run>/head.safetensors            the newest good head, all that `drive` needs
+<run>/consent.txt                 who consented, where the head does not say (`drive --consent`)
 <run>/events.jsonl                what the training said
 """
 
@@ -38,6 +39,11 @@ class RunPaths:
     @property
     def head(self) -> Path:
         return self.root / "head.safetensors"
+
+    @property
+    def consent(self) -> Path:
+        """Who consented, stated when the head was driven, where the head itself does not say."""
+        return self.root / "consent.txt"
 
     @property
     def events(self) -> Path:
@@ -142,6 +148,8 @@ class TrainedHead:
     """Which subject that was (`Subject.identity`)."""
     views: dict[int, Tensor]
     """Refined poses of the training frames, world→camera, by img_id."""
+    consent: str
+    """Who consented to the making of this head; empty if the subject did not say."""
     familiarity: Familiarity | None = None
     """The speech that it learned from; None where the run did not keep it."""
 
@@ -167,6 +175,7 @@ def load_head(run: Path) -> TrainedHead:
         Path(facts["subject"]),
         facts["identity"],
         dict(views),
+        facts.get("consent", ""),  # heads of before do not say
         familiarity_from(tensors),
     )
 

@@ -409,6 +409,7 @@ class Trainer:
             "shape": asdict(self.head.shape),
             "subject": str(self.subject.paths.root.resolve()),
             "identity": self.subject.identity,
+            "consent": self.subject.info.consent,
             "pose_ids": [r.img_id for r in self.train_refs],
             "head_width": self.head_width,
             "best": self.best,

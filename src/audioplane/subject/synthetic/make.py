@@ -222,7 +222,7 @@ def _make(
         feature_kinds=kinds,
         source=f"synthetic, seed {seed}",
         source_sha256=hashlib.sha256(sentence.waveform.tobytes()).hexdigest(),
-        consent="nobody is shown: the head is drawn by audioplane",
+        consent="drawn; no person",
         tools={"audioplane": audioplane.__version__},
     ).save(paths.info)
     _write_splits(paths, truth, size)

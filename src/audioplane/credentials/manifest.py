@@ -1,0 +1,137 @@
+"""Content credentials: a C2PA manifest in the mp4 that says how it was made."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import c2pa
+
+from audioplane import __version__
+from audioplane.credentials.signer import TEST_ISSUER, Signer
+from audioplane.errors import CredentialsError
+
+_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+_ORIGIN = "org.audioplane.origin"
+_OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
+_UNTRUSTED = "signingCredential.untrusted"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a video comes from, as its maker states it."""
+
+    head: str
+    """SHA-256 of the head's file."""
+    session: str
+    """8 hex digits, drawn anew for every video; the mark carries them too."""
+    marked: bool
+    """Whether the frames carry the invisible mark."""
+    speech: str
+    """SHA-256 of the file that the head speaks."""
+    consent: str
+    """Who agreed to the making of the head, as the user stated it."""
+    date: str
+    """When it was made, ISO 8601, UTC."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a file says of its making, and how far that can be believed."""
+
+    intact: bool
+    """The signature holds, and the file is the one that was signed."""
+    test_certificate: bool
+    """Signed by a test certificate: nobody has checked who signed."""
+    signer: str
+    """The certificate's name, which is not checked against any list of those to be trusted."""
+    origin: Origin | None
+    """What audioplane stated; None in a manifest that something else made."""
+    generator: str
+    """What made the manifest."""
+    ai_generated: bool
+    """It says that a trained model made the pictures."""
+    problems: tuple[str, ...]
+    """What does not hold."""
+
+
+def sign_video(path: Path, origin: Origin, signer: Signer) -> None:
+    """Put signed credentials into an mp4, in place, without the network.
+
+    Raises `CredentialsError` if the certificate does not suit or nothing can be written.
+    """
+    info = c2pa.C2paSignerInfo(signer.algorithm, signer.certificates, signer.private_key, None)
+    signed = path.with_name(f"{path.stem}.signed.mp4")
+    try:
+        with (
+            c2pa.Context.from_dict(_OFFLINE) as context,
+            c2pa.Signer.from_info(info) as using,
+            c2pa.Builder(_manifest(origin), context) as builder,
+        ):
+            builder.sign_file(path, signed, using)
+        signed.replace(path)
+    except (c2pa.C2paError, OSError) as e:
+        signed.unlink(missing_ok=True)
+        raise CredentialsError(
+            f"{path} cannot be given its credentials ({e}): see --sign-cert, or --no-credentials"
+        ) from e
+
+
+def _manifest(origin: Origin) -> dict:
+    agent = {"name": "audioplane", "version": __version__}
+    created = {
+        "action": "c2pa.created",
+        "digitalSourceType": _SOURCE_TYPE,
+        "softwareAgent": agent,
+        "when": origin.date,
+    }
+    return {
+        "claim_generator_info": [agent],
+        "title": "a video made with audioplane",
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": [created]}},
+            {"label": _ORIGIN, "data": asdict(origin)},
+        ],
+    }
+
+
+def read_credentials(path: Path) -> Credentials | None:
+    """What a file says of itself; None if it carries no manifest.
+
+    Nothing is fetched: a manifest that lies on a server counts as none. Raises `CredentialsError`
+    if there is one that cannot be read.
+    """
+    try:
+        with c2pa.Context.from_dict(_OFFLINE) as context:
+            reader = c2pa.Reader.try_create(path, context=context)
+            if reader is None:
+                return None
+            with reader:
+                return _credentials(json.loads(reader.json()))
+    except c2pa.C2paError.NotSupported:  # pyright: ignore[reportAttributeAccessIssue]
+        return None
+    except (c2pa.C2paError, OSError, KeyError, ValueError, TypeError) as e:
+        raise CredentialsError(f"{path} carries credentials that cannot be read ({e})") from e
+
+
+def _credentials(store: dict) -> Credentials:
+    manifest = store["manifests"][store["active_manifest"]]
+    assertions = {a["label"]: a["data"] for a in manifest.get("assertions", [])}
+    signature = manifest.get("signature_info", {})
+    issuer = signature.get("issuer", "")
+    problems = [
+        f"{status['code']}: {status.get('explanation', '')}"
+        for status in store.get("validation_status", [])
+        if status["code"] != _UNTRUSTED
+    ]
+    generators = manifest.get("claim_generator_info") or [{}]
+    actions = assertions.get("c2pa.actions.v2", {}).get("actions", [])
+    origin = assertions.get(_ORIGIN)
+    return Credentials(
+        intact=store.get("validation_state") in ("Valid", "Trusted"),
+        test_certificate=issuer == TEST_ISSUER,
+        signer=", ".join(n for n in (signature.get("common_name", ""), issuer) if n),
+        origin=None if origin is None else Origin(**origin),
+        generator=" ".join(str(generators[0].get(k, "")) for k in ("name", "version")).strip(),
+        ai_generated=any(a.get("digitalSourceType") == _SOURCE_TYPE for a in actions),
+        problems=tuple(problems),
+    )

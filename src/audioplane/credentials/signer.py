@@ -1,0 +1,140 @@
+"""Who signs: the user's own key and certificate, or a test certificate made here that says so."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from audioplane.credentials.installation import config_folder, write_secret
+from audioplane.errors import CredentialsError
+
+TEST_ISSUER = "TEST CERTIFICATE made by audioplane"
+_TEST_NAME = "TEST: nobody has checked who signed this"
+_TEST_DAYS = 3650
+_RENEW_DAYS = 30
+_CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A key and its certificates."""
+
+    algorithm: str
+    """As C2PA names it: es256, ed25519, ps256, …"""
+    certificates: bytes
+    """PEM, the signer's first."""
+    private_key: bytes
+    """PEM."""
+
+
+def load_signer(key: Path, certificate: Path) -> Signer:
+    """The user's PEM files. Raises `CredentialsError` if they cannot be read or do not fit."""
+    try:
+        key_pem, certificates = key.read_bytes(), certificate.read_bytes()
+        private = load_pem_private_key(key_pem, None)
+        public = x509.load_pem_x509_certificates(certificates)[0].public_key()
+    except (OSError, ValueError, TypeError, IndexError) as e:
+        raise CredentialsError(
+            f"{key} and {certificate} cannot be used to sign ({e}): they should be PEM files, "
+            "the key without a password"
+        ) from e
+    if private.public_key() != public:
+        raise CredentialsError(f"{key} is not the key of the first certificate in {certificate}")
+    return Signer(_algorithm(private, key), certificates, key_pem)
+
+
+def _algorithm(private: object, path: Path) -> str:
+    if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name in _CURVES:
+        return _CURVES[private.curve.name]
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        return "ed25519"
+    if isinstance(private, rsa.RSAPrivateKey):
+        return "ps256"
+    raise CredentialsError(
+        f"{path} is of a kind that C2PA does not sign with: use P-256, P-384, P-521, Ed25519 or RSA"
+    )
+
+
+def own_test_signer() -> Signer:
+    """This installation's test signer, made at first use. Raises `CredentialsError`."""
+    path = config_folder() / "test_signer.pem"
+    try:
+        pem = path.read_bytes() if path.exists() else b""
+        if not pem or _expires_soon(pem):
+            pem = _make_test_signer()
+            write_secret(path, pem)
+    except (OSError, ValueError) as e:
+        raise CredentialsError(f"{path} cannot be read ({e}): delete it") from e
+    key, end, certificates = pem.partition(b"-----END PRIVATE KEY-----\n")
+    return Signer("es256", certificates, key + end)
+
+
+def _expires_soon(pem: bytes) -> bool:
+    end = x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc
+    return end < datetime.now(timezone.utc) + timedelta(days=_RENEW_DAYS)
+
+
+def _make_test_signer() -> bytes:
+    """Private key, certificate and root, PEM. C2PA takes no certificate that signs itself."""
+    root, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    certificates = [
+        _certificate(_TEST_NAME, own, root),
+        _certificate(TEST_ISSUER, root, root),
+    ]
+    key = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return key + b"".join(c.public_bytes(Encoding.PEM) for c in certificates)
+
+
+def _certificate(
+    name: str, key: ec.EllipticCurvePrivateKey, issuer: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    """As the C2PA specification asks for; without an organisation c2pa-rs refuses a signature."""
+    now, is_root = datetime.now(timezone.utc), key is issuer
+    usage = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+        + ("encipher_only", "decipher_only"),
+        False,
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(name))
+        .issuer_name(_name(TEST_ISSUER))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=_TEST_DAYS))
+        .add_extension(x509.BasicConstraints(is_root, None), True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=not is_root, key_cert_sign=is_root, crl_sign=is_root, **usage
+            ),
+            True,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), False
+        )
+    )
+    if not is_root:
+        usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
+        builder = builder.add_extension(usages, False)
+    return builder.sign(issuer, hashes.SHA256())
+
+
+def _name(name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, TEST_ISSUER),
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+        ]
+    )

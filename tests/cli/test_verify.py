@@ -1,0 +1,161 @@
+"""What made videos say of themselves, as a user asks for it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audioplane.cli import main
+from audioplane.credentials import Origin, own_test_signer, sign_video
+from audioplane.mark import Marker, MarkPayload
+from audioplane.media.audio import write_wav
+from audioplane.media.video import VideoWriter, read_frames
+from audioplane.train import RunPaths, load_head
+from audioplane.train.checkpoint import load_tensors, save_tensors
+from tests.credentials.certificates import write_identity
+
+
+@pytest.fixture
+def silent_run(run_folder, tmp_path) -> Path:
+    """A run whose head does not say who agreed to it, as those of before."""
+    run = tmp_path / "run"
+    shutil.copytree(run_folder, run)
+    tensors, facts = load_tensors(RunPaths(run).head)
+    del facts["consent"], facts["version"]
+    save_tensors(RunPaths(run).head, tensors, facts)
+    return run
+
+
+@pytest.fixture
+def speech(tmp_path) -> str:
+    """Ten frames of noise."""
+    path = tmp_path / "speech.wav"
+    noise = np.random.default_rng(0).standard_normal(6400) * 0.1
+    write_wav(path, noise.astype(np.float32))
+    return str(path)
+
+
+def verify(path: Path, capsys, *arguments: str) -> tuple[int, dict]:
+    capsys.readouterr()
+    status = main(["verify", str(path), "--json", *arguments])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def marked_video(path: Path, key: bytes) -> Path:
+    """A grey film of three seconds, marked."""
+    marker = Marker(192, 192, MarkPayload(5, 6), key)
+    grey = np.full((192, 192, 3), 110, np.uint8)
+    with VideoWriter(path, 192, 192) as video:
+        for i in range(75):
+            video.write(marker.mark(grey, i))
+    return path
+
+
+def test_a_driven_video_says_what_it_is(run_folder, spoken_subject, speech, tmp_path, capsys):
+    out = tmp_path / "o.mp4"
+    assert main(["drive", str(run_folder), speech, "--out", str(out)]) == 0
+    assert "test certificate" in capsys.readouterr().err
+    status, found = verify(out, capsys)
+    credentials = found["credentials"]
+    assert status == 0 and found["made_with_audioplane"] and credentials["intact"]
+    origin = credentials["origin"]
+    assert origin["consent"] == spoken_subject.info.consent == load_head(run_folder).consent
+    assert origin["marked"] and len(origin["head"]) == len(origin["speech"]) == 64
+    assert main(["verify", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "AI-generated" in text and "TEST certificate" in text and "drawn; no person" in text
+
+
+def test_every_driven_frame_is_marked_unless_told_not_to(run_folder, speech, tmp_path):
+    videos = {}
+    for name, options in {"with": [], "without": ["--no-mark", "--no-credentials"]}.items():
+        path = tmp_path / f"{name}.mp4"
+        arguments = ["drive", str(run_folder), speech, "--out", str(path), "--crf", "0"]
+        assert main([*arguments, *options]) == 0
+        videos[name] = list(read_frames(path))
+    assert len(videos["with"]) == len(videos["without"]) == 10
+    for a, b in zip(videos["with"], videos["without"], strict=True):
+        assert 0.5 < (a.astype(float) - b).std() < 3
+
+
+def test_other_peoples_copies_keep_the_mark(tmp_path, capsys):
+    key = tmp_path / "key"
+    key.write_text("5a" * 32)
+    copy = marked_video(tmp_path / "copy.mp4", b"\x5a" * 32)
+    status, found = verify(copy, capsys, "--mark-key", str(key))
+    assert status == 0 and found["credentials"] is None
+    assert found["mark"]["payload"] == {"head": "00000005", "session": "00000006"}
+    status, found = verify(copy, capsys)
+    assert status == 0 and found["mark"]["found"] and found["mark"]["payload"] is None
+
+
+def test_a_video_of_something_else_is_told_so(tmp_path, capsys):
+    path = tmp_path / "plain.mp4"
+    with VideoWriter(path, 64, 64) as video:
+        for i in range(60):
+            video.write(np.full((64, 64, 3), 2 * i, np.uint8))
+    status, found = verify(path, capsys)
+    assert status == 1 and not found["mark"]["found"] and not found["made_with_audioplane"]
+    assert main(["verify", str(path)]) == 1
+    assert "none found" in capsys.readouterr().out
+    assert main(["verify", str(tmp_path / "missing.mp4")]) == 1
+    assert "missing.mp4" in capsys.readouterr().err
+
+
+def test_a_changed_video_is_not_vouched_for(run_folder, speech, tmp_path, capsys):
+    out = tmp_path / "o.mp4"
+    assert main(["drive", str(run_folder), speech, "--out", str(out)]) == 0
+    data = bytearray(out.read_bytes())
+    data[-20] ^= 1
+    out.write_bytes(data)
+    status, found = verify(out, capsys)
+    assert status == 1 and not found["credentials"]["intact"] and found["problems"]
+    assert main(["verify", str(out)]) == 1
+    assert "PROBLEM" in capsys.readouterr().out
+
+
+def test_credentials_of_another_video_are_seen_through(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("AUDIOPLANE_MARK_KEY", str(tmp_path / "key"))
+    (tmp_path / "key").write_text("5a" * 32)
+    path = marked_video(tmp_path / "a.mp4", b"\x5a" * 32)
+    origin = Origin("00000005" * 8, "00000007", True, "0" * 64, "me", "2026-01-01")
+    sign_video(path, origin, own_test_signer())
+    status, found = verify(path, capsys)
+    assert status == 1 and "different" in found["problems"][0]
+
+
+def test_who_agreed_is_asked_once(silent_run, speech, tmp_path, capsys):
+    arguments = ["drive", str(silent_run), speech, "--out", str(tmp_path / "o.mp4")]
+    assert main(arguments) == 1
+    printed = capsys.readouterr().err
+    assert "--consent" in printed and printed.count("\n") == 1
+    assert not (tmp_path / "o.mp4").exists()
+    assert main([*arguments, "--consent", "Ann, to a test"]) == 0
+    assert main(arguments) == 0
+    _, found = verify(tmp_path / "o.mp4", capsys)
+    assert found["credentials"]["origin"]["consent"] == "Ann, to a test"
+
+
+def test_a_head_that_says_who_agreed_is_not_contradicted(run_folder, speech, tmp_path, capsys):
+    arguments = ["drive", str(run_folder), speech, "--out", str(tmp_path / "o.mp4")]
+    assert main([*arguments, "--consent", "somebody else"]) == 1
+    assert "drawn; no person" in capsys.readouterr().err
+
+
+def test_keys_come_from_options_or_the_environment(
+    run_folder, speech, tmp_path, capsys, monkeypatch
+):
+    key, certificate = write_identity(tmp_path / "id", "es256")
+    out = tmp_path / "o.mp4"
+    arguments = ["drive", str(run_folder), speech, "--out", str(out)]
+    monkeypatch.setenv("AUDIOPLANE_SIGN_KEY", str(key))
+    assert main(arguments) == 1
+    assert "needs both" in capsys.readouterr().err
+    assert main([*arguments, "--sign-cert", str(certificate)]) == 0
+    _, found = verify(out, capsys)
+    assert found["credentials"]["signer"] == "Ex Ample, Example Film"
+    monkeypatch.setenv("AUDIOPLANE_MARK_KEY", str(tmp_path / "nowhere"))
+    assert main([*arguments, "--sign-cert", str(certificate)]) == 1
+    assert "nowhere" in capsys.readouterr().err

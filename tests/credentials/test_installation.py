@@ -1,0 +1,38 @@
+import stat
+
+import pytest
+
+from audioplane.credentials.installation import config_folder, installed_mark_key, read_mark_key
+from audioplane.errors import CredentialsError
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    return config_folder()
+
+
+def test_the_key_is_made_once_and_for_its_user_alone(fresh):
+    assert installed_mark_key(create=False) is None and not fresh.exists()
+    key = installed_mark_key(create=True)
+    assert key is not None and len(key) == 32
+    assert installed_mark_key(create=False) == key == installed_mark_key(create=True)
+    assert stat.S_IMODE((fresh / "mark.key").stat().st_mode) == 0o600
+    assert [p.name for p in fresh.iterdir()] == ["mark.key"]
+
+
+def test_what_is_no_key_is_named(fresh, tmp_path):
+    file = tmp_path / "k"
+    for content in ("", "hello", "00" * 31):
+        file.write_text(content)
+        with pytest.raises(CredentialsError, match=str(file)):
+            read_mark_key(file)
+    with pytest.raises(CredentialsError, match="nowhere"):
+        read_mark_key(tmp_path / "nowhere")
+
+
+def test_a_folder_that_cannot_be_written_is_named(fresh):
+    fresh.parent.mkdir(exist_ok=True)
+    fresh.write_text("a file where the folder should be")
+    with pytest.raises(CredentialsError, match=r"mark\.key"):
+        installed_mark_key(create=True)
