@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audioplane.mark.code import CODED_BITS, PAYLOAD_BYTES, decode, encode
@@ -7,6 +7,7 @@ from audioplane.mark.code import CODED_BITS, PAYLOAD_BYTES, decode, encode
 KEY, OTHER = b"k" * 32, b"o" * 32
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.binary(min_size=PAYLOAD_BYTES, max_size=PAYLOAD_BYTES))
 def test_what_was_encoded_comes_back(payload):
     assert decode(encode(payload, KEY).astype(float), KEY) == payload

@@ -1,10 +1,11 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audioplane.mark.grid import LARGEST, SMALLEST, STEPS, Place, n_places, nearest
 
 
+@settings(deadline=None)
 @given(
     x=st.floats(-200, 200),
     y=st.floats(-200, 200),

@@ -3,7 +3,7 @@ docs/marking.md. Each video is cut into clips, marked, treated in every way and 
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import tyro
 from jaxtyping import UInt8
+from rich.progress import track
 
-from audioplane.cli.console import output, progress_bar
 from audioplane.mark import THRESHOLD, Marker, MarkPayload, MarkReading, read_mark
 from audioplane.media.video import VideoWriter, read_frames
 
@@ -38,6 +38,7 @@ class Treatment:
     crf: int = 18
 
 
+_TOGETHER = Treatment("all of these", lost=0.5, crop=0.1, scale=0.5, gamma=0.8, gain=1.15, crf=28)
 TREATMENTS = (
     Treatment("as written, H.264 at CRF 18"),
     Treatment("H.264 at CRF 28", crf=28),
@@ -46,8 +47,8 @@ TREATMENTS = (
     Treatment("brightness + 15 %, gamma 0.8", gamma=0.8, gain=1.15),
     Treatment("brightness − 20 %, gamma 1.25", gamma=1.25, gain=0.8),
     Treatment("half of the frames lost", lost=0.5),
-    Treatment("all of these", 0.5, False, 0.1, 0.5, 0.8, 1.15, 28),
-    Treatment("all of these, gaps closed up", 0.5, True, 0.1, 0.5, 0.8, 1.15, 28),
+    _TOGETHER,
+    replace(_TOGETHER, name="all of these, gaps closed up", closed_up=True),
     Treatment("a third cut away, CRF 28", crop=0.33, crf=28),
     Treatment("H.264 at CRF 34", crf=34),
     Treatment("a quarter of the size, CRF 28", scale=0.25, crf=28),
@@ -58,9 +59,8 @@ def treated(frames: list[Frame], how: Treatment, rng: np.random.Generator) -> It
     """The frames after a treatment, not yet encoded."""
     n, (height, width) = len(frames), frames[0].shape[:2]
     kept = np.sort(rng.permutation(n)[: round(n * (1 - how.lost))])
-    shown = (
-        kept if how.closed_up else kept[np.maximum(np.searchsorted(kept, range(n), "right"), 1) - 1]
-    )
+    last = np.searchsorted(kept, np.arange(n), "right") - 1
+    shown = kept if how.closed_up else kept[np.maximum(last, 0)]
     tall, wide = round(height * (1 - how.crop)), round(width * (1 - how.crop))
     top, left = rng.integers(0, height - tall + 1), rng.integers(0, width - wide + 1)
     size = (round(wide * how.scale), round(tall * how.scale))
@@ -109,24 +109,21 @@ class MarkTrials:
         results: dict[str, list[MarkReading]] = {t.name: [] for t in TREATMENTS}
         unmarked: list[MarkReading] = []
         quality, right = [], 0
-        with progress_bar() as bar:
-            task = bar.add_task("clips", total=None, note="")
-            for clip, frames in enumerate(self._clips()):
-                payload = MarkPayload(clip, 2**32 - 1 - clip)
-                marker = Marker(frames[0].shape[1], frames[0].shape[0], payload, _KEY)
-                marked = [marker.mark(frame, i) for i, frame in enumerate(frames)]
-                quality.append(psnr(frames, marked))
-                for how in TREATMENTS:
-                    for turn in range(self.rounds if how.name == "all of these" else 1):
-                        rng = np.random.default_rng([clip, turn])
-                        reading = _through_file(treated(marked, how, rng), how.crf)
-                        right += reading.payload in (None, payload)
-                        results[how.name].append(reading)
-                unmarked.append(_through_file(iter(frames), 18))
-                bar.advance(task)
+        for clip, frames in enumerate(track(self._clips(), "clips")):
+            payload = MarkPayload(clip, 2**32 - 1 - clip)
+            marker = Marker(frames[0].shape[1], frames[0].shape[0], payload, _KEY)
+            marked = [marker.mark(frame, i) for i, frame in enumerate(frames)]
+            quality.append(psnr(frames, marked))
+            for how in TREATMENTS:
+                for turn in range(self.rounds if how is _TOGETHER else 1):
+                    rng = np.random.default_rng([clip, turn])
+                    reading = _through_file(treated(marked, how, rng), how.crf)
+                    right += reading.payload in (None, payload)
+                    results[how.name].append(reading)
+            unmarked.append(_through_file(iter(frames), 18))
         self._show(results, unmarked, quality)
         n = sum(map(len, results.values()))
-        output.print(f"{n - right} of {n} payloads were read wrongly")
+        print(f"{n - right} of {n} payloads were read wrongly")
 
     def _clips(self) -> Iterator[list[Frame]]:
         length = round(self.seconds * 25)
@@ -144,13 +141,11 @@ class MarkTrials:
         unmarked: list[MarkReading],
         quality: list[float],
     ) -> None:
-        output.print(
+        print(
             f"{len(quality)} clips of {self.seconds:g} s; PSNR of the worst frame "
             f"{min(quality):.2f} dB, mean {np.mean(quality):.2f}; score needed {THRESHOLD:.2f}"
         )
-        output.print(
-            f"{'treatment':34}{'clips':>7}{'found':>8}{'by sync':>9}{'read':>8}{'lowest':>8}"
-        )
+        print(f"{'treatment':34}{'clips':>7}{'found':>8}{'by sync':>9}{'read':>8}{'lowest':>8}")
         for name, readings in [*results.items(), ("not marked", unmarked)]:
             n = len(readings)
             found = sum(r.found for r in readings)
@@ -158,9 +153,7 @@ class MarkTrials:
             read = sum(r.payload is not None for r in readings)
             scores = [r.score for r in readings]
             edge = max(scores) if name == "not marked" else min(scores)
-            output.print(
-                f"{name:34}{n:7}{found / n:8.1%}{by_sync / n:9.1%}{read / n:8.1%}{edge:8.1f}"
-            )
+            print(f"{name:34}{n:7}{found / n:8.1%}{by_sync / n:9.1%}{read / n:8.1%}{edge:8.1f}")
 
 
 if __name__ == "__main__":

@@ -64,9 +64,7 @@ class VerifyReport:
         score = f"score {self.mark.score:.1f}, {THRESHOLD:.1f} needed"
         if not self.mark.found:
             return [f"mark         none found ({score})"]
-        lines = [
-            f"mark         made with audioplane ({score}; size of the grid {self.mark.scale:.2f})"
-        ]
+        lines = [f"mark         made with audioplane ({score})"]
         payload = self.mark.payload
         if payload is not None:
             lines.append("             by an installation with this key; the payload says:")
