@@ -232,7 +232,7 @@ def test_one_row_of_features_too_few_is_no_obstacle(spoken_subject, tmp_path):
 
 
 def test_features_that_are_not_there(spoken_subject):
-    with pytest.raises(SubjectError, match="--speech phones"):
+    with pytest.raises(SubjectError, match="--kind phones"):
         Trainer(spoken_subject, replace(TINY, speech="phones"))
 
 
