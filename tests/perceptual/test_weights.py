@@ -11,11 +11,10 @@ from audioplane.perceptual import LPIPS, weights
 from audioplane.perceptual.weights import (
     FILES,
     WEIGHTS_VARIABLE,
-    WeightFile,
     WeightPaths,
     find_weights,
-    read_tensors,
 )
+from audioplane.weights import WeightFile, read_tensors
 from tests.perceptual.random_weights import RandomWeights
 
 BACKBONE, HEADS = b"a backbone", b"heads"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from audioplane.evaluate.lips import MouthTrack, correlation
 from audioplane.evaluate.mouth_reader import MouthReader
@@ -32,6 +32,8 @@ class SeenMouth:
     aperture: float
     landmarks: Float[np.ndarray, "20 2"]
     """Landmarks 48–67, pixels."""
+    blendshapes: Float32[np.ndarray, "52"] | None = None
+    """Of the whole face, `prepare.landmarker.BLENDSHAPES`; None where the view has none."""
 
 
 @runtime_checkable
@@ -76,7 +78,7 @@ class LandmarkerView:
         if not faces:
             return None
         points = to_68(faces[0].points)
-        return SeenMouth(float(mouth_aperture(points)), points[48:68])
+        return SeenMouth(float(mouth_aperture(points)), points[48:68], faces[0].blendshapes)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from audioplane.errors import CheckpointError
 from audioplane.perceptual.backbones import BACKBONES, Backbone
-from audioplane.perceptual.weights import Net, WeightPaths, find_weights, read_tensors
+from audioplane.perceptual.weights import Net, WeightPaths, find_weights
+from audioplane.weights import read_tensors
 
 SMALLEST_SIDE = 32
 """Pictures have to have this many pixels either way, or nothing is left behind the pools."""
@@ -51,7 +52,7 @@ class LPIPS(nn.Module):
         with torch.device("meta"):  # neither memory nor random numbers for what is overwritten
             backbone = BACKBONES[net]()
         shapes = {name: tuple(w.shape) for name, w in backbone.state_dict().items()}
-        weights = read_tensors(files.backbone, shapes, ignored="classifier.")
+        weights = read_tensors(files.backbone, shapes, ignored=r"classifier\..*")
         backbone.load_state_dict(weights, assign=True)
         loaded = cls(backbone, read_heads(files.heads, backbone.channels))
         loaded.files = files

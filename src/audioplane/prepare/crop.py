@@ -1,7 +1,7 @@
 """Stage crop: find the face and choose one square, head and shoulders, for the whole video."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -103,7 +103,7 @@ class FaceFinder:
         found = self._landmarker.detect(cut(image, box, side))
         scale = box.side / side
         offset = np.array([box.left, box.top, 0], np.float32)
-        return [Face(f.points * np.float32(scale) + offset, f.blink) for f in found]
+        return [replace(f, points=f.points * np.float32(scale) + offset) for f in found]
 
 
 def _square(centre: Float[np.ndarray, "2"], side: int | float) -> CropBox:

@@ -35,6 +35,23 @@ FACE_OVAL = (
 """The outline of the face as a closed polygon, from the forehead clockwise in the picture."""
 
 
+BLENDSHAPES: tuple[str, ...] = tuple(
+    """
+    _neutral browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight
+    cheekPuff cheekSquintLeft cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft
+    eyeLookDownRight eyeLookInLeft eyeLookInRight eyeLookOutLeft eyeLookOutRight
+    eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight eyeWideLeft eyeWideRight
+    jawForward jawLeft jawOpen jawRight mouthClose mouthDimpleLeft mouthDimpleRight
+    mouthFrownLeft mouthFrownRight mouthFunnel mouthLeft mouthLowerDownLeft
+    mouthLowerDownRight mouthPressLeft mouthPressRight mouthPucker mouthRight mouthRollLower
+    mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft mouthSmileRight
+    mouthStretchLeft mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerLeft
+    noseSneerRight
+    """.split()
+)
+"""What `Face.blendshapes` holds, in its order."""
+
+
 @dataclass(frozen=True)
 class Face:
     """One detected face."""
@@ -44,6 +61,8 @@ class Face:
     negative."""
     blink: Float32[np.ndarray, "2"]
     """Closure of the image-left and image-right eye: 0 open, 1 closed."""
+    blendshapes: Float32[np.ndarray, "52"] | None = None
+    """Strength of each of `BLENDSHAPES`, 0 to 1."""
 
     @property
     def height(self) -> float:
@@ -134,7 +153,7 @@ class Landmarker:
             result = self._task.detect(picture)
         height, width = image.shape[:2]
         faces = [
-            Face(_points(landmarks, width, height), _blink(shapes))
+            Face(_points(landmarks, width, height), _blink(shapes), _strengths(shapes))
             for landmarks, shapes in zip(
                 result.face_landmarks, result.face_blendshapes, strict=True
             )
@@ -152,3 +171,8 @@ def _blink(shapes: Any) -> Float32[np.ndarray, "2"]:
     """Blink scores; the person's right eye is the picture's left one."""
     score = {s.category_name: s.score for s in shapes}
     return np.array([score["eyeBlinkRight"], score["eyeBlinkLeft"]], np.float32)
+
+
+def _strengths(shapes: Any) -> Float32[np.ndarray, "52"]:
+    score = {s.category_name: s.score for s in shapes}
+    return np.array([score[name] for name in BLENDSHAPES], np.float32)

@@ -1,0 +1,131 @@
+"""SyncNet (Chung and Zisserman 2016, "Out of time"): what is seen and what is heard, in one space.
+
+Layer by layer the authors' network (github.com/joonson/syncnet_python), so that their weights fit.
+"""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from audioplane.weights import Shelf, WeightFile, read_tensors
+
+WINDOW = 5
+"""Frames that one embedding sees."""
+SIDE = 224
+"""Height and width of the face crops, pixels."""
+STEPS = 20
+"""MFCC steps, 10 ms each, that one embedding hears."""
+N_CEPSTRA = 13
+DIMENSION = 1024
+"""Of an embedding."""
+
+WEIGHTS_VARIABLE = "AUDIOPLANE_SYNCNET"
+"""Environment variable that names a folder holding the weights file."""
+WEIGHTS = WeightFile(
+    "syncnet_v2.model",
+    "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/",
+    "961e8696f888fce4f3f3a6c3d5b3267cf5b343100b238e79b2659bff2c605442",
+)
+"""The authors' weights (55 MB)."""
+
+
+class SyncNet(nn.Module):
+    """The two networks, in evaluation mode, under the names of the weights file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.netcnnaud = nn.Sequential(
+            *_heard(1, 64),
+            nn.MaxPool2d(1, 1),
+            *_heard(64, 192),
+            nn.MaxPool2d(3, (1, 2)),
+            *_heard(192, 384),
+            *_heard(384, 256),
+            *_heard(256, 256),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(256, 512, (5, 4)),
+            nn.BatchNorm2d(512),
+            nn.ReLU(),
+        )
+        self.netfcaud = _embedding()
+        self.netcnnlip = nn.Sequential(
+            *_seen(3, 96, 7, depth=WINDOW, stride=2, padding=0),
+            nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
+            *_seen(96, 256, 5, stride=2),
+            nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
+            *_seen(256, 256, 3),
+            *_seen(256, 256, 3),
+            *_seen(256, 256, 3),
+            nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
+            *_seen(256, 512, 6, padding=0),
+        )
+        self.netfclip = _embedding()
+        self.eval().requires_grad_(False)
+
+    @classmethod
+    def load(cls, given: Path | None = None, download: bool = False) -> "SyncNet":
+        """SyncNet with the authors' weights.
+
+        Args:
+            given: The weights file or a folder that holds it; None looks in the folder that
+                `$AUDIOPLANE_SYNCNET` names, then in the user's cache.
+            download: Fetch it to the cache where it is not found.
+
+        Raises:
+            CheckpointError: It cannot be had, or is not what it should be.
+        """
+        if given is not None and given.is_file():
+            path = given
+        else:
+            shelf = Shelf("SyncNet", WEIGHTS_VARIABLE, cache_folder())
+            (path,) = shelf.find([WEIGHTS], given, download)
+        with torch.device("meta"):  # neither memory nor random numbers for what is overwritten
+            network = cls()
+        counters = "num_batches_tracked"  # older files lack them, and nothing reads them
+        shapes = {
+            name: tuple(value.shape)
+            for name, value in network.state_dict().items()
+            if not name.endswith(counters)
+        }
+        weights = read_tensors(path, shapes, ignored=rf".*\.{counters}")
+        network.load_state_dict(weights, strict=False, assign=True)
+        return network
+
+    @torch.inference_mode()
+    def see(self, clip: Float[Tensor, "3 t 224 224"]) -> Float[Tensor, "n 1024"]:
+        """Embeddings of the n = t − 4 windows of a clip, BGR from 0 to 255.
+
+        Only the first layer looks along time, so a whole clip passes at once.
+        """
+        return self.netfclip(self.netcnnlip(clip[None])[0, :, :, 0, 0].T)
+
+    @torch.inference_mode()
+    def hear(self, cepstra: Float[Tensor, "n 13 20"]) -> Float[Tensor, "n 1024"]:
+        """Embeddings of n windows of sound."""
+        return self.netfcaud(self.netcnnaud(cepstra[:, None])[:, :, 0, 0])
+
+
+def cache_folder() -> Path:
+    """Where a downloaded weights file lies."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("audioplane")) / "models" / "syncnet"
+
+
+def _heard(n_in: int, n_out: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)
+
+
+def _seen(
+    n_in: int, n_out: int, side: int, depth: int = 1, stride: int = 1, padding: int = 1
+) -> tuple[nn.Module, ...]:
+    layer = nn.Conv3d(n_in, n_out, (depth, side, side), (1, stride, stride), (0, padding, padding))
+    return layer, nn.BatchNorm3d(n_out), nn.ReLU(inplace=True)
+
+
+def _embedding() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, DIMENSION)
+    )

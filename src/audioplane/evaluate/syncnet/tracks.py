@@ -1,0 +1,159 @@
+"""From where a face was found to the crops that SyncNet sees, as the authors' `run_pipeline.py`.
+
+Their S3FD face detector is replaced by the landmarker of `prepare`: the box around its 478 points
+reaches, as theirs, from the forehead to the chin and from cheek to cheek.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+from scipy.signal import medfilt
+
+from audioplane.evaluate.syncnet.network import SIDE
+from audioplane.prepare.crop import FaceFinder
+
+Image = UInt8[np.ndarray, "h w 3"]
+Corners = Float[np.ndarray, "4"]
+"""left, top, right, bottom of a face, pixels."""
+
+MIN_FRAMES = 100
+"""Faces found in this many frames or fewer are no track."""
+MIN_FACE = 100
+"""Nor are faces whose longer side is in the mean this many pixels or less."""
+MAX_GAP = 25
+"""Frames that a face may have been lost for."""
+MIN_OVERLAP = 0.5
+"""Intersection over union of one face in successive frames."""
+SMOOTHING = 13
+"""Frames under the median filter."""
+CROP_SCALE = 0.40
+"""Margin around the face's box, in its sides."""
+GREY = 110
+"""Value outside of the picture."""
+CUT = 27.0
+"""Change of hue, saturation and value, in the mean of all pixels, that is a cut."""
+MIN_SHOT = 15
+"""Frames between two cuts (PySceneDetect's defaults, both)."""
+
+
+@dataclass(frozen=True)
+class Shots:
+    """What was seen in a sequence of pictures."""
+
+    faces: tuple[Corners | None, ...]
+    """The largest face of each picture."""
+    cuts: tuple[int, ...]
+    """First frames of new shots, without the first one."""
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """One face over successive frames."""
+
+    first: int
+    """Its first frame."""
+    centres: Float[np.ndarray, "t 2"]
+    """x, y, pixels, smoothed."""
+    sizes: Float[np.ndarray, " t"]
+    """Half of the longer side of the face's box, pixels, smoothed."""
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+
+class ShotWatcher:
+    """Collects faces and cuts while pictures pass."""
+
+    def __init__(self) -> None:
+        self._faces: list[Corners | None] = []
+        self._cuts: list[int] = []
+        self._last: np.ndarray | None = None
+
+    def watch(self, image: Image, points: Float[np.ndarray, "p d"] | None) -> None:
+        """Take the next picture and the landmarks of its largest face, None where there is none."""
+        hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+        index = len(self._faces)
+        if self._last is not None and cv2.absdiff(hsv, self._last).mean() >= CUT:
+            if index - (self._cuts[-1] if self._cuts else 0) >= MIN_SHOT:
+                self._cuts.append(index)
+        self._last = hsv
+        box = (
+            None if points is None else np.concatenate([points[:, :2].min(0), points[:, :2].max(0)])
+        )
+        self._faces.append(box)
+
+    def shots(self) -> Shots:
+        """What was collected so far."""
+        return Shots(tuple(self._faces), tuple(self._cuts))
+
+
+def watch(frames: Iterable[Image], finder: FaceFinder) -> Shots:
+    """Faces and cuts of a sequence of pictures, 25 a second."""
+    watcher = ShotWatcher()
+    for image in frames:
+        face = finder.find(image)
+        watcher.watch(image, None if face is None else face.points)
+    return watcher.shots()
+
+
+def face_tracks(shots: Shots) -> list[FaceTrack]:
+    """The tracks that are long and large enough, in order."""
+    edges = [0, *shots.cuts, len(shots.faces)]
+    tracks = []
+    for first, last in zip(edges, edges[1:], strict=False):
+        waiting = [i for i in range(first, last) if shots.faces[i] is not None]
+        while waiting:
+            frames = _follow(waiting, shots.faces)
+            waiting = [i for i in waiting if i not in set(frames)]
+            boxes = np.array([shots.faces[i] for i in frames])
+            if len(frames) > MIN_FRAMES and (track := _smoothed(frames, boxes)):
+                tracks.append(track)
+    return sorted(tracks, key=lambda t: t.first)
+
+
+def _follow(waiting: Sequence[int], faces: Sequence[Corners | None]) -> list[int]:
+    """The frames in which the face of the first one is seen again and again."""
+    frames = [waiting[0]]
+    for i in waiting[1:]:
+        if i - frames[-1] > MAX_GAP:
+            break
+        a, b = faces[frames[-1]], faces[i]
+        if a is not None and b is not None and overlap(a, b) > MIN_OVERLAP:
+            frames.append(i)
+    return frames
+
+
+def overlap(a: Corners, b: Corners) -> float:
+    """Intersection over union of two boxes."""
+    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    common = np.prod(np.maximum(sides, 0))
+    return float(common / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - common))
+
+
+def _smoothed(frames: Sequence[int], boxes: Float[np.ndarray, "f 4"]) -> FaceTrack | None:
+    """A track with the frames between filled in; None if its face is too small."""
+    every = np.arange(frames[0], frames[-1] + 1)
+    full = np.stack([np.interp(every, frames, boxes[:, k]) for k in range(4)], 1)
+    sides = full[:, 2:] - full[:, :2]
+    if sides.mean(0).max() <= MIN_FACE:
+        return None
+    centres = (full[:, :2] + full[:, 2:]) / 2
+    x, y, size = (medfilt(v, SMOOTHING) for v in (*centres.T, sides.max(1) / 2))
+    return FaceTrack(frames[0], np.stack([x, y], 1), size)
+
+
+def crop_face(
+    image: Image, centre: Float[np.ndarray, "2"], size: float
+) -> UInt8[np.ndarray, "224 224 3"]:
+    """The square that SyncNet sees: the face with a margin to the sides and below."""
+    margin = int(size * (1 + 2 * CROP_SCALE))
+    x, y = centre + margin
+    wide, low = size * (1 + CROP_SCALE), size * (1 + 2 * CROP_SCALE)
+    rows, columns = (int(y - size), int(y + low)), (int(x - wide), int(x + wide))
+    around = ((margin, margin), (margin, margin), (0, 0))
+    padded = np.pad(image, around, constant_values=GREY)
+    face = padded[max(rows[0], 0) : rows[1], max(columns[0], 0) : columns[1]]
+    return cv2.resize(face, (SIDE, SIDE))
