@@ -34,6 +34,10 @@ class CheckpointError(AudioplaneError):
     """A checkpoint is missing, damaged or of another format version."""
 
 
+class ComparisonError(AudioplaneError):
+    """Videos cannot be compared with each other."""
+
+
 class DeviceError(AudioplaneError):
     """A device cannot be used here: what drives it is not installed."""
 

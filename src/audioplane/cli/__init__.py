@@ -10,6 +10,7 @@ from audioplane import __version__
 from audioplane.cli.commands import (
     Ablate,
     Bench,
+    Compare,
     Demo,
     Doctor,
     Drive,
@@ -34,6 +35,7 @@ Command = (
     | Annotated[Drive, tyro.conf.subcommand("drive")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Cross, tyro.conf.subcommand("cross")]
     | Annotated[Stress, tyro.conf.subcommand("stress")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]

@@ -1,4 +1,4 @@
-"""`--lpips-weights` and `--download`: LPIPS where its weights can be had."""
+"""`--lpips-weights`, `--syncnet-weights` and `--download`: networks whose weights can be had."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from audioplane.cli.console import console
 from audioplane.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from audioplane.evaluate.syncnet import SyncNet
     from audioplane.perceptual import LPIPS
 
 
@@ -36,4 +37,28 @@ class LpipsWeights:
             if self.lpips_weights is not None or self.download:
                 raise
             console.print(f"without LPIPS: {e}")
+            return None
+
+
+@dataclass(frozen=True)
+class ScoreWeights(LpipsWeights):
+    """Where LPIPS's and SyncNet's weights come from."""
+
+    syncnet_weights: Path | None = None
+    """SyncNet's syncnet_v2.model or the folder that holds it; looked up if not given, fetched by
+    --download (55 MB)."""
+
+    def find_syncnet(self) -> SyncNet | None:
+        """SyncNet; None, with the reason on the console, where it cannot be had.
+
+        Raises `CheckpointError` where its weights were named or asked for.
+        """
+        from audioplane.evaluate.syncnet import SyncNet
+
+        try:
+            return SyncNet.load(self.syncnet_weights, self.download)
+        except CheckpointError as e:
+            if self.syncnet_weights is not None or self.download:
+                raise
+            console.print(f"without SyncNet: {e}")
             return None

@@ -57,7 +57,6 @@ NO_LPIPS = (
     "LPIPS needs AlexNet's weights (233 MB): evaluate --download fetches them, --lpips-weights "
     "names a folder that holds them"
 )
-NO_SYNCNET = "SyncNet is not computed: it needs the original weights file"
 
 Perceptual = Callable[[Image, Image], float]
 """LPIPS of two pictures."""
@@ -204,7 +203,7 @@ def evaluate_frames(
     else:
         accuracy = _accuracy(true_seen, np.array(known))
         lips = lip_scores(mouth_track(seen), mouth_track(true_seen), views.name, accuracy)
-    empty = {"syncnet": NO_SYNCNET}
+    empty: dict[str, str] = {}
     if lpips is None:
         empty["lpips"] = NO_LPIPS
     elif any(r.lpips is None for f in frames for r in f.regions.values()):

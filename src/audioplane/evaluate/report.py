@@ -7,9 +7,14 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from audioplane.evaluate.action_units import ExpressionErrors
 from audioplane.evaluate.lips import LipScores
 from audioplane.evaluate.sound import SoundSync
+from audioplane.evaluate.syncnet import SyncScores
 
+NO_SYNCNET = (
+    "needs the authors' weights (55 MB): --download fetches them, --syncnet-weights names them"
+)
 REGIONS = ("whole", "face", "mouth")
 
 
@@ -64,6 +69,11 @@ class EvaluationReport:
     """The render's mouth against the sound."""
     true_sound: SoundSync | None = None
     """The recording's mouth against the sound: what can be reached."""
+    syncnet: SyncScores = SyncScores(empty=NO_SYNCNET)
+    """Of the render."""
+    true_syncnet: SyncScores = SyncScores(empty=NO_SYNCNET)
+    """Of the ground truth."""
+    expression: ExpressionErrors = ExpressionErrors()
 
     @property
     def means(self) -> dict[str, RegionScores]:
@@ -73,7 +83,8 @@ class EvaluationReport:
     @property
     def reasons(self) -> dict[str, str]:
         """Every empty cell with its reason."""
-        return {**self.empty, **self.lips.empty}
+        syncnet = {"syncnet": self.syncnet.empty} if self.syncnet.empty else {}
+        return {**self.empty, **self.lips.empty, **syncnet}
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON. Empty cells are null, their reasons are under `empty`."""
@@ -83,6 +94,9 @@ class EvaluationReport:
             "lips": {k: v for k, v in asdict(self.lips).items() if k != "empty"},
             "sound": asdict(self.sound) if self.sound else None,
             "true_sound": asdict(self.true_sound) if self.true_sound else None,
+            "syncnet": asdict(self.syncnet),
+            "syncnet_of_truth": asdict(self.true_syncnet),
+            "expression": asdict(self.expression),
             "empty": self.reasons,
             "notes": list(self.notes),
             "frames": [asdict(f) for f in self.frames],
@@ -100,6 +114,14 @@ class EvaluationReport:
         for label, sync in (("render", self.sound), ("recording", self.true_sound)):
             cell = f"{sync.correlation:.2f} at {sync.lag:+d}" if sync else None
             rows.append(MetricRow(f"mouth with sound, {label}", ("", "", cell)))
+        for label, name, form in _SYNC_ROWS:
+            for whose, scores in (("render", self.syncnet), ("recording", self.true_syncnet)):
+                cell = _cell(getattr(scores, name), form)
+                rows.append(MetricRow(f"{label}, {whose}", (cell, "", "")))
+        for label, name, place in _EXPRESSION_ROWS:
+            cells: list[str | None] = ["", "", ""]
+            cells[place] = _cell(getattr(self.expression, name), "{:.4f}")
+            rows.append(MetricRow(label, (cells[0], cells[1], cells[2])))
         return rows
 
     def to_table(self) -> Table:
@@ -133,7 +155,16 @@ _LIP_ROWS = (
 )
 
 
-def _cell(value: float | None, form: str) -> str | None:
+_SYNC_ROWS = (
+    ("SyncNet confidence ↑", "confidence", "{:.3f}"),
+    ("SyncNet distance ↓", "distance", "{:.3f}"),
+    ("SyncNet offset frames", "offset", "{:+d}"),
+)
+_EXPRESSION_ROWS = (("BSE upper ↓", "bse_upper", 1), ("BSE lower ↓", "bse_lower", 2))
+"""Blendshape errors, and which of `REGIONS` they belong to."""
+
+
+def _cell(value: float | int | None, form: str) -> str | None:
     return None if value is None else form.format(value)
 
 

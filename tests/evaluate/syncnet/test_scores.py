@@ -96,7 +96,7 @@ def test_every_track_has_its_own_sound():
 def test_too_short_too_small_and_silent_stay_empty(shots, samples):
     scores = sync_scores(lambda: pictures(), sound()[:samples], shots, Matching())
     assert scores.confidence is None and scores.distance is None and scores.offset is None
-    assert "more than 100 frames" in scores.empty["confidence"]
+    assert "more than 100 frames" in scores.empty
 
 
 def test_distances_are_the_authors():

@@ -6,7 +6,7 @@ Distance = min d_k, confidence = median d_k − min d_k, offset = −argmin d_k.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -37,7 +37,7 @@ SAMPLES = 640
 
 @dataclass(frozen=True)
 class SyncScores:
-    """How well lips and sound belong together; None, with the reason in `empty`, if unknown."""
+    """How well lips and sound belong together; None where unknown."""
 
     confidence: float | None = None
     """Higher is better (LSE-C); mean over tracks."""
@@ -48,7 +48,8 @@ class SyncScores:
     n_frames: int = 0
     """Windows that were compared."""
     n_tracks: int = 0
-    empty: dict[str, str] = field(default_factory=dict)
+    empty: str = ""
+    """Why the scores are unknown."""
 
 
 def sync_scores(
@@ -85,7 +86,7 @@ def sync_scores(
             f"SyncNet needs more than {MIN_FRAMES} frames with sound of one face "
             f"larger than {MIN_FACE} px"
         )
-        return SyncScores(empty={name: reason for name in ("confidence", "distance", "offset")})
+        return SyncScores(empty=reason)
     found = [curve_scores(c) for c in curves]
     confidence, distance = np.mean([f[:2] for f in found], axis=0)
     offset = found[int(np.argmax(lengths))][2]
