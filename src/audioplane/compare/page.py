@@ -23,21 +23,21 @@ from audioplane.compare.report import (
 from audioplane.evaluate.metrics import Image
 from audioplane.media.image import encode_image
 
-PICTURE, MOUTH = 256, 128
+PICTURE, MOUTH = 208, 104
 """Widths of what is shown, pixels."""
 QUALITY = 85
 """Of the JPEGs."""
 _CURVE = (720, 90)
 """Width and height of a curve, pixels."""
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:90rem;margin:2rem auto;padding:0 1rem;
+body{font:16px/1.5 system-ui,sans-serif;max-width:110rem;margin:2rem auto;padding:0 1rem;
 color:#1b1b1f;background:#fff}
 table{border-collapse:collapse;margin:.5rem 0 1.5rem;font-variant-numeric:tabular-nums}
 .wide{overflow-x:auto}
 td,th{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #ddd;white-space:nowrap}
 td:first-child,th:first-child{text-align:left}
 .paper{color:#777}.paper.first{border-left:2px solid #ccc}
-.films td,.told td{text-align:left;vertical-align:top;white-space:normal}
+.films td,.films th,.told td{text-align:left;vertical-align:top;white-space:normal}
 .films img{display:block;margin-bottom:2px}
 .true{stroke:#888}.own{stroke:#06c}polyline{fill:none;stroke-width:1.5}
 @media(prefers-color-scheme:dark){body{color:#e6e6ea;background:#17171a}td,th{border-color:#444}

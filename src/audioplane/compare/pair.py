@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 
 from audioplane.compare.align import Alignment
 from audioplane.compare.look import FPS, Look
@@ -150,12 +150,14 @@ def frames(path: Path, span: slice) -> Iterator[Image]:
     return islice(read_frames(path, FPS), span.start, span.stop)
 
 
-def fit(image: Image, size: tuple[int, int]) -> Image:
+def fit(
+    image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]
+) -> UInt8[np.ndarray, "y x 3"]:
     """A picture at a width and height."""
     if image.shape[1::-1] == size:
         return image
     how = cv2.INTER_AREA if image.shape[1] > size[0] else cv2.INTER_CUBIC
-    return cv2.resize(image, size, interpolation=how)
+    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
 
 
 def _mouth_square(

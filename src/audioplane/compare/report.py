@@ -42,7 +42,7 @@ class Column:
     """One figure of every video."""
 
     title: str
-    get: Callable[[EvaluationReport], float | None]
+    get: Callable[[EvaluationReport], float | int | None]
     form: str
     larger_is_better: bool | None = None
     published: str = ""
@@ -73,7 +73,7 @@ def shown_columns(comparison: Comparison) -> tuple[Column, ...]:
     return tuple(c for c in COLUMNS if asked or not c.title.startswith("AUE"))
 
 
-def cell(value: float | None, form: str) -> str:
+def cell(value: float | int | None, form: str) -> str:
     """A figure; nothing where it is unknown."""
     return "" if value is None else form.format(value)
 

@@ -1,0 +1,82 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from audioplane.cli import main
+from audioplane.compare import compare
+from audioplane.evaluate.syncnet import network
+from audioplane.media.audio import write_wav
+from audioplane.perceptual import weights
+from tests.compare.films import ReadsMouths, pictures, voice, write
+
+N = 30
+
+
+@pytest.fixture(autouse=True)
+def nothing_installed(monkeypatch, tmp_path):
+    """No weights, and drawn faces are found without a model file."""
+    for module, name in ((network, "syncnet"), (weights, "lpips")):
+        monkeypatch.setattr(module, "cache_folder", lambda name=name: tmp_path / name)
+        monkeypatch.delenv(module.WEIGHTS_VARIABLE, raising=False)
+    monkeypatch.setattr(compare, "Landmarker", ReadsMouths)
+    monkeypatch.setattr(
+        "audioplane.prepare.models.require_model", lambda model, given=None: Path("none")
+    )
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory) -> tuple[str, str]:
+    folder = tmp_path_factory.mktemp("films")
+    frames = pictures(N)
+    truth = write(folder / "truth.mp4", frames, voice(N))
+    return str(truth), str(write(folder / "copy.mp4", frames, None))
+
+
+def test_two_reports_and_json(films, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["compare", *films, "--names", "ER-NeRF", "--out", str(out), "--json"]
+    assert main(arguments) == 0
+    captured = capsys.readouterr()
+    data = json.loads(captured.out)
+    assert data["videos"][0]["paper"]["method"] == "ER-NeRF"
+    assert json.loads((out / "comparison.json").read_text()) == data
+    assert (out / "comparison.html").read_text().startswith("<!doctype html>")
+    assert {p.name for p in out.iterdir()} == {"comparison.json", "comparison.html"}
+    assert "without SyncNet: SyncNet needs syncnet_v2.model" in captured.err
+
+
+def test_the_table(films, tmp_path, capsys):
+    assert main(["compare", *films, "--out", str(tmp_path)]) == 0
+    assert "copy: no sound: SyncNet hears the ground truth's" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "extra, word",
+    [
+        (["--names", "a", "b"], "2 names for 1 videos"),
+        (["--syncnet-weights", "nowhere"], "syncnet_v2.model, not found"),
+        (["--openface", "a.csv"], "1 OpenFace tables for 2 videos"),
+    ],
+)
+def test_wrong_options_are_one_line(films, tmp_path, capsys, extra, word):
+    assert main(["compare", *films, "--out", str(tmp_path / "out"), *extra]) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("audioplane: ") and word in last
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_files_are_one_line(films, tmp_path, capsys):
+    truth, copy = films
+    sound = tmp_path / "speech.wav"
+    write_wav(sound, voice(N))
+    for videos, word in (
+        ([truth], "one video is no comparison"),
+        ([truth, str(sound)], "has no video track"),
+        ([truth, str(tmp_path / "none.mp4")], "is not a file"),
+        ([truth, copy, copy], "two videos are called copy"),
+    ):
+        assert main(["compare", *videos, "--out", str(tmp_path / "out")]) == 1
+        last = capsys.readouterr().err.strip().splitlines()[-1]
+        assert last.startswith("audioplane: ") and word in last
+    assert not (tmp_path / "out").exists()
