@@ -8,9 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
 from audioplane import __version__
 from audioplane.cli import main
+from audioplane.evaluate.syncnet import SyncNet
 from audioplane.media.audio import read_audio, write_wav
 from audioplane.train.config import PRESETS
 from tests.perceptual.random_weights import random_weights
@@ -80,6 +82,27 @@ def test_evaluate_fills_lpips_where_its_weights_are_named(run_folder, tmp_path, 
     assert any("LPIPS" in note for note in report["notes"])
     assert main([*arguments, "--lpips-weights", str(tmp_path / "nowhere")]) == 1
     assert "alexnet" in capsys.readouterr().err
+
+
+def test_evaluate_with_syncnet_says_what_it_lacks(run_folder, tmp_path, capsys, monkeypatch):
+    torch.save(SyncNet().state_dict(), tmp_path / "syncnet_v2.model")
+    arguments = [
+        "evaluate",
+        str(run_folder),
+        "--out",
+        str(tmp_path),
+        "--poses",
+        "tracked",
+        "--json",
+    ]
+    monkeypatch.setattr("audioplane.cli.evaluate.local_model", lambda model, path: None)
+    assert main([*arguments, "--syncnet-weights", str(tmp_path)]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["tracked"]["syncnet"]["confidence"] is None
+    assert "face_landmarker.task" in data["tracked"]["empty"]["syncnet"]
+    assert "syncnet_v2.model" in data["provenance"]["weights"]["SyncNet"]
+    assert main([*arguments, "--syncnet-weights", str(tmp_path / "nowhere")]) == 1
+    assert "robots.ox.ac.uk" in capsys.readouterr().err
 
 
 def test_a_moved_subject_can_be_named(run_folder, spoken_subject, tmp_path):

@@ -3,9 +3,11 @@ import json
 
 from rich.console import Console
 
+from audioplane.evaluate.action_units import ExpressionErrors
 from audioplane.evaluate.lips import LipScores
 from audioplane.evaluate.report import EvaluationReport, FrameScores, RegionScores
 from audioplane.evaluate.sound import SoundSync
+from audioplane.evaluate.syncnet import SyncScores
 
 
 def report() -> EvaluationReport:
@@ -15,7 +17,15 @@ def report() -> EvaluationReport:
 
     frames = (FrameScores(7, scores(30.0, 0.9), 1.0, 0.1, 0.2), FrameScores(9, scores(20.0, None)))
     lips = LipScores(lmd=2.5, n_frames=1, source="a reader", empty={"mac": "1 frame"})
-    return EvaluationReport(frames, lips, {"lpips": "no weights"}, ("a note",), SoundSync(0.4, -1))
+    return EvaluationReport(
+        frames,
+        lips,
+        {"lpips": "no weights"},
+        ("a note",),
+        SoundSync(0.4, -1),
+        syncnet=SyncScores(6.7, 8.0, 1, 120, 1),
+        expression=ExpressionErrors(0.25, 0.5),
+    )
 
 
 def test_means_are_over_the_frames_that_have_a_value() -> None:
@@ -30,6 +40,8 @@ def test_everything_goes_into_json() -> None:
     assert data["empty"] == {"lpips": "no weights", "mac": "1 frame"}
     assert data["means"]["face"]["psnr"] == 25.0 and data["means"]["face"]["lpips"] is None
     assert data["lips"]["lmd"] == 2.5 and data["lips"]["mac"] is None
+    assert data["syncnet"]["distance"] == 8.0 and data["true_syncnet"]["distance"] is None
+    assert data["expression"]["bse_lower"] == 0.5 and data["expression"]["aue_lower"] is None
     assert data["sound"] == {"correlation": 0.4, "lag": -1} and data["true_sound"] is None
     assert data["frames"][1]["img_id"] == 9 and data["frames"][1]["regions"]["face"]["ssim"] is None
 
@@ -39,6 +51,16 @@ def test_rows_tell_what_is_missing_from_what_does_not_apply() -> None:
     assert rows["PSNR dB ↑"] == ("25.00", "25.00", "20.00")
     assert rows["LPIPS ↓"] == (None, None, None) and rows["MAC ↑"] == ("", "", None)
     assert rows["mouth with sound, render"] == ("", "", "0.40 at -1")
+    assert rows["SyncNet confidence ↑ (recording)"] == ("6.700 (–)", "", "")
+    assert rows["SyncNet offset frames (recording)"] == ("+1 (–)", "", "")
+    assert rows["BSE upper ↓"] == ("", "0.2500", "") and rows["BSE lower ↓"] == ("", "", "0.5000")
+
+
+def test_without_syncnet_the_cells_say_how_to_get_it() -> None:
+    bare = EvaluationReport(report().frames, LipScores())
+    rows = {row.label: row.cells for row in bare.rows()}
+    assert rows["SyncNet distance ↓ (recording)"] == (None, "", "")
+    assert "--download" in bare.reasons["syncnet"]
 
 
 def test_table_shows_figures_and_reasons() -> None:

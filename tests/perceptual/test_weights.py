@@ -14,7 +14,7 @@ from audioplane.perceptual.weights import (
     WeightPaths,
     find_weights,
 )
-from audioplane.weights import WeightFile, read_tensors
+from audioplane.weights import WeightFile
 from tests.perceptual.random_weights import RandomWeights
 
 BACKBONE, HEADS = b"a backbone", b"heads"
@@ -138,34 +138,6 @@ def test_the_published_files_are_what_load_asks_for(alex: RandomWeights, monkeyp
     with pytest.raises(CheckpointError, match="alexnet-owt-7be5be79.pth is damaged"):
         LPIPS.load("alex")
     assert not network.asked
-
-
-@pytest.mark.parametrize(
-    ("content", "fault"),
-    [
-        ({"a": torch.zeros(2, 3)}, "b is missing"),
-        ({"a": torch.zeros(2, 3), "b": torch.zeros(1), "c": torch.zeros(1)}, "c is too much"),
-        ({"a": torch.zeros(3, 2), "b": torch.zeros(1)}, r"a is \(3, 2\) instead of \(2, 3\)"),
-        ({"a": 1.0, "b": torch.zeros(1)}, r"a is \(\) instead of"),
-        ({f"x{i}": torch.zeros(1) for i in range(9)}, "and 8 more"),
-        ([torch.zeros(2, 3)], "no weights by name"),
-        ({"a": print}, "damaged or no file of weights"),
-    ],
-)
-def test_other_weights_are_refused_by_name(tmp_path, content, fault):
-    path = tmp_path / "some.pth"
-    torch.save(content, path)
-    with pytest.raises(CheckpointError, match=rf"some\.pth.*{fault}"):
-        read_tensors(path, {"a": (2, 3), "b": (1,)})
-
-
-@pytest.mark.parametrize("content", [b"", b"a portal's login page", None])
-def test_files_that_are_not_weights_are_refused(tmp_path, content):
-    path = tmp_path / "some.pth"
-    torch.save({"a": torch.zeros(99)}, path)
-    path.write_bytes(path.read_bytes()[:-50] if content is None else content)
-    with pytest.raises(CheckpointError, match=r"some\.pth is damaged"):
-        read_tensors(path, {"a": (99,)})
 
 
 def test_faults_of_a_backbone_are_named(alex: RandomWeights, monkeypatch):

@@ -283,7 +283,7 @@ class Evaluate:
     """MediaPipe's face_landmarker.task; looked up if not given."""
     poses: Literal["tracked", "refined", "both"] = "both"
     """Poses of the held-out frames: as tracked, or refined against them with the head frozen."""
-    weights: Annotated[LpipsWeights, tyro.conf.arg(name="")] = LpipsWeights()
+    weights: Annotated[ScoreWeights, tyro.conf.arg(name="")] = ScoreWeights()
     json: bool = False
     """Print what metrics.json holds on standard output."""
     device: Device = "auto"
@@ -294,9 +294,10 @@ class Evaluate:
         from audioplane.cli.evaluate import evaluate_run
 
         out, device = self.out or self.run_folder / "evaluation", choose_device(self.device)
-        lpips = self.weights.find()
+        lpips, syncnet = self.weights.find(), self.weights.find_syncnet()
+        model = self.face_landmarker
         evaluation = evaluate_run(
-            self.run_folder, out, self.subject, self.face_landmarker, self.poses, device, lpips
+            self.run_folder, out, self.subject, model, self.poses, device, lpips, syncnet
         )
         if self.json:
             sys.stdout.write(evaluation.to_json() + "\n")

@@ -12,9 +12,9 @@ from audioplane.compare import (
     compare_videos,
     comparison_page,
     to_json,
-    write_text,
 )
-from audioplane.errors import ComparisonError
+from audioplane.errors import ComparisonError, MediaError
+from audioplane.evaluate.evaluation import write_text
 
 JSON_NAME, PAGE_NAME = "comparison.json", "comparison.html"
 
@@ -24,7 +24,8 @@ def compare_files(
 ) -> Comparison:
     """Compare all but the first video with the first, and write both reports into a folder.
 
-    Raises `ComparisonError` if names and videos do not fit or a video shows something else.
+    Raises `ComparisonError` if names and videos do not fit or a video shows something else,
+    `MediaError` if a file cannot be read or written.
     """
     with progress_bar() as bar:
         tasks: dict[str, TaskID] = {}
@@ -37,6 +38,10 @@ def compare_files(
         truth, *others = videos
         named = list(zip(named_videos(others, names), others, strict=True))
         comparison = compare_videos(truth, named, tools, openface, tell)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise MediaError(f"{out} cannot be made: {e.strerror}") from e
     write_text(out / JSON_NAME, to_json(comparison))
     write_text(out / PAGE_NAME, comparison_page(comparison))
     return comparison

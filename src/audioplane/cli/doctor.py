@@ -110,6 +110,7 @@ def _programs() -> Iterator[Check]:
 
 
 def _models() -> Iterator[Check]:
+    from audioplane.evaluate.syncnet.network import find_weights as find_syncnet
     from audioplane.perceptual.weights import find_weights
     from audioplane.prepare.models import FACE_LANDMARKER, SEGMENTER
 
@@ -123,6 +124,11 @@ def _models() -> Iterator[Check]:
     except AudioplaneError as e:
         gives = "LPIPS as score and as loss of preset paper; --download of evaluate fetches it"
         yield Check("model", "LPIPS (alex)", "missing", str(e), gives)
+    try:
+        yield Check("model", "SyncNet", "there", str(find_syncnet(download=False)))
+    except AudioplaneError as e:
+        gives = "SyncNet's scores; --download of evaluate and compare fetches it"
+        yield Check("model", "SyncNet", "missing", str(e), gives)
     yield from _speech()
 
 

@@ -1,12 +1,13 @@
 """`audioplane evaluate`: a run's head on the held-out frames of its subject."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from rich.progress import Progress
 from torch import Tensor
 
 from audioplane import __version__
@@ -21,14 +22,18 @@ from audioplane.evaluate.curves import read_curves
 from audioplane.evaluate.dynamism import draw_dynamism
 from audioplane.evaluate.evaluate import EXAMPLES, NO_LPIPS, VIDEO_NAME
 from audioplane.evaluate.evaluation import Evaluation, write_text
+from audioplane.evaluate.metrics import Image
 from audioplane.evaluate.page import PageContents, evaluation_page
 from audioplane.evaluate.provenance import Provenance, git_commit, package_versions
+from audioplane.evaluate.report import NO_SYNCNET
 from audioplane.evaluate.sound import sound_of
 from audioplane.evaluate.speed import measure_speed
+from audioplane.evaluate.syncnet import SYNCNET_NOTE, SyncNet, SyncScores, held_out_sync
+from audioplane.media.image import read_image
 from audioplane.perceptual import LPIPS
 from audioplane.prepare.models import FACE_LANDMARKER, file_sha256, local_model
 from audioplane.speech import require_kind
-from audioplane.subject import FrameRef
+from audioplane.subject import FrameRef, Subject
 from audioplane.train import RunPaths, TrainedHead, load_head
 from audioplane.train.poses import refine_view
 from audioplane.train.run import name_loss
@@ -66,6 +71,7 @@ def evaluate_run(
     poses: str,
     device: torch.device | str = "cpu",
     lpips: LPIPS | None = None,
+    syncnet: SyncNet | None = None,
 ) -> Evaluation:
     """Score a run and write `metrics.json`, `report.html` and, by the kind of held-out poses, a
     contact sheet and a film, into `out`."""
@@ -77,23 +83,50 @@ def evaluate_run(
     reports: dict[str, EvaluationReport] = {}
     examples: list[SheetRow] = []
     with progress_bar() as bar:
+        sync = _sync_scorer(animator.subject, landmarker, syncnet, bar)
+        images = animator.subject.paths.image
+        true_scores = sync("recording", lambda ref: read_image(images(ref.img_id)))
         for kind in kinds:
             count = len(animator.subject.val) + (0 if examples else EXAMPLES)
             task = bar.add_task(f"evaluate, poses {kind}", total=count, note="")
             render = _renderer(opened, kind, lambda task=task: bar.advance(task))
-            notes = (_POSE_NOTES[kind], *([_LPIPS_NOTE] if lpips else []))
+            extra = ((_LPIPS_NOTE, lpips), (SYNCNET_NOTE, syncnet))
+            notes = (_POSE_NOTES[kind], *(note for note, network in extra if network))
             score = lpips.score if lpips else None
             reports[kind] = evaluate_head(
                 render, animator.subject, out / kind, landmarker, score, notes
             )
+            drawn = _renderer(opened, "tracked", lambda: None)  # poses stay as they were placed
+            scores = sync(f"render, poses {kind}", lambda ref, drawn=drawn: drawn(ref).image)
+            reports[kind] = replace(reports[kind], syncnet=scores, true_syncnet=true_scores)
             if not examples:
                 examples = example_frames(render, animator.subject, reports[kind])
     with console.status("looking into the head"):
-        evaluation = _finish(opened, run, reports, landmarker, lpips)
+        evaluation = _finish(opened, run, reports, landmarker, lpips, syncnet)
         contents = _page_contents(opened, run, evaluation, out, examples)
     write_text(out / METRICS_NAME, evaluation.to_json())
     write_text(out / PAGE_NAME, evaluation_page(contents))
     return evaluation
+
+
+def _sync_scorer(
+    person: Subject, landmarker: Path | None, network: SyncNet | None, bar: Progress
+) -> Callable[[str, Callable[[FrameRef], Image]], SyncScores]:
+    """Scores what a function shows of the held-out frames."""
+    model = local_model(FACE_LANDMARKER, landmarker)
+
+    def score(what: str, show: Callable[[FrameRef], Image]) -> SyncScores:
+        if network is None:
+            return SyncScores(empty=NO_SYNCNET)
+        if model is None:
+            return SyncScores(empty="needs face_landmarker.task, which 'prepare' fetches")
+        refs = person.val
+        task = bar.add_task(f"SyncNet on the {what}", total=2 * len(refs), note="")
+        return held_out_sync(
+            lambda: map(show, refs), person, refs, model, network, lambda n: bar.advance(task, n)
+        )
+
+    return score
 
 
 def _renderer(
@@ -123,6 +156,7 @@ def _finish(
     reports: dict[str, EvaluationReport],
     landmarker: Path | None,
     lpips: LPIPS | None,
+    syncnet: SyncNet | None,
 ) -> Evaluation:
     """The scores with the head's speed and origin."""
     trained, person = opened.trained, opened.animator.subject
@@ -132,6 +166,7 @@ def _finish(
     weights = {
         "face_landmarker.task": file_sha256(model) if model else "not found: 'prepare' fetches it",
         "LPIPS": _lpips_files(lpips) if lpips else NO_LPIPS,
+        "SyncNet": _sync_file(syncnet) if syncnet else NO_SYNCNET,
     }
     made = Provenance(
         audioplane=__version__,
@@ -165,6 +200,10 @@ def _lpips_files(lpips: LPIPS) -> str:
     if files is None:
         return _LPIPS_NOTE
     return ", ".join(f"{p.name} {file_sha256(p)}" for p in (files.backbone, files.heads))
+
+
+def _sync_file(syncnet: SyncNet) -> str:
+    return f"{syncnet.file.name} {file_sha256(syncnet.file)}" if syncnet.file else "given"
 
 
 def _page_contents(

@@ -3,7 +3,7 @@
 from audioplane.compare.compare import Comparison, Entry, Tools, compare_videos
 from audioplane.compare.page import comparison_page
 from audioplane.compare.published import published
-from audioplane.compare.report import to_json, to_table, write_text
+from audioplane.compare.report import to_json, to_table
 
 __all__ = [
     "Comparison",
@@ -14,5 +14,4 @@ __all__ = [
     "published",
     "to_json",
     "to_table",
-    "write_text",
 ]

@@ -150,9 +150,7 @@ def frames(path: Path, span: slice) -> Iterator[Image]:
     return islice(read_frames(path, FPS), span.start, span.stop)
 
 
-def fit(
-    image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]
-) -> UInt8[np.ndarray, "y x 3"]:
+def fit(image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> UInt8[np.ndarray, "y x 3"]:
     """A picture at a width and height."""
     if image.shape[1::-1] == size:
         return image

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from rich import box
 from rich.table import Table
@@ -12,7 +11,6 @@ from audioplane.compare.align import MAX_SHIFT
 from audioplane.compare.compare import Comparison, Entry
 from audioplane.compare.look import FPS
 from audioplane.compare.published import TRUTH, Published
-from audioplane.errors import MediaError
 from audioplane.evaluate.metrics import PSNR_CAP
 from audioplane.evaluate.report import EvaluationReport
 
@@ -44,24 +42,23 @@ class Column:
     title: str
     get: Callable[[EvaluationReport], float | int | None]
     form: str
-    larger_is_better: bool | None = None
     published: str = ""
     """Name of the paper's figure."""
 
 
 COLUMNS = (
-    Column("PSNR ↑", lambda r: r.means["whole"].psnr, "{:.2f}", True, "psnr"),
-    Column("SSIM ↑", lambda r: r.means["whole"].ssim, "{:.3f}", True, "ssim"),
-    Column("LPIPS ↓", lambda r: r.means["whole"].lpips, "{:.3f}", False, "lpips"),
-    Column("SyncNet ↑", lambda r: r.syncnet.confidence, "{:.3f}", True, "syncnet"),
-    Column("dist. ↓", lambda r: r.syncnet.distance, "{:.3f}", False),
-    Column("LMD ↓", lambda r: r.lips.lmd, "{:.2f}", False),
-    Column("MAC ↑", lambda r: r.lips.mac, "{:.3f}", True),
+    Column("PSNR ↑", lambda r: r.means["whole"].psnr, "{:.2f}", "psnr"),
+    Column("SSIM ↑", lambda r: r.means["whole"].ssim, "{:.3f}", "ssim"),
+    Column("LPIPS ↓", lambda r: r.means["whole"].lpips, "{:.3f}", "lpips"),
+    Column("SyncNet ↑", lambda r: r.syncnet.confidence, "{:.3f}", "syncnet"),
+    Column("dist. ↓", lambda r: r.syncnet.distance, "{:.3f}"),
+    Column("LMD ↓", lambda r: r.lips.lmd, "{:.2f}"),
+    Column("MAC ↑", lambda r: r.lips.mac, "{:.3f}"),
     Column("late", lambda r: r.lips.lag, "{:+d}"),
-    Column("BSE-U ↓", lambda r: r.expression.bse_upper, "{:.3f}", False),
-    Column("BSE-L ↓", lambda r: r.expression.bse_lower, "{:.3f}", False),
-    Column("AUE-U ↓", lambda r: r.expression.aue_upper, "{:.3f}", False),
-    Column("AUE-L ↓", lambda r: r.expression.aue_lower, "{:.3f}", False),
+    Column("BSE-U ↓", lambda r: r.expression.bse_upper, "{:.3f}"),
+    Column("BSE-L ↓", lambda r: r.expression.bse_lower, "{:.3f}"),
+    Column("AUE-U ↓", lambda r: r.expression.aue_upper, "{:.3f}"),
+    Column("AUE-L ↓", lambda r: r.expression.aue_lower, "{:.3f}"),
 )
 TRUTH_TITLES = {"SyncNet ↑": "confidence", "dist. ↓": "distance"}
 """Columns that the ground truth has a figure in, with the score's name."""
@@ -201,14 +198,3 @@ def _add_paper(table: Table, columns: tuple[Column, ...], row: Published | None)
         values = asdict(figures)
         cells = (cell(values.get(c.published), c.form) for c in columns)
         table.add_row(f"  paper, set {name}", *cells, style="dim")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing. Raises `MediaError`."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as e:
-        raise MediaError(f"{path} cannot be written ({e}): choose another --out") from e

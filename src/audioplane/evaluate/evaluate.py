@@ -15,6 +15,7 @@ from jaxtyping import Float, Float32, UInt8
 from audioplane.drive import DrivenFrame
 from audioplane.errors import MediaError, SubjectError
 from audioplane.evaluate import metrics
+from audioplane.evaluate.action_units import ExpressionErrors, blendshape_errors
 from audioplane.evaluate.contact_sheet import SheetRow, contact_sheet
 from audioplane.evaluate.lips import (
     LipScores,
@@ -35,6 +36,7 @@ from audioplane.evaluate.report import EvaluationReport, FrameScores, RegionScor
 from audioplane.evaluate.sound import SoundSync, sound_level, sound_of, sound_sync
 from audioplane.media.image import read_image, write_image
 from audioplane.media.video import VideoWriter
+from audioplane.prepare.landmarker import BLENDSHAPES
 from audioplane.subject import FrameRef, Subject
 from audioplane.subject.regions import Box, face_box, mouth_aperture, mouth_box
 
@@ -210,7 +212,10 @@ def evaluate_frames(
         empty["lpips"] = f"left out where a region is smaller than {SMALLEST_LPIPS} px"
     if any(r.ssim is None for f in frames for r in f.regions.values()):
         empty["ssim"] = "left out where a region lies within 5 px of the border"
-    return EvaluationReport(tuple(frames), lips, empty, NOTES)
+    expression = _expression(seen, true_seen)
+    if expression.bse_upper is None:
+        empty["bse"] = "needs MediaPipe's landmarker, and that it reads this face"
+    return EvaluationReport(tuple(frames), lips, empty, NOTES, expression=expression)
 
 
 def evaluate_speech_drive(
@@ -287,6 +292,18 @@ def _accuracy(seen: Sequence[SeenMouth | None], known: Float[np.ndarray, " t"]) 
         return None
     value = correlation(track.aperture[track.found], known[track.found])
     return None if np.isnan(value) else value
+
+
+def _expression(
+    seen: Sequence[SeenMouth | None], true_seen: Sequence[SeenMouth | None]
+) -> ExpressionErrors:
+    pairs = [
+        (a.blendshapes, b.blendshapes)
+        for a, b in zip(seen, true_seen, strict=True)
+        if a and b and a.blendshapes is not None and b.blendshapes is not None
+    ]
+    table = np.array(pairs, np.float64).reshape(-1, 2, len(BLENDSHAPES))
+    return blendshape_errors(table[:, 0], table[:, 1])
 
 
 def _no_lips(reason: str) -> dict[str, str]:

@@ -95,7 +95,7 @@ class EvaluationReport:
             "sound": asdict(self.sound) if self.sound else None,
             "true_sound": asdict(self.true_sound) if self.true_sound else None,
             "syncnet": asdict(self.syncnet),
-            "syncnet_of_truth": asdict(self.true_syncnet),
+            "true_syncnet": asdict(self.true_syncnet),
             "expression": asdict(self.expression),
             "empty": self.reasons,
             "notes": list(self.notes),
@@ -115,9 +115,11 @@ class EvaluationReport:
             cell = f"{sync.correlation:.2f} at {sync.lag:+d}" if sync else None
             rows.append(MetricRow(f"mouth with sound, {label}", ("", "", cell)))
         for label, name, form in _SYNC_ROWS:
-            for whose, scores in (("render", self.syncnet), ("recording", self.true_syncnet)):
-                cell = _cell(getattr(scores, name), form)
-                rows.append(MetricRow(f"{label}, {whose}", (cell, "", "")))
+            own, true = (
+                _cell(getattr(scores, name), form) for scores in (self.syncnet, self.true_syncnet)
+            )
+            cell = own and f"{own} ({true or '–'})"
+            rows.append(MetricRow(f"{label} (recording)", (cell, "", "")))
         for label, name, place in _EXPRESSION_ROWS:
             cells: list[str | None] = ["", "", ""]
             cells[place] = _cell(getattr(self.expression, name), "{:.4f}")

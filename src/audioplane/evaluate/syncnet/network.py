@@ -62,25 +62,16 @@ class SyncNet(nn.Module):
             *_seen(256, 512, 6, padding=0),
         )
         self.netfclip = _embedding()
+        self.file: Path | None = None  # where the weights came from
         self.eval().requires_grad_(False)
 
     @classmethod
     def load(cls, given: Path | None = None, download: bool = False) -> "SyncNet":
-        """SyncNet with the authors' weights.
+        """SyncNet with the authors' weights; see `find_weights` for where they are looked for.
 
-        Args:
-            given: The weights file or a folder that holds it; None looks in the folder that
-                `$AUDIOPLANE_SYNCNET` names, then in the user's cache.
-            download: Fetch it to the cache where it is not found.
-
-        Raises:
-            CheckpointError: It cannot be had, or is not what it should be.
+        Raises `CheckpointError` if they cannot be had or are not what they should be.
         """
-        if given is not None and given.is_file():
-            path = given
-        else:
-            shelf = Shelf("SyncNet", WEIGHTS_VARIABLE, cache_folder())
-            (path,) = shelf.find([WEIGHTS], given, download)
+        path = find_weights(given, download)
         with torch.device("meta"):  # neither memory nor random numbers for what is overwritten
             network = cls()
         counters = "num_batches_tracked"  # older files lack them, and nothing reads them
@@ -91,6 +82,7 @@ class SyncNet(nn.Module):
         }
         weights = read_tensors(path, shapes, ignored=rf".*\.{counters}")
         network.load_state_dict(weights, strict=False, assign=True)
+        network.file = path
         return network
 
     @torch.inference_mode()
@@ -105,6 +97,23 @@ class SyncNet(nn.Module):
     def hear(self, cepstra: Float[Tensor, "n 13 20"]) -> Float[Tensor, "n 1024"]:
         """Embeddings of n windows of sound."""
         return self.netfcaud(self.netcnnaud(cepstra[:, None])[:, :, 0, 0])
+
+
+def find_weights(given: Path | None = None, download: bool = False) -> Path:
+    """The authors' weights file.
+
+    Args:
+        given: The file or a folder that holds it; None looks in the folder that
+            `$AUDIOPLANE_SYNCNET` names, then in the user's cache.
+        download: Fetch it to the cache where it is not found.
+
+    Raises:
+        CheckpointError: It cannot be had.
+    """
+    if given is not None and given.is_file():
+        return given
+    shelf = Shelf("SyncNet", WEIGHTS_VARIABLE, cache_folder())
+    return shelf.find([WEIGHTS], given, download)[0]
 
 
 def cache_folder() -> Path:

@@ -33,6 +33,9 @@ BATCH = 20
 """Windows embedded at a time."""
 SAMPLES = 640
 """Samples of sound a frame: 16 kHz over 25 frames a second."""
+TOO_LITTLE = (
+    f"SyncNet needs more than {MIN_FRAMES} frames with sound of one face larger than {MIN_FACE} px"
+)
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,7 @@ def sync_scores(
         curves.append(distances(seen, heard).mean(0))
         lengths.append(n)
     if not curves:
-        reason = (
-            f"SyncNet needs more than {MIN_FRAMES} frames with sound of one face "
-            f"larger than {MIN_FACE} px"
-        )
-        return SyncScores(empty=reason)
+        return SyncScores(empty=TOO_LITTLE)
     found = [curve_scores(c) for c in curves]
     confidence, distance = np.mean([f[:2] for f in found], axis=0)
     offset = found[int(np.argmax(lengths))][2]
