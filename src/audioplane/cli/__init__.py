@@ -10,7 +10,6 @@ from audioplane import __version__
 from audioplane.cli.commands import (
     Ablate,
     Bench,
-    Compare,
     Demo,
     Doctor,
     Drive,
@@ -22,6 +21,7 @@ from audioplane.cli.commands import (
     Train,
     Verify,
 )
+from audioplane.cli.compare import Compare
 from audioplane.cli.console import console, output
 from audioplane.cli.trials import Cross, Stress
 from audioplane.errors import AudioplaneError

@@ -309,52 +309,6 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
-class Compare:
-    """Score videos of any talking-head system against the recording, all by one protocol.
-
-    Length, size, frame rate and offsets of picture and sound are aligned, and it says what was.
-    """
-
-    videos: Annotated[
-        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="TRUTH VIDEO [VIDEO ...]")
-    ]
-    """The recording (ground truth) first, then the videos to be scored."""
-    out: Path
-    """Folder for comparison.html and comparison.json."""
-    names: tuple[str, ...] = ()
-    """A name for each video after the first; the files' names if not given. A method of the
-    paper's Table 4 (Wav2Lip, ER-NeRF, ours, ...) gets the published figures beside its own."""
-    openface: tuple[Path, ...] = ()
-    """OpenFace's csv of each video, the recording's first: adds AUE."""
-    face_landmarker: Path | None = None
-    """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
-    weights: Annotated[ScoreWeights, tyro.conf.arg(name="")] = ScoreWeights()
-    json: bool = False
-    """Print the comparison as JSON on standard output."""
-
-    def run(self) -> None:
-        from audioplane.cli.compare import compare_files
-        from audioplane.compare import Tools, to_json, to_table
-        from audioplane.errors import ComparisonError
-        from audioplane.prepare.models import FACE_LANDMARKER, require_model
-
-        if len(self.videos) < 2:
-            raise ComparisonError("one video is no comparison: give the recording and others")
-        lpips = self.weights.find()
-        tools = Tools(
-            require_model(FACE_LANDMARKER, self.face_landmarker),
-            lpips.score if lpips else None,
-            self.weights.find_syncnet(),
-        )
-        comparison = compare_files(self.videos, self.names, self.out, tools, self.openface)
-        if self.json:
-            sys.stdout.write(to_json(comparison) + "\n")
-        else:
-            output.print(to_table(comparison), crop=False)
-        console.print(f"{self.out}: comparison.html, comparison.json")
-
-
-@dataclass(frozen=True)
 class Demo:
     """See it all work on a drawn head: make it, train it, let it speak what it never heard."""
 

@@ -122,9 +122,11 @@ def _sync_scorer(
             return SyncScores(empty="needs face_landmarker.task, which 'prepare' fetches")
         refs = person.val
         task = bar.add_task(f"SyncNet on the {what}", total=2 * len(refs), note="")
-        return held_out_sync(
+        scores = held_out_sync(
             lambda: map(show, refs), person, refs, model, network, lambda n: bar.advance(task, n)
         )
+        bar.update(task, completed=2 * len(refs))
+        return scores
 
     return score
 

@@ -128,11 +128,13 @@ def _look(name: str, path: Path, tools: Tools, tell: Tell) -> Look:
 def _sync(name: str, pair: Pair, tools: Tools, tell: Tell) -> SyncScores:
     if tools.syncnet is None:
         return SyncScores(empty=NO_SYNCNET)
-    done = 0
+    what, done = f"SyncNet on {name}", 0
 
     def step(n: int) -> None:
         nonlocal done
         done += n
-        tell(f"SyncNet on {name}", done, len(pair))
+        tell(what, done, len(pair))
 
-    return pair.sync(tools.syncnet, step)
+    scores = pair.sync(tools.syncnet, step)
+    tell(what, len(pair), len(pair))
+    return scores

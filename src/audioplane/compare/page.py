@@ -1,15 +1,17 @@
 """A comparison as one page of HTML that needs no other file."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 import numpy as np
 
 from audioplane.compare.compare import Comparison, Entry
 from audioplane.compare.look import FPS
 from audioplane.compare.pair import fit
-from audioplane.compare.published import TRUTH, Published, SetFigures
+from audioplane.compare.published import TRUTH, Published
 from audioplane.compare.report import (
     PROTOCOL,
+    Column,
     aligned,
     cell,
     reasons,
@@ -36,7 +38,8 @@ from audioplane.page import (
 
 PICTURE, MOUTH = 256, 128
 """Widths of what is shown, pixels."""
-_PAPER = tuple(f"the paper, set {name}: PSNR, SSIM, LPIPS, SyncNet" for name in "AB")
+_PAPER = "paper A · B"
+"""Title of what the paper reports on its two test sets."""
 
 
 def comparison_page(comparison: Comparison) -> str:
@@ -55,25 +58,28 @@ def comparison_page(comparison: Comparison) -> str:
 
 
 def _scores(comparison: Comparison) -> Html:
-    columns = shown_columns(comparison)
-    own = [truth_cell(comparison, c) for c in columns]
-    rows = [["ground truth", *own, *_paper(TRUTH)]]
-    for entry in comparison.entries:
-        own = [cell(c.get(entry.report), c.form) for c in columns]
-        rows.append([entry.name, *own, *_paper(entry.published)])
-    titles = ["method", *(c.title for c in columns), *_PAPER, "its fps"]
-    return table(titles, ([value or None for value in row] for row in rows))
+    """The table; figures that the paper has stand beside ours."""
+    titles, rows = ["method"], [["ground truth"], *([e.name] for e in comparison.entries)]
+    papers = [TRUTH, *(e.published for e in comparison.entries)]
+    for column in shown_columns(comparison):
+        titles.append(column.title)
+        own = [cell(column.get(e.report), column.form) for e in comparison.entries]
+        for row, text in zip(rows, [truth_cell(comparison, column), *own], strict=True):
+            row.append(text)
+        if column.published:
+            titles.append(_PAPER)
+            for row, paper in zip(rows, papers, strict=True):
+                row.append(_both_sets(paper, column))
+    for row, paper in zip(rows, papers, strict=True):
+        row.append(cell(paper.fps, "{:g}") if paper else "")
+    return table([*titles, "paper's fps"], ([text or None for text in row] for row in rows))
 
 
-def _paper(row: Published | None) -> list[str]:
-    if row is None:
-        return ["", "", ""]
-    return [_figures(row.a), _figures(row.b), cell(row.fps, "{:g}")]
-
-
-def _figures(of: SetFigures) -> str:
-    forms = (("{:.2f}", of.psnr), ("{:.3f}", of.ssim), ("{:.3f}", of.lpips), ("{:.3f}", of.syncnet))
-    return " · ".join(cell(value, form) or "–" for form, value in forms)
+def _both_sets(paper: Published | None, column: Column) -> str:
+    if paper is None:
+        return ""
+    values = [asdict(figures)[column.published] for figures in (paper.a, paper.b)]
+    return " · ".join(column.form.format(v) for v in values if v is not None)
 
 
 def _moments(comparison: Comparison) -> Iterable[Html]:

@@ -98,8 +98,9 @@ def distances(seen: Float[Tensor, "n c"], heard: Float[Tensor, "n c"]) -> Float[
     Beyond the ends the sound's embedding is zero.
     """
     padded = pad(heard, (0, 0, MAX_SHIFT, MAX_SHIFT))
-    around = padded.unfold(0, 2 * MAX_SHIFT + 1, 1).transpose(1, 2)
-    return pairwise_distance(seen[:, None], around)
+    n = len(seen)
+    columns = [pairwise_distance(seen, padded[k : k + n]) for k in range(2 * MAX_SHIFT + 1)]
+    return torch.stack(columns, 1)
 
 
 def curve_scores(curve: Float[Tensor, " 31"]) -> tuple[float, float, int]:
