@@ -58,3 +58,18 @@ def test_a_tilt_stays_the_same_through_a_run():
     offset = tilted - plain
     assert offset.std((1, 2)).max() < 1e-5
     assert np.isclose(offset[:, 0, 0].std(), 0.5 * features.std(), rtol=0.5)
+
+
+def test_a_teacher_tells_only_the_frame_that_is_rendered():
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((40, 16, 6)).astype(np.float32)
+    head = Head(HeadShape(6, scales=(1,), grid_size=4), torch.Generator().manual_seed(0))
+    landmarks = rng.random((40, 68, 2)).astype(np.float32)
+    heard = {}
+    for forced in (False, True):
+        config = replace(QUIET, lambda_lips=0.1, teacher_forcing=forced)
+        hearing = Hearing(head, features, list(range(40)), landmarks, config)
+        torch.nn.init.eye_(hearing.reader.weight)
+        heard[forced] = hearing.listen(20, torch.Generator().manual_seed(5))
+    assert not torch.allclose(heard[True].code, heard[False].code, atol=0.1)
+    assert heard[True].lips == heard[False].lips

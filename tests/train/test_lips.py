@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from audioplane.train.lips import LipTargets, lip_loss, upright_mouths
+from audioplane.train.lips import LipTargets, lip_loss, tell_lips, upright_mouths
 
 
 def faces(n=40):
@@ -43,3 +43,25 @@ def test_loss_counts_known_rows_only():
     expected = targets.scores[[0, 78]].square().mean()
     assert torch.isclose(lip_loss(reader, targets, codes, rows), expected)
     assert lip_loss(reader, targets, codes, torch.tensor([1, 3, 5])) == 0
+
+
+def test_a_code_is_told_the_lips_that_speech_left_open():
+    reader = torch.nn.Linear(12, 3)
+    torch.nn.init.orthogonal_(reader.weight)
+    code = torch.linspace(-1, 1, 12).requires_grad_()
+    shape = torch.tensor([2.0, -1.0, 0.5])
+    told = tell_lips(reader, code, shape)
+    assert torch.allclose(reader(told), shape, atol=0.05)
+    moved = told.detach() - code.detach()
+    along = torch.linalg.lstsq(reader.weight.detach().T, moved).solution
+    assert torch.allclose(reader.weight.detach().T @ along, moved, atol=1e-5)
+    # What the code said of the lips counts no longer, what it says beside them does.
+    (gradient,) = torch.autograd.grad((told * torch.linspace(1, 2, 12)).sum(), code)
+    assert (reader.weight @ gradient).abs().max() < 0.05 and gradient.norm() > 1
+
+
+def test_nothing_is_told_by_a_reader_that_reads_nothing():
+    points, _ = faces()
+    reader = LipTargets(points, np.arange(40)).linear_reader(5)
+    code = torch.ones(5)
+    assert torch.equal(tell_lips(reader, code, torch.ones(8)), code)

@@ -54,7 +54,7 @@ def test_the_newest_good_head_is_kept_with_its_poses(finished, spoken_subject):
 
 def test_a_head_that_got_much_worse_is_not_kept():
     assert is_worth_keeping(0.5, float("inf"), 81)
-    assert is_worth_keeping(0.0429, 0.04, 81) and not is_worth_keeping(0.0441, 0.04, 81)
+    assert is_worth_keeping(0.0489, 0.04, 81) and not is_worth_keeping(0.0501, 0.04, 81)
     assert is_worth_keeping(0.0800, 0.04, 6)
 
 

@@ -67,6 +67,9 @@ class TrainConfig:
     margin; 0 is the paper."""
     lambda_lips: float = 0.0
     """Weight of the lip supervision (`train/lips.py`); 0 is the paper."""
+    teacher_forcing: bool = False
+    """Whether a training frame is rendered from a code that tells its true lips, as far as the lip
+    supervision can read them (`train/lips.py`); off in the paper."""
     mouth_weight: float = 2.0
     """L1 inside the mouth mask counts this much more."""
 
@@ -152,6 +155,7 @@ PRESETS: dict[str, TrainConfig] = {
         max_gaussians=6_000,
         moving="face",
         lambda_lips=0.1,
+        teacher_forcing=True,
         audio_noise=0.5,
         densify_until=3_500,
         validate_every=500,
@@ -163,6 +167,7 @@ PRESETS: dict[str, TrainConfig] = {
         max_gaussians=10_000,
         moving="face",
         lambda_lips=0.1,
+        teacher_forcing=True,
         audio_noise=2.5,
         audio_tilt=0.7,
         audio_shift=1,

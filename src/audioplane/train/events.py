@@ -34,7 +34,7 @@ class Validated:
     """Mean absolute error in the mouth's mask, 0 to 1."""
     psnr: float
     kept: bool
-    """Whether `drive` takes this head: its mouth error is within a tenth of the least so far."""
+    """Whether `drive` takes this head: its mouth error is within a quarter of the least so far."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from audioplane.errors import TrainingError
 from audioplane.head import Head
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.train.config import TrainConfig
-from audioplane.train.lips import LipTargets, lip_loss
+from audioplane.train.lips import LipTargets, lip_loss, tell_lips
 
 _LEAST_SPREAD = 0.05
 """Under this deviation of f_a between frames the head has gone blind to the audio."""
@@ -95,7 +95,10 @@ class Hearing:
             lips = lip_loss(self.reader, self._lips, codes.flatten(1), put(heard))
         spread = codes.detach().std(0).mean().item()
         self._watch(spread)
-        return Heard(self._head.spread(codes[None, row - int(starts[0])])[0], lips, spread)
+        code = codes[row - int(starts[0])]
+        if c.teacher_forcing and self._lips.known[row]:
+            code = tell_lips(self.reader, code, self._lips.scores[row])
+        return Heard(self._head.spread(code[None])[0], lips, spread)
 
     def _watch(self, spread: float) -> None:
         self.deaf = self.deaf + 1 if spread < _LEAST_SPREAD else 0

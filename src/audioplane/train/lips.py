@@ -3,6 +3,10 @@
 One iteration renders one frame, and its picture says little to the audio encoder. But the encoder
 hears dozens of frames an iteration, and the landmarks know the mouth's shape in each of them. The
 linear map is thrown away after training; the model stays the paper's.
+
+Speech does not tell all that lips do. A head that is shown frames whose lips it cannot know learns
+their mean: lips that hardly part, teeth that blur. With teacher forcing it is told, in the code's own
+space, what the speech left open; then one code means one mouth.
 """
 
 import numpy as np
@@ -15,6 +19,9 @@ _RIGID = (27, 28, 29, 30, 36, 39, 42, 45)
 _MOUTH = slice(48, 68)
 _SHAPES = 8
 """Principal components of the mouth's shape that are learnt."""
+_DAMPING = 0.01
+"""What a shape's squared row in the reader must exceed for the shape to be told; f_a's own
+deviations are about .4."""
 
 
 def upright_mouths(landmarks: Float[np.ndarray, "t 68 2"]) -> Float[np.ndarray, "t 20 2"]:
@@ -63,3 +70,16 @@ def lip_loss(
     known: Bool[Tensor, " n"] = targets.known[rows]
     error = (reader(codes) - targets.scores[rows]).square().mean(-1)
     return (error * known).sum() / known.sum().clamp_min(1)
+
+
+def tell_lips(
+    reader: nn.Linear, code: Float[Tensor, " d"], shape: Float[Tensor, " s"]
+) -> Float[Tensor, " d"]:
+    """The code moved as little as lets the reader read a mouth shape in it (damped).
+
+    The reader learns nothing by it, and the code only where the shape does not show.
+    """
+    W, bias = reader.weight.detach(), reader.bias.detach()
+    damped = W @ W.T + _DAMPING * torch.eye(len(W), device=W.device)
+    missing = shape - nn.functional.linear(code, W, bias)
+    return code + W.T @ torch.linalg.solve(damped, missing)
