@@ -1,10 +1,21 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audioplane.speech.level import MAX_GAIN_DB, TARGET_DB, active_blocks, speech_gain
+from audioplane.speech.level import (
+    FADE,
+    LONGEST,
+    MAX_GAIN_DB,
+    TARGET_DB,
+    RunningLevel,
+    RunningMean,
+    active_blocks,
+    block_power,
+    speech_gain,
+)
 
 Babble = Callable[..., np.ndarray]
 
@@ -39,3 +50,36 @@ def test_pauses_are_told_from_speech() -> None:
     sound = np.concatenate([hiss, tone, np.zeros(3200, np.float32), tone])
     np.testing.assert_array_equal(active_blocks(sound), np.repeat([False, True, False, True], 10))
     assert active_blocks(np.zeros(319, np.float32)).shape == (0,)
+
+
+def _powers(sound: np.ndarray) -> list[float]:
+    return block_power(sound).tolist()
+
+
+def test_long_noise_is_not_taken_for_speech(babble: Babble) -> None:
+    level = RunningLevel(0.005)
+    for power in _powers(babble(6.0)):
+        level.hear(power)
+    gain = level.gain
+    noise = np.random.default_rng(0).normal(0, 0.002, 16000 * 30).astype(np.float32)
+    assert not any(level.hear(power) for power in _powers(noise)[50:])
+    assert level.gain == pytest.approx(gain, rel=0.02)
+
+
+def test_a_running_level_comes_to_that_of_the_whole(babble: Babble) -> None:
+    speech = babble(20.0, level=0.02)
+    level = RunningLevel(0.005)
+    for power in _powers(speech):
+        level.hear(power)
+    assert level.gain == pytest.approx(speech_gain(speech), rel=0.1)
+
+
+def test_a_mean_forgets_what_was_assumed_and_then_what_was_long_ago() -> None:
+    mean = RunningMean(10.0)
+    assert mean.value() == 10 and mean.value(3.0) == 10
+    for _ in range(FADE):
+        mean.add(1.0)
+    assert mean.value() == pytest.approx(1) and mean.value(3.0) == pytest.approx(4)
+    for _ in range(4 * LONGEST):
+        mean.add(5.0)
+    assert mean.value() == pytest.approx(5, abs=0.1)

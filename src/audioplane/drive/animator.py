@@ -73,6 +73,22 @@ class Animator:
         """The frames that lend their poses, in order."""
         return self._refs
 
+    @torch.no_grad()
+    def excerpt_codes(self, run: Float[np.ndarray, "u w f"]) -> Float[Tensor, "t k"]:
+        """Audio codes of the frames of a run of features that have 4 before and 3 after them.
+
+        Raises `SubjectError` where not speech but time moves the head.
+        """
+        if self._head.times is not None:
+            raise SubjectError("a head with --encoder six-plane follows the time, not speech")
+        return self._head.excerpt_codes(torch.from_numpy(run).to(self._head.device))
+
+    def pose(self, t: int) -> FrameRef:
+        """The subject's frame whose pose, blink and torso frame t of any speech has."""
+        n = len(self._refs)
+        step = t % max(1, 2 * n - 2)
+        return self._refs[min(step, 2 * n - 2 - step) if n > 1 else 0]
+
     def view(self, ref: FrameRef) -> View:
         """The camera of one of the subject's frames, on the CPU."""
         viewmat = self._views.get(ref.img_id)

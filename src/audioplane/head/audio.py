@@ -97,7 +97,14 @@ class AudioEncoder(nn.Module):
 
     def forward(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t 64"]:
         """Audio vectors of a whole speech, normalised by the stored statistics."""
-        return (self._whole(windows) - self.mean) / (self.std + 1e-4)
+        return self._normalised(self._whole(windows))
+
+    def excerpt(self, run: Float[Tensor, "u w f"]) -> Float[Tensor, "t 64"]:
+        """As `forward`, of the frames of a run that have 4 windows before and 3 after them."""
+        return self._normalised(self._raw(run[None]))
+
+    def _normalised(self, raw: Float[Tensor, "t 64"]) -> Float[Tensor, "t 64"]:
+        return (raw - self.mean) / (self.std + 1e-4)
 
     @torch.no_grad()
     def calibrate(self, windows: Float[Tensor, "t w f"]) -> None:

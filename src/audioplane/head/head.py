@@ -150,6 +150,13 @@ class Head(nn.Module):
         """
         return [] if self.prototypes is None else self.prototypes.weights(self.encoder(windows))
 
+    def excerpt_codes(self, run: Float[Tensor, "u w f"]) -> Float[Tensor, "t k"]:
+        """As `audio_codes`, of the frames of a run that have 4 windows before and 3 after them.
+
+        Only where speech is what drives: not for an encoder of time.
+        """
+        return self.spread(self._represent(self.encoder.excerpt(run)))
+
     def _points(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m 3"]:
         """Where some Gaussians lie in the space planes."""
         unit = (self.gaussians.means.detach()[index] - self.low) / (self.high - self.low)

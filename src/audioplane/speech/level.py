@@ -5,6 +5,8 @@ ITU-R BS.1770: one absolute, one relative to what passes the first. Silence arou
 speech therefore does not change it.
 """
 
+from collections import deque
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -20,11 +22,18 @@ MAX_GAIN_DB = 40.0
 """A recording that is all hiss is not blown up to speech."""
 BLOCK = STEP
 """Samples of a block: 20 ms, one feature step."""
+FADE = 50
+"""Blocks of speech (1 s) over which what was assumed of a stream gives way to what is heard."""
+LONGEST = 3000
+"""Blocks (1 min) that a running mean remembers."""
+NOISE_BLOCKS, NOISE_RATIO = 500, 8.0
+"""In a stream, blocks under so many times (9 dB) the faintest of the last 10 s are the room's
+noise: there, long silence must not be taken for faint speech."""
 
 
 def active_blocks(waveform: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " b"]:
     """Which whole blocks of a waveform hold speech rather than a pause."""
-    power = _block_power(waveform)
+    power = block_power(waveform)
     loud = power > 10 ** (ABSOLUTE_GATE_DB / 10)
     if not loud.any():
         return loud
@@ -40,13 +49,65 @@ def heard_frames(waveform: Float[np.ndarray, " n"], frames: int) -> Bool[np.ndar
 
 def speech_gain(waveform: Float[np.ndarray, " n"]) -> float:
     """Factor that brings the active speech of a waveform to `TARGET_DB`; 1 for silence."""
-    active = _block_power(waveform)[active_blocks(waveform)]
-    if not len(active):
-        return 1.0
-    gain_db = TARGET_DB - 10 * np.log10(active.mean())
+    active = block_power(waveform)[active_blocks(waveform)]
+    return power_gain(float(active.mean())) if len(active) else 1.0
+
+
+def power_gain(power: float) -> float:
+    """Factor that brings speech of a mean power to `TARGET_DB`."""
+    gain_db = TARGET_DB - 10 * np.log10(power)
     return float(10 ** (min(gain_db, MAX_GAIN_DB) / 20))
 
 
-def _block_power(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " b"]:
+def block_power(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " b"]:
+    """Mean power of every whole block."""
     blocks = waveform[: len(waveform) // BLOCK * BLOCK].reshape(-1, BLOCK)
     return np.einsum("bi,bi->b", blocks, blocks, dtype=np.float64) / BLOCK
+
+
+class RunningMean:
+    """Mean of a stream of values that starts from an assumed one and forgets slowly."""
+
+    def __init__(self, assumed: float | np.ndarray):
+        self._assumed, self._sum, self._count = assumed, np.zeros_like(assumed, np.float64), 0.0
+
+    def add(self, value: float | np.ndarray) -> None:
+        self._sum, self._count = self._sum + value, self._count + 1
+        if self._count > LONGEST:
+            self._sum, self._count = self._sum * (LONGEST / self._count), float(LONGEST)
+
+    def value(self, offset: float = 0.0) -> np.ndarray:
+        """The mean, where `offset` is added to all that was heard (and not to what is assumed)."""
+        weight = max(0.0, FADE - self._count)
+        heard = self._sum + self._count * offset
+        return np.asarray((weight * self._assumed + heard) / (weight + self._count))
+
+
+class RunningLevel:
+    """`speech_gain` of a stream, from what was heard so far; what is assumed, if it does not
+    follow."""
+
+    def __init__(self, assumed: float, follow: bool = True):
+        """`assumed`: mean power of active speech."""
+        self._follow = follow
+        self._loud, self._active = RunningMean(assumed), RunningMean(assumed)
+        self._recent: deque[float] = deque(maxlen=NOISE_BLOCKS)
+
+    @property
+    def gain(self) -> float:
+        """Factor that brings the speech to `TARGET_DB`."""
+        return power_gain(float(self._active.value()))
+
+    def hear(self, power: float) -> bool:
+        """Take in the power of the next block; whether it is followed as speech."""
+        if not self._follow:
+            return False
+        self._recent.append(power)
+        floor = NOISE_RATIO * min(self._recent)
+        if power <= max(floor, 10 ** (ABSOLUTE_GATE_DB / 10)):
+            return False
+        self._loud.add(power)
+        if power < self._loud.value() * 10 ** (RELATIVE_GATE_DB / 10):
+            return False
+        self._active.add(power)
+        return True

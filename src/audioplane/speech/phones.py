@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from audioplane.errors import SpeechError
-from audioplane.speech.level import speech_gain
+from audioplane.speech.level import BLOCK, TARGET_DB, RunningLevel, speech_gain
+from audioplane.speech.voice import Voice
 from audioplane.speech.window import (
     SAMPLE_RATE,
     STEPS_BEFORE,
@@ -43,6 +44,8 @@ CENTRE, SPREAD = 1 / len(PHONES), 0.13
 PIECE, OVERLAP = 30 * SAMPLE_RATE, SAMPLE_RATE
 """Samples decoded at a time, and those before and after that only give context: bounds the
 decoder's memory, and lets its cepstral mean follow a change of speaker."""
+SETTLE = 10
+"""Frames that the decoder of a stream has to be ahead of one before that one's phone is taken."""
 
 
 def phone_features(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, "t 16 40"]:
@@ -60,7 +63,11 @@ def phone_steps(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, "s 40"]:
     # Row 2m − `before` of `padded` is the decoder's frame 2m − REACH for the first step m.
     before = 2 * STEPS_BEFORE + REACH
     after = max(0, 2 * count + 2 * REACH - before - len(phones))
-    padded = np.pad(phones, (before, after), constant_values=SILENCE)
+    return _smooth(np.pad(phones, (before, after), constant_values=SILENCE), count)
+
+
+def _smooth(padded: Int[np.ndarray, " k"], count: int) -> Float[np.ndarray, "s 40"]:
+    """Features of `count` steps, the first of which is in the middle of 2 `REACH` + 1 phones."""
     one_hot = np.eye(len(PHONES), dtype=np.float32)
     steps = np.zeros((count, len(PHONES)), np.float32)
     for lag, weight in enumerate(_kernel()):
@@ -115,12 +122,95 @@ def _open_decoder() -> "Decoder":
 
 
 def _decode_piece(decoder: "Decoder", piece: Float[np.ndarray, " n"]) -> Int[np.ndarray, " k"]:
-    samples = np.clip(np.round(piece * 32767), -32768, 32767).astype(np.int16)
     decoder.start_utt()
-    decoder.process_raw(samples.tobytes(), no_search=False, full_utt=True)
+    decoder.process_raw(_pcm(piece), no_search=False, full_utt=True)
     decoder.end_utt()
-    index = {name: i for i, name in enumerate(PHONES)}
     phones = np.full(len(piece) // HOP, SILENCE)
-    for segment in decoder.seg() or ():
-        phones[segment.start_frame : segment.end_frame + 1] = index.get(segment.word, SILENCE)
+    for first, last, phone in _heard(decoder):
+        phones[first : last + 1] = phone
     return phones
+
+
+def _pcm(sound: Float[np.ndarray, " n"]) -> bytes:
+    return np.clip(np.round(sound * 32767), -32768, 32767).astype(np.int16).tobytes()
+
+
+def _heard(decoder: "Decoder") -> list[tuple[int, int, int]]:
+    """First frame, last frame and phone of what a decoder's best path holds."""
+    index = {name: i for i, name in enumerate(PHONES)}
+    segments = decoder.seg() or ()
+    return [(s.start_frame, s.end_frame, index.get(s.word, SILENCE)) for s in segments]
+
+
+class PhoneSteps:
+    """`phone_steps` of a sound that arrives in pieces.
+
+    The decoder runs along, and a frame's phone is taken when `SETTLE` more frames were decoded: by
+    then nine in ten agree with a decoding of the whole (docs/decisions.md).
+    """
+
+    def __init__(self, voice: Voice | None = None, follow: bool = True):
+        """Starts from `voice` (None: typical speech). `follow`: let the level follow the sound."""
+        self._decoder = _open_decoder()
+        if voice and voice.cepstra:
+            self._decoder.set_cmn(voice.cepstra)
+        self._level = RunningLevel(voice.level if voice else 10 ** (TARGET_DB / 10), follow)
+        self._sound = np.zeros(0, np.float32)
+        # From the first frame that the smoothing of the next step reaches.
+        self._phones = np.full(2 * STEPS_BEFORE + REACH, SILENCE)
+        self._taken = 0
+        """Frames of the sound whose phones are taken."""
+        self._recent = b""
+        self._begin(0)
+
+    def _begin(self, first: int) -> None:
+        """Start an utterance whose frame 0 is frame `first` of the sound."""
+        self._decoder.start_utt()
+        self._first, self._fed = first, 0
+
+    def _feed(self, pcm: bytes) -> None:
+        self._decoder.process_raw(pcm, no_search=False, full_utt=False)
+        self._fed += len(pcm) // 2
+
+    def push(self, sound: Float[np.ndarray, " n"]) -> Float[np.ndarray, "s 40"]:
+        """The steps that are settled now; the first `STEPS_BEFORE` are silence."""
+        self._sound = np.concatenate([self._sound, sound])
+        blocks = len(self._sound) // BLOCK
+        for i in range(blocks):
+            block = self._sound[i * BLOCK : (i + 1) * BLOCK]
+            self._level.hear(float(block @ block) / BLOCK)
+            pcm = _pcm(block * self._level.gain)
+            self._recent = (self._recent + pcm)[-2 * OVERLAP :]
+            self._feed(pcm)
+            if self._fed >= PIECE + OVERLAP:
+                self._take()
+                self._decoder.end_utt()
+                self._begin(self._first + (self._fed - len(self._recent) // 2) // HOP)
+                self._feed(self._recent)
+        self._sound = self._sound[blocks * BLOCK :]
+        if blocks:
+            self._take()
+        return self._steps()
+
+    def _take(self) -> None:
+        """Keep the phones that are settled by now."""
+        heard = _heard(self._decoder)
+        settled = self._first + heard[-1][1] + 1 - SETTLE if heard else 0
+        if settled <= self._taken:
+            return
+        phones = np.full(settled - self._taken, SILENCE)
+        for first, last, phone in heard:
+            first, last = (max(0, self._first + f - self._taken) for f in (first, last + 1))
+            phones[first:last] = phone
+        self._phones, self._taken = np.concatenate([self._phones, phones]), settled
+
+    def _steps(self) -> Float[np.ndarray, "s 40"]:
+        count = max(0, (len(self._phones) - 2 * REACH + 1) // 2)
+        steps = _smooth(self._phones, count)
+        self._phones = self._phones[2 * count :]
+        return steps
+
+    @property
+    def cepstra(self) -> str:
+        """The cepstral mean of what was heard, for the `Voice` of another stream."""
+        return self._decoder.get_cmn(True)

@@ -1,0 +1,90 @@
+"""A head that hears live says what it says offline."""
+
+import numpy as np
+import pytest
+import torch
+
+from audioplane.drive.stream import FRAME, LiveHead, speaker_of
+from audioplane.errors import SpeechError, SubjectError
+from audioplane.speech.mel import mel_steps
+from audioplane.speech.window import windows
+
+
+def _live(animator, sound, sizes, voice):
+    live, frames, at = LiveHead(animator, "mel", voice), [], 0
+    for size in sizes:
+        frames += live.push(sound[at : at + size])
+        at += size
+        assert len(frames) >= (min(at, len(sound)) - live.look_ahead) // FRAME
+    return frames + live.finish()
+
+
+@pytest.fixture(scope="module")
+def speech(spoken_subject):
+    from audioplane.media.audio import read_audio
+
+    return read_audio(spoken_subject.paths.audio)
+
+
+@pytest.mark.parametrize("size", [1, 333, 640, 100_000])
+def test_codes_are_those_of_the_whole_sound_for_chunks_of_any_size(
+    animator,
+    speech,
+    monkeypatch,
+    size,
+):
+    sound = speech[: 16000 if size > 1 else 8000]
+    voice = speaker_of(animator, "mel")
+    monkeypatch.setattr("audioplane.speech.level.RunningLevel.hear", lambda self, power: False)
+    frames = _live(animator, sound, [size] * -(-len(sound) // size), voice)
+    expected = animator.codes(windows(mel_steps(sound, voice)))
+    assert [f.index for f in frames] == list(range(len(sound) // FRAME))
+    torch.testing.assert_close(torch.stack([f.code for f in frames]), expected, atol=1e-3, rtol=0)
+    kept = len(frames) * FRAME
+    np.testing.assert_array_equal(np.concatenate([f.sound for f in frames]), sound[:kept])
+
+
+def test_running_means_do_not_depend_on_the_chunks(animator, speech):
+    voice = speaker_of(animator, "mel")
+    one = _live(animator, speech, [len(speech)], voice)
+    other = _live(animator, speech, [1000] * (len(speech) // 1000 + 1), voice)
+    codes = [torch.stack([f.code for f in frames]) for frames in (one, other)]
+    torch.testing.assert_close(*codes, atol=1e-4, rtol=0)
+
+
+def test_in_silence_the_head_goes_on_moving_and_its_mouth_is_still(animator):
+    live = LiveHead(animator, "mel")
+    frames = live.push(np.zeros(16000 * 3, np.float32))
+    assert len(frames) >= 60
+    assert torch.equal(frames[20].code, frames[50].code)
+    assert not np.array_equal(live.draw(frames[20]), live.draw(frames[25]))  # another pose
+
+
+def test_poses_go_to_and_fro(animator):
+    shown = [animator.pose(t).img_id for t in (0, 1, 18, 19, 20, 37, 38, 39)]
+    assert shown == [0, 1, 18, 19, 18, 1, 0, 1]
+
+
+def test_a_frame_that_was_left_out_changes_no_other(animator, speech):
+    frames = LiveHead(animator, "mel").push(speech)
+    live = LiveHead(animator, "mel")
+    every = [live.draw(f) for f in frames[:8]]
+    np.testing.assert_array_equal(live.draw(frames[7]), every[7])
+
+
+def test_a_short_sound_still_gives_its_frames(animator):
+    for samples in (0, 100, 640, 1300, 3000):
+        live = LiveHead(animator, "mel")
+        frames = live.push(np.zeros(samples, np.float32)) + live.finish()
+        assert len(frames) == max(1, samples // FRAME)
+
+
+def test_what_cannot_be_streamed_is_refused(animator):
+    with pytest.raises(SpeechError, match="hubert.*while somebody speaks"):
+        LiveHead(animator, "hubert")
+
+
+def test_a_head_that_follows_time_is_refused(animator, monkeypatch):
+    monkeypatch.setattr(animator._head, "times", object(), raising=False)
+    with pytest.raises(SubjectError, match="six-plane"):
+        LiveHead(animator, "mel").push(np.zeros(16000, np.float32))
