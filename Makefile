@@ -8,7 +8,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,speech]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,speech,serve]'
 	touch $@
 
 demo: $(BIN)/.installed

@@ -42,6 +42,10 @@ class DeviceError(AudioplaneError):
     """A device cannot be used here: what drives it is not installed."""
 
 
+class ServeError(AudioplaneError):
+    """The server cannot start, or what a client asked for cannot be done."""
+
+
 class InstallError(AudioplaneError):
     """Something that everything needs is not installed."""
 

@@ -17,6 +17,7 @@ from audioplane.cli.commands import (
     Inspect,
     Preflight,
     Prepare,
+    Serve,
     Speech,
     Train,
     Verify,
@@ -34,6 +35,7 @@ Command = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Drive, tyro.conf.subcommand("drive")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
+    | Annotated[Serve, tyro.conf.subcommand("serve")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Cross, tyro.conf.subcommand("cross")]

@@ -1,0 +1,35 @@
+"""Speak a WAV file (16 kHz, mono, 16 bit) through a served head and keep its pictures.
+
+pip install websockets; python live_client.py speech.wav HEAD pictures [ws://localhost:8000] [TOKEN]
+"""
+
+import json
+import struct
+import sys
+import threading
+import wave
+from pathlib import Path
+
+from websockets.sync.client import connect
+
+speech, head, folder, *rest = sys.argv[1:]
+address, token = (rest + ["ws://localhost:8000", ""])[:2] if len(rest) < 2 else rest[:2]
+with wave.open(speech) as file:
+    pcm = file.readframes(file.getnframes())
+frames = len(pcm) // 1280
+Path(folder).mkdir(exist_ok=True)
+
+authorization = {"Authorization": f"Bearer {token}"}
+with connect(f"{address}/api/live?head={head}", additional_headers=authorization) as session:
+    print(json.loads(session.recv()))
+    pieces = [pcm[i : i + 6400] for i in range(0, len(pcm), 6400)]  # the server takes them in time
+    threading.Thread(target=lambda: [session.send(piece) for piece in pieces], daemon=True).start()
+    index = 0
+    while index < frames:
+        message = session.recv()
+        if isinstance(message, str):
+            print(message)  # latency and rate, once a second
+            continue
+        kind, index, age = struct.unpack_from("<BII", message)
+        if kind == 2:
+            Path(folder, f"{index:06d}.jpg").write_bytes(message[9:])

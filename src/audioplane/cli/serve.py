@@ -1,0 +1,65 @@
+"""`audioplane serve`: heads that speak live in a browser."""
+
+import importlib.util
+import secrets
+from pathlib import Path
+
+import torch
+
+from audioplane.cli.console import console
+from audioplane.cli.drive import open_animator
+from audioplane.errors import ServeError
+from audioplane.train import load_head
+
+SHORTEST_TOKEN = 16
+
+
+def serve_runs(
+    runs: tuple[Path, ...], host: str, port: int, token: str | None, device: torch.device
+) -> None:
+    """Serve the heads of these runs until it is interrupted.
+
+    Raises `ServeError` where the extra is missing or the token is too short to keep anybody out.
+    """
+    for package in ("fastapi", "uvicorn", "websockets"):
+        if importlib.util.find_spec(package) is None:
+            raise ServeError(f'serve needs {package}: pip install "audioplane[serve]"')
+    import uvicorn
+
+    from audioplane.serve.app import make_app
+    from audioplane.serve.heads import Gallery, open_head
+    from audioplane.serve.limits import LOOPBACK, Limits
+
+    if token is None and host not in LOOPBACK:
+        token = secrets.token_urlsafe(24)
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise ServeError(
+            f"--token needs at least {SHORTEST_TOKEN} characters: leave it away for one"
+        )
+    limits = Limits()
+    heads = []
+    with console.status("opening the heads"):
+        for run in runs:
+            trained = load_head(run)
+            animator = open_animator(trained, None, device)
+            heads.append(open_head(run, animator, trained.config.speech))
+    app = make_app(Gallery(heads), token, limits)
+    shown = f"[{host}]" if ":" in host else host
+    console.print(f"open http://{shown}:{port}/{f'#{token}' if token else ''} (Ctrl-C ends it)")
+    if host not in LOOPBACK:
+        console.print(
+            "browsers give pages a microphone only over HTTPS or on this machine: put a proxy with "
+            "a certificate in front, or use sound files"
+        )
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=limits.message_bytes,
+        timeout_graceful_shutdown=2,
+    )

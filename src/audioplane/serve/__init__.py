@@ -1,0 +1,1 @@
+"""Heads that speak live in a browser: the web service of `audioplane serve`."""

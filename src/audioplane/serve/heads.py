@@ -1,0 +1,74 @@
+"""The heads that a server offers, by name. Nothing else can be reached."""
+
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from audioplane.drive import Animator
+from audioplane.drive.stream import FRAME, HeardFrame, LiveHead, speaker_of
+from audioplane.errors import ServeError
+from audioplane.media.image import encode_image
+from audioplane.speech.voice import Voice
+
+QUALITY = 85
+"""Of the pictures, JPEG."""
+_MARGIN = 0.12
+"""Seconds that pictures and sound wait at the client, besides two drawings."""
+
+
+@dataclass(frozen=True)
+class ServedHead:
+    """One head, ready to speak."""
+
+    name: str
+    animator: Animator
+    kind: str
+    """Speech features that it was trained on."""
+    voice: Voice | None
+    delay: float
+    """Seconds by which a client should delay the sound, so that pictures are there in time."""
+
+    def listen(self) -> LiveHead:
+        """Ears for one client."""
+        return LiveHead(self.animator, self.kind, self.voice)
+
+    def jpeg(self, live: LiveHead, frame: HeardFrame) -> bytes:
+        """A frame's picture."""
+        return encode_image(self.picture(live, frame), ".jpg", QUALITY)
+
+    def picture(self, live: LiveHead, frame: HeardFrame) -> UInt8[np.ndarray, "h w 3"]:
+        return live.draw(frame)
+
+
+class Gallery:
+    """The heads by name, and the one thread that draws them, since kernels use all cores."""
+
+    def __init__(self, heads: list[ServedHead]):
+        names = [head.name for head in heads]
+        if len(set(names)) < len(names):
+            raise ServeError("two heads have the same name: rename a run's folder")
+        self.heads = {head.name: head for head in heads}
+        self.artist = ThreadPoolExecutor(1, thread_name_prefix="artist")
+
+
+def open_head(run: Path, animator: Animator, kind: str) -> ServedHead:
+    """A head under the name of its run's folder; measures how long it draws.
+
+    Raises `SpeechError` for a head that cannot hear live.
+    """
+    voice = speaker_of(animator, kind)
+    head = ServedHead(run.resolve().name, animator, kind, voice, 0.0)
+    live = head.listen()
+    frames = live.push(np.zeros(live.look_ahead + 6 * FRAME, np.float32))
+    times = []
+    for frame in frames:
+        started = time.perf_counter()
+        head.jpeg(live, frame)
+        times.append(time.perf_counter() - started)
+    delay = _MARGIN + 2 * statistics.median(times)
+    return ServedHead(head.name, animator, kind, voice, delay)

@@ -1,0 +1,247 @@
+// The page of one session: sound goes out, sound and pictures come in and are played by their
+// frame numbers on one clock. Pictures that are more than a frame late are left out.
+const $ = (id) => document.getElementById(id);
+const token = location.hash.slice(1);
+const headers = token ? { Authorization: `Bearer ${token}` } : {};
+const canvas = $("picture").getContext("2d");
+const SOUND = 1, LATE = 0.04, MOST_WAITING = 16000;
+
+let socket, hello, player, stream, recorder;
+let anchor = null;          // second of the clock at which frame 0 is played
+let pictures = [], newest = -1, clip = null, speaking = null;
+let latencies = [], shown = [];
+const figures = { late: 0, drift: 0 };
+window.audioplane = figures; // for whoever tests the page
+
+const clock = () => (player?.state === "running" ? player.currentTime : performance.now() / 1000);
+const say = (text) => { $("status").textContent = text; };
+function complain(text) {
+  $("trouble").textContent = text;
+  $("trouble").hidden = !text;
+}
+
+function connect() {
+  socket?.close();
+  anchor = clip = speaking = hello = null;
+  newest = -1;
+  pictures = [];
+  latencies = [];
+  const query = new URLSearchParams({ head: $("head").value, ...(token && { token }) });
+  const own = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/live?${query}`);
+  socket = own;
+  own.binaryType = "arraybuffer";
+  own.onmessage = ({ data }) => own === socket && (typeof data === "string" ? told(JSON.parse(data)) : came(data));
+  own.onclose = ({ code, reason }) => {
+    if (own !== socket) return;
+    stopMicrophone();
+    enable(false);
+    complain(reason || (code === 1006 ? "The server refused or ended the session." : "The session has ended."));
+    say("Not connected. Reload the page to try again.");
+  };
+}
+
+function told(message) {
+  if (message.type !== "hello") return;
+  hello = message;
+  $("picture").width = hello.width;
+  $("picture").height = hello.height;
+  enable(true);
+  complain("");
+  say("Ready: speak, or bring a sound file.");
+}
+
+function enable(on) {
+  $("talk").disabled = $("file").disabled = !on;
+  $("download").disabled = !on || !clip;
+}
+
+function came(data) {
+  const view = new DataView(data), index = view.getUint32(1, true), age = view.getUint32(5, true);
+  if (view.getUint8(0) === SOUND) play(index, new Int16Array(data.slice(9)));
+  else show(index, age / 1000, data.slice(9));
+}
+
+function play(index, pcm) {
+  const now = clock();
+  if (anchor === null) anchor = now + hello.delay - index / hello.fps;
+  let at = anchor + index / hello.fps;
+  if (at < now) {            // the line was slower than ever before: wait longer from now on
+    anchor += now - at + LATE;
+    at = now + LATE;
+  }
+  if (player?.state === "running") {
+    const buffer = player.createBuffer(1, pcm.length, hello.rate);
+    const samples = buffer.getChannelData(0);
+    for (let i = 0; i < pcm.length; i++) samples[i] = pcm[i] / 32768;
+    const source = player.createBufferSource();
+    source.buffer = buffer;
+    source.connect(player.destination);
+    source.start(at);
+  }
+  follow(index);
+}
+
+// What was said since the last beginning is what can be downloaded.
+function follow(index) {
+  newest = index;
+  if (speaking && index >= speaking.last && !recorder) {
+    clip = speaking;
+    speaking = null;
+    enable(true);
+    say("Done. The clip can be downloaded.");
+  }
+}
+
+async function show(index, age, jpeg) {
+  const received = performance.now();
+  const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
+  pictures.push({ index, age, received, bitmap });
+}
+
+function draw() {
+  requestAnimationFrame(draw);
+  if (anchor === null) return;
+  const at = (clock() - anchor) * hello.fps;
+  const due = pictures.filter((p) => p.index <= at);
+  if (!due.length) return;
+  pictures = pictures.filter((p) => p.index > at);
+  const last = due.reduce((a, b) => (a.index > b.index ? a : b));
+  const lag = (at - last.index - 1) / hello.fps; // after the sound of its frame has ended
+  if (lag > LATE) {
+    figures.late++;
+    if (player?.state === "running") return;
+  }
+  figures.drift = Math.max(0, lag);
+  canvas.drawImage(last.bitmap, 0, 0);
+  const now = performance.now();
+  latencies.push(last.age + (now - last.received) / 1000);
+  latencies = latencies.slice(-250);
+  shown.push(now);
+  for (const p of due) p.bitmap.close();
+}
+
+setInterval(() => {
+  const now = performance.now();
+  shown = shown.filter((t) => now - t < 2000);
+  $("rate").textContent = `${(shown.length / 2).toFixed(1)} frames/s`;
+  if (!latencies.length) return;
+  const sorted = [...latencies].sort((a, b) => a - b);
+  const at = (p) => Math.round(1000 * sorted[Math.floor(p * (sorted.length - 1))]);
+  $("latency").textContent = `p50 ${at(0.5)} ms, p95 ${at(0.95)} ms`;
+}, 500);
+
+// Browsers let a page sound only after somebody has touched it.
+async function wake() {
+  if (player) return player.resume();
+  player = new AudioContext({ sampleRate: 16000 });
+  await player.resume();
+  anchor = null;
+}
+
+async function startMicrophone() {
+  if (!navigator.mediaDevices?.getUserMedia) {
+    complain("This browser gives the microphone only to pages over HTTPS or on this machine. A sound file works.");
+    return;
+  }
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true } });
+  } catch (error) {
+    complain(error.name === "NotAllowedError"
+      ? "The microphone was refused. Allow it in the browser's settings for this page, or use a sound file."
+      : "No microphone can be used here. A sound file works.");
+    return;
+  }
+  complain("");
+  await wake();
+  recorder = new AudioContext();
+  await recorder.audioWorklet.addModule("microphone.js");
+  const node = new AudioWorkletNode(recorder, "microphone", { numberOfOutputs: 0 });
+  const own = socket;
+  node.port.onmessage = ({ data }) => {
+    if (own.readyState === WebSocket.OPEN && own.bufferedAmount < MOST_WAITING) own.send(data);
+  };
+  recorder.createMediaStreamSource(stream).connect(node);
+  speaking = { first: newest + 1, last: Infinity };
+  $("talk").setAttribute("aria-pressed", "true");
+  $("talk").textContent = "Stop";
+  say("Listening. The head follows about half a second behind.");
+}
+
+function stopMicrophone() {
+  stream?.getTracks().forEach((track) => track.stop());
+  recorder?.close();
+  stream = recorder = null;
+  if (speaking && hello) speaking.last = newest + Math.ceil(hello.fps * (hello.look_ahead + 0.2));
+  $("talk").setAttribute("aria-pressed", "false");
+  $("talk").textContent = "Speak";
+}
+
+const toggle = () => (recorder ? (stopMicrophone(), say("Finishing …")) : startMicrophone());
+
+async function send(file) {
+  if (!hello || !file) return;
+  if (recorder) stopMicrophone();
+  await wake();
+  say(`Reading ${file.name} …`);
+  complain("");
+  const reply = await fetch(`/api/sessions/${hello.session}/sound`, { method: "POST", headers, body: file });
+  if (!reply.ok) {
+    const text = await reply.text();
+    let detail = text;
+    try { detail = JSON.parse(text).detail; } catch { /* plain text already */ }
+    complain(detail);
+    say("Nothing is spoken.");
+    return;
+  }
+  const { seconds } = await reply.json();
+  const ahead = Math.ceil(hello.fps * hello.look_ahead);
+  speaking = { first: newest + 1, last: newest + ahead + Math.ceil(hello.fps * seconds) };
+  say(`Speaking ${file.name}, ${seconds.toFixed(1)} s.`);
+}
+
+async function download() {
+  if (!clip) return;
+  say("Drawing the clip …");
+  $("download").disabled = true;
+  const query = new URLSearchParams({ first: clip.first, last: clip.last });
+  const reply = await fetch(`/api/sessions/${hello.session}/clip?${query}`, { headers });
+  enable(true);
+  if (!reply.ok) return complain(await reply.text());
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await reply.blob());
+  link.download = `${$("head").value}.mp4`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  say("The clip is with your downloads.");
+}
+
+$("talk").onclick = toggle;
+$("download").onclick = download;
+$("head").onchange = connect;
+$("file").onchange = ({ target }) => { send(target.files[0]); target.value = ""; };
+document.ondragover = (event) => { event.preventDefault(); document.body.classList.add("dropping"); };
+document.ondragleave = () => document.body.classList.remove("dropping");
+document.ondrop = (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  send(event.dataTransfer.files[0]);
+};
+document.onkeydown = (event) => {
+  if (event.target.closest("select, input, button") || event.ctrlKey || event.metaKey || event.altKey) return;
+  const key = { " ": "talk", f: "file", d: "download" }[event.key.toLowerCase()];
+  if (!key || event.repeat) return;
+  event.preventDefault();
+  $(key).click();
+};
+
+const reply = await fetch("/api/heads", { headers });
+if (reply.ok) {
+  for (const name of await reply.json()) $("head").add(new Option(name));
+  connect();
+  draw();
+} else {
+  complain(reply.status === 401
+    ? "The token is missing or wrong: open the address that the server printed."
+    : await reply.text());
+  say("Not connected.");
+}

@@ -1,0 +1,56 @@
+"""A server with one small head, in a thread of this process."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+pytest.importorskip("fastapi", reason="needs the extra serve")
+pytest.importorskip("uvicorn", reason="needs the extra serve")
+
+from audioplane.drive import Animator  # noqa: E402
+from audioplane.serve.heads import Gallery, open_head  # noqa: E402
+from audioplane.train import Trainer  # noqa: E402
+from tests.train.configs import TINY  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def served(spoken_subject, tmp_path_factory):
+    """An untrained head of the drawn subject, named "drawn"."""
+    trainer = Trainer(spoken_subject, TINY)
+    trainer.frames.close()
+    torch.nn.init.normal_(trainer.head.field.rest[-1].weight, std=0.3)
+    trainer.head.encoder.calibrate(trainer.hearing.windows)
+    views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in spoken_subject.train[:20]}
+    animator = Animator(trainer.head.requires_grad_(False), spoken_subject, views)
+    return open_head(tmp_path_factory.mktemp("runs") / "drawn", animator, "mel")
+
+
+@contextmanager
+def running(app) -> Iterator[str]:
+    """Serve an application on a free port of loopback; its address without scheme."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_level="error", ws="websockets-sansio", lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def gallery(served):
+    gallery = Gallery([served])
+    yield gallery
+    gallery.artist.shutdown()

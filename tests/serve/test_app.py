@@ -1,0 +1,176 @@
+"""A real server on loopback, and clients that try what they may not."""
+
+import json
+import struct
+import time
+import urllib.error
+import urllib.request
+from dataclasses import replace
+
+import av
+import cv2
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from audioplane.media.audio import write_wav
+from audioplane.serve.app import make_app
+from audioplane.serve.limits import Limits
+from tests.serve.conftest import running
+
+TOKEN = "a token of some length"
+
+
+@pytest.fixture(scope="module")
+def address(gallery):
+    with running(make_app(gallery, limits=replace(Limits(), requests_a_minute=6000.0))) as address:
+        yield address
+
+
+def get(url: str, data: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers)) as reply:
+            return reply.status, reply.read()
+    except urllib.error.HTTPError as e:
+        with e:
+            return e.code, e.read()
+
+
+def until(socket, done) -> list[tuple[int, int, bytes]]:
+    """Binary messages up to the first for which `done` holds."""
+    messages = []
+    while not messages or not done(*messages[-1]):
+        message = socket.recv(timeout=20)
+        if isinstance(message, bytes):
+            kind, index, _ = struct.unpack_from("<BII", message)
+            messages.append((kind, index, message[9:]))
+    return messages
+
+
+def live(address: str, head: str = "drawn", **options):
+    return connect(f"ws://{address}/api/live?head={head}", **options)
+
+
+def test_the_page_is_whole_and_loads_nothing_from_elsewhere(address):
+    status, page = get(f"http://{address}/")
+    assert status == 200 and b"<canvas" in page
+    for name in ("app.js", "microphone.js", "style.css"):
+        status, part = get(f"http://{address}/{name}")
+        assert status == 200 and b"https://" not in part and b"https://" not in page
+    assert json.loads(get(f"http://{address}/api/heads")[1]) == ["drawn"]
+
+
+def test_sound_and_pictures_come_without_end_and_every_sound_frame_comes(address):
+    with live(address) as socket:
+        hello = json.loads(socket.recv())
+        assert (hello["width"], hello["fps"], hello["rate"]) == (64, 25, 16000)
+        assert 0.1 < hello["look_ahead"] < 0.3
+        messages = until(socket, lambda kind, index, _: kind == 2 and index >= 30)  # in silence
+        assert not any(np.frombuffer(pcm, "<i2").any() for kind, _, pcm in messages if kind == 1)
+        tone = (np.sin(np.arange(16000) * 0.1) * 8000).astype("<i2").tobytes()
+        for i in range(0, len(tone), 1000):
+            socket.send(tone[i : i + 1000])
+        heard = until(socket, lambda kind, index, _: kind == 1 and index >= 75)
+    sounds = [index for kind, index, _ in messages + heard if kind == 1]
+    assert sounds == list(range(sounds[-1] + 1))
+    joined = b"".join(pcm for kind, _, pcm in heard if kind == 1)
+    assert tone[2000:-2000] in joined  # no sample is lost, none stands twice
+    shown = [index for kind, index, _ in messages + heard if kind == 2]
+    assert shown == sorted(set(shown))
+    jpeg = next(content for kind, _, content in heard if kind == 2)
+    assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1).shape == (64, 64, 3)
+
+
+def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, served, monkeypatch):
+    draw = type(served).jpeg
+    slow = lambda *arguments: time.sleep(0.3) or draw(*arguments)  # noqa: E731
+    monkeypatch.setattr(type(served), "jpeg", slow)
+    with live(address) as socket:
+        started = time.monotonic()
+        messages = until(socket, lambda kind, index, _: kind == 1 and index >= 50)
+        taken = time.monotonic() - started
+    shown = [index for kind, index, _ in messages if kind == 2]
+    assert taken < 4 and 2 <= len(shown) < 15
+    for at, (kind, index, _) in enumerate(messages):
+        if kind == 2:  # not older than what was newest when it was begun, 0.3 s before
+            newest = max(i for k, i, _ in messages[:at] if k == 1)
+            assert newest - index < 20
+
+
+def test_an_upload_is_spoken_and_can_be_downloaded(address, tmp_path):
+    sound = (np.sin(np.arange(16000) * 0.2) * 0.3).astype(np.float32)
+    write_wav(tmp_path / "a.wav", sound)
+    with live(address) as socket:
+        session = f"http://{address}/api/sessions/{json.loads(socket.recv())['session']}"
+        status, said = get(f"{session}/sound", (tmp_path / "a.wav").read_bytes())
+        assert (status, json.loads(said)) == (200, {"seconds": 1.0})
+        loud = lambda kind, _, pcm: kind == 1 and np.frombuffer(pcm, "<i2").max() > 5000  # noqa: E731
+        first = until(socket, loud)[-1][1]
+        until(socket, lambda kind, index, _: index >= first + 24)
+        status, film = get(f"{session}/clip?first={first}&last={first + 19}")
+        assert status == 200
+        assert get(f"{session}/clip?first=900000&last=900001")[0] == 404
+        assert get(f"{session}/clip?first=-1&last=x")[0] == 422
+        assert get(f"{session}/sound", b"no sound")[0] == 422
+    (tmp_path / "clip.mp4").write_bytes(film)
+    with av.open(str(tmp_path / "clip.mp4")) as file:
+        assert sum(1 for _ in file.decode(video=0)) == 20
+    assert get(f"{session}/clip?first=0&last=1")[0] == 404  # it ends with its session
+
+
+@pytest.mark.parametrize("head", ["", "other", "../drawn", "drawn/../../etc", "%2Fetc%2Fpasswd"])
+def test_no_head_but_the_named_ones(address, head):
+    with pytest.raises(InvalidStatus):
+        live(address, head).close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../pyproject.toml", "/%2e%2e/app.py", "/page/index.html", "/api/sessions/../x", "/docs"],
+)
+def test_no_path_reaches_a_file(address, path):
+    assert get(f"http://{address}{path}")[0] in (404, 405)
+
+
+def test_a_foreign_page_or_name_is_refused(address):
+    assert get(f"http://{address}/api/heads", Origin="https://evil.example")[0] == 401
+    assert get(f"http://{address}/api/heads", Host="evil.example")[0] == 401
+    with pytest.raises(InvalidStatus):
+        live(address, origin="https://evil.example").close()
+
+
+def test_too_large_a_message_ends_the_session(address):
+    with live(address) as socket:
+        socket.recv()
+        socket.send(b"0" * 70_000)
+        with pytest.raises(ConnectionClosed):
+            until(socket, lambda *_: False)
+
+
+def test_only_who_knows_the_token(gallery):
+    limits = replace(Limits(), requests_a_minute=6000.0)
+    with running(make_app(gallery, TOKEN, limits)) as address:
+        heads = f"http://{address}/api/heads"
+        assert get(heads)[0] == get(heads, Authorization="Bearer guess")[0] == 401
+        assert get(heads, Authorization=f"Bearer {TOKEN}")[0] == 200
+        assert get(f"http://{address}/api/sessions/x/sound", b"RIFF")[0] == 401
+        assert get(f"http://{address}/")[0] == 200
+        with pytest.raises(InvalidStatus):
+            live(address).close()
+        with live(address, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as socket:
+            assert json.loads(socket.recv())["type"] == "hello"
+
+
+def test_clients_uploads_and_requests_are_limited(gallery):
+    limits = Limits(clients=1, upload_bytes=1000, requests_a_minute=30.0, session_seconds=1.0)
+    with running(make_app(gallery, limits=limits)) as address:
+        with live(address) as socket:
+            session = json.loads(socket.recv())["session"]
+            with live(address) as other, pytest.raises(ConnectionClosed, match="places"):
+                other.recv(timeout=5)
+            assert get(f"http://{address}/api/sessions/{session}/sound", b"0" * 2000)[0] == 413
+            with pytest.raises(ConnectionClosed):  # a session's length is limited too
+                until(socket, lambda *_: False)
+        statuses = [get(f"http://{address}/api/heads")[0] for _ in range(12)]
+        assert statuses[0] == 200 and statuses[-1] == 429
