@@ -1,0 +1,135 @@
+"""The page in a real browser, whose microphone is a file."""
+
+import shutil
+from dataclasses import replace
+
+import av
+import numpy as np
+import pytest
+
+from audioplane.media.audio import write_wav
+from audioplane.serve.app import make_app
+from audioplane.serve.limits import Limits
+from tests.serve.conftest import running
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium"),
+]
+PHONE = {"width": 360, "height": 740}
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sound") / "speech.wav"
+    time = np.arange(16000 * 2) / 16000
+    tone = np.sin(2 * np.pi * 440 * time) * (0.4 + 0.2 * np.sin(2 * np.pi * 4 * time))
+    write_wav(path, tone.astype(np.float32))
+    return path
+
+
+@pytest.fixture(scope="module")
+def address(gallery):
+    limits = replace(Limits(), requests_a_minute=6000.0)
+    with running(make_app(gallery, limits=limits)) as address:
+        yield f"http://{address}/"
+
+
+@pytest.fixture(scope="module")
+def browser(speech):
+    options = [
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={speech}",
+        "--no-sandbox",
+    ]
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """`visit(microphone)`: the page, ready; it fails the test where the page's code failed."""
+    pages, errors = [], []
+
+    def visit(microphone: bool = True):
+        context = browser.new_context(viewport=PHONE, accept_downloads=True)
+        if microphone:
+            context.grant_permissions(["microphone"])
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        pages.append(page)
+        page.goto(address)
+        status(page, "Ready")
+        return page
+
+    yield visit
+    for page in pages:
+        page.context.close()
+    assert errors == []
+
+
+def status(page, text: str) -> None:
+    page.wait_for_function(
+        "text => document.getElementById('status').textContent.includes(text)", arg=text
+    )
+
+
+def picture(page) -> str:
+    return page.evaluate("document.getElementById('picture').toDataURL()")
+
+
+def test_the_microphone_drives_the_head_by_keyboard_and_the_clip_comes_down(visit, tmp_path):
+    page = visit()
+    page.keyboard.press("Space")
+    status(page, "Listening")
+    assert page.get_attribute("#talk", "aria-pressed") == "true"
+    first = picture(page)
+    page.wait_for_function("() => document.getElementById('latency').textContent.startsWith('p50')")
+    page.wait_for_timeout(1500)
+    assert picture(page) != first
+    assert page.evaluate("window.audioplane.drift") <= 0.04
+    page.keyboard.press("Space")
+    status(page, "Done")
+    with page.expect_download() as download:
+        page.keyboard.press("d")
+    download.value.save_as(tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as film:
+        sound = np.concatenate([f.to_ndarray()[0] for f in film.decode(audio=0)])
+    assert np.abs(sound).max() > 0.05  # what the microphone heard
+
+
+def test_a_file_is_spoken(visit, speech):
+    page = visit()
+    page.set_input_files("#file", speech)
+    status(page, "Speaking speech.wav, 2.0 s")
+    status(page, "Done")
+    assert page.is_enabled("#download")
+
+
+def test_a_file_that_is_no_sound_is_named(visit, tmp_path):
+    (tmp_path / "x.wav").write_text("not a sound")
+    page = visit()
+    page.set_input_files("#file", tmp_path / "x.wav")
+    page.wait_for_selector("#trouble:not([hidden])")
+    assert "no sound file" in page.inner_text("#trouble")
+
+
+def test_a_refused_microphone_is_said(visit):
+    page = visit(microphone=False)
+    page.click("#talk")
+    page.wait_for_selector("#trouble:not([hidden])")
+    assert "refused" in page.inner_text("#trouble")
+
+
+def test_it_fits_a_phone_and_a_desktop(visit):
+    page = visit()
+    for size in (PHONE, {"width": 1280, "height": 800}):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        assert page.locator("#talk").bounding_box()["y"] < size["height"] - 40
