@@ -13,7 +13,7 @@ from pathlib import Path
 from websockets.sync.client import connect
 
 speech, head, folder, *rest = sys.argv[1:]
-address, token = (rest + ["ws://localhost:8000", ""])[:2] if len(rest) < 2 else rest[:2]
+address, token = (*rest, *("ws://localhost:8000", "")[len(rest) :])
 with wave.open(speech) as file:
     pcm = file.readframes(file.getnframes())
 frames = len(pcm) // 1280

@@ -2,10 +2,13 @@
 
 import json
 import struct
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import cv2
@@ -174,3 +177,12 @@ def test_clients_uploads_and_requests_are_limited(gallery):
                 until(socket, lambda *_: False)
         statuses = [get(f"http://{address}/api/heads")[0] for _ in range(12)]
         assert statuses[0] == 200 and statuses[-1] == 429
+
+
+def test_the_example_keeps_the_pictures_of_a_file(address, tmp_path):
+    write_wav(tmp_path / "a.wav", np.zeros(16000, np.float32))
+    example = Path(__file__).parents[2] / "examples" / "live_client.py"
+    arguments = [str(tmp_path / "a.wav"), "drawn", str(tmp_path / "out"), f"ws://{address}"]
+    subprocess.run([sys.executable, str(example), *arguments], check=True, timeout=60)
+    pictures = sorted((tmp_path / "out").glob("*.jpg"))
+    assert len(pictures) > 3 and cv2.imread(str(pictures[-1])).shape == (64, 64, 3)

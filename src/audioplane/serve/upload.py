@@ -1,10 +1,9 @@
 """Uploaded sound files, decoded where they can do no harm: in a process with limits.
 
-As a program (`python -m audioplane.serve.upload SECONDS MEMORY`): a sound file on standard input
-becomes 16 kHz PCM16 on standard output.
+As a program (`python -m audioplane.serve.upload FILE SECONDS MEMORY`): a sound file becomes 16 kHz
+PCM16 on standard output.
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -39,14 +38,15 @@ def decode_upload(content: bytes, limits: Limits) -> Float32[np.ndarray, " n"]:
     """
     if not is_sound(content):
         raise ServeError("this is no sound file: bring WAV, FLAC, Ogg, MP3, M4A or WebM")
-    numbers = (int(limits.decode_seconds), limits.decode_memory)
-    command = [sys.executable, "-m", "audioplane.serve.upload", *map(str, numbers)]
-    try:
-        done = subprocess.run(
-            command, input=content, capture_output=True, timeout=limits.decode_seconds
-        )
-    except subprocess.TimeoutExpired:
-        raise ServeError("this file takes too long to decode: bring a shorter one") from None
+    with tempfile.TemporaryDirectory() as folder:  # here: the process may be killed
+        path = Path(folder) / "sound"
+        path.write_bytes(content)
+        numbers = (str(int(limits.decode_seconds)), str(limits.decode_memory))
+        command = [sys.executable, "-m", "audioplane.serve.upload", str(path), *numbers]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=limits.decode_seconds)
+        except subprocess.TimeoutExpired:
+            raise ServeError("this file takes too long to decode: bring a shorter one") from None
     if done.returncode or not done.stdout:
         raise ServeError(_CANNOT)
     if len(done.stdout) > limits.upload_seconds * _RATE * 2:
@@ -54,22 +54,21 @@ def decode_upload(content: bytes, limits: Limits) -> Float32[np.ndarray, " n"]:
     return np.frombuffer(done.stdout, "<i2").astype(np.float32) / 32768
 
 
-def _decode(seconds: int, memory: int) -> int:
-    """Decode standard input to standard output within these limits; the exit status."""
+def _decode(path: Path, seconds: int, memory: int) -> int:
+    """Decode a file to standard output within these limits; the exit status."""
+    import resource  # not on Windows, where nothing is decoded then
+
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     from audioplane.media.audio import read_audio
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sound"
-        path.write_bytes(sys.stdin.buffer.read())
-        try:
-            sound = read_audio(path, _RATE)
-        except (AudioplaneError, MemoryError):
-            return 1
+    try:
+        sound = read_audio(path, _RATE)
+    except (AudioplaneError, MemoryError):
+        return 1
     sys.stdout.buffer.write(np.round(sound * 32767).astype("<i2").tobytes())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(_decode(int(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(_decode(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))

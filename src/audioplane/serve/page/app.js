@@ -164,7 +164,7 @@ async function startMicrophone() {
   speaking = { first: newest + 1, last: Infinity };
   $("talk").setAttribute("aria-pressed", "true");
   $("talk").textContent = "Stop";
-  say("Listening. The head follows about half a second behind.");
+  say(`Listening. The head follows ${(hello.look_ahead + hello.delay).toFixed(1)} s behind.`);
 }
 
 function stopMicrophone() {

@@ -1,0 +1,50 @@
+"""`serve` refuses what it cannot serve, in one line."""
+
+import importlib.util
+
+import pytest
+import torch
+
+from audioplane.cli import main
+from audioplane.cli.serve import serve_runs
+
+pytest.importorskip("fastapi", reason="needs the extra serve")
+
+
+def _says(arguments: list[str], capsys) -> str:
+    assert main(["serve", *arguments]) == 1
+    return capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_short_token_is_refused(tmp_path, capsys):
+    assert "at least 16 characters" in _says([str(tmp_path), "--token", "secret"], capsys)
+
+
+def test_a_folder_without_a_head_is_named(tmp_path, capsys):
+    assert "no trained head" in _says([str(tmp_path)], capsys)
+
+
+def test_the_missing_extra_is_named(tmp_path, capsys, monkeypatch):
+    find = importlib.util.find_spec
+    lacks = lambda name, *rest: None if name == "uvicorn" else find(name, *rest)  # noqa: E731
+    monkeypatch.setattr(importlib.util, "find_spec", lacks)
+    assert "audioplane[serve]" in _says([str(tmp_path)], capsys)
+
+
+@pytest.mark.parametrize(("host", "has_token"), [("0.0.0.0", True), ("127.0.0.1", False)])
+def test_other_addresses_than_this_machine_get_a_token(monkeypatch, capsys, host, has_token):
+    served = {}
+    monkeypatch.setattr("uvicorn.run", lambda app, **options: served.update(options))
+    monkeypatch.setattr(
+        "audioplane.serve.app.make_app", lambda *given: served.update(token=given[1])
+    )
+    serve_runs((), host, 8000, None, torch.device("cpu"))
+    assert served["host"] == host and served["proxy_headers"] is False
+    assert (served["token"] is not None and len(served["token"]) >= 32) is has_token
+    assert (served["token"] or "no token") in capsys.readouterr().err + "no token"
+
+
+def test_loopback_is_the_default(monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    assert "127.0.0.1" in capsys.readouterr().out
