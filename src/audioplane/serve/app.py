@@ -128,7 +128,8 @@ def _add_guard(app: FastAPI, service: Service) -> None:
         words = {401: "the token is missing or wrong", 429: "too many requests: wait a minute"}
         refused = status != 200
         response = Response(words[status], status) if refused else await answer(request)
-        response.headers.update(_HEADERS)
+        for name, value in _HEADERS.items():
+            response.headers[name] = value
         return response
 
 
