@@ -64,6 +64,11 @@ def test_the_page_is_whole_and_loads_nothing_from_elsewhere(address):
     assert json.loads(get(f"http://{address}/api/heads")[1]) == ["drawn"]
 
 
+def test_a_query_changes_nothing_of_the_page(address):
+    page = get(f"http://{address}/")
+    assert get(f"http://{address}/?content=x&kind=text/plain&name=style.css&path=/") == page
+
+
 def test_sound_and_pictures_come_without_end_and_every_sound_frame_comes(address):
     with live(address) as socket:
         hello = json.loads(socket.recv())

@@ -111,12 +111,13 @@ def make_app(gallery: Gallery, token: str | None = None, limits: Limits | None =
 
 def _add_page(app: FastAPI) -> None:
     for path, (name, kind) in _PAGE.items():
-        content = resources.files("audioplane.serve").joinpath("page", name).read_bytes()
+        content = (resources.files("audioplane.serve") / "page" / name).read_bytes()
+        app.add_api_route(path, _asset(content, kind), methods=["GET"], response_class=Response)
 
-        def page(content: bytes = content, kind: str = kind) -> Response:
-            return Response(content, media_type=kind)
 
-        app.add_api_route(path, page, methods=["GET"], response_class=Response)
+def _asset(content: bytes, kind: str) -> Callable[[], Response]:
+    """Answers with this. It takes no arguments: FastAPI would fill them from the query."""
+    return lambda: Response(content, media_type=kind)
 
 
 def _add_guard(app: FastAPI, service: Service) -> None:
@@ -127,7 +128,7 @@ def _add_guard(app: FastAPI, service: Service) -> None:
         status = 200 if request.url.path in _PAGE else service.admits(request)
         words = {401: "the token is missing or wrong", 429: "too many requests: wait a minute"}
         refused = status != 200
-        response = Response(words[status], status) if refused else await answer(request)
+        response = Response(words[status], status_code=status) if refused else await answer(request)
         for name, value in _HEADERS.items():
             response.headers[name] = value
         return response
