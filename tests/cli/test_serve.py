@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from audioplane.cli import main
+from audioplane.cli.provenance import ProvenanceOptions
 from audioplane.cli.serve import serve_runs
+from audioplane.train import RunPaths
+from audioplane.train.checkpoint import load_tensors, save_tensors
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
 
@@ -24,6 +27,16 @@ def test_a_folder_without_a_head_is_named(tmp_path, capsys):
     assert "no trained head" in _says([str(tmp_path)], capsys)
 
 
+def test_a_head_that_nobody_consented_to_is_refused(run_folder, tmp_path, capsys, monkeypatch):
+    tensors, facts = load_tensors(RunPaths(run_folder).head)
+    del facts["consent"], facts["version"]
+    save_tensors(RunPaths(tmp_path).head, tensors, facts)
+    assert "--consent" in _says([str(tmp_path)], capsys)
+    monkeypatch.setattr("uvicorn.run", lambda *_, **options: None)
+    assert main(["serve", str(tmp_path), "--consent", "I agreed"]) == 0
+    assert main(["serve", str(tmp_path)]) == 0  # said once
+
+
 def test_the_missing_extra_is_named(tmp_path, capsys, monkeypatch):
     find = importlib.util.find_spec
     lacks = lambda name, *rest: None if name == "uvicorn" else find(name, *rest)  # noqa: E731
@@ -38,7 +51,7 @@ def test_other_addresses_than_this_machine_get_a_token(monkeypatch, capsys, host
     monkeypatch.setattr(
         "audioplane.serve.app.make_app", lambda *given: served.update(token=given[1])
     )
-    serve_runs((), host, 8000, None, torch.device("cpu"))
+    serve_runs((), host, 8000, None, ProvenanceOptions(), torch.device("cpu"))
     assert served["host"] == host and served["proxy_headers"] is False
     assert (served["token"] is not None and len(served["token"]) >= 32) is has_token
     assert (served["token"] or "no token") in capsys.readouterr().err + "no token"

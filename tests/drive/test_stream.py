@@ -57,7 +57,9 @@ def test_in_silence_the_head_goes_on_moving_and_its_mouth_is_still(animator):
     frames = live.push(np.zeros(16000 * 3, np.float32))
     assert len(frames) >= 60
     assert torch.equal(frames[20].code, frames[50].code)
-    assert not np.array_equal(live.draw(frames[20]), live.draw(frames[25]))  # another pose
+    assert not np.array_equal(
+        live.draw(frames[20], None), live.draw(frames[25], None)
+    )  # another pose
 
 
 def test_poses_go_to_and_fro(animator):
@@ -68,8 +70,8 @@ def test_poses_go_to_and_fro(animator):
 def test_a_frame_that_was_left_out_changes_no_other(animator, speech):
     frames = LiveHead(animator, "mel").push(speech)
     live = LiveHead(animator, "mel")
-    every = [live.draw(f) for f in frames[:8]]
-    np.testing.assert_array_equal(live.draw(frames[7]), every[7])
+    every = [live.draw(f, None) for f in frames[:8]]
+    np.testing.assert_array_equal(live.draw(frames[7], None), every[7])
 
 
 def test_a_short_sound_still_gives_its_frames(animator):

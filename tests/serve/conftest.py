@@ -11,10 +11,20 @@ import torch
 pytest.importorskip("fastapi", reason="needs the extra serve")
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
+from audioplane.credentials import Origin, Provenance, own_test_signer  # noqa: E402
+from audioplane.credentials.provenance import utc_now  # noqa: E402
 from audioplane.drive import Animator  # noqa: E402
 from audioplane.serve.heads import Gallery, open_head  # noqa: E402
 from audioplane.train import Trainer  # noqa: E402
 from tests.train.configs import TINY  # noqa: E402
+
+KEY = b"\x5a" * 32
+
+
+def stated() -> Provenance:
+    """What the drawn head says of its making."""
+    origin = Origin("0000000b" * 8, "00000000", True, "", "drawn; no person", utc_now())
+    return Provenance(origin, KEY, own_test_signer())
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +36,7 @@ def served(spoken_subject, tmp_path_factory):
     trainer.head.encoder.calibrate(trainer.hearing.windows)
     views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in spoken_subject.train[:20]}
     animator = Animator(trainer.head.requires_grad_(False), spoken_subject, views)
-    return open_head(tmp_path_factory.mktemp("runs") / "drawn", animator, "mel")
+    return open_head(tmp_path_factory.mktemp("runs") / "drawn", animator, "mel", stated())
 
 
 @contextmanager

@@ -17,10 +17,16 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from audioplane.credentials import read_credentials
+from audioplane.drive import Animator, DrivenFrame
+from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
 from audioplane.serve.app import make_app
+from audioplane.serve.heads import Gallery
 from audioplane.serve.limits import Limits
-from tests.serve.conftest import running
+from audioplane.serve.session import Session
+from tests.mark.clips import film
+from tests.serve.conftest import KEY, running
 
 TOKEN = "a token of some length"
 
@@ -90,10 +96,10 @@ def test_sound_and_pictures_come_without_end_and_every_sound_frame_comes(address
     assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1).shape == (64, 64, 3)
 
 
-def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, served, monkeypatch):
-    draw = type(served).jpeg
+def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, monkeypatch):
+    draw = Session.picture
     slow = lambda *arguments: time.sleep(0.3) or draw(*arguments)  # noqa: E731
-    monkeypatch.setattr(type(served), "jpeg", slow)
+    monkeypatch.setattr(Session, "picture", slow)
     with live(address) as socket:
         started = time.monotonic()
         messages = until(socket, lambda kind, index, _: kind == 1 and index >= 50)
@@ -106,11 +112,34 @@ def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, served, 
             assert newest - index < 20
 
 
+def test_frames_carry_a_mark_that_is_the_sessions_own(served, monkeypatch):
+    """The head is a film here: on 64 px no mark can be read."""
+    frames = film(2.5, 256, 256)
+    still = DrivenFrame(frames[0], np.zeros((256, 256), np.float32))
+    monkeypatch.setattr(Animator, "draw", lambda *_: replace(still, image=frames.pop(0)))
+    monkeypatch.setattr(served.animator, "size", (256, 256))
+    gallery, pictures = Gallery([served]), {}
+    with running(make_app(gallery)) as address, live(address) as socket:
+        hello = json.loads(socket.recv())
+        while len(pictures) < 55:
+            for kind, index, jpeg in until(socket, lambda kind, *_: kind == 2):
+                if kind == 2:
+                    pictures[index] = cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1)[..., ::-1]
+    gallery.artist.shutdown()
+    shown = [pictures[max(i for i in pictures if i <= n)] for n in range(min(pictures), 55)]
+    reading = read_mark(shown, KEY)
+    assert reading is not None and reading.payload is not None
+    assert reading.payload.head == 0xB and f"{reading.payload.session:08x}" == hello["mark_session"]
+    assert hello["marked"] and hello["ai_generated"]
+
+
 def test_an_upload_is_spoken_and_can_be_downloaded(address, tmp_path):
     sound = (np.sin(np.arange(16000) * 0.2) * 0.3).astype(np.float32)
     write_wav(tmp_path / "a.wav", sound)
     with live(address) as socket:
-        session = f"http://{address}/api/sessions/{json.loads(socket.recv())['session']}"
+        hello = json.loads(socket.recv())
+        mark = hello["mark_session"]
+        session = f"http://{address}/api/sessions/{hello['session']}"
         status, said = get(f"{session}/sound", (tmp_path / "a.wav").read_bytes())
         assert (status, json.loads(said)) == (200, {"seconds": 1.0})
         loud = lambda kind, _, pcm: kind == 1 and np.frombuffer(pcm, "<i2").max() > 5000  # noqa: E731
@@ -124,6 +153,9 @@ def test_an_upload_is_spoken_and_can_be_downloaded(address, tmp_path):
     (tmp_path / "clip.mp4").write_bytes(film)
     with av.open(str(tmp_path / "clip.mp4")) as file:
         assert sum(1 for _ in file.decode(video=0)) == 20
+    said = read_credentials(tmp_path / "clip.mp4")
+    assert said is not None and said.intact and said.ai_generated and said.origin is not None
+    assert (said.origin.session, said.origin.consent) == (mark, "drawn; no person")
     assert get(f"{session}/clip?first=0&last=1")[0] == 404  # it ends with its session
 
 

@@ -17,13 +17,13 @@ from audioplane.cli.commands import (
     Inspect,
     Preflight,
     Prepare,
-    Serve,
     Speech,
     Train,
     Verify,
 )
 from audioplane.cli.compare import Compare
 from audioplane.cli.console import console, output
+from audioplane.cli.live import Serve
 from audioplane.cli.trials import Cross, Stress
 from audioplane.errors import AudioplaneError
 

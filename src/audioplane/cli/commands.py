@@ -270,30 +270,6 @@ class Verify:
 
 
 @dataclass(frozen=True)
-class Serve:
-    """Let trained heads speak live: a web page that listens to a microphone or a sound file."""
-
-    run_folders: Annotated[
-        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")
-    ]
-    """Folders of training runs; these heads and no others can be reached."""
-    host: str = "127.0.0.1"
-    """Address to listen at; any but this machine's own asks clients for the token."""
-    port: int = 8000
-    token: str | None = None
-    """What clients have to know; one is made up if the host is not this machine alone."""
-    device: Device = "auto"
-    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
-
-    def run(self) -> None:
-        from audioplane.cli.device import choose_device
-        from audioplane.cli.serve import serve_runs
-
-        device = choose_device(self.device)
-        serve_runs(self.run_folders, self.host, self.port, self.token, device)
-
-
-@dataclass(frozen=True)
 class Evaluate:
     """Score a trained head on the frames that it never saw: report.html shows what came out."""
 

@@ -30,6 +30,8 @@ _LIBRARIES = (
     "pocketsphinx",
     "c2pa-python",
 )
+SERVE_PACKAGES = ("fastapi", "uvicorn", "websockets")
+"""What `serve` needs besides."""
 _ENCODERS = ("libx264", "aac")
 
 
@@ -159,6 +161,7 @@ def _extras() -> Iterator[Check]:
     for name, extra, gives in (
         ("gsplat", "cuda", "draws and trains on an NVIDIA GPU"),
         ("transformers", "speech", "speech features of wav2vec2 and HuBERT"),
+        *((name, "serve", "heads that speak live in a browser") for name in SERVE_PACKAGES),
     ):
         version = _version(name)
         state: State = "there" if version else "missing"

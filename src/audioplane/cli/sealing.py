@@ -1,39 +1,15 @@
-"""What one made video says of itself: its mark, its credentials, who consented."""
+"""What a video or stream of a head is to say of itself, from options and files."""
 
-import secrets
-from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pooch
 
 from audioplane.cli.keys import find_mark_key, find_signer
 from audioplane.cli.provenance import ProvenanceOptions
-from audioplane.credentials import Origin, Signer, sign_video
+from audioplane.credentials import Origin, Provenance
+from audioplane.credentials.provenance import new_session, utc_now
 from audioplane.errors import CredentialsError
-from audioplane.mark import Marker, MarkPayload
 from audioplane.train import RunPaths, TrainedHead
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What one video says of its making."""
-
-    origin: Origin
-    payload: MarkPayload
-    key: bytes | None
-    """Of the mark; None without one."""
-    signer: Signer | None
-    """None without credentials."""
-
-    def marker(self, width: int, height: int) -> Marker | None:
-        """What marks the frames, if they are to be marked."""
-        return None if self.key is None else Marker(width, height, self.payload, self.key)
-
-    def seal(self, path: Path) -> None:
-        """Give the finished mp4 its credentials, if it is to have them."""
-        if self.signer is not None:
-            sign_video(path, self.origin, self.signer)
 
 
 def state_provenance(
@@ -44,19 +20,17 @@ def state_provenance(
     Raises `CredentialsError` if nobody consented, or keys cannot be read or made.
     """
     consent = _consent(options.consent, RunPaths(run), trained.consent)
-    head = sha256_of(RunPaths(run).head)
-    payload = MarkPayload(int(head[:8], 16), secrets.randbits(32))
     origin = Origin(
-        head=head,
-        session=f"{payload.session:08x}",
+        head=sha256_of(RunPaths(run).head),
+        session=new_session(),
         marked=options.mark,
         speech=speech_sha256,
         consent=consent,
-        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        date=utc_now(),
     )
     key = find_mark_key(options.mark_key, create=True) if options.mark else None
     signer = find_signer(options.sign_key, options.sign_cert) if options.credentials else None
-    return Provenance(origin, payload, key, signer)
+    return Provenance(origin, key, signer)
 
 
 def sha256_of(path: Path) -> str:
@@ -82,7 +56,7 @@ def _consent(stated: str, paths: RunPaths, of_head: str) -> str:
         raise CredentialsError(f"{paths.consent} cannot be used ({e.strerror})") from e
     if not stated:
         raise CredentialsError(
-            "this head does not say who agreed to its making: state it once with drive's --consent "
+            "this head does not say who agreed to its making: state it once with --consent "
             '"WHO agreed to WHAT" (docs/ethics.md)'
         )
     return stated

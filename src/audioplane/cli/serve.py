@@ -7,7 +7,10 @@ from pathlib import Path
 import torch
 
 from audioplane.cli.console import console
+from audioplane.cli.doctor import SERVE_PACKAGES
 from audioplane.cli.drive import open_animator
+from audioplane.cli.provenance import ProvenanceOptions
+from audioplane.cli.sealing import state_provenance
 from audioplane.errors import ServeError
 from audioplane.train import load_head
 
@@ -15,13 +18,19 @@ SHORTEST_TOKEN = 16
 
 
 def serve_runs(
-    runs: tuple[Path, ...], host: str, port: int, token: str | None, device: torch.device
+    runs: tuple[Path, ...],
+    host: str,
+    port: int,
+    token: str | None,
+    provenance: ProvenanceOptions,
+    device: torch.device,
 ) -> None:
     """Serve the heads of these runs until it is interrupted.
 
-    Raises `ServeError` where the extra is missing or the token is too short to keep anybody out.
+    Raises `ServeError` where the extra is missing or the token is too short to keep anybody out,
+    `CredentialsError` for a head that nobody consented to.
     """
-    for package in ("fastapi", "uvicorn", "websockets"):
+    for package in SERVE_PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise ServeError(f'serve needs {package}: pip install "audioplane[serve]"')
     import uvicorn
@@ -41,8 +50,9 @@ def serve_runs(
     with console.status("opening the heads"):
         for run in runs:
             trained = load_head(run)
+            stated = state_provenance(provenance, run, trained, "")
             animator = open_animator(trained, None, device)
-            heads.append(open_head(run, animator, trained.config.speech))
+            heads.append(open_head(run, animator, trained.config.speech, stated))
     app = make_app(Gallery(heads), token, limits)
     shown = f"[{host}]" if ":" in host else host
     console.print(f"open http://{shown}:{port}/{f'#{token}' if token else ''} (Ctrl-C ends it)")

@@ -2,11 +2,13 @@
 
 from audioplane.credentials.installation import installed_mark_key, read_mark_key
 from audioplane.credentials.manifest import Credentials, Origin, read_credentials, sign_video
+from audioplane.credentials.provenance import Provenance
 from audioplane.credentials.signer import Signer, load_signer, own_test_signer
 
 __all__ = [
     "Credentials",
     "Origin",
+    "Provenance",
     "Signer",
     "installed_mark_key",
     "load_signer",

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from audioplane.drive.animator import Animator
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
+from audioplane.mark import Marker
 from audioplane.media.audio import read_audio
 from audioplane.speech.stream import SpeechStream, learn_voice, open_stream
 from audioplane.speech.voice import Voice
@@ -95,7 +96,8 @@ class LiveHead:
             self._index += 1
         return frames
 
-    def draw(self, frame: HeardFrame) -> UInt8[np.ndarray, "h w 3"]:
-        """The picture of a frame; any frames may be left out."""
+    def draw(self, frame: HeardFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w 3"]:
+        """The picture of a frame; any frames may be left out. `marker` as for `Animator.speak`."""
         ref = self._animator.pose(frame.index)
-        return self._animator.draw(frame.code, ref, self._animator.subject.plate(ref)).image
+        drawn = self._animator.draw(frame.code, ref, self._animator.subject.plate(ref)).image
+        return drawn if marker is None else marker.mark(drawn, frame.index)

@@ -98,7 +98,7 @@ def make_app(gallery: Gallery, token: str | None = None, limits: Limits | None =
         if not frames:
             raise HTTPException(404, "nothing was said there, or too long ago")
         async with service.rendering:
-            film = await render_clip(session.head, session.live, frames, gallery.artist)
+            film = await render_clip(session, frames, gallery.artist)
         name = 'attachment; filename="audioplane.mp4"'
         return Response(film, media_type="video/mp4", headers={"Content-Disposition": name})
 
@@ -188,6 +188,9 @@ async def _serve_session(service: Service, socket: WebSocket) -> None:
             "look_ahead": session.live.look_ahead / RATE,
             "delay": head.delay,
             "clip_seconds": service.limits.clip_seconds,
+            "ai_generated": True,
+            "marked": session.provenance.key is not None,
+            "mark_session": session.provenance.origin.session,
         }
         await send(json.dumps(hello))
         await _run_session(session, socket, send, service.limits)

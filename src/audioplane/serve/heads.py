@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 
+from audioplane.credentials import Provenance
 from audioplane.drive import Animator
-from audioplane.drive.stream import FRAME, HeardFrame, LiveHead, speaker_of
+from audioplane.drive.stream import FRAME, LiveHead, speaker_of
 from audioplane.errors import ServeError
-from audioplane.media.image import encode_image
 from audioplane.speech.voice import Voice
 
-QUALITY = 85
-"""Of the pictures, JPEG."""
 _MARGIN = 0.12
 """Seconds that pictures and sound wait at the client, besides two drawings."""
 
@@ -30,19 +27,14 @@ class ServedHead:
     kind: str
     """Speech features that it was trained on."""
     voice: Voice | None
+    provenance: Provenance
+    """What its pictures say of their making; every session has its own `for_another`."""
     delay: float
     """Seconds by which a client should delay the sound, so that pictures are there in time."""
 
     def listen(self) -> LiveHead:
         """Ears for one client."""
         return LiveHead(self.animator, self.kind, self.voice)
-
-    def jpeg(self, live: LiveHead, frame: HeardFrame) -> bytes:
-        """A frame's picture."""
-        return encode_image(self.picture(live, frame), ".jpg", QUALITY)
-
-    def picture(self, live: LiveHead, frame: HeardFrame) -> UInt8[np.ndarray, "h w 3"]:
-        return live.draw(frame)
 
 
 class Gallery:
@@ -56,19 +48,19 @@ class Gallery:
         self.artist = ThreadPoolExecutor(1, thread_name_prefix="artist")
 
 
-def open_head(run: Path, animator: Animator, kind: str) -> ServedHead:
+def open_head(run: Path, animator: Animator, kind: str, provenance: Provenance) -> ServedHead:
     """A head under the name of its run's folder; measures how long it draws.
 
     Raises `SpeechError` for a head that cannot hear live.
     """
     voice = speaker_of(animator, kind)
-    head = ServedHead(run.resolve().name, animator, kind, voice, 0.0)
+    head = ServedHead(run.resolve().name, animator, kind, voice, provenance, 0.0)
     live = head.listen()
     frames = live.push(np.zeros(live.look_ahead + 6 * FRAME, np.float32))
-    times = []
+    marker, times = provenance.marker(*animator.size), []
     for frame in frames:
         started = time.perf_counter()
-        head.jpeg(live, frame)
+        live.draw(frame, marker)
         times.append(time.perf_counter() - started)
     delay = _MARGIN + 2 * statistics.median(times)
-    return ServedHead(head.name, animator, kind, voice, delay)
+    return ServedHead(head.name, animator, kind, voice, provenance, delay)

@@ -9,13 +9,15 @@ import secrets
 import struct
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from audioplane.drive.stream import FRAME, HeardFrame
+from audioplane.media.image import encode_image
 from audioplane.serve.heads import Gallery, ServedHead
 from audioplane.serve.limits import Limits
 
@@ -24,8 +26,10 @@ SOUND, PICTURE = 1, 2
 """First byte of a binary message to the client; frame number and age in ms follow, then PCM16 of
 16 kHz or a JPEG."""
 _HEADER = struct.Struct("<BII")
+_QUALITY = 85
+"""Of the pictures, JPEG."""
 _TICK = 0.02
-"""Seconds between looks at the clock."""
+"""Seconds between looks at the clock while no sound comes."""
 _LEAD = RATE // 2
 """Samples that a client may be ahead of the clock."""
 _STARVED = RATE // 5
@@ -34,6 +38,11 @@ _QUIET = 1.0
 """Seconds without sound after which a client counts as not talking."""
 
 Send = Callable[[bytes], Awaitable[None]]
+
+
+def pcm_of(sound: Float[np.ndarray, " n"]) -> bytes:
+    """PCM16, little-endian."""
+    return np.round(np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,8 @@ class Session:
         self.id = secrets.token_urlsafe(16)
         self.head, self._artist, self._send = head, gallery.artist, send
         self.live = head.listen()
+        self.provenance = head.provenance.for_another()
+        self._marker = self.provenance.marker(*head.animator.size)
         self.kept: deque[HeardFrame] = deque(maxlen=round(25 * limits.clip_seconds))
         """Frames that can be downloaded."""
         self.ages: deque[float] = deque(maxlen=250)
@@ -64,6 +75,7 @@ class Session:
         self._heard = np.zeros(0, np.float32)
         self._said = np.zeros(0, np.float32)
         self._last_sound = -_QUIET
+        self._came = asyncio.Event()
         self._room = asyncio.Event()
         self._pending: deque[HeardFrame] = deque()
         self._wake = asyncio.Event()
@@ -78,6 +90,7 @@ class Session:
             await self._room.wait()
         self._heard = np.concatenate([self._heard, sound])
         self._last_sound = asyncio.get_running_loop().time()
+        self._came.set()
 
     def say(self, sound: Float[np.ndarray, " n"]) -> None:
         """Speak this from now on, in the place of what the client sends."""
@@ -121,23 +134,42 @@ class Session:
                     self.kept.append(frame)
                     self._pending.append(frame)
                     self._wake.set()
-                    pcm = np.round(np.clip(frame.sound, -1, 1) * 32767).astype("<i2").tobytes()
-                    await self._send(self._header(SOUND, frame.index) + pcm)
-            await asyncio.sleep(_TICK)
+                    await self._send(self._header(SOUND, frame.index) + pcm_of(frame.sound))
+            self._came.clear()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._came.wait(), _TICK)
 
     async def draw(self) -> None:
-        """Draw the newest frame that is heard, again and again; ends when it is cancelled."""
+        """Draw the newest frame that is heard, again and again; ends when it is cancelled.
+
+        While a picture is encoded and sent the next one is drawn.
+        """
         loop = asyncio.get_running_loop()
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            frame = self._pending[-1]
-            self.skipped += len(self._pending) - 1
-            self._pending.clear()
-            jpeg = await loop.run_in_executor(self._artist, self.head.jpeg, self.live, frame)
-            self.drawn += 1
-            self.ages.append(self._age(frame.index))
-            await self._send(self._header(PICTURE, frame.index) + jpeg)
+        showing: asyncio.Task[None] | None = None
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                frame = self._pending[-1]
+                self.skipped += len(self._pending) - 1
+                self._pending.clear()
+                picture = await loop.run_in_executor(self._artist, self.picture, frame)
+                if showing is not None:
+                    await showing
+                showing = asyncio.create_task(self._show(frame.index, picture))
+        finally:
+            if showing is not None:
+                showing.cancel()
+
+    def picture(self, frame: HeardFrame) -> UInt8[np.ndarray, "h w 3"]:
+        """A frame as it leaves the house, marked. For the one thread that draws."""
+        return self.live.draw(frame, self._marker)
+
+    async def _show(self, index: int, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+        jpeg = await asyncio.to_thread(encode_image, picture, ".jpg", _QUALITY)
+        self.drawn += 1
+        self.ages.append(self._age(index))
+        await self._send(self._header(PICTURE, index) + jpeg)
 
     def _age(self, index: int) -> float:
         """Seconds since the end of a frame's sound came in."""

@@ -45,6 +45,7 @@ function told(message) {
   hello = message;
   $("picture").width = hello.width;
   $("picture").height = hello.height;
+  $("notice").textContent = hello.marked ? "AI-generated, marked" : "AI-generated";
   enable(true);
   complain("");
   say("Ready: speak, or bring a sound file.");

@@ -1,0 +1,33 @@
+"""The command that lets heads speak while somebody speaks to them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from audioplane.cli.commands import Device
+from audioplane.cli.provenance import ProvenanceOptions
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Let trained heads speak live: a web page that listens to a microphone or a sound file."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
+    """Folders of training runs; these heads and no others can be reached."""
+    host: str = "127.0.0.1"
+    """Address to listen at; any but this machine's own asks clients for the token."""
+    port: int = 8000
+    token: str | None = None
+    """What clients have to know; one is made up if the host is not this machine alone."""
+    provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
+    device: Device = "auto"
+    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
+
+    def run(self) -> None:
+        from audioplane.cli.device import choose_device
+        from audioplane.cli.serve import serve_runs
+
+        device = choose_device(self.device)
+        serve_runs(self.runs, self.host, self.port, self.token, self.provenance, device)
