@@ -51,7 +51,7 @@ def test_other_addresses_than_this_machine_get_a_token(monkeypatch, capsys, host
     monkeypatch.setattr(
         "audioplane.serve.app.make_app", lambda *given: served.update(token=given[1])
     )
-    serve_runs((), host, 8000, None, ProvenanceOptions(), torch.device("cpu"))
+    serve_runs((), host, 8000, None, ProvenanceOptions(), 240, torch.device("cpu"))
     assert served["host"] == host and served["proxy_headers"] is False
     assert (served["token"] is not None and len(served["token"]) >= 32) is has_token
     assert (served["token"] or "no token") in capsys.readouterr().err + "no token"

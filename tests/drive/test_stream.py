@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from audioplane.drive import Animator
 from audioplane.drive.stream import FRAME, LiveHead, speaker_of
 from audioplane.errors import SpeechError, SubjectError
+from audioplane.head import Head, HeadShape
 from audioplane.speech.mel import mel_steps
 from audioplane.speech.window import windows
 
@@ -50,6 +52,34 @@ def test_running_means_do_not_depend_on_the_chunks(animator, speech):
     other = _live(animator, speech, [1000] * (len(speech) // 1000 + 1), voice)
     codes = [torch.stack([f.code for f in frames]) for frames in (one, other)]
     torch.testing.assert_close(*codes, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["mel", "mel+phones"])
+def test_with_less_look_ahead_codes_are_guessed_and_not_those_of_other_frames(
+    spoken_subject, speech, kind
+):
+    """Also where settled windows are further behind than the filter looks back."""
+    torch.manual_seed(0)
+    like = Head(HeadShape(120 if kind == "mel+phones" else 80), torch.Generator().manual_seed(0))
+    views = {r.img_id: torch.eye(4) for r in spoken_subject.train[:3]}
+    animator = Animator(like, spoken_subject, views)
+
+    def codes(look_ahead, size):
+        live, frames = LiveHead(animator, kind, None, look_ahead), []
+        for first in range(0, len(speech), size):
+            frames += live.push(speech[first : first + size])
+            assert len(frames) == max(0, (min(first + size, len(speech)) - look_ahead) // FRAME)
+        return torch.stack([f.code for f in frames])[:40]
+
+    whole = codes(LiveHead(animator, kind).look_ahead, 5000)
+    off = []
+    for look_ahead in (0, 1920, 3840):
+        guessed = codes(look_ahead, 5000)
+        torch.testing.assert_close(guessed, codes(look_ahead, 700), atol=1e-5, rtol=0)
+        off.append((guessed - whole).square().mean())
+        for shift in (-3, 3):
+            assert off[-1] < (guessed - whole.roll(shift, 0))[3:-3].square().mean()
+    assert off[0] > off[1] > off[2]
 
 
 def test_in_silence_the_head_goes_on_moving_and_its_mouth_is_still(animator):

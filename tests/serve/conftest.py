@@ -36,7 +36,7 @@ def served(spoken_subject, tmp_path_factory):
     trainer.head.encoder.calibrate(trainer.hearing.windows)
     views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in spoken_subject.train[:20]}
     animator = Animator(trainer.head.requires_grad_(False), spoken_subject, views)
-    return open_head(tmp_path_factory.mktemp("runs") / "drawn", animator, "mel", stated())
+    return open_head(tmp_path_factory.mktemp("runs") / "drawn", animator, "mel", stated(), 3840)
 
 
 @contextmanager

@@ -22,6 +22,9 @@ class Serve:
     token: str | None = None
     """What clients have to know; one is made up if the host is not this machine alone."""
     provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
+    lookahead: int = 240
+    """Milliseconds of sound after a frame that are waited for before it is drawn: with fewer the
+    head answers sooner, with more its lips are surer (docs/live.md)."""
     device: Device = "auto"
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
@@ -30,4 +33,5 @@ class Serve:
         from audioplane.cli.serve import serve_runs
 
         device = choose_device(self.device)
-        serve_runs(self.runs, self.host, self.port, self.token, self.provenance, device)
+        address = (self.host, self.port, self.token)
+        serve_runs(self.runs, *address, self.provenance, self.lookahead, device)

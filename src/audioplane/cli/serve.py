@@ -12,6 +12,7 @@ from audioplane.cli.drive import open_animator
 from audioplane.cli.provenance import ProvenanceOptions
 from audioplane.cli.sealing import state_provenance
 from audioplane.errors import ServeError
+from audioplane.speech import SAMPLE_RATE
 from audioplane.train import load_head
 
 SHORTEST_TOKEN = 16
@@ -23,9 +24,10 @@ def serve_runs(
     port: int,
     token: str | None,
     provenance: ProvenanceOptions,
+    lookahead: int,
     device: torch.device,
 ) -> None:
-    """Serve the heads of these runs until it is interrupted.
+    """Serve the heads of these runs until it is interrupted; `lookahead` in milliseconds.
 
     Raises `ServeError` where the extra is missing or the token is too short to keep anybody out,
     `CredentialsError` for a head that nobody consented to.
@@ -45,6 +47,8 @@ def serve_runs(
         raise ServeError(
             f"--token needs at least {SHORTEST_TOKEN} characters: leave it away for one"
         )
+    if lookahead < 0:
+        raise ServeError("--lookahead cannot be negative: nobody hears what is not said yet")
     limits = Limits()
     heads = []
     with console.status("opening the heads"):
@@ -52,7 +56,8 @@ def serve_runs(
             trained = load_head(run)
             stated = state_provenance(provenance, run, trained, "")
             animator = open_animator(trained, None, device)
-            heads.append(open_head(run, animator, trained.config.speech, stated))
+            kind, ahead = trained.config.speech, lookahead * SAMPLE_RATE // 1000
+            heads.append(open_head(run, animator, kind, stated, ahead))
     app = make_app(Gallery(heads), token, limits)
     shown = f"[{host}]" if ":" in host else host
     console.print(f"open http://{shown}:{port}/{f'#{token}' if token else ''} (Ctrl-C ends it)")

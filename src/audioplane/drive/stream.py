@@ -43,16 +43,29 @@ def speaker_of(animator: Animator, kind: str) -> Voice | None:
 class LiveHead:
     """Sound in, frames to draw out, in bounded memory, for as long as it goes on."""
 
-    def __init__(self, animator: Animator, kind: str, voice: Voice | None = None):
+    def __init__(
+        self,
+        animator: Animator,
+        kind: str,
+        voice: Voice | None = None,
+        look_ahead: int | None = None,
+    ):
         """`kind`: the features that the head was trained on; `voice` as of `speaker_of`.
+
+        `look_ahead`: samples after a frame's end that are waited for; None for all that the
+        features look at. With fewer the rest is guessed (`SpeechStream.foreseen`).
 
         Raises `SpeechError` for features that cannot be streamed.
         """
         self._animator = animator
         self._speech: SpeechStream = open_stream(kind, voice)
-        self.look_ahead = self._speech.look_ahead + CONTEXT_AFTER * FRAME
-        """Samples after a frame's end that have to be heard before it can be drawn."""
+        whole = self._speech.look_ahead + CONTEXT_AFTER * FRAME
+        self.look_ahead = whole if look_ahead is None else min(look_ahead, whole)
+        """Samples after a frame's end that have to be heard before it is drawn."""
         self._run: Float[np.ndarray, "u w f"] | None = None
+        """Settled windows from `CONTEXT_BEFORE` frames before the next one on."""
+        self._late = 0
+        """Windows before those that are not settled yet."""
         self._sound: deque[np.ndarray] = deque()
         self._rest = np.zeros(0, np.float32)
         self._index = 0
@@ -62,16 +75,24 @@ class LiveHead:
 
         Raises `SpeechError` for samples that are not finite.
         """
-        windows = self._speech.push(sound)
+        frames = []
         self._keep(sound)
-        return self._frames(windows)
+        while len(sound):  # each frame by what is heard when it is due, in pieces of any length
+            missing = (self._index + 1) * FRAME + self.look_ahead - self._speech.heard
+            self._settle(self._speech.push(sound[:missing]))
+            if missing <= len(sound):
+                frames.append(self._frame())
+            sound = sound[missing:]
+        return frames
 
     def finish(self) -> list[HeardFrame]:
         """The frames up to the end of what was heard. Nothing can be pushed after."""
-        windows = self._speech.finish()
+        count = max(1, self._speech.heard // FRAME) - self._index
+        self._settle(self._speech.finish())
         self._keep(np.zeros(FRAME, np.float32))
-        last = windows[-1:] if len(windows) or self._run is None else self._run[-1:]
-        return self._frames(np.concatenate([windows, np.repeat(last, CONTEXT_AFTER, 0)]))
+        if self._run is not None:
+            self._settle(np.repeat(self._run[-1:], CONTEXT_AFTER, 0))
+        return [self._frame() for _ in range(count)]
 
     def _keep(self, sound: Float[np.ndarray, " n"]) -> None:
         self._rest = np.concatenate([self._rest, sound])
@@ -79,22 +100,38 @@ class LiveHead:
         self._sound.extend(self._rest[: whole * FRAME].reshape(-1, FRAME))
         self._rest = self._rest[whole * FRAME :]
 
-    def _frames(self, windows: Float[np.ndarray, "t w f"]) -> list[HeardFrame]:
-        if not len(windows):
-            return []
-        if self._run is None:  # before the first frame, the first one again
-            self._run = np.repeat(windows[:1], CONTEXT_BEFORE, 0)
+    def _settle(self, windows: Float[np.ndarray, "t w f"]) -> None:
+        if self._run is None:
+            if not len(windows):
+                return
+            # Before the first frame, the first one again.
+            self._run, self._late = np.repeat(windows[:1], CONTEXT_BEFORE, 0), self._index
         run = np.concatenate([self._run, windows])
-        context = CONTEXT_BEFORE + CONTEXT_AFTER
-        if len(run) <= context:
-            self._run = run
-            return []
-        self._run = run[-context:]
-        frames = []
-        for code in self._animator.excerpt_codes(run):
-            frames.append(HeardFrame(self._index, code, self._sound.popleft()))
-            self._index += 1
-        return frames
+        dropped = min(self._late, len(run))
+        self._run, self._late = run[dropped:], self._late - dropped
+
+    def _frame(self) -> HeardFrame:
+        """The next one, by what is known of it now."""
+        code = self._animator.excerpt_codes(self._context())[0]
+        frame = HeardFrame(self._index, code, self._sound.popleft())
+        self._index += 1
+        self._late += 1
+        if self._run is not None and len(self._run):
+            self._run, self._late = self._run[1:], self._late - 1
+        return frame
+
+    def _context(self) -> Float[np.ndarray, "8 w f"]:
+        """Windows about the next frame; where they are not settled yet, as they look by now."""
+        span = CONTEXT_BEFORE + 1 + CONTEXT_AFTER
+        if self._run is None:
+            guessed = self._speech.foreseen(self._index + 1 + CONTEXT_AFTER)
+            padded = np.concatenate([np.repeat(guessed[:1], CONTEXT_BEFORE, 0), guessed])
+            return padded[self._index :]
+        missing = span - len(self._run)
+        if missing <= 0:
+            return self._run[:span]
+        guessed = self._speech.foreseen(self._late + missing)[self._late :]
+        return np.concatenate([self._run, guessed])
 
     def draw(self, frame: HeardFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w 3"]:
         """The picture of a frame; any frames may be left out. `marker` as for `Animator.speak`."""

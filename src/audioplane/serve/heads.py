@@ -3,7 +3,7 @@
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +29,14 @@ class ServedHead:
     voice: Voice | None
     provenance: Provenance
     """What its pictures say of their making; every session has its own `for_another`."""
+    look_ahead: int
+    """Samples after a frame's end that are waited for (`LiveHead`)."""
     delay: float
     """Seconds by which a client should delay the sound, so that pictures are there in time."""
 
     def listen(self) -> LiveHead:
         """Ears for one client."""
-        return LiveHead(self.animator, self.kind, self.voice)
+        return LiveHead(self.animator, self.kind, self.voice, self.look_ahead)
 
 
 class Gallery:
@@ -48,13 +50,15 @@ class Gallery:
         self.artist = ThreadPoolExecutor(1, thread_name_prefix="artist")
 
 
-def open_head(run: Path, animator: Animator, kind: str, provenance: Provenance) -> ServedHead:
+def open_head(
+    run: Path, animator: Animator, kind: str, provenance: Provenance, look_ahead: int
+) -> ServedHead:
     """A head under the name of its run's folder; measures how long it draws.
 
-    Raises `SpeechError` for a head that cannot hear live.
+    `look_ahead` as for `LiveHead`. Raises `SpeechError` for a head that cannot hear live.
     """
-    voice = speaker_of(animator, kind)
-    head = ServedHead(run.resolve().name, animator, kind, voice, provenance, 0.0)
+    voice, name = speaker_of(animator, kind), run.resolve().name
+    head = ServedHead(name, animator, kind, voice, provenance, look_ahead, 0.0)
     live = head.listen()
     frames = live.push(np.zeros(live.look_ahead + 6 * FRAME, np.float32))
     marker, times = provenance.marker(*animator.size), []
@@ -63,4 +67,4 @@ def open_head(run: Path, animator: Animator, kind: str, provenance: Provenance) 
         live.draw(frame, marker)
         times.append(time.perf_counter() - started)
     delay = _MARGIN + 2 * statistics.median(times)
-    return ServedHead(head.name, animator, kind, voice, provenance, delay)
+    return replace(head, delay=delay)

@@ -161,6 +161,10 @@ class MelSteps:
         self._sound = self._sound[count * STEP :]
         return steps
 
+    def guess(self) -> Float[np.ndarray, "s 80"]:
+        """Steps that are heard but not settled: there are none."""
+        return np.zeros((0, BANDS), np.float32)
+
     def _step(self, spectrum: Float[np.ndarray, "513"], power: float) -> Float[np.ndarray, " 80"]:
         spoken = self._silence == 0 and self._level.hear(power)
         self._silence = max(0, self._silence - 1)

@@ -194,15 +194,26 @@ class PhoneSteps:
 
     def _take(self) -> None:
         """Keep the phones that are settled by now."""
+        ahead = self._ahead()
+        settled = max(0, len(ahead) - SETTLE)
+        self._phones = np.concatenate([self._phones, ahead[:settled]])
+        self._taken += settled
+
+    def _ahead(self) -> Int[np.ndarray, " k"]:
+        """Phones after those that are taken, by the best path so far."""
         heard = _heard(self._decoder)
-        settled = self._first + heard[-1][1] + 1 - SETTLE if heard else 0
-        if settled <= self._taken:
-            return
-        phones = np.full(settled - self._taken, SILENCE)
+        end = self._first + heard[-1][1] + 1 if heard else 0
+        phones = np.full(max(0, end - self._taken), SILENCE)
         for first, last, phone in heard:
             first, last = (max(0, self._first + f - self._taken) for f in (first, last + 1))
             phones[first:last] = phone
-        self._phones, self._taken = np.concatenate([self._phones, phones]), settled
+        return phones
+
+    def guess(self) -> Float[np.ndarray, "s 40"]:
+        """The steps up to what was heard last, by phones that may still change."""
+        phones = np.concatenate([self._phones, self._ahead()])
+        phones = np.pad(phones, (0, REACH), "edge")
+        return _smooth(phones, max(0, (len(phones) - 2 * REACH + 1) // 2))
 
     def _steps(self) -> Float[np.ndarray, "s 40"]:
         count = max(0, (len(self._phones) - 2 * REACH + 1) // 2)

@@ -37,7 +37,9 @@ class SpeechStream:
         self._steps = [np.zeros((0, 0), np.float32)] * len(parts)
         self.look_ahead = look_ahead
         """Samples after a frame's end that have to be heard before its window is known."""
-        self._heard = self._given = 0
+        self.heard = 0
+        """Samples that were pushed."""
+        self._given = 0
 
     def push(self, sound: Float[np.ndarray, " n"]) -> Float[np.ndarray, "t w f"]:
         """Windows of the frames that are known now, for 16 kHz sound of any length.
@@ -46,7 +48,7 @@ class SpeechStream:
         """
         if not np.isfinite(sound).all():
             raise SpeechError("the sound holds samples that are not numbers")
-        self._heard += len(sound)
+        self.heard += len(sound)
         for i, part in enumerate(self._parts):
             steps = part.push(sound)
             kept = self._steps[i]
@@ -60,9 +62,20 @@ class SpeechStream:
         self._given += count
         return joined
 
+    def foreseen(self, count: int) -> Float[np.ndarray, "t w f"]:
+        """The next so many windows as they look by now: a part's best guess of what it has heard,
+        and then its last step again and again. Nothing of it is kept."""
+        span = STEPS_PER_FRAME * (count - 1) + WINDOW
+        columns = []
+        for part, kept in zip(self._parts, self._steps, strict=True):
+            guessed = part.guess()
+            steps = np.concatenate([kept, guessed]) if kept.size else guessed
+            columns.append(np.pad(steps[:span], ((0, max(0, span - len(steps))), (0, 0)), "edge"))
+        return windows(np.concatenate(columns, 1))
+
     def finish(self) -> Float[np.ndarray, "t w f"]:
         """Windows of the frames up to the end of what was heard. Nothing can be pushed after."""
-        missing = max(1, self._heard // (STEP * STEPS_PER_FRAME)) - self._given
+        missing = max(1, self.heard // (STEP * STEPS_PER_FRAME)) - self._given
         return self.push(np.zeros(self.look_ahead + STEP * STEPS_PER_FRAME, np.float32))[:missing]
 
 
