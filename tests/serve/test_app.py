@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
+from socket import SHUT_RDWR
 
 import av
 import cv2
@@ -178,6 +179,16 @@ def test_a_foreign_page_or_name_is_refused(address):
     assert get(f"http://{address}/api/heads", Host="evil.example")[0] == 401
     with pytest.raises(InvalidStatus):
         live(address, origin="https://evil.example").close()
+
+
+def test_a_client_that_vanishes_leaves_nothing_behind(address, caplog):
+    with live(address) as socket:
+        until(socket, lambda kind, *_: kind == 2)
+        socket.socket.shutdown(SHUT_RDWR)
+    time.sleep(0.5)
+    with live(address) as first, live(address) as second:  # both places are free
+        assert json.loads(first.recv())["type"] == json.loads(second.recv())["type"] == "hello"
+    assert not [r for r in caplog.records if r.levelname == "ERROR"]
 
 
 def test_too_large_a_message_ends_the_session(address):

@@ -160,6 +160,7 @@ class Session:
         finally:
             if showing is not None:
                 showing.cancel()
+                await asyncio.gather(showing, return_exceptions=True)
 
     def picture(self, frame: HeardFrame) -> UInt8[np.ndarray, "h w 3"]:
         """A frame as it leaves the house, marked. For the one thread that draws."""
