@@ -14,6 +14,7 @@ from audioplane.cli.sealing import state_provenance
 from audioplane.errors import ServeError
 from audioplane.speech import SAMPLE_RATE
 from audioplane.train import load_head
+from audioplane.train.trainer import one_torch_thread
 
 SHORTEST_TOKEN = 16
 
@@ -66,15 +67,16 @@ def serve_runs(
             "browsers give pages a microphone only over HTTPS or on this machine: put a proxy with "
             "a certificate in front, or use sound files"
         )
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        ws="websockets-sansio",
-        ws_max_size=limits.message_bytes,
-        timeout_graceful_shutdown=2,
-    )
+    with one_torch_thread():
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=limits.message_bytes,
+            timeout_graceful_shutdown=2,
+        )
