@@ -32,7 +32,9 @@ def served(spoken_subject, tmp_path_factory):
     """An untrained head of the drawn subject, named "drawn"."""
     trainer = Trainer(spoken_subject, TINY)
     trainer.frames.close()
-    torch.nn.init.normal_(trainer.head.field.rest[-1].weight, std=0.3)
+    last = trainer.head.field.rest[-1]
+    assert isinstance(last, torch.nn.Linear)
+    torch.nn.init.normal_(last.weight, std=0.3)
     trainer.head.encoder.calibrate(trainer.hearing.windows)
     views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in spoken_subject.train[:20]}
     animator = Animator(trainer.head.requires_grad_(False), spoken_subject, views)

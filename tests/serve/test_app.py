@@ -58,6 +58,13 @@ def until(socket, done) -> list[tuple[int, int, bytes]]:
     return messages
 
 
+def decoded(jpeg: bytes) -> np.ndarray:
+    """RGB."""
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert image is not None
+    return image
+
+
 def live(address: str, head: str = "drawn", **options):
     return connect(f"ws://{address}/api/live?head={head}", **options)
 
@@ -94,7 +101,7 @@ def test_sound_and_pictures_come_without_end_and_every_sound_frame_comes(address
     shown = [index for kind, index, _ in messages + heard if kind == 2]
     assert shown == sorted(set(shown))
     jpeg = next(content for kind, _, content in heard if kind == 2)
-    assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1).shape == (64, 64, 3)
+    assert decoded(jpeg).shape == (64, 64, 3)
 
 
 def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, monkeypatch):
@@ -125,7 +132,7 @@ def test_frames_carry_a_mark_that_is_the_sessions_own(served, monkeypatch):
         while len(pictures) < 55:
             for kind, index, jpeg in until(socket, lambda kind, *_: kind == 2):
                 if kind == 2:
-                    pictures[index] = cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1)[..., ::-1]
+                    pictures[index] = decoded(jpeg)
     gallery.artist.shutdown()
     shown = [pictures[max(i for i in pictures if i <= n)] for n in range(min(pictures), 55)]
     reading = read_mark(shown, KEY)
@@ -233,4 +240,4 @@ def test_the_example_keeps_the_pictures_of_a_file(address, tmp_path):
     arguments = [str(tmp_path / "a.wav"), "drawn", str(tmp_path / "out"), f"ws://{address}"]
     subprocess.run([sys.executable, str(example), *arguments], check=True, timeout=60)
     pictures = sorted((tmp_path / "out").glob("*.jpg"))
-    assert len(pictures) > 3 and cv2.imread(str(pictures[-1])).shape == (64, 64, 3)
+    assert len(pictures) > 3 and decoded(pictures[-1].read_bytes()).shape == (64, 64, 3)

@@ -129,6 +129,7 @@ def test_a_refused_microphone_is_said(visit):
 
 def test_it_fits_a_phone_and_a_desktop(visit):
     page = visit()
+    assert "AI-generated, marked" in page.inner_text("figcaption")
     for size in (PHONE, {"width": 1280, "height": 800}):
         page.set_viewport_size(size)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
