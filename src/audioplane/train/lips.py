@@ -5,8 +5,8 @@ hears dozens of frames an iteration, and the landmarks know the mouth's shape in
 linear map is thrown away after training; the model stays the paper's.
 
 Speech does not tell all that lips do. A head that is shown frames whose lips it cannot know learns
-their mean: lips that hardly part, teeth that blur. With teacher forcing it is told, in the code's own
-space, what the speech left open; then one code means one mouth.
+their mean: lips that hardly part, teeth that blur. With teacher forcing it is told, in the code's
+own space, what the speech left open; then one code means one mouth.
 """
 
 import numpy as np

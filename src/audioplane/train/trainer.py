@@ -37,7 +37,7 @@ _PROGRESS_EVERY = 10
 _TOO_LARGE = 0.5
 """Head widths: a Gaussian this large is removed."""
 _TOLERANCE = 1.25
-"""Lips that part where they should not err more than lips that never part: by 11 % on a real clip."""
+"""Lips that part where they should not err more than lips that never part: 11 % on a real clip."""
 _FEWEST_TO_JUDGE = 50
 """Frames of speech below which an error says more of the frames than of the head."""
 
@@ -82,8 +82,8 @@ def frame_order(n: int, epoch: int, seed: int) -> tuple[int, ...]:
 def is_worth_keeping(error: float, least: float, n_frames: int) -> bool:
     """Whether a newer head replaces the kept one, by its error on n unseen frames.
 
-    It does unless it is a quarter worse than the best so far. Less than two seconds of unseen speech
-    do not judge: a closed mouth there would favour a head that never opens its own.
+    It does unless it is a quarter worse than the best so far. Less than two seconds of unseen
+    speech do not judge: a closed mouth there would favour a head that never opens its own.
     """
     return n_frames < _FEWEST_TO_JUDGE or error < _TOLERANCE * least
 
