@@ -12,8 +12,10 @@ import torch
 
 from audioplane import __version__
 from audioplane.cli import main
+from audioplane.cli.drive import articulate, open_animator
 from audioplane.evaluate.syncnet import SyncNet
 from audioplane.media.audio import read_audio, write_wav
+from audioplane.train import load_head
 from audioplane.train.config import PRESETS
 from tests.perceptual.random_weights import random_weights
 from tests.train.configs import TINY
@@ -25,6 +27,20 @@ def streams(path: Path) -> tuple[float, float, float]:
         n = sum(1 for _ in file.decode(video=0))
         rate = float(file.streams.video[0].average_rate or 0)
     return n / rate, len(read_audio(path)) / 16000, rate
+
+
+def test_lips_move_as_far_as_asked(run_folder, spoken_subject, tmp_path, capsys):
+    animator = open_animator(load_head(run_folder), None)
+    features = spoken_subject.features("mel")
+    spread = {}
+    for factor in (0.0, 1.0, 2.0):
+        articulate(animator, factor)
+        spread[factor] = animator.codes(features).std(0).mean().item()
+    assert spread[0.0] < 1e-6 < 1.2 * spread[1.0] < spread[2.0]
+    arguments = ["drive", str(run_folder), str(spoken_subject.paths.audio)]
+    arguments += ["--out", str(tmp_path / "o.mp4")]
+    assert main([*arguments, "--articulation", "9"]) == 1
+    assert "between 0 and 4" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 7.03])

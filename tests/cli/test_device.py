@@ -70,7 +70,7 @@ def test_a_run_on_a_gpu_is_driven_and_evaluated_there(spoken_subject, tmp_path):
     np.save(speech, spoken_subject.features("mel")[:3])
     with stand_in() as device:
         list(train_head(spoken_subject, plan, run, device))
-        frames = drive_file(run, speech, out, None, 18, ProvenanceOptions(), device)
+        frames = drive_file(run, speech, out, ProvenanceOptions(), device=device)
         assert frames == 3 and out.exists()
         there = evaluate_run(run, tmp_path / "there", None, None, "refined", device).reports
     here = evaluate_run(run, tmp_path / "here", None, None, "refined").reports

@@ -230,6 +230,9 @@ class Drive:
     speech_model: Path | None = None
     """File or folder of the network, if the head was trained on what one hears; looked up if not
     given."""
+    articulation: float = 1.0
+    """How far the lips move, as a multiple of what the head learned: heads that are not sure of a
+    voice mumble, 1.5 opens their mouths."""
     crf: int = 18
     """H.264 quality, 0 (lossless) to 51 (worst)."""
     provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
@@ -238,12 +241,13 @@ class Drive:
 
     def run(self) -> None:
         from audioplane.cli.device import choose_device
-        from audioplane.cli.drive import drive_file
+        from audioplane.cli.drive import Manner, drive_file
 
         started = time.perf_counter()
         device = choose_device(self.device)
-        files = (self.run_folder, self.speech, self.out, self.subject)
-        n = drive_file(*files, self.crf, self.provenance, device, self.speech_model)
+        files = (self.run_folder, self.speech, self.out)
+        manner = Manner(self.subject, self.speech_model, self.articulation, self.crf)
+        n = drive_file(*files, self.provenance, manner, device)
         rate = n / (time.perf_counter() - started)
         console.print(f"{self.out}: {n / 25:.2f} s, {rate:.1f} frames/s from file to file")
 

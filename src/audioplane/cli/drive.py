@@ -1,5 +1,6 @@
 """`audioplane drive`: from a sound file to a video file."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,23 @@ from audioplane.speech.familiarity import STRANGE
 from audioplane.subject import load_subject
 from audioplane.train import TrainedHead, load_head
 
+MOST_ARTICULATE = 4.0
 SOUND_RATE = 48_000
 """Samples a second of the film's sound; speech features are computed at 16 kHz."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a head is made to speak."""
+
+    subject: Path | None = None
+    """Its subject's folder, if that has moved."""
+    speech_model: Path | None = None
+    """The network that its features need, if any; looked up if not given."""
+    articulation: float = 1.0
+    """See `articulate`."""
+    crf: int = 18
+    """H.264 quality, 0 (lossless) to 51 (worst)."""
 
 
 def open_animator(
@@ -38,10 +54,20 @@ def open_animator(
     return Animator(trained.head.to(device), person, trained.views)
 
 
+def articulate(animator: Animator, factor: float) -> None:
+    """Let a head's lips move further (above 1) or less far (below) than it learned to.
+
+    Raises `SpeechError` for a factor that no speaker has.
+    """
+    if not 0 <= factor <= MOST_ARTICULATE:
+        raise SpeechError(f"--articulation {factor:g}: choose between 0 and {MOST_ARTICULATE:g}")
+    animator.head.encoder.articulation = factor
+
+
 def features_of(
     trained: TrainedHead, waveform: Float32[np.ndarray, " n"], speech_model: Path | None = None
 ) -> Float[np.ndarray, "t w f"]:
-    """What a head hears of a sound at 16 kHz; `speech_model` as for `drive_file`.
+    """What a head hears of a sound at 16 kHz; `speech_model` as for `Manner`.
 
     Raises `SpeechError` for a head whose features cannot be computed here.
     """
@@ -77,32 +103,31 @@ def drive_file(
     run: Path,
     speech: Path,
     out: Path,
-    subject: Path | None,
-    crf: int,
     provenance: ProvenanceOptions,
+    manner: Manner = Manner(),
     device: torch.device | str = "cpu",
-    speech_model: Path | None = None,
 ) -> int:
     """Write the video of a head that speaks; returns its number of frames.
 
     `speech` is a sound (or video) file, or `.npy` features of the kind that the head was trained
-    with; these make a silent video. `speech_model` is the network that such features need, if any.
+    with; these make a silent video.
     """
     trained = load_head(run)
     stated = state_provenance(provenance, run, trained, sha256_of(speech))
-    animator = open_animator(trained, subject, device)
+    animator = open_animator(trained, manner.subject, device)
+    articulate(animator, manner.articulation)
     if speech.suffix == ".npy":
         sound, features = None, load_external_features(speech)
     else:
         sound = read_audio(speech, SOUND_RATE)
         waveform = read_audio(speech)
         with console.status("listening to the speech"):
-            features = features_of(trained, waveform, speech_model)
+            features = features_of(trained, waveform, manner.speech_model)
         warn_if_strange(trained, waveform, speech.name)
     width, height = animator.size
     codes = animator.codes(features)
     writer = VideoWriter(
-        out, width, height, audio=sound, audio_rate=SOUND_RATE, crf=crf, seal=stated.seal
+        out, width, height, audio=sound, audio_rate=SOUND_RATE, crf=manner.crf, seal=stated.seal
     )
     with writer as video, progress_bar() as bar:
         task = bar.add_task("drive", total=len(codes), note="")

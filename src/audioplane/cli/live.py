@@ -25,6 +25,8 @@ class Serve:
     lookahead: int = 240
     """Milliseconds of sound after a frame that are waited for before it is drawn: with fewer the
     head answers sooner, with more its lips are surer (docs/live.md)."""
+    articulation: float = 1.0
+    """How far the lips move, as for drive."""
     device: Device = "auto"
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
@@ -34,4 +36,5 @@ class Serve:
 
         device = choose_device(self.device)
         address = (self.host, self.port, self.token)
-        serve_runs(self.runs, *address, self.provenance, self.lookahead, device)
+        ears = (self.lookahead, self.articulation)
+        serve_runs(self.runs, *address, self.provenance, *ears, device)

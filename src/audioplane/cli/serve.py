@@ -8,7 +8,7 @@ import torch
 
 from audioplane.cli.console import console
 from audioplane.cli.doctor import SERVE_PACKAGES
-from audioplane.cli.drive import open_animator
+from audioplane.cli.drive import articulate, open_animator
 from audioplane.cli.provenance import ProvenanceOptions
 from audioplane.cli.sealing import state_provenance
 from audioplane.errors import ServeError
@@ -26,12 +26,13 @@ def serve_runs(
     token: str | None,
     provenance: ProvenanceOptions,
     lookahead: int,
+    articulation: float,
     device: torch.device,
 ) -> None:
     """Serve the heads of these runs until it is interrupted; `lookahead` in milliseconds.
 
     Raises `ServeError` where the extra is missing or the token is too short to keep anybody out,
-    `CredentialsError` for a head that nobody consented to.
+    `CredentialsError` for a head that nobody consented to, `SpeechError` as `articulate` does.
     """
     for package in SERVE_PACKAGES:
         if importlib.util.find_spec(package) is None:
@@ -57,6 +58,7 @@ def serve_runs(
             trained = load_head(run)
             stated = state_provenance(provenance, run, trained, "")
             animator = open_animator(trained, None, device)
+            articulate(animator, articulation)
             kind, ahead = trained.config.speech, lookahead * SAMPLE_RATE // 1000
             heads.append(open_head(run, animator, kind, stated, ahead))
     app = make_app(Gallery(heads), token, limits)

@@ -81,6 +81,9 @@ class AudioEncoder(nn.Module):
         self.attention = AudioAttNet()
         self.register_buffer("mean", torch.zeros(AUDIO_DIM))
         self.register_buffer("std", torch.ones(AUDIO_DIM))
+        self.articulation = 1.0
+        """Factor of the audio vectors of a speech: above 1 the lips move further than they were
+        learnt to, below 1 less."""
 
     def _raw(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t 64"]:
         """Vectors before normalisation; each run has 7 more windows than vectors."""
@@ -104,7 +107,7 @@ class AudioEncoder(nn.Module):
         return self._normalised(self._raw(run[None]))
 
     def _normalised(self, raw: Float[Tensor, "t 64"]) -> Float[Tensor, "t 64"]:
-        return (raw - self.mean) / (self.std + 1e-4)
+        return self.articulation * (raw - self.mean) / (self.std + 1e-4)
 
     @torch.no_grad()
     def calibrate(self, windows: Float[Tensor, "t w f"]) -> None:

@@ -155,7 +155,6 @@ PRESETS: dict[str, TrainConfig] = {
         max_gaussians=6_000,
         moving="face",
         lambda_lips=0.1,
-        teacher_forcing=True,
         audio_noise=0.5,
         densify_until=3_500,
         validate_every=500,
