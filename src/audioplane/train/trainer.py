@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.errors import TrainingError
-from audioplane.head import Gaussians, Head, Motion, View, splat_head
+from audioplane.head import Head, Motion
 from audioplane.media.audio import read_audio
 from audioplane.perceptual import LPIPS
 from audioplane.speech.familiarity import SAMPLES, Familiarity
@@ -29,8 +29,8 @@ from audioplane.train.hearing import Hearing
 from audioplane.train.initial import choose_drivers, find_bounds, random_gaussians
 from audioplane.train.losses import psnr
 from audioplane.train.optimisers import Optimisers
-from audioplane.train.picture_loss import PictureLoss, on_one_colour
 from audioplane.train.poses import PoseTable, corrected_view
+from audioplane.train.studio import Studio, mean_dynamism
 from audioplane.train.views import observe
 
 _PROGRESS_EVERY = 10
@@ -102,9 +102,8 @@ class Trainer:
 
         Whatever is random is drawn on the CPU: every device trains on the same.
         """
-        self._judge = PictureLoss(config, lpips, device)
+        self._studio = Studio(subject, config, lpips, device)
         self.subject, self.config = subject, config
-        self._full_size = subject.background.shape[1]
         features = subject.features(config.speech)
         n_val = max(1, round(config.validation_share * len(subject.train)))
         if len(subject.train) - n_val < 10:
@@ -151,10 +150,6 @@ class Trainer:
         """Iterations of both stages."""
         return self.config.coarse_iterations + self.config.fine_iterations
 
-    def _put(self, array: np.ndarray) -> Tensor:
-        """An array on the head's device."""
-        return torch.from_numpy(array).to(self.head.device, non_blocking=True)
-
     def _row(self, ref: FrameRef) -> int:
         return min(ref.aud_id, self._last_row)
 
@@ -175,7 +170,8 @@ class Trainer:
     def _size(self, iteration: int) -> int:
         """Width of the pictures that an iteration sees, pixels."""
         half = iteration < self.config.half_size_iterations
-        return self._full_size // 2 if half else self._full_size
+        full = self._studio.full_size
+        return full // 2 if half else full
 
     def run(self, out: Path) -> Iterator[TrainEvent]:
         """Train to the end, writing checkpoints into `out`.
@@ -240,15 +236,20 @@ class Trainer:
             if heard.lips is not None:
                 extra = c.lambda_lips * heard.lips
             gaussians, dynamism = self.head.deform(Motion(heard.code, self._eye_code(ref)))
-        loss, quality, splat = self._render_loss(frame, viewmat, gaussians, dynamism, generator)
-        loss = loss + extra
+        with self._finite():
+            judged = self._studio.judge(frame, viewmat, gaussians, dynamism, fine, generator)
+        if fine and i % _PROGRESS_EVERY == 0:
+            left, top, right, bottom = frame.box
+            head = self._studio.put(frame.head[top:bottom, left:right])
+            self._means.add(**mean_dynamism(judged, head))
+        loss = judged.loss + extra
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(self._not_finite("the loss"))
-        splat.means2d.retain_grad()
+        judged.splat.means2d.retain_grad()
         loss.backward()
-        self._means.add(loss=value, psnr=quality)
-        self._move(splat, frame, fine, refining)
+        self._means.add(loss=value, psnr=judged.psnr)
+        self._move(judged.splat, frame, fine, refining)
 
     def _move(self, splat: Splat, frame: TrainFrame, fine: bool, refining: bool) -> None:
         c, i = self.config, self.iteration
@@ -263,50 +264,13 @@ class Trainer:
         if c.densify_from <= i < c.densify_until and (i + 1) % c.densify_every == 0:
             self._densify()
 
-    def _render_loss(
-        self,
-        frame: TrainFrame,
-        viewmat: Float[Tensor, "4 4"],
-        gaussians: Gaussians,
-        dynamism: Float[Tensor, " n"],
-        generator: torch.Generator,
-    ) -> tuple[Float[Tensor, ""], float, Splat]:
-        """Loss of one frame inside the head's box, PSNR there, and the splat.
-
-        Whatever is not head has one random colour in target and background: the silhouette must be
-        right to hide it, so no loss on the coverage is needed.
-        """
-        colour = torch.rand(3, generator=generator).to(self.head.device, non_blocking=True)
-        left, top, right, bottom = frame.box
-        cut = np.s_[top:bottom, left:right]
-        target = on_one_colour(frame.image[cut], frame.head[cut], colour)
-        mouth = self._put(frame.mouth[cut]).float()
-        K = self._intrinsics(frame)
-        K[0, 2] -= left
-        K[1, 2] -= top
-        view = View(viewmat, K, right - left, bottom - top)
-        splat = self._splat(gaussians, dynamism, view, colour)
-        # Plane by plane, as the rasterizer draws: slices along the planes copy less.
-        planes = splat.image.permute(2, 0, 1)
-        fine = self.iteration >= self.config.coarse_iterations
-        if fine and self.iteration % _PROGRESS_EVERY == 0:
-            self._watch_dynamism(planes[3].detach(), mouth, self._put(frame.head[cut]))
-        loss = self._judge(planes, target, mouth, fine, generator)
-        return loss, psnr(planes[:3].permute(1, 2, 0), target), splat
-
-    def _watch_dynamism(
-        self, g: Float[Tensor, "h w"], mouth: Float[Tensor, "h w"], head: Bool[Tensor, "h w"]
-    ) -> None:
-        """Note how dynamic the mouth is and how dynamic the rest of the head."""
-        for name, part in (("inside", mouth > 0), ("outside", head & (mouth == 0))):
-            if part.any():
-                self._means.add(**{name: g[part].mean().item()})
-
-    def _intrinsics(self, frame: TrainFrame) -> Float[Tensor, "3 3"]:
-        """K at the size of a training frame."""
-        K = torch.from_numpy(self.subject.K).float()
-        K[:2] *= frame.image.shape[1] / self.subject.background.shape[1]
-        return K
+    @contextmanager
+    def _finite(self) -> Iterator[None]:
+        """Gaussians that cannot be drawn are an error of the training."""
+        try:
+            yield
+        except ValueError as e:
+            raise TrainingError(self._not_finite(str(e))) from e
 
     def _not_finite(self, what: str) -> str:
         names = [
@@ -320,7 +284,7 @@ class Trainer:
         )
 
     def _eye_code(self, ref: FrameRef) -> Float[Tensor, " k"]:
-        return self.head.eyes(self._put(self.subject.blink(ref)).float())
+        return self.head.eyes(self._studio.put(self.subject.blink(ref)).float())
 
     def _densify(self) -> None:
         c, w = self.config, self.head_width
@@ -346,11 +310,12 @@ class Trainer:
         errors, qualities = [], []
         for ref in self.val_refs:
             # Always full size: errors of different sizes could not be compared.
-            frame = self.frames.get(ref, self._full_size)
+            frame = self.frames.get(ref, self._studio.full_size)
             motion = Motion(codes[self._row(ref) - first], self._eye_code(ref))
             gaussians, dynamism = self.head.deform(motion, S)
-            splat, target = self._render_plain(frame, ref, gaussians, dynamism)
-            mouth = self._put(frame.mouth if frame.mouth.any() else frame.head)
+            with self._finite():
+                splat, target = self._studio.show(frame, ref, gaussians, dynamism)
+            mouth = self._studio.put(frame.mouth if frame.mouth.any() else frame.head)
             errors.append((splat - target).abs()[mouth].mean().item())
             qualities.append(psnr(splat, target))
         error = float(np.mean(errors))
@@ -359,29 +324,6 @@ class Trainer:
         kept = is_worth_keeping(error, self.best, len(self.val_refs))
         self.best = min(self.best, error)
         return Validated(self.iteration, error, float(np.mean(qualities)), kept)
-
-    def _render_plain(
-        self,
-        frame: TrainFrame,
-        ref: FrameRef,
-        gaussians: Gaussians,
-        dynamism: Float[Tensor, " n"],
-    ) -> tuple[Float[Tensor, "h w 3"], Float[Tensor, "h w 3"]]:
-        """A whole frame and its target, both on grey."""
-        height, width = frame.head.shape
-        viewmat = torch.from_numpy(ref.viewmat).float()
-        view = View(viewmat, self._intrinsics(frame), width, height)
-        grey = dynamism.new_full((3,), 0.5)
-        target = on_one_colour(frame.image, frame.head, grey)
-        return self._splat(gaussians, dynamism, view, grey).image[..., :3], target
-
-    def _splat(
-        self, gaussians: Gaussians, dynamism: Float[Tensor, " n"], view: View, colour: Tensor
-    ) -> Splat:
-        try:
-            return splat_head(gaussians, dynamism, view, colour)
-        except ValueError as e:
-            raise TrainingError(self._not_finite(str(e))) from e
 
     @torch.no_grad()
     def save_head(self, path: Path) -> None:
