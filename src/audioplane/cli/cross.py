@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +37,13 @@ from audioplane.evaluate.evaluation import write_text
 from audioplane.evaluate.mouth_view import MouthViews, open_mouth_views
 from audioplane.evaluate.sound import sound_of
 from audioplane.evaluate.spoken import usual_mouth, usual_move, watch
+from audioplane.evaluate.syncnet import SyncJudge, SyncNet, held_out_sync
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
-from audioplane.media.video import VideoWriter
+from audioplane.media.video import VideoWriter, read_frames
+from audioplane.prepare.models import FACE_LANDMARKER, local_model
 from audioplane.subject import FrameRef
+from audioplane.subject.layout import FPS
 from audioplane.train import TrainedHead, load_head
 
 
@@ -55,6 +59,7 @@ class _Speaker:
     """Of the person's own speech."""
     usual: Usual
     views: MouthViews
+    judge: SyncJudge
 
 
 def run_cross(
@@ -64,6 +69,7 @@ def run_cross(
     subjects: tuple[Path, ...] = (),
     landmarker: Path | None = None,
     device: torch.device | str = "cpu",
+    syncnet: SyncNet | None = None,
 ) -> list[CrossRow]:
     """Drive every head with every speech; writes cross.json, cross.html and the films into `out`.
 
@@ -77,6 +83,7 @@ def run_cross(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise MediaError(f"{out} cannot be made: {e.strerror}") from e
+    judge = SyncJudge(syncnet, local_model(FACE_LANDMARKER, landmarker))
     rows: list[CrossRow] = []
     for run, subject in zip(runs, subjects or [None] * len(runs), strict=True):
         trained = load_head(run)
@@ -87,7 +94,7 @@ def run_cross(
             codes = animator.codes(person.features(trained.config.speech))
             learned = codes[[_row(ref, codes) for ref in animator.refs]]
             usual = Usual(usual_mouth(person), usual_move(animator, learned))
-            speaker = _Speaker(name, run, trained, animator, codes, usual, views)
+            speaker = _Speaker(name, run, trained, animator, codes, usual, views, judge)
             rows += _own_speech(speaker)
             rows += [_drive(speaker, speech, out) for speech in speeches]
     write_text(out / "cross.json", json.dumps(to_json_dict(rows), indent=1))
@@ -125,7 +132,22 @@ def _drive(speaker: _Speaker, speech: Path, out: Path) -> CrossRow:
                 yield drawn
 
         spoken = watch(animator, codes, frames(), speaker.views.rendered, film)
-    return cross_row(speaker.name, speech.name, spoken, waveform, speaker.usual, unlike, name)
+    with _telling(speaker, speech.name, len(codes)) as tell:
+        sync = speaker.judge.score(lambda: read_frames(out / name, FPS), waveform, tell)
+    return cross_row(speaker.name, speech.name, spoken, waveform, speaker.usual, unlike, sync, name)
+
+
+@contextmanager
+def _telling(speaker: _Speaker, speech: str, n_frames: int) -> Iterator[Callable[[int], None]]:
+    """A bar for SyncNet, where it can judge."""
+    if speaker.judge.missing:
+        yield lambda n: None
+        return
+    with progress_bar() as bar:
+        total = 2 * n_frames
+        task = bar.add_task(f"SyncNet on {speaker.name}: {speech}", total=total, note="")
+        yield lambda n: bar.advance(task, n)
+        bar.update(task, completed=total)
 
 
 def _own_speech(speaker: _Speaker) -> list[CrossRow]:
@@ -147,7 +169,15 @@ def _own_speech(speaker: _Speaker) -> list[CrossRow]:
 
     unlike = strangeness(speaker.trained, sound)
     rows = []
-    for name, frames in ((RECORDING, recorded()), (OWN, driven())):
-        spoken = watch(animator, codes, frames, speaker.views.rendered)
-        rows.append(cross_row(speaker.name, name, spoken, sound, speaker.usual, unlike))
+    for name, frames in ((RECORDING, recorded), (OWN, driven)):
+        spoken = watch(animator, codes, frames(), speaker.views.rendered)
+        with _telling(speaker, name, len(codes)) as tell:
+            sync = held_out_sync(
+                lambda shown=frames: (drawn.image for _, drawn in shown()),
+                person,
+                person.val,
+                speaker.judge,
+                tell,
+            )
+        rows.append(cross_row(speaker.name, name, spoken, sound, speaker.usual, unlike, sync))
     return rows

@@ -25,10 +25,16 @@ from audioplane.evaluate.evaluation import Evaluation, write_text
 from audioplane.evaluate.metrics import Image
 from audioplane.evaluate.page import PageContents, evaluation_page
 from audioplane.evaluate.provenance import Provenance, git_commit, package_versions
-from audioplane.evaluate.report import NO_SYNCNET
 from audioplane.evaluate.sound import sound_of
 from audioplane.evaluate.speed import measure_speed
-from audioplane.evaluate.syncnet import SYNCNET_NOTE, SyncNet, SyncScores, held_out_sync
+from audioplane.evaluate.syncnet import (
+    NO_SYNCNET,
+    SYNCNET_NOTE,
+    SyncJudge,
+    SyncNet,
+    SyncScores,
+    held_out_sync,
+)
 from audioplane.media.image import read_image
 from audioplane.perceptual import LPIPS
 from audioplane.prepare.models import FACE_LANDMARKER, file_sha256, local_model
@@ -83,7 +89,8 @@ def evaluate_run(
     reports: dict[str, EvaluationReport] = {}
     examples: list[SheetRow] = []
     with progress_bar() as bar:
-        sync = _sync_scorer(animator.subject, landmarker, syncnet, bar)
+        judge = SyncJudge(syncnet, local_model(FACE_LANDMARKER, landmarker))
+        sync = _sync_scorer(animator.subject, judge, bar)
         images = animator.subject.paths.image
         true_scores = sync("recording", lambda ref: read_image(images(ref.img_id)))
         for kind in kinds:
@@ -110,20 +117,17 @@ def evaluate_run(
 
 
 def _sync_scorer(
-    person: Subject, landmarker: Path | None, network: SyncNet | None, bar: Progress
+    person: Subject, judge: SyncJudge, bar: Progress
 ) -> Callable[[str, Callable[[FrameRef], Image]], SyncScores]:
     """Scores what a function shows of the held-out frames."""
-    model = local_model(FACE_LANDMARKER, landmarker)
 
     def score(what: str, show: Callable[[FrameRef], Image]) -> SyncScores:
-        if network is None:
-            return SyncScores(empty=NO_SYNCNET)
-        if model is None:
-            return SyncScores(empty="needs face_landmarker.task, which 'prepare' fetches")
+        if judge.missing:
+            return SyncScores(empty=judge.missing)
         refs = person.val
         task = bar.add_task(f"SyncNet on the {what}", total=2 * len(refs), note="")
         scores = held_out_sync(
-            lambda: map(show, refs), person, refs, model, network, lambda n: bar.advance(task, n)
+            lambda: map(show, refs), person, refs, judge, lambda n: bar.advance(task, n)
         )
         bar.update(task, completed=2 * len(refs))
         return scores

@@ -9,6 +9,7 @@ import tyro
 
 from audioplane.cli.commands import Device
 from audioplane.cli.console import console, output
+from audioplane.cli.weights import SyncNetWeights
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Cross:
     """The runs' subjects in order, if their folders have moved since the training."""
     face_landmarker: Path | None = None
     """MediaPipe's face_landmarker.task; looked up if not given."""
+    weights: Annotated[SyncNetWeights, tyro.conf.arg(name="")] = SyncNetWeights()
     json: bool = False
     """Print what cross.json holds on standard output."""
     device: Device = "auto"
@@ -36,9 +38,8 @@ class Cross:
         from audioplane.evaluate.cross import cross_table
 
         device = choose_device(self.device)
-        rows = run_cross(
-            self.runs, self.speech, self.out, self.subjects, self.face_landmarker, device
-        )
+        syncnet, model = self.weights.find_syncnet(), self.face_landmarker
+        rows = run_cross(self.runs, self.speech, self.out, self.subjects, model, device, syncnet)
         if self.json:
             sys.stdout.write((self.out / "cross.json").read_text() + "\n")
             return

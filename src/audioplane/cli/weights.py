@@ -41,12 +41,14 @@ class LpipsWeights:
 
 
 @dataclass(frozen=True)
-class ScoreWeights(LpipsWeights):
-    """Where LPIPS's and SyncNet's weights come from."""
+class SyncNetWeights:
+    """Where SyncNet's weights come from."""
 
     syncnet_weights: Path | None = None
     """SyncNet's syncnet_v2.model or the folder that holds it; looked up if not given, fetched by
     --download (55 MB)."""
+    download: bool = False
+    """Fetch these weights where they are not found. Without them SyncNet's cells stay empty."""
 
     def find_syncnet(self) -> SyncNet | None:
         """SyncNet; None, with the reason on the console, where it cannot be had.
@@ -62,3 +64,8 @@ class ScoreWeights(LpipsWeights):
                 raise
             console.print(f"without SyncNet: {e}")
             return None
+
+
+@dataclass(frozen=True)
+class ScoreWeights(LpipsWeights, SyncNetWeights):
+    """Where LPIPS's and SyncNet's weights come from."""

@@ -14,8 +14,8 @@ from audioplane.compare.published import Published, published
 from audioplane.errors import ComparisonError
 from audioplane.evaluate.action_units import read_openface
 from audioplane.evaluate.evaluate import NO_LPIPS, Perceptual
-from audioplane.evaluate.report import NO_SYNCNET, EvaluationReport
-from audioplane.evaluate.syncnet import SyncNet, SyncScores
+from audioplane.evaluate.report import EvaluationReport
+from audioplane.evaluate.syncnet import NO_SYNCNET, SyncNet, SyncScores
 from audioplane.media.video import probe_video
 from audioplane.prepare.landmarker import Landmarker
 

@@ -13,7 +13,17 @@ from rich.table import Table
 
 from audioplane.evaluate.sound import SoundSync, sound_level, sound_sync
 from audioplane.evaluate.spoken import Mouth, Spoken
-from audioplane.page import Section, figure, paragraph, side_by_side, table, text_page, video_beside
+from audioplane.evaluate.syncnet import SYNCNET_NOTE, SyncScores
+from audioplane.page import (
+    Section,
+    empty,
+    figure,
+    paragraph,
+    side_by_side,
+    table,
+    text_page,
+    video_beside,
+)
 from audioplane.speech.familiarity import STRANGE
 from audioplane.subject.layout import FPS
 
@@ -38,6 +48,7 @@ class CrossRow:
     recording."""
     strangeness: float | None
     """`Familiarity.strangeness` of the speech; None where the head did not keep what it learned."""
+    syncnet: SyncScores
     film: str | None = None
     """Name of its file."""
 
@@ -59,6 +70,7 @@ def cross_row(
     waveform: Float32[np.ndarray, " n"],
     usual: Usual,
     strangeness: float | None,
+    syncnet: SyncScores,
     film: str | None = None,
 ) -> CrossRow:
     """Sum up a head that spoke `waveform` (16 kHz)."""
@@ -67,7 +79,7 @@ def cross_row(
     seen = spoken.aperture[spoken.found]
     spread = float(seen.std()) / usual.mouth.deviation if len(seen) else None
     moved = None if speech == RECORDING else float(spoken.moved.max()) / usual.move
-    return CrossRow(head, speech, n / FPS, sync, spread, moved, strangeness, film)
+    return CrossRow(head, speech, n / FPS, sync, spread, moved, strangeness, syncnet, film)
 
 
 def to_json_dict(rows: Iterable[CrossRow]) -> dict[str, Any]:
@@ -83,7 +95,7 @@ def _form(value: float | None, form: str) -> str | None:
     return None if value is None else form.format(value)
 
 
-COLUMNS = ("head", "speech", "s", "with sound", "spread", "move", "unlike")
+COLUMNS = ("head", "speech", "s", "with sound", "SyncNet ↑", "dist. ↓", "spread", "move", "unlike")
 
 
 def cells(rows: Iterable[CrossRow]) -> list[list[str | None]]:
@@ -94,11 +106,25 @@ def cells(rows: Iterable[CrossRow]) -> list[list[str | None]]:
             row.speech,
             f"{row.seconds:.1f}",
             _sync(row),
+            _form(row.syncnet.confidence, "{:.3f}"),
+            _form(row.syncnet.distance, "{:.3f}"),
             _form(row.spread, "{:.2f}"),
             _form(row.moved, "{:.2f}"),
             _form(row.strangeness, "{:.1f}"),
         ]
         for row in rows
+    ]
+
+
+def reasons(rows: Sequence[CrossRow]) -> list[str]:
+    """Why SyncNet's cells are empty, each reason once, with the rows that it holds for."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.syncnet.empty:
+            found.setdefault(row.syncnet.empty, []).append(f"{row.head} with {row.speech}")
+    return [
+        f"SyncNet{'' if len(names) == len(rows) else ' of ' + ', '.join(names)}: {reason}"
+        for reason, names in found.items()
     ]
 
 
@@ -109,7 +135,7 @@ def cross_table(rows: Sequence[CrossRow]) -> Table:
         shown.add_column(name, justify="right" if i > 1 else "left")
     for line in cells(rows):
         shown.add_row(*(cell or "" for cell in line))
-    shown.caption = "\n".join(NOTES)
+    shown.caption = "\n".join([*reasons(rows), *NOTES])
     shown.caption_justify = "left"
     return shown
 
@@ -118,6 +144,7 @@ NOTES = (
     "with sound: correlation of the aperture with the loudness of 600 to 3000 Hz, at the "
     "lag in frames (+: the mouth is late) where it is highest; recordings of people reach about "
     ".4, unrelated sound .1 in 8 s",
+    f"{SYNCNET_NOTE}; confidence and distance",
     "spread: deviation of the aperture over the person's own",
     "move: how far any Gaussian goes at most, over the same in training speech; well above 1 the "
     "geometry may tear",
@@ -143,7 +170,14 @@ def cross_page(rows: Sequence[CrossRow]) -> str:
     ]
     sections = [
         Section("Mouth with sound, at lag", [table(["head", *speeches], matrix)]),
-        Section("Figures", [table(COLUMNS, cells(rows), wide=(1,)), *map(paragraph, NOTES)]),
+        Section(
+            "Figures",
+            [
+                table(COLUMNS, cells(rows), wide=(1,)),
+                *map(empty, reasons(rows)),
+                *map(paragraph, NOTES),
+            ],
+        ),
         Section("Films", [side_by_side(films)]),
     ]
     lead = f"{len(heads)} heads, each driven by {len(speeches) - 2} other speeches and its own."

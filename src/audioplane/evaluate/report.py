@@ -10,11 +10,8 @@ from rich.table import Table
 from audioplane.evaluate.action_units import ExpressionErrors
 from audioplane.evaluate.lips import LipScores
 from audioplane.evaluate.sound import SoundSync
-from audioplane.evaluate.syncnet import SyncScores
+from audioplane.evaluate.syncnet import NO_SYNCNET, SyncScores
 
-NO_SYNCNET = (
-    "needs the authors' weights (55 MB): --download fetches them, --syncnet-weights names them"
-)
 REGIONS = ("whole", "face", "mouth")
 
 

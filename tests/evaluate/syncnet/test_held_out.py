@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audioplane.evaluate.syncnet import held_out
+from audioplane.evaluate.syncnet import SyncJudge, judge
 from audioplane.evaluate.syncnet.held_out import held_out_sync
 from audioplane.evaluate.syncnet.scores import TOO_LITTLE
 from audioplane.media.audio import write_wav
@@ -35,7 +35,7 @@ class OneFace(Landmarker):
 @pytest.fixture
 def spoken(subject: Subject, monkeypatch):
     """The drawn subject with the sound that belongs to the pictures."""
-    monkeypatch.setattr(held_out, "Landmarker", OneFace)
+    monkeypatch.setattr(judge, "Landmarker", OneFace)
     write_wav(subject.paths.audio, sound())
     yield subject
     subject.paths.audio.unlink()
@@ -47,8 +47,7 @@ def score(subject: Subject, refs: list[FrameRef], told: list[int]):
         lambda: (shown[r.img_id] for r in refs),
         subject,
         refs,
-        Path("none"),
-        Matching(),
+        SyncJudge(Matching(), Path("none")),
         told.append,
     )
 

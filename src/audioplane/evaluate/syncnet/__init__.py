@@ -1,14 +1,17 @@
 """SyncNet: do lips and sound belong together? The authors' network and pipeline."""
 
-from audioplane.evaluate.syncnet.held_out import SYNCNET_NOTE, held_out_sync
+from audioplane.evaluate.syncnet.held_out import held_out_sync
+from audioplane.evaluate.syncnet.judge import NO_SYNCNET, SYNCNET_NOTE, SyncJudge
 from audioplane.evaluate.syncnet.network import SyncNet
 from audioplane.evaluate.syncnet.scores import SyncScores, sync_scores
 from audioplane.evaluate.syncnet.tracks import Shots, ShotWatcher, watch
 
 __all__ = [
+    "NO_SYNCNET",
     "SYNCNET_NOTE",
     "ShotWatcher",
     "Shots",
+    "SyncJudge",
     "SyncNet",
     "SyncScores",
     "held_out_sync",
