@@ -10,7 +10,7 @@ import pytest
 from audioplane.cli import main
 from audioplane.cli.drive import warn_if_strange
 from audioplane.evaluate.cross import OWN, RECORDING
-from audioplane.evaluate.stimuli import music
+from audioplane.evaluate.stimuli import music, noise, shout
 from audioplane.media.audio import write_wav
 from audioplane.media.video import probe_video
 from audioplane.speech.familiarity import Familiarity
@@ -69,3 +69,7 @@ def test_sounds_unlike_the_training_speech_are_warned_of(run_folder, capsys):
     assert warn_if_strange(replace(trained, familiarity=None), music(2.0), "song.mp3") is None
     warn_if_strange(familiar, np.zeros(16000, np.float32), "silence.wav")
     assert not capsys.readouterr().err
+    warn_if_strange(familiar, noise(2.0), "wind.wav")
+    assert "wind.wav is unlike the speech" in capsys.readouterr().err
+    warn_if_strange(familiar, shout(make_synthetic_sentence(3.0, seed=2).waveform), "shout.wav")
+    assert "shout.wav is cut off at its loudest" in capsys.readouterr().err

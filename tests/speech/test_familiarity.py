@@ -19,7 +19,16 @@ def test_more_of_the_same_is_near_and_music_is_far(known):
     strange = known.strangeness(music(4.0))
     assert same is not None and 0.5 < same < 1.6
     assert strange is not None and strange > 2 * STRANGE
-    assert known.strangeness(noise(2.0)) > 1.5 * same
+
+
+def test_steady_sounds_vary_less_than_speech(known):
+    tone = np.sin(np.arange(48000) * 0.2).astype(np.float32)
+    for steady in (noise(2.0), 0.01 * noise(6.0), 0.1 * tone):
+        assert known.variety(steady) < 0.2 and known.strangeness(steady) > 2 * STRANGE
+    speech = make_synthetic_sentence(5.0, seed=2).waveform
+    assert 0.7 < known.variety(speech) < 1.4
+    assert 0.5 < known.variety(speech[:32000])
+    assert known.variety(speech[:16000]) is None  # too short to tell
 
 
 def test_loudness_does_not_matter(known):

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audioplane.evaluate.stimuli import shout
 from audioplane.speech.level import (
+    CLIPPED_DB,
     FADE,
     LONGEST,
     MAX_GAIN_DB,
@@ -14,6 +16,7 @@ from audioplane.speech.level import (
     RunningMean,
     active_blocks,
     block_power,
+    crest_factor,
     speech_gain,
 )
 
@@ -83,3 +86,16 @@ def test_a_mean_forgets_what_was_assumed_and_then_what_was_long_ago() -> None:
     for _ in range(4 * LONGEST):
         mean.add(5.0)
     assert mean.value() == pytest.approx(5, abs=0.1)
+
+
+def test_the_crest_factor_tells_what_is_clipped() -> None:
+    sine = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000).astype(np.float32)
+    crest = crest_factor(0.3 * sine)
+    assert crest is not None
+    np.testing.assert_allclose(crest, 10 * np.log10(2), atol=0.05)
+    bursts = np.random.default_rng(0).laplace(size=16000).astype(np.float32) / 20
+    whole, shouted = crest_factor(bursts), crest_factor(shout(bursts))
+    assert whole is not None and shouted is not None
+    assert shouted < CLIPPED_DB < whole
+    np.testing.assert_allclose(crest_factor(np.pad(bursts, (8000, 8000))), whole, atol=0.1)
+    assert crest_factor(np.zeros(16000, np.float32)) is None

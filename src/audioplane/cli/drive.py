@@ -16,6 +16,7 @@ from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoWriter
 from audioplane.speech import can_compute, compute_features, load_external_features
 from audioplane.speech.familiarity import STRANGE
+from audioplane.speech.level import CLIPPED_DB, crest_factor
 from audioplane.subject import load_subject
 from audioplane.train import TrainedHead, load_head
 
@@ -87,13 +88,20 @@ def strangeness(trained: TrainedHead, waveform: Float32[np.ndarray, " n"]) -> fl
 def warn_if_strange(
     trained: TrainedHead, waveform: Float32[np.ndarray, " n"], name: str
 ) -> float | None:
-    """`strangeness`, with a word on the console where it is large."""
-    value = strangeness(trained, waveform)
+    """`strangeness`, with a word on the console where it is large or the sound is clipped."""
+    value, crest = strangeness(trained, waveform), crest_factor(waveform)
     if value is not None and value > STRANGE:
         console.print(
             f"{name} is unlike the speech that this head learned from ({value:.1f} times its usual "
             f"distance; speech in any language stays under {STRANGE}): noise, music? "
             "The lips may not follow it",
+            style="yellow",
+        )
+    elif crest is not None and crest < CLIPPED_DB:
+        console.print(
+            f"{name} is cut off at its loudest (peaks {crest:.1f} dB above its level; speech has "
+            f"more than {CLIPPED_DB:g}): shouting, an overdriven microphone? Record it at a lower "
+            "level; the lips may not follow it",
             style="yellow",
         )
     return value

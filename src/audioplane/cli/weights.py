@@ -69,3 +69,7 @@ class SyncNetWeights:
 @dataclass(frozen=True)
 class ScoreWeights(LpipsWeights, SyncNetWeights):
     """Where LPIPS's and SyncNet's weights come from."""
+
+    download: bool = False
+    """Fetch LPIPS's weights (233 MB) and SyncNet's (55 MB) where they are not found. Without them
+    their cells stay empty."""

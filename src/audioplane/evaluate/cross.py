@@ -148,7 +148,8 @@ NOTES = (
     "spread: deviation of the aperture over the person's own",
     "move: how far any Gaussian goes at most, over the same in training speech; well above 1 the "
     "geometry may tear",
-    "unlike: distance of the sound from the training speech, 1 for more of the same; beyond "
+    "unlike: distance of the sound from the training speech, or how much steadier it is, 1 for "
+    "more of the same; beyond "
     f"{STRANGE} it is noise or music rather than speech",
 )
 

@@ -187,7 +187,7 @@ def stress_page(report: StressReport, spoken: Sequence[Spoken]) -> str:
                 paragraph(
                     "move: the furthest that any Gaussian went; in training speech "
                     f"{report.usual_move:.1f} mm. unlike: distance of the sound from the training "
-                    "speech, 1 for more of the same; "
+                    "speech, or how much steadier it is, 1 for more of the same; "
                     f"'drive' warns beyond {STRANGE}. It is empty for silence, and for heads "
                     "trained before it was kept."
                 ),

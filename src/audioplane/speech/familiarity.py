@@ -2,8 +2,9 @@
 
 Every 320 ms of a sound is described by mean and deviation of its mel bands over time; its distance
 is that to the k-th nearest of the descriptions kept of the training speech, each number in units of
-its deviation there. Voices and languages lie near, music and noise do not (docs/decisions.md);
-distances from the mean, or along principal axes, told them apart worse.
+its deviation there. Voices and languages lie near, music does not (docs/decisions.md); distances
+from the mean, or along principal axes, told them apart worse. Steady noise lies in the middle of
+all speech, but stays there: it is told by how little its descriptions vary.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from audioplane.speech.level import heard_frames
-from audioplane.speech.mel import mel_features
+from audioplane.speech.mel import BANDS, mel_features
 from audioplane.speech.window import STEP, STEPS_PER_FRAME, WINDOW
 
 SAMPLES = STEP * STEPS_PER_FRAME
@@ -25,8 +26,13 @@ STRANGE = 2.5
 """Times the training speech's own distance beyond which a sound is unlike what was learned."""
 _LEAST_DEVIATION = 0.05
 _FEWEST = 40
+_FEWEST_VARIED = 25
+"""Descriptions, a second of sound, below which their variation tells nothing."""
+_LEAST_VARIETY = 0.05
 _SAME_WINDOW = WINDOW // STEPS_PER_FRAME
 """Frames whose windows overlap: an example is no neighbour of itself."""
+_REACH = _SAME_WINDOW // 2
+"""Frames at either end whose windows reach beyond it."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +60,45 @@ class Familiarity:
         return Familiarity(examples, deviation, float(np.median(_nearest(distances))))
 
     def strangeness(self, waveform: Float[np.ndarray, " n"]) -> float | None:
-        """Median distance of a sound's frames, in multiples of the training speech's own.
+        """How far from the training speech, or how much steadier: the larger of the two.
 
-        About 1 for more of the same; beyond `STRANGE` the sound is unlike what was learned. None
-        where nothing is heard.
+        The one is the median distance of a sound's frames, in multiples of the training speech's
+        own; the other 1 over the sound's `variety`. About 1 for more of the same; beyond `STRANGE`
+        the sound is unlike what was learned. None where nothing is heard.
         """
         described = describe(waveform)
         if not len(described):
             return None
         distances = _squared_distances(described / self.deviation, self.examples)
-        return float(np.median(_nearest(distances))) / self.usual
+        distance = float(np.median(_nearest(distances))) / self.usual
+        variety = self.variety(waveform)
+        return distance if variety is None else max(distance, 1 / max(variety, _LEAST_VARIETY))
+
+    def variety(self, waveform: Float[np.ndarray, " n"]) -> float | None:
+        """Deviation over time of a sound's mean mel bands, over that of the training speech.
+
+        None for less than a second of sound. Windows that reach beyond the ends do not count.
+        """
+        described = describe(waveform, beyond_ends=False)
+        if len(described) < _FEWEST_VARIED:
+            return None
+        means = [x[:, :BANDS] for x in (described / self.deviation, self.examples)]
+        own, usual = (float(m.var(0).mean()) for m in means)
+        return float(np.sqrt(own / usual))
 
 
-def describe(waveform: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "t 160"]:
-    """Mean and deviation of the mel bands in every frame in which something is heard."""
+def describe(
+    waveform: Float[np.ndarray, " n"], beyond_ends: bool = True
+) -> Float32[np.ndarray, "t 160"]:
+    """Mean and deviation of the mel bands in every frame in which something is heard.
+
+    Without `beyond_ends` only of those whose whole window lies within the sound.
+    """
     windows = mel_features(waveform)
-    heard = windows[heard_frames(waveform, len(windows))]
+    counted = heard_frames(waveform, len(windows))
+    if not beyond_ends:
+        counted[:_REACH] = counted[len(counted) - _REACH :] = False
+    heard = windows[counted]
     return np.concatenate([heard.mean(1), heard.std(1)], axis=1)
 
 

@@ -20,6 +20,8 @@ RELATIVE_GATE_DB = -15.0
 """Blocks so far below the mean of what passed the absolute gate are pauses."""
 MAX_GAIN_DB = 40.0
 """A recording that is all hiss is not blown up to speech."""
+CLIPPED_DB = 8.0
+"""Crest factor below which speech was cut off at its loudest (docs/decisions.md)."""
 BLOCK = STEP
 """Samples of a block: 20 ms, one feature step."""
 FADE = 50
@@ -29,6 +31,8 @@ LONGEST = 3000
 NOISE_BLOCKS, NOISE_RATIO = 500, 8.0
 """In a stream, blocks under so many times (9 dB) the faintest of the last 10 s are the room's
 noise: there, long silence must not be taken for faint speech."""
+_PEAK = 99.9
+"""Per cent of the samples that the peak lies above: codecs leave a few ripples."""
 
 
 def active_blocks(waveform: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " b"]:
@@ -57,6 +61,15 @@ def power_gain(power: float) -> float:
     """Factor that brings speech of a mean power to `TARGET_DB`."""
     gain_db = TARGET_DB - 10 * np.log10(power)
     return float(10 ** (min(gain_db, MAX_GAIN_DB) / 20))
+
+
+def crest_factor(waveform: Float[np.ndarray, " n"]) -> float | None:
+    """Peak of the active speech over its root mean square, dB; None for silence."""
+    active = active_blocks(waveform)
+    if not active.any():
+        return None
+    spoken = np.abs(waveform[: len(active) * BLOCK].reshape(-1, BLOCK)[active]).astype(np.float64)
+    return float(20 * np.log10(np.percentile(spoken, _PEAK) / np.sqrt(np.square(spoken).mean())))
 
 
 def block_power(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " b"]:
