@@ -1,23 +1,19 @@
 """A comparison as one page of HTML that needs no other file."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 
 import numpy as np
 
 from audioplane.compare.compare import Comparison, Entry
 from audioplane.compare.look import FPS
 from audioplane.compare.pair import fit
-from audioplane.compare.published import TRUTH, Published
 from audioplane.compare.report import (
     PROTOCOL,
-    Column,
     aligned,
-    cell,
     reasons,
+    rows,
     shown_columns,
     span_text,
-    truth_cell,
 )
 from audioplane.evaluate.metrics import Image
 from audioplane.page import (
@@ -38,8 +34,6 @@ from audioplane.page import (
 
 PICTURE, MOUTH = 256, 128
 """Widths of what is shown, pixels."""
-_PAPER = "paper A · B"
-"""Title of what the paper reports on its two test sets."""
 
 
 def comparison_page(comparison: Comparison) -> str:
@@ -48,7 +42,7 @@ def comparison_page(comparison: Comparison) -> str:
     told = {e.name: "; ".join(aligned(e, comparison)) for e in entries}
     missing = [empty(reason) for reason in reasons(comparison)]
     sections = (
-        Section("Scores", [_scores(comparison), *missing]),
+        Section("Scores", [*_scores(comparison), *missing]),
         Section("What was aligned", [facts(told)]),
         Section("Pictures", list(_moments(comparison))),
         Section("Mouths", [_curve(entry) for entry in entries]),
@@ -57,29 +51,14 @@ def comparison_page(comparison: Comparison) -> str:
     return text_page("Comparison", span_text(comparison), sections)
 
 
-def _scores(comparison: Comparison) -> Html:
-    """The table; figures that the paper has stand beside ours."""
-    titles, rows = ["method"], [["ground truth"], *([e.name] for e in comparison.entries)]
-    papers = [TRUTH, *(e.published for e in comparison.entries)]
-    for column in shown_columns(comparison):
-        titles.append(column.title)
-        own = [cell(column.get(e.report), column.form) for e in comparison.entries]
-        for row, text in zip(rows, [truth_cell(comparison, column), *own], strict=True):
-            row.append(text)
-        if column.published:
-            titles.append(_PAPER)
-            for row, paper in zip(rows, papers, strict=True):
-                row.append(_both_sets(paper, column))
-    for row, paper in zip(rows, papers, strict=True):
-        row.append(cell(paper.fps, "{:g}") if paper else "")
-    return table([*titles, "paper's fps"], ([text or None for text in row] for row in rows))
-
-
-def _both_sets(paper: Published | None, column: Column) -> str:
-    if paper is None:
-        return ""
-    values = [asdict(figures)[column.published] for figures in (paper.a, paper.b)]
-    return " · ".join(column.form.format(v) for v in values if v is not None)
+def _scores(comparison: Comparison) -> list[Html]:
+    """The table, and what the paper says of speed."""
+    titles = ["method", *(c.title for c in shown_columns(comparison))]
+    lines = [[r.label, *(text or None for text in r.cells)] for r in rows(comparison)]
+    known = [e.published for e in comparison.entries if e.published]
+    told = ", ".join(f"{p.method} {p.fps:g}" for p in known if p.fps)
+    speed = [paragraph(f"The paper's frames a second: {told}.")] if told else []
+    return [table(titles, lines), *speed]
 
 
 def _moments(comparison: Comparison) -> Iterable[Html]:

@@ -166,6 +166,39 @@ def _video(entry: Entry, comparison: Comparison) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    label: str
+    cells: tuple[str, ...]
+    """One for each of `shown_columns`; empty where unknown."""
+    paper: bool = False
+    """Whether these are figures of the paper."""
+
+
+def rows(comparison: Comparison) -> list[Row]:
+    """Ground truth and videos, under each what the paper reports of it."""
+    columns = shown_columns(comparison)
+    lines = [Row("ground truth", tuple(truth_cell(comparison, c) for c in columns))]
+    lines += _paper(columns, TRUTH)
+    for entry in comparison.entries:
+        lines.append(Row(entry.name, tuple(cell(c.get(entry.report), c.form) for c in columns)))
+        lines += _paper(columns, entry.published)
+    return lines
+
+
+def _paper(columns: tuple[Column, ...], row: Published | None) -> list[Row]:
+    """A line for each of the paper's test sets."""
+    if row is None:
+        return []
+    sets = (("A", asdict(row.a)), ("B", asdict(row.b)))
+    return [
+        Row(f"  paper, set {name}", tuple(cell(f.get(c.published), c.form) for c in columns), True)
+        for name, f in sets
+    ]
+
+
 def to_table(comparison: Comparison) -> Table:
     """The comparison for a terminal `TABLE_WIDTH` wide, the paper's figures under each name."""
     columns = shown_columns(comparison)
@@ -179,22 +212,9 @@ def to_table(comparison: Comparison) -> Table:
     table.add_column("method")
     for column in columns:
         table.add_column(column.title, justify="right", no_wrap=True)
-    table.add_row("ground truth", *(truth_cell(comparison, c) for c in columns))
-    _add_paper(table, columns, TRUTH)
-    for entry in comparison.entries:
-        table.add_row(entry.name, *(cell(c.get(entry.report), c.form) for c in columns))
-        _add_paper(table, columns, entry.published)
+    for row in rows(comparison):
+        table.add_row(row.label, *row.cells, style="dim" if row.paper else None)
     told = [f"{e.name}: {'; '.join(aligned(e, comparison))}" for e in comparison.entries]
     table.caption = "\n".join([*told, *reasons(comparison)])
     table.caption_justify = "left"
     return table
-
-
-def _add_paper(table: Table, columns: tuple[Column, ...], row: Published | None) -> None:
-    """A line of the paper's figures for each test set."""
-    if row is None:
-        return
-    for name, figures in (("A", row.a), ("B", row.b)):
-        values = asdict(figures)
-        cells = (cell(values.get(c.published), c.form) for c in columns)
-        table.add_row(f"  paper, set {name}", *cells, style="dim")
