@@ -132,7 +132,7 @@ def cross_table(rows: Sequence[CrossRow]) -> Table:
     """For the terminal."""
     shown = Table(title="cross-driven", title_justify="left")
     for i, name in enumerate(COLUMNS):
-        shown.add_column(name, justify="right" if i > 1 else "left")
+        shown.add_column(name, justify="right" if i > 1 else "left", overflow="fold")
     for line in cells(rows):
         shown.add_row(*(cell or "" for cell in line))
     shown.caption = "\n".join([*reasons(rows), *NOTES])

@@ -29,7 +29,7 @@ video{width:100%}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;min-width:100%}
 caption{text-align:left;font-weight:600;padding:.3rem 0}
 th{font-weight:600;font-size:.85rem;color:var(--soft);vertical-align:bottom}
-th,td{padding:.32rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+th,td{padding:.32rem .55rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal;min-width:8rem}
 th.wide,td.wide{text-align:left;white-space:normal}
 tbody tr.apart td{border-top:2px solid var(--line)}
