@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from audioplane.prepare.quiet import quiet
+
 N_POINTS = 478
 LEFT_TEMPLE, RIGHT_TEMPLE, FOREHEAD, CHIN = 234, 454, 10, 152
 """Extreme points of the face in the picture's sense of left and right."""
@@ -116,14 +118,14 @@ class Landmarker:
         from mediapipe.tasks.python import vision
 
         mode = vision.RunningMode.VIDEO if self._follow else vision.RunningMode.IMAGE
-        return vision.FaceLandmarker.create_from_options(
-            vision.FaceLandmarkerOptions(
-                base_options=tasks.BaseOptions(model_asset_buffer=self._model),
-                running_mode=mode,
-                num_faces=self._max_faces,
-                output_face_blendshapes=True,
-            )
+        options = vision.FaceLandmarkerOptions(
+            base_options=tasks.BaseOptions(model_asset_buffer=self._model),
+            running_mode=mode,
+            num_faces=self._max_faces,
+            output_face_blendshapes=True,
         )
+        with quiet():
+            return vision.FaceLandmarker.create_from_options(options)
 
     def restart(self) -> None:
         """Forget the face that was followed and where it was: another shot begins."""

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from audioplane.errors import PrepareError
+from audioplane.prepare.quiet import quiet
 
 
 class Part(IntEnum):
@@ -83,7 +84,8 @@ def _create(model: bytes, confidence: bool) -> Any:
         output_category_mask=not confidence,
         output_confidence_masks=confidence,
     )
-    return vision.ImageSegmenter.create_from_options(options)
+    with quiet():
+        return vision.ImageSegmenter.create_from_options(options)
 
 
 def _count_classes(model: bytes) -> int:

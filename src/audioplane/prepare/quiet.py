@@ -1,0 +1,33 @@
+"""Silence for native libraries that talk to the terminal whatever the settings are."""
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_ONE_AT_A_TIME = threading.Lock()
+_STDERR = 2
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep back what is written to the process's standard error; tell it where the work fails.
+
+    MediaPipe's graphs log a dozen lines each while they are made, before any level can be set.
+    Another thread's words in this time are kept back too.
+    """
+    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as words:
+        sys.stderr.flush()
+        before = os.dup(_STDERR)
+        os.dup2(words.fileno(), _STDERR)
+        try:
+            yield
+        except BaseException:
+            words.seek(0)
+            os.write(before, words.read())
+            raise
+        finally:
+            os.dup2(before, _STDERR)
+            os.close(before)
