@@ -37,7 +37,7 @@ def test_what_is_missing_says_where_it_comes_from_and_what_it_gives(tmp_path, ca
     assert "outlines" in checks["selfie_multiclass_256x256.tflite"]["gives"]
     assert checks["LPIPS (alex)"]["state"] == "missing"
     assert str(tmp_path / "lpips") in checks["LPIPS (alex)"]["detail"]
-    assert {checks[name]["group"] for name in ("fastapi", "uvicorn", "websockets")} == {"extra"}
+    assert {checks[name]["group"] for name in ("aiortc", "fastapi", "uvicorn")} == {"extra"}
     assert "live" in checks["uvicorn"]["gives"]
     assert checks["hubert-large-ls960-ft"]["gives"] == "speech features 'hubert'"
     assert checks["torch"]["detail"] == importlib.metadata.version("torch")

@@ -7,11 +7,13 @@ import torch
 
 from audioplane.cli import main
 from audioplane.cli.provenance import ProvenanceOptions
-from audioplane.cli.serve import serve_runs
+from audioplane.cli.serve import Address, serve_runs
 from audioplane.train import RunPaths
 from audioplane.train.checkpoint import load_tensors, save_tensors
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
+OPTIONS = (ProvenanceOptions(), 240, 1.0, torch.device("cpu"))
+"""Of `serve_runs`, after the address."""
 
 
 def _says(arguments: list[str], capsys) -> str:
@@ -51,7 +53,7 @@ def test_other_addresses_than_this_machine_get_a_token(monkeypatch, capsys, host
     monkeypatch.setattr(
         "audioplane.serve.app.make_app", lambda *given: served.update(token=given[1])
     )
-    serve_runs((), host, 8000, None, ProvenanceOptions(), 240, torch.device("cpu"))
+    serve_runs((), Address(host, 8000, None), *OPTIONS)
     assert served["host"] == host and served["proxy_headers"] is False
     assert (served["token"] is not None and len(served["token"]) >= 32) is has_token
     assert (served["token"] or "no token") in capsys.readouterr().err + "no token"
@@ -60,4 +62,15 @@ def test_other_addresses_than_this_machine_get_a_token(monkeypatch, capsys, host
 def test_loopback_is_the_default(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
-    assert "127.0.0.1" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "127.0.0.1" in said and "all interfaces" in " ".join(said.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("webrtc", [False, True])
+def test_webrtc_is_for_who_asks_and_says_what_it_opens(monkeypatch, capsys, webrtc):
+    served = []
+    monkeypatch.setattr("uvicorn.run", lambda app, **options: None)
+    monkeypatch.setattr("audioplane.serve.app.make_app", lambda *given: served.append(given[3]))
+    serve_runs((), Address("127.0.0.1", 8000, None, webrtc), *OPTIONS)
+    assert served == [webrtc]
+    assert ("all interfaces" in capsys.readouterr().err.replace("\n", " ")) is webrtc

@@ -40,6 +40,20 @@ def address(gallery):
 
 
 @pytest.fixture(scope="module")
+def calls_address(gallery):
+    pytest.importorskip("aiortc", reason="needs the extra serve")
+    from aioice.ice import get_host_addresses
+
+    if not get_host_addresses(True, True):
+        pytest.skip("needs a network interface besides loopback")
+    limits = replace(
+        Limits(), requests_a_minute=6000.0, clients=4
+    )  # a page that vanishes keeps one
+    with running(make_app(gallery, limits=limits, webrtc=True)) as address:
+        yield f"http://{address}/"
+
+
+@pytest.fixture(scope="module")
 def browser(speech):
     options = [
         "--use-fake-device-for-media-stream",
@@ -54,17 +68,21 @@ def browser(speech):
 
 @pytest.fixture
 def visit(browser, address):
-    """`visit(microphone)`: the page, ready; it fails the test where the page's code failed."""
+    """`visit(microphone, where, script)`: the page, ready, `script` run before its own code.
+
+    It fails the test where the page's code failed.
+    """
     pages, errors = [], []
 
-    def visit(microphone: bool = True):
+    def visit(microphone: bool = True, where: str = address, script: str = ""):
         context = browser.new_context(viewport=PHONE, accept_downloads=True)
         if microphone:
             context.grant_permissions(["microphone"])
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         pages.append(page)
-        page.goto(address)
+        page.add_init_script(script)
+        page.goto(where)
         status(page, "Ready")
         return page
 
@@ -134,3 +152,34 @@ def test_it_fits_a_phone_and_a_desktop(visit):
         page.set_viewport_size(size)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
         assert page.locator("#talk").bounding_box()["y"] < size["height"] - 40
+
+
+STATS = """async () => Object.fromEntries([...(await audioplane.peer.getStats()).values()]
+  .filter(s => s.type === 'inbound-rtp').map(s => [s.kind, s]))"""
+
+
+def test_a_call_plays_in_step_with_what_the_microphone_hears(visit, calls_address, tmp_path):
+    page = visit(where=calls_address)
+    assert page.evaluate("audioplane.way") == "webrtc"
+    assert page.is_visible("#film") and not page.is_visible("#picture")
+    page.keyboard.press("Space")
+    status(page, "Listening")
+    page.wait_for_function("() => document.getElementById('latency').textContent.startsWith('p50')")
+    page.wait_for_function("() => document.getElementById('film').currentTime > 1.5")
+    assert page.evaluate("[film.videoWidth, film.muted, film.paused]") == [64, False, False]
+    stats = page.evaluate(STATS)
+    assert stats["audio"]["totalAudioEnergy"] > 1e-3 and stats["video"]["framesDecoded"] > 10
+    page.keyboard.press("Space")
+    status(page, "Done")
+    page.keyboard.press("Space")  # a track that was taken away comes back
+    status(page, "Listening")
+    page.wait_for_timeout(1000)
+    before = page.evaluate(STATS)["audio"]["totalAudioEnergy"]
+    page.wait_for_timeout(500)
+    assert page.evaluate(STATS)["audio"]["totalAudioEnergy"] > before + 1e-3
+
+
+def test_where_no_call_comes_up_the_websocket_takes_over(visit, calls_address):
+    refuse = "RTCPeerConnection.prototype.setRemoteDescription = async () => { throw Error('no'); }"
+    page = visit(where=calls_address, script=refuse)
+    assert page.evaluate("audioplane.way") == "websocket" and page.is_visible("#picture")

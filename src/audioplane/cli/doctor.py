@@ -30,7 +30,7 @@ _LIBRARIES = (
     "pocketsphinx",
     "c2pa-python",
 )
-SERVE_PACKAGES = ("fastapi", "uvicorn", "websockets")
+SERVE_PACKAGES = ("aiortc", "fastapi", "uvicorn", "websockets")
 """What `serve` needs besides."""
 _ENCODERS = ("libx264", "aac")
 

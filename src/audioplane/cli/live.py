@@ -27,14 +27,18 @@ class Serve:
     head answers sooner, with more its lips are surer (docs/live.md)."""
     articulation: float = 1.0
     """How far the lips move, as for drive."""
+    webrtc: bool = False
+    """Offer WebRTC too, for phones and lossy networks. Every session then opens UDP ports on all
+    interfaces of this machine, whatever --host says; it still takes the token to begin one, and
+    DTLS and SRTP protect it."""
     device: Device = "auto"
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
         from audioplane.cli.device import choose_device
-        from audioplane.cli.serve import serve_runs
+        from audioplane.cli.serve import Address, serve_runs
 
         device = choose_device(self.device)
-        address = (self.host, self.port, self.token)
+        address = Address(self.host, self.port, self.token, self.webrtc)
         ears = (self.lookahead, self.articulation)
-        serve_runs(self.runs, *address, self.provenance, *ears, device)
+        serve_runs(self.runs, address, self.provenance, *ears, device)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import secrets
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from audioplane.cli.drive import articulate, open_animator
 from audioplane.cli.provenance import ProvenanceOptions
 from audioplane.cli.sealing import state_provenance
 from audioplane.errors import ServeError
+from audioplane.serve.limits import LOOPBACK
 from audioplane.speech import SAMPLE_RATE
 from audioplane.train import load_head
 from audioplane.train.trainer import one_torch_thread
@@ -19,11 +21,20 @@ from audioplane.train.trainer import one_torch_thread
 SHORTEST_TOKEN = 16
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens, and to whom."""
+
+    host: str
+    port: int
+    token: str | None
+    webrtc: bool = False
+    """Also over UDP, at all interfaces."""
+
+
 def serve_runs(
     runs: tuple[Path, ...],
-    host: str,
-    port: int,
-    token: str | None,
+    address: Address,
     provenance: ProvenanceOptions,
     lookahead: int,
     articulation: float,
@@ -41,14 +52,9 @@ def serve_runs(
 
     from audioplane.serve.app import make_app
     from audioplane.serve.heads import Gallery, open_head
-    from audioplane.serve.limits import LOOPBACK, Limits
+    from audioplane.serve.limits import Limits
 
-    if token is None and host not in LOOPBACK:
-        token = secrets.token_urlsafe(24)
-    if token is not None and len(token) < SHORTEST_TOKEN:
-        raise ServeError(
-            f"--token needs at least {SHORTEST_TOKEN} characters: leave it away for one"
-        )
+    address = _guarded(address)
     if lookahead < 0:
         raise ServeError("--lookahead cannot be negative: nobody hears what is not said yet")
     limits = Limits()
@@ -61,19 +67,13 @@ def serve_runs(
             articulate(animator, articulation)
             kind, ahead = trained.config.speech, lookahead * SAMPLE_RATE // 1000
             heads.append(open_head(run, animator, kind, stated, ahead))
-    app = make_app(Gallery(heads), token, limits)
-    shown = f"[{host}]" if ":" in host else host
-    console.print(f"open http://{shown}:{port}/{f'#{token}' if token else ''} (Ctrl-C ends it)")
-    if host not in LOOPBACK:
-        console.print(
-            "browsers give pages a microphone only over HTTPS or on this machine: put a proxy with "
-            "a certificate in front, or use sound files"
-        )
+    app = make_app(Gallery(heads), address.token, limits, address.webrtc)
+    _announce(address)
     with one_torch_thread():
         uvicorn.run(
             app,
-            host=host,
-            port=port,
+            host=address.host,
+            port=address.port,
             log_level="warning",
             access_log=False,
             proxy_headers=False,
@@ -82,3 +82,28 @@ def serve_runs(
             ws_max_size=limits.message_bytes,
             timeout_graceful_shutdown=2,
         )
+
+
+def _guarded(address: Address) -> Address:
+    """With a token where one is needed. Raises `ServeError` for one that is too short."""
+    token = address.token
+    if token is None and address.host not in LOOPBACK:
+        return replace(address, token=secrets.token_urlsafe(24))
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise ServeError(
+            f"--token needs at least {SHORTEST_TOKEN} characters: leave it away for one"
+        )
+    return address
+
+
+def _announce(address: Address) -> None:
+    shown = f"[{address.host}]" if ":" in address.host else address.host
+    secret = f"#{address.token}" if address.token else ""
+    console.print(f"open http://{shown}:{address.port}/{secret} (Ctrl-C ends it)")
+    if address.host not in LOOPBACK:
+        console.print(
+            "browsers give pages a microphone only over HTTPS or on this machine: put a proxy with "
+            "a certificate in front, or use sound files"
+        )
+    if address.webrtc:
+        console.print("WebRTC: every session opens UDP ports on all interfaces of this machine")

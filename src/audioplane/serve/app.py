@@ -1,26 +1,25 @@
-"""The web service: the page, the sessions over WebSocket, uploads and clips."""
+"""The web service: the page, the ways into a session, uploads and clips."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import asdict
 from importlib import resources
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
-from starlette.websockets import WebSocketDisconnect
 
 from audioplane.errors import ServeError
 from audioplane.serve.clip import render_clip
 from audioplane.serve.heads import Gallery
-from audioplane.serve.limits import Limits, Rate, authorised
-from audioplane.serve.session import RATE, Session
+from audioplane.serve.limits import Limits
+from audioplane.serve.service import BUSY, Service
+from audioplane.serve.session import RATE
+from audioplane.serve.sockets import serve_socket
 from audioplane.serve.upload import decode_upload
 
 _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/call.js": ("call.js", "text/javascript; charset=utf-8"),
     "/microphone.js": ("microphone.js", "text/javascript; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
 }
@@ -31,45 +30,31 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-_SEND_SECONDS = 5.0
-"""A client that takes nothing for so long is gone."""
-_REFUSED, _BUSY, _TOO_BIG = 1008, 1013, 1009
-"""WebSocket's codes."""
 _FRAMES = 10**9
 
 
-class Service:
-    """What all requests share."""
+def make_app(
+    gallery: Gallery,
+    token: str | None = None,
+    limits: Limits | None = None,
+    webrtc: bool = False,
+) -> FastAPI:
+    """The application. Without `token` it answers only to loopback names.
 
-    def __init__(self, gallery: Gallery, token: str | None, limits: Limits):
-        self.gallery, self._token, self.limits = gallery, token, limits
-        self.rate = Rate(limits.requests_a_minute)
-        self.sessions: dict[str, Session] = {}
-        self.places = limits.clients
-        self.decoding = asyncio.Semaphore(1)
-        self.rendering = asyncio.Semaphore(1)
-
-    def admits(self, connection: Request | WebSocket) -> int:
-        """200, 401 without the token, 429 too often."""
-        address = connection.client.host if connection.client else ""
-        if not self.rate.allow(address):
-            return 429
-        known = authorised(self._token, connection.headers, connection.query_params)
-        return 200 if known else 401
-
-    def session(self, id: str) -> Session:
-        """A session that runs. Raises `HTTPException` 404."""
-        if id not in self.sessions:
-            raise HTTPException(404, "no such session")
-        return self.sessions[id]
-
-
-def make_app(gallery: Gallery, token: str | None = None, limits: Limits | None = None) -> FastAPI:
-    """The application. Without `token` it answers only to loopback names."""
+    `webrtc`: also take calls, each of which opens a UDP port at every address of the machine.
+    """
     service = Service(gallery, token, limits or Limits())
-    app = FastAPI(title="audioplane", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="audioplane", docs_url=None, redoc_url=None, openapi_url=None, lifespan=service.life
+    )
     _add_page(app)
     _add_guard(app, service)
+    if webrtc:
+        _add_calls(app, service)
+
+    @app.get("/api/ways")
+    async def ways() -> list[str]:
+        return ["webrtc", "websocket"] if webrtc else ["websocket"]
 
     @app.get("/api/heads")
     async def heads() -> list[str]:
@@ -78,7 +63,7 @@ def make_app(gallery: Gallery, token: str | None = None, limits: Limits | None =
     @app.post("/api/sessions/{id}/sound")
     async def sound(id: str, request: Request) -> dict[str, float]:
         session = service.session(id)
-        content = await _receive(request, service.limits)
+        content = await _receive(request, service.limits.upload_bytes, service.limits)
         async with service.decoding:
             try:
                 speech = await asyncio.to_thread(decode_upload, content, service.limits)
@@ -104,7 +89,7 @@ def make_app(gallery: Gallery, token: str | None = None, limits: Limits | None =
 
     @app.websocket("/api/live")
     async def live(socket: WebSocket) -> None:
-        await _serve_session(service, socket)
+        await serve_socket(service, socket)
 
     return app
 
@@ -134,108 +119,37 @@ def _add_guard(app: FastAPI, service: Service) -> None:
         return response
 
 
-async def _receive(request: Request, limits: Limits) -> bytes:
-    """An upload. Raises `HTTPException` where it is too large or takes too long."""
+def _add_calls(app: FastAPI, service: Service) -> None:
+    from audioplane.serve.calls import take_call
+
+    @app.post("/api/offer")
+    async def offer(head: str, request: Request) -> Response:
+        limits = service.limits
+        if head not in service.gallery.heads:
+            raise HTTPException(404, "no such head")
+        content = await _receive(request, limits.message_bytes, limits)
+        if service.places < 1:
+            raise HTTPException(503, BUSY)
+        sdp = content.decode(errors="replace")
+        try:
+            answer = await take_call(service, service.gallery.heads[head], sdp)
+        except ServeError as e:
+            raise HTTPException(422, str(e)) from e
+        return Response(answer, media_type="application/sdp")
+
+
+async def _receive(request: Request, most: int, limits: Limits) -> bytes:
+    """A body. Raises `HTTPException` where it has more than `most` bytes or takes too long."""
     content = bytearray()
 
     async def receive() -> None:
         async for piece in request.stream():
             content.extend(piece)
-            if len(content) > limits.upload_bytes:
-                most = limits.upload_bytes / 1e6
-                raise HTTPException(413, f"this file has more than {most:.0f} MB: shorten it")
+            if len(content) > most:
+                raise HTTPException(413, f"this has more than {most / 1e6:g} MB: shorten it")
 
     try:
         await asyncio.wait_for(receive(), limits.decode_seconds)
     except asyncio.TimeoutError:
         raise HTTPException(408, "the upload took too long") from None
     return bytes(content)
-
-
-async def _serve_session(service: Service, socket: WebSocket) -> None:
-    """A WebSocket from its request to its end."""
-    head = service.gallery.heads.get(socket.query_params.get("head", ""))
-    if service.admits(socket) != 200 or head is None:
-        await socket.close(_REFUSED)
-        return
-    if service.places < 1:
-        await socket.accept()
-        await socket.close(_BUSY, "all places are taken: try again later")
-        return
-    service.places -= 1
-    session = None
-    try:
-        await socket.accept()
-        turn = asyncio.Lock()
-
-        async def send(message: bytes | str) -> None:
-            data = {"bytes": message} if isinstance(message, bytes) else {"text": message}
-            async with turn:
-                await asyncio.wait_for(
-                    socket.send({"type": "websocket.send", **data}), _SEND_SECONDS
-                )
-
-        session = await asyncio.to_thread(Session, service.gallery, head, service.limits, send)
-        service.sessions[session.id] = session
-        width, height = head.animator.size
-        hello = {
-            "type": "hello",
-            "session": session.id,
-            "width": width,
-            "height": height,
-            "fps": 25,
-            "rate": RATE,
-            "look_ahead": session.live.look_ahead / RATE,
-            "delay": head.delay,
-            "clip_seconds": service.limits.clip_seconds,
-            "ai_generated": True,
-            "marked": session.provenance.key is not None,
-            "mark_session": session.provenance.origin.session,
-        }
-        await send(json.dumps(hello))
-        await _run_session(session, socket, send, service.limits)
-    finally:
-        service.places += 1
-        if session is not None:
-            del service.sessions[session.id]
-
-
-async def _run_session(
-    session: Session,
-    socket: WebSocket,
-    send: Callable[[bytes | str], Awaitable[None]],
-    limits: Limits,
-) -> None:
-    async def take() -> None:
-        while True:
-            message = await socket.receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            content = message.get("bytes")
-            if content is None:
-                session.obey(message.get("text") or "")
-            elif len(content) > limits.message_bytes:
-                await socket.close(_TOO_BIG, "a message may hold two seconds of sound")
-                return
-            else:
-                await session.hear(content)
-
-    async def report() -> None:
-        while True:
-            await asyncio.sleep(1)
-            await send(json.dumps({"type": "facts", **asdict(session.facts())}))
-
-    tasks = [asyncio.create_task(work) for work in (take(), report(), *session.works())]
-    try:
-        done, _ = await asyncio.wait(
-            tasks, timeout=limits.session_seconds, return_when=asyncio.FIRST_COMPLETED
-        )
-        for task in done:
-            with suppress(WebSocketDisconnect, asyncio.TimeoutError):
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(RuntimeError, WebSocketDisconnect):
-            await socket.close()

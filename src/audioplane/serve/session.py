@@ -1,33 +1,27 @@
 """One client that is connected: its sound in; sound and pictures out, by the wall clock.
 
-The sound of every frame is sent as soon as the frame is heard and waits for no drawing. Of the
-frames that are heard, the newest is drawn. A client plays both by their frame numbers.
+The sound of every frame goes out as soon as the frame is heard and waits for no drawing. Of the
+frames that are heard, the newest is drawn. Both carry their frame's number. How they get to the
+client is the outlet's: `sockets`, `calls`.
 """
 
 import asyncio
+import json
 import secrets
-import struct
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from audioplane.drive.stream import FRAME, HeardFrame
-from audioplane.media.image import encode_image
 from audioplane.serve.heads import Gallery, ServedHead
 from audioplane.serve.limits import Limits
 
 RATE = 16000
-SOUND, PICTURE = 1, 2
-"""First byte of a binary message to the client; frame number and age in ms follow, then PCM16 of
-16 kHz or a JPEG."""
-_HEADER = struct.Struct("<BII")
-_QUALITY = 85
-"""Of the pictures, JPEG."""
 _TICK = 0.02
 """Seconds between looks at the clock while no sound comes."""
 _LEAD = RATE // 2
@@ -36,8 +30,6 @@ _STARVED = RATE // 5
 """Samples that a talking client may be behind the clock before silence stands in for it."""
 _QUIET = 1.0
 """Seconds without sound after which a client counts as not talking."""
-
-Send = Callable[[bytes], Awaitable[None]]
 
 
 def pcm_of(sound: Float[np.ndarray, " n"]) -> bytes:
@@ -58,19 +50,32 @@ class Facts:
     """Frames that were left out because a newer one was there."""
 
 
+@runtime_checkable
+class Outlet(Protocol):
+    """The way to a client. It tells the session of every picture that leaves (`Session.leaves`)."""
+
+    async def sound(self, frame: HeardFrame) -> None:
+        """Take the sound of the next frame."""
+        ...
+
+    async def picture(self, index: int, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Take the picture of a frame; others may be missing before it."""
+        ...
+
+
 class Session:
     """Feeds one head by the clock, for one client."""
 
-    def __init__(self, gallery: Gallery, head: ServedHead, limits: Limits, send: Send):
+    def __init__(self, gallery: Gallery, head: ServedHead, limits: Limits):
         self.id = secrets.token_urlsafe(16)
-        self.head, self._artist, self._send = head, gallery.artist, send
+        self.head, self._artist, self._limits = head, gallery.artist, limits
         self.live = head.listen()
         self.provenance = head.provenance.for_another()
         self._marker = self.provenance.marker(*head.animator.size)
         self.kept: deque[HeardFrame] = deque(maxlen=round(25 * limits.clip_seconds))
         """Frames that can be downloaded."""
         self.ages: deque[float] = deque(maxlen=250)
-        """Seconds from the end of a frame's sound coming in to its picture being sent."""
+        """Seconds from the end of a frame's sound coming in to its picture leaving."""
         self.drawn = self.skipped = 0
         self._heard = np.zeros(0, np.float32)
         self._said = np.zeros(0, np.float32)
@@ -85,7 +90,7 @@ class Session:
     async def hear(self, pcm: bytes) -> None:
         """Take in PCM16; waits while the client is too far ahead of the clock."""
         sound = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2").astype(np.float32) / 32768
-        while len(self._heard) > _LEAD:
+        while self.full:
             self._room.clear()
             await self._room.wait()
         self._heard = np.concatenate([self._heard, sound])
@@ -101,9 +106,38 @@ class Session:
         if text == "stop":
             self._said = self._said[:0]
 
-    def works(self) -> tuple[Coroutine[Any, Any, None], Coroutine[Any, Any, None]]:
-        """What has to run as long as the client is there."""
-        return self.listen(), self.draw()
+    @property
+    def full(self) -> bool:
+        """Whether the client is so far ahead of the clock that `hear` would wait."""
+        return len(self._heard) > _LEAD
+
+    def works(
+        self, outlet: Outlet, say: Callable[[str], Awaitable[None]]
+    ) -> tuple[Coroutine[Any, Any, None], ...]:
+        """What has to run as long as the client is there; `say` sends it text."""
+        return self.report(say), self.listen(outlet), self.draw(outlet)
+
+    async def report(self, say: Callable[[str], Awaitable[None]]) -> None:
+        """Say hello, and every second how it goes; ends when it is cancelled."""
+        width, height = self.head.animator.size
+        hello = {
+            "type": "hello",
+            "session": self.id,
+            "width": width,
+            "height": height,
+            "fps": 25,
+            "rate": RATE,
+            "look_ahead": self.live.look_ahead / RATE,
+            "delay": self.head.delay,
+            "clip_seconds": self._limits.clip_seconds,
+            "ai_generated": True,
+            "marked": self.provenance.key is not None,
+            "mark_session": self.provenance.origin.session,
+        }
+        await say(json.dumps(hello))
+        while True:
+            await asyncio.sleep(1)
+            await say(json.dumps({"type": "facts", **asdict(self.facts())}))
 
     def _next(self, due: int, now: float) -> Float[np.ndarray, " n"]:
         """What to feed when the clock has come to sample `due`."""
@@ -120,8 +154,8 @@ class Session:
         talking = now - self._last_sound < _QUIET
         return np.zeros(behind if not talking or behind > _STARVED else 0, np.float32)
 
-    async def listen(self) -> None:
-        """Feed the head by the clock and send each frame's sound; ends when it is cancelled."""
+    async def listen(self, outlet: Outlet) -> None:
+        """Feed the head by the clock and pass on each frame's sound; ends when it is cancelled."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         while True:
@@ -134,15 +168,15 @@ class Session:
                     self.kept.append(frame)
                     self._pending.append(frame)
                     self._wake.set()
-                    await self._send(self._header(SOUND, frame.index) + pcm_of(frame.sound))
+                    await outlet.sound(frame)
             self._came.clear()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._came.wait(), _TICK)
 
-    async def draw(self) -> None:
+    async def draw(self, outlet: Outlet) -> None:
         """Draw the newest frame that is heard, again and again; ends when it is cancelled.
 
-        While a picture is encoded and sent the next one is drawn.
+        While the outlet takes a picture the next one is drawn.
         """
         loop = asyncio.get_running_loop()
         showing: asyncio.Task[None] | None = None
@@ -156,7 +190,7 @@ class Session:
                 picture = await loop.run_in_executor(self._artist, self.picture, frame)
                 if showing is not None:
                     await showing
-                showing = asyncio.create_task(self._show(frame.index, picture))
+                showing = asyncio.create_task(outlet.picture(frame.index, picture))
         finally:
             if showing is not None:
                 showing.cancel()
@@ -166,21 +200,18 @@ class Session:
         """A frame as it leaves the house, marked. For the one thread that draws."""
         return self.live.draw(frame, self._marker)
 
-    async def _show(self, index: int, picture: UInt8[np.ndarray, "h w 3"]) -> None:
-        jpeg = await asyncio.to_thread(encode_image, picture, ".jpg", _QUALITY)
+    def leaves(self, index: int) -> float:
+        """Note that a picture goes out now; its age in seconds."""
         self.drawn += 1
-        self.ages.append(self._age(index))
-        await self._send(self._header(PICTURE, index) + jpeg)
+        self.ages.append(self.age(index))
+        return self.ages[-1]
 
-    def _age(self, index: int) -> float:
+    def age(self, index: int) -> float:
         """Seconds since the end of a frame's sound came in."""
         end = (index + 1) * FRAME
         came = next((at for fed, at in self._fed_at if fed >= end), None)
         now = asyncio.get_running_loop().time()
         return 0.0 if came is None else now - came
-
-    def _header(self, kind: int, index: int) -> bytes:
-        return _HEADER.pack(kind, index, round(1000 * self._age(index)))
 
     def facts(self) -> Facts:
         """How it goes."""

@@ -1,13 +1,17 @@
-// The page of one session: sound goes out, sound and pictures come in and are played by their
-// frame numbers on one clock. Pictures that are more than a frame late are left out.
+// The page of one session: sound goes out, sound and pictures come in. Over WebRTC the browser plays
+// them; over a WebSocket they are played here by their frame numbers on one clock, and pictures that
+// are more than a frame late are left out.
+import { call } from "./call.js";
+
 const $ = (id) => document.getElementById(id);
 const token = location.hash.slice(1);
 const headers = token ? { Authorization: `Bearer ${token}` } : {};
-const canvas = $("picture").getContext("2d");
+const canvas = $("picture").getContext("2d"), video = $("film");
 const SOUND = 1, LATE = 0.04, MOST_WAITING = 16000;
 const QUIET = 330, WATCHED = 75; // of 32767; frames: 3 s
 
-let socket, hello, player, stream, recorder;
+let ways = [], line = null;  // how to connect; the connection, with what it can do
+let hello, player, stream, recorder;
 let anchor = null;          // second of the clock at which frame 0 is played
 let pictures = [], newest = -1, clip = null, speaking = null;
 let latencies = [], shown = [];
@@ -22,24 +26,61 @@ function complain(text) {
   $("trouble").hidden = !text;
 }
 
-function connect() {
-  socket?.close();
+async function connect() {
+  line?.close();
   anchor = clip = speaking = hello = null;
   newest = -1;
   pictures = [];
   latencies = waits = [];
   const query = new URLSearchParams({ head: $("head").value, ...(token && { token }) });
-  const own = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/live?${query}`);
-  socket = own;
-  own.binaryType = "arraybuffer";
-  own.onmessage = ({ data }) => own === socket && (typeof data === "string" ? told(JSON.parse(data)) : came(data));
-  own.onclose = ({ code, reason }) => {
-    if (own !== socket) return;
-    stopMicrophone();
-    enable(false);
-    complain(reason || (code === 1006 ? "The server refused or ended the session." : "The session has ended."));
-    say("Not connected. Reload the page to try again.");
+  const own = { close() {} };
+  line = own;
+  const mine = (act) => (...given) => own === line && act(...given);
+  const events = { told: mine(told), came: mine(came), over: mine(ended) };
+  const opened = await open(query, events);
+  if (own !== line) opened.close();
+  else Object.assign(own, opened);
+}
+
+async function open(query, events) {
+  film(ways.includes("webrtc"));
+  if (ways.includes("webrtc")) {
+    try {
+      const opened = await call(query, headers, video, events);
+      figures.peer = opened.peer;
+      return opened;
+    } catch (error) {
+      console.info(`no WebRTC here: ${error.message}`);
+      ways = ways.filter((way) => way !== "webrtc");
+      film(false);
+    }
+  }
+  return openSocket(query, events);
+}
+
+function film(on) {
+  figures.way = on ? "webrtc" : "websocket";
+  video.hidden = !on;
+  $("picture").hidden = on;
+}
+
+function openSocket(query, events) {
+  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/live?${query}`);
+  socket.binaryType = "arraybuffer";
+  socket.onmessage = ({ data }) => (typeof data === "string" ? events.told(JSON.parse(data)) : events.came(data));
+  socket.onclose = ({ code, reason }) =>
+    events.over(reason || (code === 1006 ? "The server refused or ended the session." : ""));
+  return {
+    close: () => socket.close(),
+    send: (data) => socket.readyState === WebSocket.OPEN && socket.bufferedAmount < MOST_WAITING && socket.send(data),
   };
+}
+
+function ended(reason) {
+  stopMicrophone();
+  enable(false);
+  complain(reason || "The session has ended.");
+  say("Not connected. Reload the page to try again.");
 }
 
 function told(message) {
@@ -60,7 +101,8 @@ function enable(on) {
 
 function came(data) {
   const view = new DataView(data), index = view.getUint32(1, true), age = view.getUint32(5, true);
-  if (view.getUint8(0) === SOUND) play(index, new Int16Array(data.slice(9)));
+  if (data.byteLength === 9) left(index, age / 1000);
+  else if (view.getUint8(0) === SOUND) play(index, new Int16Array(data.slice(9)));
   else show(index, age / 1000, data.slice(9));
 }
 
@@ -102,7 +144,7 @@ function catchUp(wait, pcm) {
 // What was said since the last beginning is what can be downloaded.
 function follow(index) {
   newest = index;
-  if (speaking && index >= speaking.last && !recorder) {
+  if (speaking && index >= speaking.last && !stream) {
     clip = speaking;
     speaking = null;
     enable(true);
@@ -114,6 +156,23 @@ async function show(index, age, jpeg) {
   const received = performance.now();
   const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
   pictures.push({ index, age, received, bitmap });
+}
+
+// Over WebRTC: a picture has left the server, `age` after its sound came in; then the browser has one
+// to show. Its own wait is that of the picture which left last before this one was received.
+let departed = [];
+function left(index, age) {
+  follow(index);
+  departed.push({ age, at: performance.now() });
+  departed = departed.slice(-25);
+}
+
+function shownFilm(now, { receiveTime, expectedDisplayTime }) {
+  video.requestVideoFrameCallback(shownFilm);
+  const own = departed.findLast((d) => d.at <= (receiveTime ?? now));
+  if (own) latencies.push(own.age + (expectedDisplayTime - own.at) / 1000);
+  latencies = latencies.slice(-250);
+  shown.push(performance.now());
 }
 
 function draw() {
@@ -150,6 +209,10 @@ setInterval(() => {
 
 // Browsers let a page sound only after somebody has touched it.
 async function wake() {
+  if (!video.hidden) {
+    video.muted = false;
+    return video.play();
+  }
   if (player) return player.resume();
   player = new AudioContext({ sampleRate: 16000 });
   await player.resume();
@@ -172,34 +235,38 @@ async function startMicrophone() {
   }
   complain("");
   await wake();
-  recorder = new AudioContext();
-  await recorder.audioWorklet.addModule("microphone.js");
-  const node = new AudioWorkletNode(recorder, "microphone", { numberOfOutputs: 0 });
-  const own = socket;
-  node.port.onmessage = ({ data }) => {
-    if (own.readyState === WebSocket.OPEN && own.bufferedAmount < MOST_WAITING) own.send(data);
-  };
-  recorder.createMediaStreamSource(stream).connect(node);
+  if (line.speak) await line.speak(stream.getAudioTracks()[0]);
+  else await record(line);
   speaking = { first: newest + 1, last: Infinity };
   $("talk").setAttribute("aria-pressed", "true");
   $("talk").textContent = "Stop";
   say(`Listening. The head follows ${(hello.look_ahead + hello.delay).toFixed(1)} s behind.`);
 }
 
+// Send the microphone's sound over a WebSocket.
+async function record(own) {
+  recorder = new AudioContext();
+  await recorder.audioWorklet.addModule("microphone.js");
+  const node = new AudioWorkletNode(recorder, "microphone", { numberOfOutputs: 0 });
+  node.port.onmessage = ({ data }) => own.send(data);
+  recorder.createMediaStreamSource(stream).connect(node);
+}
+
 function stopMicrophone() {
   stream?.getTracks().forEach((track) => track.stop());
   recorder?.close();
+  if (stream) line.hush?.();
   stream = recorder = null;
   if (speaking && hello) speaking.last = newest + Math.ceil(hello.fps * (hello.look_ahead + 0.2));
   $("talk").setAttribute("aria-pressed", "false");
   $("talk").textContent = "Speak";
 }
 
-const toggle = () => (recorder ? (stopMicrophone(), say("Finishing …")) : startMicrophone());
+const toggle = () => (stream ? (stopMicrophone(), say("Finishing …")) : startMicrophone());
 
 async function send(file) {
   if (!hello || !file) return;
-  if (recorder) stopMicrophone();
+  if (stream) stopMicrophone();
   await wake();
   say(`Reading ${file.name} …`);
   complain("");
@@ -234,6 +301,7 @@ async function download() {
   say("The clip is with your downloads.");
 }
 
+addEventListener("pagehide", () => line?.close());
 $("talk").onclick = toggle;
 $("download").onclick = download;
 $("head").onchange = connect;
@@ -256,8 +324,11 @@ document.onkeydown = (event) => {
 const reply = await fetch("/api/heads", { headers });
 if (reply.ok) {
   for (const name of await reply.json()) $("head").add(new Option(name));
+  ways = await (await fetch("/api/ways", { headers })).json();
+  if (!window.RTCPeerConnection || !video.requestVideoFrameCallback) ways = ["websocket"];
   connect();
   draw();
+  video.requestVideoFrameCallback?.(shownFilm);
 } else {
   complain(reply.status === 401
     ? "The token is missing or wrong: open the address that the server printed."

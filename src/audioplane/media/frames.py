@@ -1,0 +1,35 @@
+"""Sound and pictures as PyAV's frames and back, for a library that encodes and decodes them."""
+
+from fractions import Fraction
+
+import numpy as np
+from av import AudioFrame, AudioResampler, VideoFrame
+from jaxtyping import UInt8
+
+__all__ = ["AudioFrame", "VideoFrame", "VoiceFrames", "picture_frame", "sound_frame"]
+
+
+def sound_frame(pcm: bytes, rate: int, at: int) -> AudioFrame:
+    """Mono PCM16 that begins with sample `at`."""
+    frame = AudioFrame.from_ndarray(np.frombuffer(pcm, "<i2")[None], "s16", "mono")
+    frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
+    return frame
+
+
+def picture_frame(picture: UInt8[np.ndarray, "h w 3"], at: int, rate: int) -> VideoFrame:
+    """RGB that is shown from `at` / `rate` seconds on."""
+    frame = VideoFrame.from_ndarray(picture, "rgb24")
+    frame.pts, frame.time_base = at, Fraction(1, rate)
+    return frame
+
+
+class VoiceFrames:
+    """Decoded frames of a voice, of any rate and channels, as mono PCM16 of one rate."""
+
+    def __init__(self, rate: int):
+        self._resampler = AudioResampler("s16", "mono", rate)
+
+    def pcm(self, frame: AudioFrame) -> bytes:
+        """The sound of the next frame, little-endian; a filter's length late."""
+        pieces = [f.to_ndarray() for f in self._resampler.resample(frame)]
+        return b"".join(piece.astype("<i2").tobytes() for piece in pieces)

@@ -1,0 +1,140 @@
+"""Sessions over WebRTC: the client's offer answered, its microphone heard, sound and pictures sent.
+
+The server answers the client's checks and makes none of its own: candidates of an offer are left
+out, so that nobody can have it knock at other machines, and it asks no STUN or TURN server.
+"""
+
+import asyncio
+from contextlib import suppress
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError
+
+from audioplane.errors import ServeError
+from audioplane.media.frames import AudioFrame, VoiceFrames
+from audioplane.serve.heads import ServedHead
+from audioplane.serve.playout import Playout
+from audioplane.serve.service import Service
+from audioplane.serve.session import RATE, Session
+
+CONNECT_SECONDS = 5.0
+"""Time that a client has to connect after it was answered."""
+_CLOSE_SECONDS = 2.0
+"""Time for saying goodbye."""
+_KINDS = ["application", "audio", "video"]
+_LEFT_OUT = ("a=candidate:", "a=end-of-candidates")
+
+
+class Call:
+    """A client that calls."""
+
+    def __init__(self, service: Service, session: Session):
+        self._service, self._session = service, session
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._playout = Playout(session)
+        self._microphone: MediaStreamTrack | None = None
+        self._ended = asyncio.Event()
+        self._channel: asyncio.Future[RTCDataChannel] = asyncio.get_running_loop().create_future()
+        self._peer.addTransceiver(self._playout.sounds, "sendrecv")
+        self._peer.addTransceiver(self._playout.pictures, "sendonly")
+        self._peer.on("track", self._hear_from)
+        self._peer.on("datachannel", self._talk_over)
+        self._peer.on("connectionstatechange", self._look)
+
+    def _hear_from(self, track: MediaStreamTrack) -> None:
+        self._microphone = track
+
+    def _talk_over(self, channel: RTCDataChannel) -> None:
+        if not self._channel.done():
+            channel.on("message", self._obey)
+            channel.on("close", self._ended.set)
+            self._channel.set_result(channel)
+
+    def _obey(self, message: bytes | str) -> None:
+        if isinstance(message, str):
+            self._session.obey(message)
+
+    def _look(self) -> None:
+        if self._peer.connectionState in ("failed", "closed"):
+            self._ended.set()
+
+    async def answer(self, offer: str) -> str:
+        """The answer to an offer, both SDP. Raises `ServeError` for one that cannot be answered."""
+        lines = [line for line in offer.splitlines() if not line.startswith(_LEFT_OUT)]
+        kinds = [line[2:].split(" ")[0] for line in lines if line.startswith("m=")]
+        if sorted(kinds) != _KINDS:
+            raise ServeError("an offer holds one audio, one video and one data channel")
+        try:
+            description = RTCSessionDescription("\r\n".join(lines) + "\r\n", "offer")
+            await self._peer.setRemoteDescription(description)
+            await self._peer.setLocalDescription()
+        except Exception as e:  # the parser raises whatever it stumbles over
+            raise ServeError("this offer cannot be read: is it the SDP of an offer?") from e
+        return self._peer.localDescription.sdp
+
+    async def run(self) -> None:
+        """The session, from when the client has connected to its end."""
+        with suppress(asyncio.TimeoutError):
+            channel = await asyncio.wait_for(self._channel, CONNECT_SECONDS)
+            self._playout.channel = channel
+
+            async def say(text: str) -> None:
+                if channel.readyState == "open":
+                    channel.send(text)
+
+            works = self._session.works(self._playout, say)
+            await self._service.run(self._session, self._end(), self._hear(), *works)
+
+    async def _end(self) -> None:
+        await self._ended.wait()
+
+    async def _hear(self) -> None:
+        """Pass on the microphone until the client ends its track."""
+        if self._microphone is None:  # it only listens
+            await self._ended.wait()
+            return
+        voice = VoiceFrames(RATE)
+        with suppress(MediaStreamError):
+            while True:
+                frame = await self._microphone.recv()
+                # Who sends more than is spoken is not waited for: it would pile up.
+                if isinstance(frame, AudioFrame) and not self._session.full:
+                    await self._session.hear(voice.pcm(frame))
+
+    async def close(self) -> None:
+        """Hang up."""
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._peer.close(), _CLOSE_SECONDS)
+
+
+async def take_call(service: Service, head: ServedHead, offer: str) -> str:
+    """Answer an offer and keep the call going. Raises `ServeError`; a place has to be free."""
+    service.places -= 1
+    call = None
+    try:
+        session = await asyncio.to_thread(Session, service.gallery, head, service.limits)
+        call = Call(service, session)
+        answer = await call.answer(offer)
+    except BaseException:
+        service.places += 1
+        if call is not None:
+            await call.close()
+        raise
+    task = asyncio.create_task(_keep(service, call))
+    service.calls.add(task)
+    task.add_done_callback(service.calls.discard)
+    return answer
+
+
+async def _keep(service: Service, call: Call) -> None:
+    try:
+        await call.run()
+    finally:
+        service.places += 1
+        await call.close()

@@ -1,0 +1,46 @@
+// A session over WebRTC: the browser plays sound and pictures; the data channel carries what a
+// WebSocket's messages say, without their sounds and pictures.
+const PATIENCE = 6000; // ms to wait for a connection
+
+// `told` gets text, `came` binary messages, `over` is called once when it ends. Throws where it does
+// not come up.
+export async function call(query, headers, video, { told, came, over }) {
+  const peer = new RTCPeerConnection();
+  const channel = peer.createDataChannel("live");
+  const speaker = peer.addTransceiver("audio", { direction: "sendrecv" }).sender;
+  peer.addTransceiver("video", { direction: "recvonly" });
+  let silence = null;
+  const close = () => { peer.close(); silence?.close(); };
+  channel.binaryType = "arraybuffer";
+  channel.onmessage = ({ data }) => (typeof data === "string" ? told(JSON.parse(data)) : came(data));
+  peer.ontrack = ({ streams }) => { video.srcObject = streams[0]; };
+  try {
+    await connect(peer, channel, query, headers);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  channel.onclose = () => { close(); over(); };
+  peer.onconnectionstatechange = () => peer.connectionState === "failed" && channel.onclose();
+  return {
+    close,
+    peer,
+    speak: (track) => speaker.replaceTrack(track),
+    hush: () => { // a sender without a track says goodbye for good
+      silence ??= new AudioContext();
+      speaker.replaceTrack(silence.createMediaStreamDestination().stream.getAudioTracks()[0]);
+    },
+  };
+}
+
+async function connect(peer, channel, query, headers) {
+  await peer.setLocalDescription();
+  const options = { method: "POST", body: peer.localDescription.sdp };
+  const reply = await fetch(`/api/offer?${query}`, { ...options, headers: { ...headers, "Content-Type": "application/sdp" } });
+  if (!reply.ok) throw new Error(await reply.text());
+  await peer.setRemoteDescription({ type: "answer", sdp: await reply.text() });
+  await new Promise((resolve, reject) => {
+    channel.onopen = resolve;
+    setTimeout(() => reject(new Error("no connection")), PATIENCE);
+  });
+}

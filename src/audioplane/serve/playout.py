@@ -1,0 +1,131 @@
+"""What a call sends, when it is due: sound and pictures leave on one clock, with its time stamps.
+
+Receivers play together what was sent together (RTP's sender reports know no other time), so both
+wait here until pictures are there, where a client of the WebSocket waits itself.
+"""
+
+import asyncio
+from collections import deque
+
+import numpy as np
+from aiortc import MediaStreamTrack, RTCDataChannel
+from jaxtyping import UInt8
+
+from audioplane.drive.stream import FRAME, HeardFrame
+from audioplane.media.frames import AudioFrame, VideoFrame, picture_frame, sound_frame
+from audioplane.serve.session import RATE, Session, pcm_of
+from audioplane.serve.sockets import PICTURE, header
+
+_PIECE = RATE // 50
+"""Samples of a sound packet."""
+_LATE = 0.04
+"""Seconds after the end of its sound from which a picture is left out."""
+_MARGIN = 0.04
+"""Seconds that the next sounds wait after one came too late."""
+_WATCHED = 75
+"""Sounds whose waits are remembered."""
+_FASTER = 0.1
+"""Share of the time by which sound goes out faster while it waits longer than it has to."""
+_WAITING = 25
+"""Pictures that wait at most."""
+_BACKLOG = 4096
+"""Bytes on the data channel above which it gets no more ages."""
+
+
+class Playout:
+    """The outlet of a call: two tracks that give out what is due."""
+
+    def __init__(self, session: Session):
+        self.session = session
+        self.sounds, self.pictures = SoundTrack(self), PictureTrack(self)
+        self.channel: RTCDataChannel | None = None
+        """Where the client is told the number and the age of every picture that leaves."""
+        self._zero: float | None = None
+        """Second of the clock at which frame 0 goes out. It moves: after a hiccup sound is sent
+        later, and faster again where all of it waits; receivers stretch it."""
+        self._waits: deque[float] = deque(maxlen=_WATCHED)
+
+    async def sound(self, frame: HeardFrame) -> None:
+        """Take the sound of the next frame."""
+        start, delay = frame.index * FRAME, self.session.head.delay
+        if self._zero is None:
+            self._zero = asyncio.get_running_loop().time() + delay - start / RATE
+        wait = -self.lateness(start)
+        if wait < 0:
+            self._zero += _MARGIN - wait
+            self._waits.clear()
+        elif len(self._waits) == _WATCHED and min(self._waits) > delay:
+            sooner = min(_FASTER * FRAME / RATE, min(self._waits) - delay)
+            self._zero -= sooner
+            self._waits = deque((w - sooner for w in self._waits), _WATCHED)
+        self._waits.append(-self.lateness(start))
+        self.sounds.waiting.append(pcm_of(frame.sound))
+        self.sounds.came.set()
+
+    async def picture(self, index: int, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Take a picture; the oldest gives way where too many wait."""
+        self.pictures.waiting.append((index, picture))
+        self.pictures.came.set()
+
+    def lateness(self, sample: int) -> float:
+        """Seconds since this sample was due; negative before."""
+        assert self._zero is not None  # nothing waits before the first sound
+        return asyncio.get_running_loop().time() - self._zero - sample / RATE
+
+    def leaves(self, index: int) -> None:
+        """Note a picture that is handed to the encoder and tell the client."""
+        age, channel = self.session.leaves(index), self.channel
+        if channel and channel.readyState == "open" and channel.bufferedAmount < _BACKLOG:
+            channel.send(header(PICTURE, index, age))
+
+
+class SoundTrack(MediaStreamTrack):
+    """Every sample in its time; at once what is overdue."""
+
+    kind = "audio"
+
+    def __init__(self, playout: Playout):
+        super().__init__()
+        self._playout, self._sent, self._pcm = playout, 0, b""
+        self.waiting: deque[bytes] = deque()
+        self.came = asyncio.Event()
+
+    async def recv(self) -> AudioFrame:
+        """The next 20 ms."""
+        while len(self._pcm) < 2 * _PIECE:
+            while not self.waiting:
+                self.came.clear()
+                await self.came.wait()
+            self._pcm += self.waiting.popleft()
+        await asyncio.sleep(max(0.0, -self._playout.lateness(self._sent)))
+        frame = sound_frame(self._pcm[: 2 * _PIECE], RATE, self._sent)
+        self._pcm = self._pcm[2 * _PIECE :]
+        self._sent += _PIECE
+        return frame
+
+
+class PictureTrack(MediaStreamTrack):
+    """The newest picture that is due and not too late."""
+
+    kind = "video"
+
+    def __init__(self, playout: Playout):
+        super().__init__()
+        self._playout = playout
+        self.waiting: deque[tuple[int, UInt8[np.ndarray, "h w 3"]]] = deque(maxlen=_WAITING)
+        self.came = asyncio.Event()
+
+    async def recv(self) -> VideoFrame:
+        """The next picture, stamped with the time of its sound."""
+        while True:
+            while not self.waiting:
+                self.came.clear()
+                await self.came.wait()
+            await asyncio.sleep(max(0.0, -self._playout.lateness(self.waiting[0][0] * FRAME)))
+            index, picture = self.waiting.popleft()
+            newer = self.waiting and self._playout.lateness(self.waiting[0][0] * FRAME) >= 0
+            if newer or self._playout.lateness((index + 1) * FRAME) > _LATE:
+                self._playout.session.skipped += 1
+                continue
+            self._playout.leaves(index)
+            return picture_frame(picture, index * FRAME, RATE)
