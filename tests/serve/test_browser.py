@@ -165,7 +165,7 @@ def test_a_call_plays_in_step_with_what_the_microphone_hears(visit, calls_addres
     page.keyboard.press("Space")
     status(page, "Listening")
     page.wait_for_function("() => document.getElementById('latency').textContent.startsWith('p50')")
-    page.wait_for_function("() => document.getElementById('film').currentTime > 1.5")
+    page.wait_for_function("() => document.getElementById('film').currentTime > 1")
     assert page.evaluate("[film.videoWidth, film.muted, film.paused]") == [64, False, False]
     stats = page.evaluate(STATS)
     assert stats["audio"]["totalAudioEnergy"] > 1e-3 and stats["video"]["framesDecoded"] > 10
@@ -173,10 +173,13 @@ def test_a_call_plays_in_step_with_what_the_microphone_hears(visit, calls_addres
     status(page, "Done")
     page.keyboard.press("Space")  # a track that was taken away comes back
     status(page, "Listening")
-    page.wait_for_timeout(1000)
     before = page.evaluate(STATS)["audio"]["totalAudioEnergy"]
-    page.wait_for_timeout(500)
-    assert page.evaluate(STATS)["audio"]["totalAudioEnergy"] > before + 1e-3
+    for _ in range(50):
+        page.wait_for_timeout(100)
+        if page.evaluate(STATS)["audio"]["totalAudioEnergy"] > before + 2e-2:
+            break
+    else:
+        raise AssertionError("the microphone was heard only once")
 
 
 def test_where_no_call_comes_up_the_websocket_takes_over(visit, calls_address):

@@ -10,7 +10,11 @@ export async function call(query, headers, video, { told, came, over }) {
   const speaker = peer.addTransceiver("audio", { direction: "sendrecv" }).sender;
   peer.addTransceiver("video", { direction: "recvonly" });
   let silence = null;
-  const close = () => { peer.close(); silence?.close(); };
+  const close = () => {
+    peer.close();
+    silence?.close();
+    silence = null;
+  };
   channel.binaryType = "arraybuffer";
   channel.onmessage = ({ data }) => (typeof data === "string" ? told(JSON.parse(data)) : came(data));
   peer.ontrack = ({ streams }) => { video.srcObject = streams[0]; };
@@ -27,8 +31,9 @@ export async function call(query, headers, video, { told, came, over }) {
     peer,
     speak: (track) => speaker.replaceTrack(track),
     hush: () => { // a sender without a track says goodbye for good
+      if (peer.connectionState !== "connected") return;
       silence ??= new AudioContext();
-      speaker.replaceTrack(silence.createMediaStreamDestination().stream.getAudioTracks()[0]);
+      speaker.replaceTrack(silence.createMediaStreamDestination().stream.getAudioTracks()[0]).catch(() => {});
     },
   };
 }
