@@ -104,6 +104,19 @@ def test_sound_and_pictures_come_without_end_and_every_sound_frame_comes(address
     assert decoded(jpeg).shape == (64, 64, 3)
 
 
+def test_who_sends_faster_than_the_clock_is_waited_for(address):
+    with live(address) as socket:
+        for _ in range(20):  # 4 s of sound at once
+            socket.send(bytes(6400))
+        first = until(socket, lambda kind, index, _: kind == 1)
+        started = time.monotonic()
+        messages = first + until(socket, lambda kind, index, _: kind == 1 and index >= 75)
+        taken = time.monotonic() - started
+    assert taken > 2.2  # 3 s of frames, half a second of lead
+    shown = [index for kind, index, _ in messages if kind == 2 and index > 20]
+    assert len(shown) > 30
+
+
 def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, monkeypatch):
     draw = Session.picture
     slow = lambda *arguments: time.sleep(0.3) or draw(*arguments)  # noqa: E731

@@ -146,7 +146,7 @@ class Session:
             piece, self._said = self._said[:behind], self._said[behind:]
             self._heard = self._heard[:0]
             return piece
-        piece = self._heard[: max(0, behind + _LEAD)]
+        piece = self._heard[: max(0, due + _LEAD - self._fed)]
         self._heard = self._heard[len(piece) :]
         self._room.set()
         if len(piece):
