@@ -34,7 +34,7 @@ def flat(n: int) -> np.ndarray:
     return np.full((64, 64, 3), n, np.uint8)
 
 
-def test_picture_and_sound_leave_together_and_the_newest_wins(playout, heard):
+def test_pictures_leave_behind_their_sound_and_the_newest_wins(playout, heard):
     async def play() -> None:
         for n in range(4):
             await playout.sound(heard(n))
@@ -43,7 +43,8 @@ def test_picture_and_sound_leave_together_and_the_newest_wins(playout, heard):
         loop = asyncio.get_running_loop()
         started = loop.time()
         sound, first = await asyncio.gather(playout.sounds.recv(), playout.pictures.recv())
-        assert DELAY - 0.02 < loop.time() - started < DELAY + 0.04
+        due = DELAY + module._AFTER_SOUND
+        assert due - 0.02 < loop.time() - started < due + 0.04
         assert first.pts == sound.pts == 0 and sound.samples == 320
         await asyncio.sleep(0.14)  # until frame 3 is due too
         newest = await playout.pictures.recv()
@@ -58,7 +59,7 @@ def test_picture_and_sound_leave_together_and_the_newest_wins(playout, heard):
 def test_a_picture_that_is_too_late_is_left_out(playout, heard):
     async def play() -> None:
         await playout.sound(heard(0))
-        await asyncio.sleep(DELAY + 0.12)
+        await asyncio.sleep(DELAY + module._AFTER_SOUND + 0.12)
         await playout.picture(0, flat(0))
         await playout.picture(4, flat(4))
         assert (await playout.pictures.recv()).pts == 4 * FRAME

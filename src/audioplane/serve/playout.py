@@ -1,7 +1,7 @@
 """What a call sends, when it is due: sound and pictures leave on one clock, with its time stamps.
 
-Receivers play together what was sent together (RTP's sender reports know no other time), so both
-wait here until pictures are there, where a client of the WebSocket waits itself.
+Receivers play together what was sent together (RTP's sender reports know no other time), or nearly,
+so both wait here until pictures are there, where a client of the WebSocket waits itself.
 """
 
 import asyncio
@@ -18,8 +18,10 @@ from audioplane.serve.sockets import PICTURE, header
 
 _PIECE = RATE // 50
 """Samples of a sound packet."""
+_AFTER_SOUND = 0.05
+"""Seconds that a picture leaves after its sound: browsers keep sound that much longer."""
 _LATE = 0.04
-"""Seconds after the end of its sound from which a picture is left out."""
+"""Seconds after that and the end of its sound from which a picture is left out."""
 _MARGIN = 0.04
 """Seconds that the next sounds wait after one came too late."""
 _WATCHED = 75
@@ -121,11 +123,15 @@ class PictureTrack(MediaStreamTrack):
             while not self.waiting:
                 self.came.clear()
                 await self.came.wait()
-            await asyncio.sleep(max(0.0, -self._playout.lateness(self.waiting[0][0] * FRAME)))
+            await asyncio.sleep(max(0.0, -self._lateness(self.waiting[0][0])))
             index, picture = self.waiting.popleft()
-            newer = self.waiting and self._playout.lateness(self.waiting[0][0] * FRAME) >= 0
-            if newer or self._playout.lateness((index + 1) * FRAME) > _LATE:
+            newer = self.waiting and self._lateness(self.waiting[0][0]) >= 0
+            if newer or self._lateness(index + 1) > _LATE:
                 self._playout.session.skipped += 1
                 continue
             self._playout.leaves(index)
             return picture_frame(picture, index * FRAME, RATE)
+
+    def _lateness(self, index: int) -> float:
+        """Seconds since this picture was due; negative before."""
+        return self._playout.lateness(index * FRAME) - _AFTER_SOUND
