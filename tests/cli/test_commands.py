@@ -29,6 +29,11 @@ def streams(path: Path) -> tuple[float, float, float]:
     return n / rate, len(read_audio(path)) / 16000, rate
 
 
+def evaluate_tracked(run: Path, out: Path) -> list[str]:
+    """The command that prints the scores of a run, poses as tracked."""
+    return ["evaluate", str(run), "--out", str(out), "--poses", "tracked", "--json"]
+
+
 def test_lips_move_as_far_as_asked(run_folder, spoken_subject, tmp_path, capsys):
     animator = open_animator(load_head(run_folder), None)
     features = spoken_subject.features("mel")
@@ -83,15 +88,7 @@ def test_evaluate_writes_metrics_page_and_films(run_folder, tmp_path, capsys):
 
 def test_evaluate_fills_lpips_where_its_weights_are_named(run_folder, tmp_path, capsys):
     weights = random_weights("alex", tmp_path / "weights")
-    arguments = [
-        "evaluate",
-        str(run_folder),
-        "--out",
-        str(tmp_path),
-        "--poses",
-        "tracked",
-        "--json",
-    ]
+    arguments = evaluate_tracked(run_folder, tmp_path)
     assert main([*arguments, "--lpips-weights", str(weights.folder)]) == 0
     report = json.loads(capsys.readouterr().out)["tracked"]
     assert report["means"]["whole"]["lpips"] > 0
@@ -102,15 +99,7 @@ def test_evaluate_fills_lpips_where_its_weights_are_named(run_folder, tmp_path, 
 
 def test_evaluate_with_syncnet_says_what_it_lacks(run_folder, tmp_path, capsys, monkeypatch):
     torch.save(SyncNet().state_dict(), tmp_path / "syncnet_v2.model")
-    arguments = [
-        "evaluate",
-        str(run_folder),
-        "--out",
-        str(tmp_path),
-        "--poses",
-        "tracked",
-        "--json",
-    ]
+    arguments = evaluate_tracked(run_folder, tmp_path)
     monkeypatch.setattr("audioplane.cli.evaluate.local_model", lambda model, path: None)
     assert main([*arguments, "--syncnet-weights", str(tmp_path)]) == 0
     data = json.loads(capsys.readouterr().out)

@@ -26,11 +26,10 @@ class DrivenFrame:
     """Dynamic map g (paper, Eq. 8), 0 to 1."""
 
 
-def ping_pong(n: int) -> Iterator[int]:
-    """0 … n−1 and back again, without end; the turning frames are not shown twice."""
-    while True:
-        yield from range(n)
-        yield from range(n - 2, 0, -1)
+def ping_pong(t: int, n: int) -> int:
+    """Step t of 0 … n−1 and back again, without end; the turning frames are not shown twice."""
+    step = t % max(1, 2 * n - 2)
+    return min(step, 2 * n - 2 - step) if n > 1 else 0
 
 
 class Animator:
@@ -85,9 +84,7 @@ class Animator:
 
     def pose(self, t: int) -> FrameRef:
         """The subject's frame whose pose, blink and torso frame t of any speech has."""
-        n = len(self._refs)
-        step = t % max(1, 2 * n - 2)
-        return self._refs[min(step, 2 * n - 2 - step) if n > 1 else 0]
+        return self._refs[ping_pong(t, len(self._refs))]
 
     def view(self, ref: FrameRef) -> View:
         """The camera of one of the subject's frames, on the CPU."""
@@ -127,13 +124,12 @@ class Animator:
         `marker` marks what leaves the house; None is for measurements of the bare pictures. Torso
         and background of the next frame are decoded while this one is drawn.
         """
-        order = ping_pong(len(self._refs))
-        upcoming = self._refs[next(order)]
+        upcoming = self.pose(0)
         with ThreadPoolExecutor(1, thread_name_prefix="plates") as pool:
             plate = pool.submit(self.subject.plate, upcoming)
             for index, code in enumerate(codes):
                 ref, ready = upcoming, plate.result()
-                upcoming = self._refs[next(order)]
+                upcoming = self.pose(index + 1)
                 plate = pool.submit(self.subject.plate, upcoming)
                 frame = self.draw(code, ref, ready)
                 if marker is not None:

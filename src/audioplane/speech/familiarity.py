@@ -10,7 +10,7 @@ all speech, but stays there: it is told by how little its descriptions vary.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 
 from audioplane.speech.level import heard_frames
 from audioplane.speech.mel import BANDS, mel_features
@@ -66,12 +66,12 @@ class Familiarity:
         own; the other 1 over the sound's `variety`. About 1 for more of the same; beyond `STRANGE`
         the sound is unlike what was learned. None where nothing is heard.
         """
-        described = describe(waveform)
+        described, whole = _described(waveform)
         if not len(described):
             return None
         distances = _squared_distances(described / self.deviation, self.examples)
         distance = float(np.median(_nearest(distances))) / self.usual
-        variety = self.variety(waveform)
+        variety = self._variety(described[whole])
         return distance if variety is None else max(distance, 1 / max(variety, _LEAST_VARIETY))
 
     def variety(self, waveform: Float[np.ndarray, " n"]) -> float | None:
@@ -79,7 +79,10 @@ class Familiarity:
 
         None for less than a second of sound. Windows that reach beyond the ends do not count.
         """
-        described = describe(waveform, beyond_ends=False)
+        described, whole = _described(waveform)
+        return self._variety(described[whole])
+
+    def _variety(self, described: Float32[np.ndarray, "t 160"]) -> float | None:
         if len(described) < _FEWEST_VARIED:
             return None
         means = [x[:, :BANDS] for x in (described / self.deviation, self.examples)]
@@ -87,19 +90,21 @@ class Familiarity:
         return float(np.sqrt(own / usual))
 
 
-def describe(
-    waveform: Float[np.ndarray, " n"], beyond_ends: bool = True
-) -> Float32[np.ndarray, "t 160"]:
-    """Mean and deviation of the mel bands in every frame in which something is heard.
+def describe(waveform: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "t 160"]:
+    """Mean and deviation of the mel bands in every frame in which something is heard."""
+    return _described(waveform)[0]
 
-    Without `beyond_ends` only of those whose whole window lies within the sound.
-    """
+
+def _described(
+    waveform: Float[np.ndarray, " n"],
+) -> tuple[Float32[np.ndarray, "t 160"], Bool[np.ndarray, " t"]]:
+    """`describe`, and which of these frames have their whole window within the sound."""
     windows = mel_features(waveform)
     counted = heard_frames(waveform, len(windows))
-    if not beyond_ends:
-        counted[:_REACH] = counted[len(counted) - _REACH :] = False
+    within = np.zeros(len(windows), bool)
+    within[_REACH : max(_REACH, len(windows) - _REACH)] = True
     heard = windows[counted]
-    return np.concatenate([heard.mean(1), heard.std(1)], axis=1)
+    return np.concatenate([heard.mean(1), heard.std(1)], axis=1), within[counted]
 
 
 def _squared_distances(
