@@ -87,6 +87,7 @@ def test_parts_with_another_scene_are_left_out_and_told(tmp_path):
     info = prepare_subject(clip, tmp_path / "s", QUICK, listener)
 
     assert info.flags == dict.fromkeys(range(30, 42), "another scene")
+    assert info.cuts == (30, 42)
     assert listener.told("crop", "2 cuts; left out: 0.5 s of another scene")
     subject = load_subject(tmp_path / "s")
     ids = [f.img_id for f in subject.train + subject.val]

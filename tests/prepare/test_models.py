@@ -6,7 +6,7 @@ import pytest
 
 from audioplane.errors import PrepareError
 from audioplane.prepare import models
-from audioplane.prepare.models import FACE_LANDMARKER, SEGMENTER, ModelFile
+from audioplane.prepare.models import FACE_LANDMARKER, PERSON_NETWORK, SEGMENTER, ModelFile
 
 CONTENT = b"a model"
 MODEL = ModelFile(
@@ -105,7 +105,7 @@ def test_a_given_path_that_is_no_file_is_named(tmp_path, network):
 
 
 def test_what_is_fetched_unasked_has_a_pinned_digest():
-    assert FACE_LANDMARKER.sha256 is not None
-    assert len(FACE_LANDMARKER.sha256) == 64
+    for model in (FACE_LANDMARKER, PERSON_NETWORK):
+        assert len(model.sha256) == 64
     # Parsing does without it, and `local_model` never asks the network.
     assert models.local_model(SEGMENTER) is None

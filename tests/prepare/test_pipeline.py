@@ -8,14 +8,14 @@ import pytest
 
 from audioplane.errors import AudioplaneError, PrepareError, SubjectError
 from audioplane.media.image import read_image
-from audioplane.prepare import STAGES, PrepareOptions, StageProgress, prepare_subject
+from audioplane.prepare import STAGES, PrepareOptions, StageProgress, prepare_subject, stages
 from audioplane.prepare.crop import CropBox
 from audioplane.prepare.record import Record
 from audioplane.prepare.stages import Job, frames_stage
 from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
 from tests.prepare.conftest import FRAMES, OPTIONS, QUICK, contents, quiet, write_clip
 from tests.prepare.figure import CLASS_COLOURS, COAT, HAIR, SIZE, SKIN, WALL, draw, parts
-from tests.prepare.tiny_segmenter import write_segmenter
+from tests.prepare.tiny_segmenter import write_person_network, write_segmenter
 from tests.speech.tiny_deepspeech import write_deepspeech
 
 
@@ -122,6 +122,30 @@ def test_a_segmenter_s_model_file_is_believed(tmp_path, clip):
         assert (person & (true > 0)).sum() / (person | (true > 0)).sum() > 0.97
         assert (labels == Label.HAIR).sum() > 500
         assert (true[labels == Label.HAIR] == 1).mean() > 0.9
+
+
+def test_the_person_network_is_asked_where_it_can_be_had(tmp_path, clip, monkeypatch):
+    # The wall is green, nothing of the figure is.
+    model = write_person_network(tmp_path / "green.tflite", (40.0, -40.0, 0.0), 5.5)
+    monkeypatch.setattr(stages, "require_model", lambda model_file, given=None: model)
+    info = prepare_subject(clip, tmp_path / "s", OPTIONS, quiet)
+    assert info.tools["parsing"] == "person network"
+    for i in (0, 16, 32):
+        person = labels_of(tmp_path / "s", i) != Label.BACKGROUND
+        true = parts(draw(i)) > 0
+        assert (person & true).sum() / (person | true).sum() > 0.97
+
+
+def test_without_a_network_outlines_are_learnt_and_that_is_told(tmp_path, clip, monkeypatch):
+    told = []
+
+    def no_room_for_long_work(views):
+        raise Killed
+
+    monkeypatch.setattr(stages, "learn_person", no_room_for_long_work)
+    with pytest.raises(Killed):
+        prepare_subject(clip, tmp_path / "s", OPTIONS, lambda p: told.append(p.message))
+    assert any("cut out less exactly" in message for message in told)
 
 
 class Killed(BaseException):

@@ -34,6 +34,7 @@ def asset(name: str) -> Path:
 
 def test_a_real_clip_is_prepared(tmp_path):
     asset("models/mediapipe/face_landmarker.task")
+    asset("models/mediapipe/selfie_segmentation.tflite")
     clip = asset("data/clips/may_5s.mp4")
     out = tmp_path / "may"
     info = prepare_subject(clip, out, PrepareOptions(size=SIZE, speech=("mel",)), quiet)
@@ -45,6 +46,7 @@ def test_a_real_clip_is_prepared(tmp_path):
 
     subject = load_subject(out)
     assert subject.info == info
+    assert info.tools["parsing"] == "person network"
     assert len(subject.train) + len(subject.val) == info.n_frames - len(info.flags)
     assert len(info.flags) <= 0.05 * info.n_frames
     assert subject.features("mel").shape[0] == info.n_frames

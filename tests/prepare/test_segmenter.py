@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from audioplane.errors import PrepareError
-from audioplane.prepare.segmenter import Part, PartSegmenter, SelfieSegmenter
+from audioplane.prepare.segmenter import Part, PartSegmenter, PersonNetwork, SelfieSegmenter
 from tests.prepare.figure import CLASS_COLOURS, draw, parts
-from tests.prepare.tiny_segmenter import write_segmenter
+from tests.prepare.tiny_segmenter import write_person_network, write_segmenter
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +62,30 @@ def test_a_segmenter_of_other_classes_is_refused(tmp_path):
     two = write_segmenter(tmp_path / "two.tflite", CLASS_COLOURS[:2])
     with pytest.raises(PrepareError, match="into 2 classes, not 6"):
         SelfieSegmenter(two)
+
+
+def test_a_person_network_sees_red_green_and_blue_in_this_order(tmp_path):
+    model = write_person_network(tmp_path / "red.tflite", (40.0, -40.0, 0.0), -20.0)
+    image = np.zeros((64, 96, 3), np.uint8)
+    image[:, :32, 0], image[:, 32:64, 1], image[:, 64:] = 255, 255, 255
+    person = PersonNetwork(model).person(image)
+    assert person.shape == (256, 256)
+    assert person.dtype == np.float32
+    thirds = [person[:, x : x + 60].mean() for x in (10, 100, 190)]
+    np.testing.assert_allclose(thirds, [1, 0, 0], atol=1e-6)
+
+
+def test_what_a_person_network_said_outlives_its_next_picture(tmp_path):
+    network = PersonNetwork(write_person_network(tmp_path / "m.tflite", (20.0, 0.0, 0.0), -10.0))
+    white = network.person(np.full((32, 32, 3), 255, np.uint8))
+    network.person(np.zeros((32, 32, 3), np.uint8))
+    assert (white > 0.99).all()
+
+
+def test_another_file_is_no_person_network(tmp_path):
+    (tmp_path / "text.tflite").write_text("no model")
+    parts = write_segmenter(tmp_path / "parts.tflite", CLASS_COLOURS)
+    for path in (tmp_path / "text.tflite", tmp_path / "absent.tflite", parts):
+        with pytest.raises(PrepareError, match=f"{path.name} is no selfie segment") as caught:
+            PersonNetwork(path)
+        assert "\n" not in str(caught.value)

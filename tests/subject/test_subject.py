@@ -51,7 +51,9 @@ def write_folder(root: Path, ids=(0, 1, 4, 7), val=(9,)) -> SubjectPaths:
     for name, members in (("train", ids), ("val", val)):
         frames = tuple(FrameRef(i, i, viewmat(i)) for i in members)
         write_split(paths.transforms(name), Split(100.0, 8.0, 8.0, frames))
-    SubjectInfo(SIZE, 10, flags={2: "no face", 3: "no face"}, consent="me").save(paths.info)
+    SubjectInfo(SIZE, 10, flags={2: "no face", 3: "no face"}, consent="me", cuts=(4,)).save(
+        paths.info
+    )
     n = max(val) + 1
     track = Track(
         np.ones((n, 68, 2)), np.full((n, 2), 0.25), np.ones(n, bool), np.eye(4)[None].repeat(n, 0)
@@ -75,6 +77,7 @@ def test_round_trip_with_gaps_in_the_ids(paths):
         assert abs(int(frame.image.mean()) - 10 * ref.img_id) <= 1
         assert (frame.landmarks == ref.img_id).all()
     assert subject.info.flags == {2: "no face", 3: "no face"} and subject.info.consent == "me"
+    assert subject.info.cuts == (4,)
     assert np.allclose(subject.K, [[100, 0, 8], [0, 100, 8], [0, 0, 1]])
     assert np.allclose(subject.blink(subject.train[2]), 0.25)
 

@@ -35,7 +35,8 @@ class Prepare:
     face_landmarker: Path | None = None
     """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
     segmenter: Path | None = None
-    """MediaPipe's selfie_multiclass_256x256.tflite; done without if it cannot be had."""
+    """MediaPipe's selfie_multiclass_256x256.tflite, which also knows hair and clothes; without it
+    the person is cut out by selfie_segmentation.tflite, looked up or downloaded."""
     focal: float | None = None
     """Focal length, pixels of the subject's frames; searched for if not given."""
     consent: str = ""

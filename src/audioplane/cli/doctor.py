@@ -114,11 +114,13 @@ def _programs() -> Iterator[Check]:
 def _models() -> Iterator[Check]:
     from audioplane.evaluate.syncnet.network import find_weights as find_syncnet
     from audioplane.perceptual.weights import find_weights
-    from audioplane.prepare.models import FACE_LANDMARKER, SEGMENTER
+    from audioplane.prepare.models import FACE_LANDMARKER, PERSON_NETWORK, SEGMENTER
 
     gives = "prepare and preflight need it, and fetch it (3.8 MB) where there is a network"
     yield _mediapipe(FACE_LANDMARKER, gives)
-    gives = "masks of hair, skin and clothes by a network; without it outlines are learnt"
+    gives = "prepare cuts the person out by it, and fetches it (0.25 MB); else by outlines"
+    yield _mediapipe(PERSON_NETWORK, gives)
+    gives = "masks of hair, skin and clothes, used instead of that one where it is there"
     yield _mediapipe(SEGMENTER, gives)
     try:
         paths = find_weights("alex", download=False)

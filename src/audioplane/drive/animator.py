@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -32,6 +33,24 @@ def ping_pong(t: int, n: int) -> int:
     return min(step, 2 * n - 2 - step) if n > 1 else 0
 
 
+_GAP = 5
+"""Missing frames over which a head may be led on."""
+_SHORTEST = 50
+"""Frames under which to and fro would be a twitch."""
+
+
+def longest_shot(refs: Sequence[FrameRef], cuts: Sequence[int]) -> Sequence[FrameRef]:
+    """The most frames in a row that no cut and no gap part; all of them if even these are few."""
+    breaks = [0]
+    for i in range(1, len(refs)):
+        before, after = refs[i - 1].img_id, refs[i].img_id
+        if after - before > _GAP or any(before < cut <= after for cut in cuts):
+            breaks.append(i)
+    shots = [refs[a:b] for a, b in pairwise([*breaks, len(refs)])]
+    longest = max(shots, key=len)
+    return longest if len(longest) >= _SHORTEST else refs
+
+
 class Animator:
     """Draws a head, on the device it lies on, at its subject's poses, moved by any speech."""
 
@@ -46,6 +65,7 @@ class Animator:
             raise SubjectError(
                 f"{subject.paths.root} is not the subject that this head was trained on"
             )
+        self._shot = longest_shot(self._refs, subject.info.cuts)
         height, width = subject.background.shape[:2]
         self.size = (width, height)
         self._K = torch.from_numpy(subject.K).float()
@@ -69,7 +89,7 @@ class Animator:
 
     @property
     def refs(self) -> Sequence[FrameRef]:
-        """The frames that lend their poses, in order."""
+        """The frames that the head was trained on, in order."""
         return self._refs
 
     @torch.no_grad()
@@ -83,8 +103,9 @@ class Animator:
         return self._head.excerpt_codes(torch.from_numpy(run).to(self._head.device))
 
     def pose(self, t: int) -> FrameRef:
-        """The subject's frame whose pose, blink and torso frame t of any speech has."""
-        return self._refs[ping_pong(t, len(self._refs))]
+        """The subject's frame whose pose, blink and torso frame t of any speech has: the longest
+        shot to and fro, so that head and body never leap."""
+        return self._shot[ping_pong(t, len(self._shot))]
 
     def view(self, ref: FrameRef) -> View:
         """The camera of one of the subject's frames, on the CPU."""

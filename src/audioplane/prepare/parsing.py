@@ -1,7 +1,7 @@
 """Stage parsing: what every pixel of every frame shows.
 
-Which pixels are person comes from a matte (`matte.py`, or `segmenter.py` where a model is at
-hand), calmed over five frames: the head's part with the skull held still, the body's as it lies.
+Which pixels are person comes from a matte (`segmenter.py`, or `matte.py` where no model can be
+had), calmed over five frames: the head's part with the skull held still, the body's as it lies.
 Head and body part along the jaw line of the frame's own landmarks, because the head's Gaussians
 have to explain everything that is labelled head.
 """
@@ -18,7 +18,7 @@ from audioplane.prepare.geometry import head_side, neck_zone, polygon_mask
 from audioplane.prepare.landmarker import INNER_LIP, to_68
 from audioplane.prepare.matte import PersonModel, View, cut_person
 from audioplane.prepare.outline import HeadFrame
-from audioplane.prepare.segmenter import Part, PartSegmenter
+from audioplane.prepare.segmenter import Part, PartSegmenter, PersonNetwork
 from audioplane.subject.labels import Label
 
 WINDOW = 2
@@ -61,6 +61,11 @@ def classical_matte(model: PersonModel) -> Matte:
         return Parts(fit_edge(cut_person(model, view).astype(np.float32), view.image))
 
     return matte
+
+
+def network_matte(network: PersonNetwork) -> Matte:
+    """The matte of a person segmenter."""
+    return lambda view: Parts(fit_edge(network.person(view.image), view.image))
 
 
 def segmented_matte(segmenter: PartSegmenter) -> Matte:

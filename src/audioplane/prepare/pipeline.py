@@ -40,7 +40,8 @@ class PrepareOptions:
     face_landmarker: Path | None = None
     """MediaPipe's `face_landmarker.task`; None to look it up or download it."""
     segmenter: Path | PartSegmenter | None = None
-    """MediaPipe's `selfie_multiclass_256x256.tflite`; None to look it up and do without it."""
+    """MediaPipe's `selfie_multiclass_256x256.tflite`; None to look it up, and to cut the person out
+    by `PERSON_NETWORK` or learnt outlines where it is not there."""
     consent: str = ""
     """Who consented to the making of this head; goes into `subject.json`."""
     focal: float | None = None
@@ -169,6 +170,7 @@ def _splits(job: Job, options: PrepareOptions) -> None:
         consent=options.consent,
         tools=_tools(record),
         flags=record.flags,
+        cuts=tuple(record.cuts),
     ).save(paths.info)
     for name, ids in (("train", usable[:cut]), ("val", usable[cut:])):
         frames = tuple(FrameRef(i, i, np.asarray(track.viewmats[i])) for i in ids)

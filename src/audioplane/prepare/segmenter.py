@@ -1,4 +1,4 @@
-"""The person's parts by MediaPipe's multiclass selfie segmenter, where its file is at hand."""
+"""The person by MediaPipe's selfie segmentation, or the person's parts by its multiclass one."""
 
 from enum import IntEnum
 from pathlib import Path
@@ -6,8 +6,9 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
+import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from audioplane.errors import PrepareError
 from audioplane.prepare.quiet import quiet
@@ -72,6 +73,33 @@ class SelfieSegmenter:
         trace: TracebackType | None,
     ) -> None:
         self._task.close()
+
+
+class PersonNetwork:
+    """How much of each pixel is person, by a network that OpenCV runs."""
+
+    _SIDE = 256
+
+    def __init__(self, model: Path) -> None:
+        """Load the model file. Raises `PrepareError` if it is none of this kind."""
+        self._turn = Lock()  # the net keeps its last picture
+        try:
+            with quiet():
+                self._net = cv2.dnn.readNetFromTFLite(str(model))
+            self.person(np.zeros((self._SIDE, self._SIDE, 3), np.uint8))
+        except (cv2.error, ValueError) as e:
+            raise PrepareError(
+                f"{model} is no selfie segmentation of MediaPipe: delete it and try again"
+            ) from e
+
+    def person(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "256 256"]:
+        """The person's share of each pixel of the scaled picture, 0 to 1."""
+        picture = cv2.dnn.blobFromImage(
+            cv2.resize(image, (self._SIDE, self._SIDE), interpolation=cv2.INTER_AREA), 1 / 255
+        )
+        with self._turn:
+            self._net.setInput(picture)
+            return self._net.forward().reshape(self._SIDE, self._SIDE).copy()
 
 
 def _create(model: bytes, confidence: bool) -> Any:

@@ -19,7 +19,13 @@ from audioplane.prepare.crop import CropBox, cut, find_crop
 from audioplane.prepare.flicker import Outline, flickering, head_outline
 from audioplane.prepare.landmarker import N_POINTS, Face, Landmarker, to_68
 from audioplane.prepare.matte import SAMPLES, View, learn_person
-from audioplane.prepare.models import FACE_LANDMARKER, SEGMENTER, local_model, require_model
+from audioplane.prepare.models import (
+    FACE_LANDMARKER,
+    PERSON_NETWORK,
+    SEGMENTER,
+    local_model,
+    require_model,
+)
 from audioplane.prepare.outline import HeadFrame
 from audioplane.prepare.parsing import (
     Matte,
@@ -27,13 +33,14 @@ from audioplane.prepare.parsing import (
     calm,
     classical_matte,
     label_frame,
+    network_matte,
     segmented_matte,
     with_neighbours,
 )
 from audioplane.prepare.preflight import check_clip, write_page
 from audioplane.prepare.progress import Tell
 from audioplane.prepare.record import LANDMARK_DEPTH, PREFLIGHT_PAGE, Record
-from audioplane.prepare.segmenter import PartSegmenter, SelfieSegmenter
+from audioplane.prepare.segmenter import PartSegmenter, PersonNetwork, SelfieSegmenter
 from audioplane.prepare.shots import Shot
 from audioplane.prepare.workers import ahead, in_order
 from audioplane.subject.labels import paint_labels, read_labels
@@ -284,14 +291,22 @@ def _view(job: Job, track: Track, i: int) -> View:
 
 
 def _matte(job: Job, track: Track, usable: list[int], stack: ExitStack) -> tuple[Matte, str]:
-    """The segmenter's matte where there is one, else the classical one."""
+    """The best matte that can be had: a part segmenter's, a person network's, or a learnt one."""
     segmenter = job.segmenter
     if segmenter is None or isinstance(segmenter, str | Path):
         path = local_model(SEGMENTER, Path(segmenter) if segmenter else None)
         if path is None:
-            return _learnt_matte(job, track, usable), "classical (outlines)"
+            return _person_matte(job, track, usable)
         segmenter = stack.enter_context(SelfieSegmenter(path))
     return segmented_matte(segmenter), "part segmenter"
+
+
+def _person_matte(job: Job, track: Track, usable: list[int]) -> tuple[Matte, str]:
+    try:
+        return network_matte(PersonNetwork(require_model(PERSON_NETWORK))), "person network"
+    except PrepareError as e:
+        job.tell(0, len(usable), f"the person is cut out less exactly, without a network: {e}")
+        return _learnt_matte(job, track, usable), "classical (outlines)"
 
 
 def _learnt_matte(job: Job, track: Track, usable: list[int]) -> Matte:

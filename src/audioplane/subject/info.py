@@ -27,6 +27,8 @@ class SubjectInfo:
     """Versions of what made it."""
     flags: dict[int, str] = field(default_factory=dict)
     """img_id of every frame that is left out, with the reason."""
+    cuts: tuple[int, ...] = ()
+    """img_id of every frame that begins another shot of the video."""
     fps: int = FPS
     format_version: int = FORMAT_VERSION
 
@@ -49,6 +51,7 @@ class SubjectInfo:
                 )
             data["flags"] = {int(k): v for k, v in data["flags"].items()}
             data["feature_kinds"] = tuple(data["feature_kinds"])
+            data["cuts"] = tuple(data.get("cuts", ()))
             return SubjectInfo(**data)
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as e:
             raise SubjectError(f"{path} is damaged ({e}): prepare the video again") from e
