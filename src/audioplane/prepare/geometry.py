@@ -14,8 +14,10 @@ _FAR = 10.0
 """Face heights: beyond any picture."""
 _SIDE_CUT = 3
 """Jaw landmark at whose height, near the ear lobe, head and body part beside the face."""
-_SIDE_SLOPE = 0.6
-"""How steeply that cut falls outwards, so that hair beside the jaw stays with the head."""
+_SIDE_SLOPE = 0.15
+"""How steeply that cut falls outwards: not into the shoulders of a bowed head."""
+_FLESH = 0.05
+"""Face heights by which cheeks may reach beyond the jaw's landmarks."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,17 @@ def head_side(landmarks: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarra
     left = jaw[0] + reach * (-frame.u + _SIDE_SLOPE * frame.v)
     border = [*jaw, right, right - 3 * reach * frame.v, left - 3 * reach * frame.v, left]
     return polygon_mask(np.array(border), size)
+
+
+def jaw_flesh(landmarks: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray, "size size"]:
+    """Beside the jaw line, from the ear lobes to the jaw's angles: skin there is the cheeks'."""
+    frame = FaceFrame.of(landmarks)
+    mask = np.zeros((size, size), bool)
+    for jaw, side in ((landmarks[2:6], -1), (landmarks[11:15], 1)):
+        line = jaw.astype(np.float64)
+        beyond = line + side * _FLESH * frame.h * frame.u
+        mask |= polygon_mask(np.concatenate([line, beyond[::-1]]), size)
+    return mask
 
 
 def neck_zone(landmarks: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray, "size size"]:

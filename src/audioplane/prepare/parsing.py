@@ -8,13 +8,14 @@ have to explain everything that is labelled head.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from audioplane.prepare.geometry import head_side, neck_zone, polygon_mask
+from audioplane.prepare.geometry import head_side, jaw_flesh, neck_zone, polygon_mask
+from audioplane.prepare.hair import HairColours, hanging
 from audioplane.prepare.landmarker import INNER_LIP, to_68
 from audioplane.prepare.matte import PersonModel, View, cut_person
 from audioplane.prepare.outline import HeadFrame
@@ -23,6 +24,10 @@ from audioplane.subject.labels import Label
 
 WINDOW = 2
 """Frames before and after that a mask is calmed with."""
+_THREAD = 0.008
+"""Half the width of what is too thin to be of a body, share of the frame."""
+_SPECK = 0.003
+"""Share of the frame up to which a piece that does not reach its edge is not a body's."""
 _SKIN_SPREAD = 3.0
 """Standard deviations from the face's mean colour at which neck ends and clothes begin."""
 
@@ -34,8 +39,8 @@ class Parts:
     person: Float32[np.ndarray, "h w"]
     """0 to 1."""
     hair: Bool[np.ndarray, "h w"] | None = None
-    """Known only with a segmenter."""
     clothes: Bool[np.ndarray, "h w"] | None = None
+    """Known only with a segmenter."""
 
 
 Matte = Callable[[View], Parts]
@@ -119,44 +124,82 @@ def _among(
     return frame, near
 
 
-def calm(frame: ParsedFrame, near: list[ParsedFrame]) -> Bool[np.ndarray, "h w"]:
-    """Person mask by vote of the neighbours: head with the skull held still, body as it lies."""
-    landmarks = to_68(frame.points)
+def with_hair(matte: Matte, colours: HairColours | None) -> Matte:
+    """A matte that knows hair, by its colours where the segmenter does not."""
+
+    def seen(view: View) -> Parts:
+        parts = matte(view)
+        if parts.hair is not None or colours is None:
+            return parts
+        return replace(
+            parts, hair=colours.hair(view.image) & ~skin_like(view.image, view.landmarks)
+        )
+
+    return seen
+
+
+def calm(frame: ParsedFrame, near: list[ParsedFrame]) -> ParsedFrame:
+    """The frame with the person (0 or 1) and the hair that its neighbours vote for: head with the
+    skull held still, body as it lies."""
     size = len(frame.image)
     body = np.mean([f.parts.person for f in near], axis=0)
+    head = _with_the_skull(frame, [(f, f.parts.person) for f in near])
+    person = np.where(head_side(to_68(frame.points), size), head, body) > 0.5
+    hairs = [(f, f.parts.hair.astype(np.float32)) for f in near if f.parts.hair is not None]
+    hair = _with_the_skull(frame, hairs) > 0.5 if hairs else None
+    return replace(frame, parts=replace(frame.parts, person=person.astype(np.float32), hair=hair))
+
+
+def _with_the_skull(
+    frame: ParsedFrame, masks: list[tuple[ParsedFrame, Float32[np.ndarray, "h w"]]]
+) -> Float32[np.ndarray, "h w"]:
+    """Mean of masks of several frames, each moved as the head has moved."""
+    size = (len(frame.image), len(frame.image))
     moved = [
-        f.parts.person
+        mask
         if f is frame
-        else cv2.warpAffine(
-            f.parts.person,
-            f.head.onto(frame.head),
-            (size, size),
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        for f in near
+        else cv2.warpAffine(mask, f.head.onto(frame.head), size, borderMode=cv2.BORDER_REPLICATE)
+        for f, mask in masks
     ]
-    return np.where(head_side(landmarks, size), np.mean(moved, axis=0), body) > 0.5
+    return np.mean(moved, axis=0)
 
 
-def label_frame(frame: ParsedFrame, person: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+def label_frame(frame: ParsedFrame) -> UInt8[np.ndarray, "h w"]:
     """Label map of one frame."""
     size = len(frame.image)
     landmarks = to_68(frame.points)
-    head = person & head_side(landmarks, size)
+    person = frame.parts.person > 0.5
+    skin = skin_like(frame.image, landmarks)
+    head = person & (head_side(landmarks, size) | (jaw_flesh(landmarks, size) & skin))
+    if frame.parts.hair is not None:
+        head |= hanging(frame.parts.hair & person, head, landmarks)
+        head |= _fringe(person & ~head)
     labels = np.full((size, size), Label.BACKGROUND, np.uint8)
     labels[person] = Label.TORSO
     neck = person & neck_zone(landmarks, size)
     if frame.parts.clothes is not None:
         neck &= ~frame.parts.clothes
     else:
-        neck &= skin_like(frame.image, landmarks)
+        neck &= skin
     labels[neck] = Label.NECK
     labels[head] = Label.HEAD
-    if frame.parts.hair is not None:
+    if frame.parts.clothes is not None and frame.parts.hair is not None:
         labels[head & frame.parts.hair] = Label.HAIR
     mouth = polygon_mask(frame.points[list(INNER_LIP), :2], size)
     labels[mouth & head] = Label.MOUTH
     return labels
+
+
+def _fringe(body: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Threads and specks of what is left for the body: edges of hair that hangs before a wall."""
+    radius = max(1, round(_THREAD * len(body)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    solid = cv2.erode(body.astype(np.uint8), kernel)
+    count, parts, sizes, _ = cv2.connectedComponentsWithStats(solid)
+    edge = np.unique(np.concatenate([parts[-1], parts[:, 0], parts[:, -1]]))
+    large = [k for k in range(1, count) if sizes[k, cv2.CC_STAT_AREA] > _SPECK * body.size]
+    kept = np.isin(parts, np.setdiff1d(np.union1d(edge, large), [0])).astype(np.uint8)
+    return body & (cv2.dilate(kept, kernel, iterations=2) == 0)
 
 
 def skin_like(

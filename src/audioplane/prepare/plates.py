@@ -192,7 +192,7 @@ def _bounds(mask: Bool[np.ndarray, "h w"], margin: int) -> tuple[slice, slice]:
 
 
 def _grown(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
-    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.dilate(mask.astype(np.uint8), kernel) == 1
 
 

@@ -17,6 +17,7 @@ from audioplane.prepare import plates
 from audioplane.prepare.camera import Intrinsics
 from audioplane.prepare.crop import CropBox, cut, find_crop
 from audioplane.prepare.flicker import Outline, flickering, head_outline
+from audioplane.prepare.hair import HairColours, learn_hair
 from audioplane.prepare.landmarker import N_POINTS, Face, Landmarker, to_68
 from audioplane.prepare.matte import SAMPLES, View, learn_person
 from audioplane.prepare.models import (
@@ -35,6 +36,8 @@ from audioplane.prepare.parsing import (
     label_frame,
     network_matte,
     segmented_matte,
+    skin_like,
+    with_hair,
     with_neighbours,
 )
 from audioplane.prepare.preflight import check_clip, write_page
@@ -254,10 +257,11 @@ def parsing_stage(job: Job) -> None:
     with ExitStack() as stack:
         matte, name = _matte(job, track, usable, stack)
         record.notes["parsing"] = name
+        matte = with_hair(matte, _hair_colours(job, track, usable, matte))
 
         def label(seen: tuple[ParsedFrame, list[ParsedFrame]]) -> Outline:
             frame, near = seen
-            labels = label_frame(frame, calm(frame, near))
+            labels = label_frame(calm(frame, near))
             write_image(job.paths.parsing(frame.img_id), paint_labels(labels))
             return head_outline(frame, labels)
 
@@ -272,6 +276,16 @@ def parsing_stage(job: Job) -> None:
         flicker = f"{100 * np.mean(shares):.1f} % of the head's outline flickers"
         record.notes["outline"] = flicker
         job.tell(len(usable), len(usable), flicker)
+
+
+def _hair_colours(job: Job, track: Track, usable: list[int], matte: Matte) -> HairColours | None:
+    views = [_view(job, track, i) for i in plates.pick_frames(usable, SAMPLES)]
+    return learn_hair(
+        [v.image for v in views],
+        [v.landmarks for v in views],
+        [matte(v).person > 0.5 for v in views],
+        [skin_like(v.image, v.landmarks) for v in views],
+    )
 
 
 def _mattes(job: Job, track: Track, usable: list[int], matte: Matte) -> Iterator[ParsedFrame]:
