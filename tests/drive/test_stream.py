@@ -122,3 +122,19 @@ def test_a_head_that_follows_time_is_refused(animator, monkeypatch):
     monkeypatch.setattr(animator._head, "times", object(), raising=False)
     with pytest.raises(SubjectError, match="six-plane"):
         LiveHead(animator, "mel").push(np.zeros(16000, np.float32))
+
+
+def test_a_voice_is_adapted_to_as_it_is_heard_and_silence_is_none(animator, speech):
+    live = LiveHead(animator, "mel")
+    still = live.push(np.zeros(16000 * 2, np.float32))
+    spoken = live.push(speech) + live.finish()
+    plain = animator.excerpt_codes(np.zeros((8, 16, 80), np.float32))
+    speaker = live._speaker
+    adapted = animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), speaker)
+    assert not torch.allclose(plain, adapted, atol=1e-3)
+    assert len(still) + len(spoken) == len(speech) // FRAME + 50
+    silent = LiveHead(animator, "mel")
+    silent.push(np.zeros(16000 * 4, np.float32))
+    torch.testing.assert_close(
+        animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), silent._speaker), plain
+    )

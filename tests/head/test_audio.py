@@ -1,6 +1,13 @@
 import torch
 
-from audioplane.head.audio import AudioAttNet, AudioEncoder, AudioNet, Convolution, with_context
+from audioplane.head.audio import (
+    AudioAttNet,
+    AudioEncoder,
+    AudioNet,
+    Convolution,
+    Speaker,
+    with_context,
+)
 
 
 def test_convolution_is_conv1d():
@@ -57,3 +64,72 @@ def test_a_frame_hears_only_its_neighbours():
     moved = (encoder(windows) - encoder(changed)).abs().amax(-1) > 1e-7
     # a[t] looks at t−4 … t+3.
     assert torch.nonzero(moved)[:, 0].tolist() == list(range(17, 25))
+
+
+def vectors(n: int, mean: float, std: float, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return mean + std * torch.randn(n, 64, generator=generator)
+
+
+def training_voice() -> Speaker:
+    return Speaker(torch.full((64,), 3.0), torch.full((64,), 2.0))
+
+
+def test_a_voice_that_was_not_heard_yet_is_the_training_s():
+    raw = vectors(50, 3.0, 2.0)
+    torch.testing.assert_close(training_voice().normalised(raw), (raw - 3) / (2 + 1e-4))
+
+
+def test_another_voice_is_normalised_by_its_own_statistics_once_it_has_spoken():
+    speaker, raw = training_voice(), vectors(2000, 4.0, 1.2)
+    speaker.hear(raw)
+    a = speaker.normalised(raw)
+    assert abs(a.mean()) < 0.05
+    assert 0.9 < a.std() < 1.05
+    before = (raw - 3) / 2
+    assert before.mean() > 0.45 and before.std() < 0.65
+
+
+def test_a_few_frames_change_little_and_hearing_in_pieces_changes_nothing():
+    raw = vectors(4, 6.0, 0.1)
+    once, often = training_voice(), training_voice()
+    once.hear(raw)
+    for frame in raw:
+        often.hear(frame[None])
+    torch.testing.assert_close(once.normalised(raw), often.normalised(raw))
+    first = training_voice().normalised(raw)
+    assert (once.normalised(raw) - first).abs().max() < 0.35 * first.abs().max()
+
+
+def test_a_sound_that_never_changes_is_not_blown_up():
+    speaker, raw = training_voice(), vectors(100_000, 3.0, 1e-3)
+    speaker.hear(raw)
+    a = speaker.normalised(raw)
+    assert a.std() < 1.2e-3  # twice what the training's statistics make of it, and no more
+
+
+def test_only_spoken_frames_make_a_voice():
+    torch.manual_seed(5)
+    encoder = AudioEncoder(6)
+    windows = torch.randn(300, 16, 6)
+    encoder.calibrate(windows)
+    spoken = torch.arange(300) < 200
+    other = windows.clone()
+    other[210:] = 5.0  # what is no speech may be anything
+    one, two = encoder(windows, spoken), encoder(other, spoken)
+    torch.testing.assert_close(one[:200], two[:200])
+    torch.testing.assert_close(encoder(windows, spoken & False), encoder(windows))
+
+
+def test_a_stream_ends_where_the_whole_speech_is():
+    torch.manual_seed(6)
+    encoder = AudioEncoder(6)
+    encoder.calibrate(torch.randn(300, 16, 6))
+    windows = 0.5 * torch.randn(400, 16, 6) + 0.3
+    spoken = torch.ones(400, dtype=torch.bool)
+    whole = encoder(windows, spoken)
+    speaker = encoder.speaker()
+    for t in range(400):
+        vector = encoder.excerpt(with_context(windows, t, t + 1), speaker, spoken=True)
+    torch.testing.assert_close(vector[0], whole[-1], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(encoder(windows)[-1], whole[-1], atol=1e-2)

@@ -11,6 +11,7 @@ from audioplane.speech.level import (
     FADE,
     LONGEST,
     MAX_GAIN_DB,
+    PAUSE,
     TARGET_DB,
     RunningLevel,
     RunningMean,
@@ -18,6 +19,7 @@ from audioplane.speech.level import (
     block_power,
     crest_factor,
     speech_gain,
+    spoken_frames,
 )
 
 Babble = Callable[..., np.ndarray]
@@ -53,6 +55,16 @@ def test_pauses_are_told_from_speech() -> None:
     sound = np.concatenate([hiss, tone, np.zeros(3200, np.float32), tone])
     np.testing.assert_array_equal(active_blocks(sound), np.repeat([False, True, False, True], 10))
     assert active_blocks(np.zeros(319, np.float32)).shape == (0,)
+
+
+def test_short_pauses_belong_to_the_speech_and_long_silence_does_not() -> None:
+    tone = np.sin(np.arange(6400) * 0.3).astype(np.float32) * 0.1  # 10 frames
+    still = np.zeros(40 * 640, np.float32)
+    sound = np.concatenate([tone, still[: 12 * 640], tone, still])
+    spoken = spoken_frames(sound, 72)
+    assert spoken[: 32 + PAUSE].all()
+    assert not spoken[32 + PAUSE :].any()
+    assert not spoken_frames(still, 40).any()
 
 
 def _powers(sound: np.ndarray) -> list[float]:

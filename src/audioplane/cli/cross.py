@@ -15,7 +15,7 @@ from torch import Tensor
 from audioplane.cli.console import progress_bar
 from audioplane.cli.drive import (
     SOUND_RATE,
-    features_of,
+    codes_of,
     open_animator,
     strangeness,
     warn_if_strange,
@@ -116,7 +116,7 @@ def _row(ref: FrameRef, codes: Float[Tensor, "t k"]) -> int:
 def _drive(speaker: _Speaker, speech: Path, out: Path) -> CrossRow:
     animator, waveform = speaker.animator, read_audio(speech)
     unlike = warn_if_strange(speaker.trained, waveform, speech.name)
-    codes = animator.codes(features_of(speaker.trained, waveform))
+    codes = codes_of(speaker.trained, animator, waveform)
     name = f"{speaker.name}-{speech.name}.mp4"
     sound = read_audio(speech, SOUND_RATE)
     stated = state_provenance(ProvenanceOptions(), speaker.run, speaker.trained, sha256_of(speech))

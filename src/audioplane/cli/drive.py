@@ -16,7 +16,7 @@ from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoWriter
 from audioplane.speech import can_compute, compute_features, load_external_features
 from audioplane.speech.familiarity import STRANGE
-from audioplane.speech.level import CLIPPED_DB, crest_factor
+from audioplane.speech.level import CLIPPED_DB, crest_factor, spoken_frames
 from audioplane.subject import load_subject
 from audioplane.train import TrainedHead, load_head
 
@@ -80,6 +80,17 @@ def features_of(
     return compute_features(waveform, trained.config.speech, speech_model)
 
 
+def codes_of(
+    trained: TrainedHead,
+    animator: Animator,
+    waveform: Float32[np.ndarray, " n"],
+    speech_model: Path | None = None,
+) -> Float[torch.Tensor, "t k"]:
+    """What a head is to say to a sound of any voice at 16 kHz; raises as `features_of` does."""
+    features = features_of(trained, waveform, speech_model)
+    return animator.codes(features, spoken_frames(waveform, len(features)))
+
+
 def strangeness(trained: TrainedHead, waveform: Float32[np.ndarray, " n"]) -> float | None:
     """`Familiarity.strangeness`; None, too, for heads of before they kept what they learned."""
     return trained.familiarity.strangeness(waveform) if trained.familiarity else None
@@ -125,15 +136,14 @@ def drive_file(
     animator = open_animator(trained, manner.subject, device)
     articulate(animator, manner.articulation)
     if speech.suffix == ".npy":
-        sound, features = None, load_external_features(speech)
+        sound, codes = None, animator.codes(load_external_features(speech))
     else:
         sound = read_audio(speech, SOUND_RATE)
         waveform = read_audio(speech)
         with console.status("listening to the speech"):
-            features = features_of(trained, waveform, manner.speech_model)
+            codes = codes_of(trained, animator, waveform, manner.speech_model)
         warn_if_strange(trained, waveform, speech.name)
     width, height = animator.size
-    codes = animator.codes(features)
     writer = VideoWriter(
         out, width, height, audio=sound, audio_rate=SOUND_RATE, crf=manner.crf, seal=stated.seal
     )

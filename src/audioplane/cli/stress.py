@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from audioplane.cli.console import progress_bar
-from audioplane.cli.drive import features_of, open_animator, strangeness
+from audioplane.cli.drive import codes_of, open_animator, strangeness
 from audioplane.errors import MediaError
 from audioplane.evaluate import stimuli
 from audioplane.evaluate.evaluation import write_text
@@ -57,7 +57,7 @@ def run_stress(
         total = sum(len(sound) // (SAMPLE_RATE // FPS) for sound in sounds.values())
         task = bar.add_task("stress", total=total, note="")
         for name, sound in sounds.items():
-            codes = animator.codes(features_of(trained, sound))
+            codes = codes_of(trained, animator, sound)
             spoken = watch(animator, codes, animator.speak(codes, None), views.rendered)
             shown = _middle(len(codes)) if name == PAUSE else slice(None)
             rows.append(stress_row(name, spoken, strangeness(trained, sound), shown))

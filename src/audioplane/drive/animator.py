@@ -7,12 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from audioplane.drive.renderer import renderer_for
 from audioplane.errors import SubjectError
 from audioplane.head import Gaussians, Head, Motion, View
+from audioplane.head.audio import Speaker
 from audioplane.mark import Marker
 from audioplane.subject import FrameRef, Subject
 
@@ -72,15 +73,23 @@ class Animator:
         self._renderer = renderer_for(head, width, height)
 
     @torch.no_grad()
-    def codes(self, features: Float[np.ndarray, "t w f"]) -> Float[Tensor, "t k"]:
-        """Audio codes of a speech. Raises `SubjectError` if the features are of another kind."""
+    def codes(
+        self, features: Float[np.ndarray, "t w f"], spoken: Bool[np.ndarray, " t"] | None = None
+    ) -> Float[Tensor, "t k"]:
+        """Audio codes of a speech; `spoken` are the frames in which another voice than the
+        subject's speaks, which is then adapted to.
+
+        Raises `SubjectError` if the features are of another kind.
+        """
         expected = self._head.shape.feature_dim
         if features.shape[2] != expected:
             raise SubjectError(
                 f"the speech features have {features.shape[2]} values a step, this head was "
                 f"trained on {expected}: use the kind it was trained with"
             )
-        return self._head.audio_codes(torch.from_numpy(features).to(self._head.device))
+        device = self._head.device
+        frames = None if spoken is None else torch.from_numpy(spoken).to(device)
+        return self._head.audio_codes(torch.from_numpy(features).to(device), spoken=frames)
 
     @property
     def head(self) -> Head:
@@ -93,14 +102,19 @@ class Animator:
         return self._refs
 
     @torch.no_grad()
-    def excerpt_codes(self, run: Float[np.ndarray, "u w f"]) -> Float[Tensor, "t k"]:
+    def excerpt_codes(
+        self, run: Float[np.ndarray, "u w f"], speaker: Speaker | None = None, spoken: bool = False
+    ) -> Float[Tensor, "t k"]:
         """Audio codes of the frames of a run of features that have 4 before and 3 after them.
+
+        `speaker` is whose voice it is, who hears these frames if they are `spoken`.
 
         Raises `SubjectError` where not speech but time moves the head.
         """
         if self._head.times is not None:
             raise SubjectError("a head with --encoder six-plane follows the time, not speech")
-        return self._head.excerpt_codes(torch.from_numpy(run).to(self._head.device))
+        heard = torch.from_numpy(run).to(self._head.device)
+        return self._head.excerpt_codes(heard, speaker, spoken)
 
     def pose(self, t: int) -> FrameRef:
         """The subject's frame whose pose, blink and torso frame t of any speech has: the longest

@@ -11,6 +11,8 @@ from audioplane.drive.animator import Animator
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.mark import Marker
 from audioplane.media.audio import read_audio
+from audioplane.speech.level import PAUSE, RunningLevel, block_power
+from audioplane.speech.mel import typical_voice
 from audioplane.speech.stream import SpeechStream, learn_voice, open_stream
 from audioplane.speech.voice import Voice
 
@@ -58,6 +60,10 @@ class LiveHead:
         Raises `SpeechError` for features that cannot be streamed.
         """
         self._animator = animator
+        self._speaker = animator.head.encoder.speaker()
+        self._silent = PAUSE
+        """Frames since the voice was heard."""
+        self._level = RunningLevel((voice or typical_voice()).level)
         self._speech: SpeechStream = open_stream(kind, voice)
         whole = self._speech.look_ahead + CONTEXT_AFTER * FRAME
         self.look_ahead = whole if look_ahead is None else min(look_ahead, whole)
@@ -112,8 +118,12 @@ class LiveHead:
 
     def _frame(self) -> HeardFrame:
         """The next one, by what is known of it now."""
-        code = self._animator.excerpt_codes(self._context())[0]
-        frame = HeardFrame(self._index, code, self._sound.popleft())
+        sound = self._sound.popleft()
+        heard = [self._level.hear(float(power)) for power in block_power(sound)]
+        self._silent = 0 if any(heard) else self._silent + 1
+        spoken = self._silent <= PAUSE
+        code = self._animator.excerpt_codes(self._context(), self._speaker, spoken)[0]
+        frame = HeardFrame(self._index, code, sound)
         self._index += 1
         self._late += 1
         if self._run is not None and len(self._run):

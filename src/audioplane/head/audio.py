@@ -4,13 +4,17 @@ Legend: W steps of the feature window, F features a step, a the audio vector of 
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 AUDIO_DIM = 64
 """Length of the audio vector a."""
 CONTEXT_BEFORE, CONTEXT_AFTER = 4, 3
 """Frames before and after t that the temporal filter looks at."""
+_ENOUGH = 25
+"""Frames of speech (1 s) after which a voice's own statistics count as much as the training's."""
+_FACTOR = 2.0
+"""How many times less or more than in training the vectors of a voice may deviate."""
 _BLOCK = 1000
 """Frames of a long speech that are encoded at a time, so that memory does not grow with it."""
 
@@ -65,6 +69,39 @@ class AudioAttNet(nn.Module):
         return torch.einsum("ndt,nt->nd", frames, weights)
 
 
+class Speaker:
+    """Mean and deviation of the audio vectors of the voice that drives a head.
+
+    Other voices than the one that was learnt from gather elsewhere and deviate less: normalised as
+    that one, they mumble. Starts from the training's statistics and moves on to those of the frames
+    that are spoken, as batch normalisation does that is adapted to new data (Li et al. 2018).
+    """
+
+    def __init__(self, mean: Float[Tensor, "64"], std: Float[Tensor, "64"]):
+        """Statistics of the training's vectors."""
+        self._mean, self._std = mean, std
+        self._count = 0
+        self._sum, self._squares = (torch.zeros_like(mean, dtype=torch.float64) for _ in range(2))
+
+    def hear(self, raw: Float[Tensor, "n 64"]) -> None:
+        """Take in vectors of frames in which the voice speaks."""
+        away = (raw - self._mean).double()
+        self._count += len(raw)
+        self._sum += away.sum(0)
+        self._squares += away.square().sum(0)
+
+    def normalised(self, raw: Float[Tensor, "n 64"]) -> Float[Tensor, "n 64"]:
+        """Vectors with about zero mean and unit variance over what this voice says."""
+        n = max(1, self._count)
+        away = self._sum / n
+        variance = (self._squares / n - away.square()).to(raw.dtype)
+        variance = variance.clamp((self._std / _FACTOR).square(), (self._std * _FACTOR).square())
+        share = self._count / (self._count + _ENOUGH)
+        mean = self._mean + share * away.to(raw.dtype)
+        std = torch.lerp(self._std.square(), variance, share).sqrt()
+        return (raw - mean) / (std + 1e-4)
+
+
 class AudioEncoder(nn.Module):
     """Runs of consecutive speech windows → audio vectors with zero mean and unit variance.
 
@@ -98,16 +135,33 @@ class AudioEncoder(nn.Module):
         std, mean = torch.std_mean(raw, 0, correction=0)
         return (raw - mean) / (std + 1e-4)
 
-    def forward(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t 64"]:
-        """Audio vectors of a whole speech, normalised by the stored statistics."""
-        return self._normalised(self._whole(windows))
+    def speaker(self) -> Speaker:
+        """A voice of which nothing is known yet: the one that was learnt from."""
+        return Speaker(self.mean, self.std)
 
-    def excerpt(self, run: Float[Tensor, "u w f"]) -> Float[Tensor, "t 64"]:
-        """As `forward`, of the frames of a run that have 4 windows before and 3 after them."""
-        return self._normalised(self._raw(run[None]))
+    def forward(
+        self, windows: Float[Tensor, "t w f"], spoken: Bool[Tensor, " t"] | None = None
+    ) -> Float[Tensor, "t 64"]:
+        """Audio vectors of a whole speech, normalised by the stored statistics.
 
-    def _normalised(self, raw: Float[Tensor, "t 64"]) -> Float[Tensor, "t 64"]:
-        return self.articulation * (raw - self.mean) / (self.std + 1e-4)
+        With `spoken`, the frames in which another voice speaks, by those of this voice.
+        """
+        raw, speaker = self._whole(windows), self.speaker()
+        if spoken is not None:
+            speaker.hear(raw[spoken])
+        return self.articulation * speaker.normalised(raw)
+
+    def excerpt(
+        self, run: Float[Tensor, "u w f"], speaker: Speaker | None = None, spoken: bool = False
+    ) -> Float[Tensor, "t 64"]:
+        """As `forward`, of the frames of a run that have 4 windows before and 3 after them.
+
+        `speaker` is whose voice it is, who hears these frames if they are `spoken`.
+        """
+        raw, speaker = self._raw(run[None]), speaker or self.speaker()
+        if spoken:
+            speaker.hear(raw)
+        return self.articulation * speaker.normalised(raw)
 
     @torch.no_grad()
     def calibrate(self, windows: Float[Tensor, "t w f"]) -> None:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from audioplane.head.audio import AUDIO_DIM, AudioEncoder
+from audioplane.head.audio import AUDIO_DIM, AudioEncoder, Speaker
 from audioplane.head.audio_plane import (
     SCALES,
     Attention,
@@ -135,13 +135,18 @@ class Head(nn.Module):
             return heard
         return spread_over_sets(heard.unflatten(1, (len(self.shape.scales), -1)), self.shape.fusion)
 
-    def audio_codes(self, windows: Float[Tensor, "t w f"], first: int = 0) -> Float[Tensor, "t k"]:
-        """Codes of a speech's frames, of which `first` is the first: what is heard, by the stored
-        normalisation, or the time."""
+    def audio_codes(
+        self,
+        windows: Float[Tensor, "t w f"],
+        first: int = 0,
+        spoken: Bool[Tensor, " t"] | None = None,
+    ) -> Float[Tensor, "t k"]:
+        """Codes of a speech's frames, of which `first` is the first: what is heard, normalised as
+        `AudioEncoder.forward` does, or the time."""
         if self.times is not None:
             rows = torch.arange(first, first + len(windows), device=self.device)
             return rows.to(self.low.dtype)[:, None]
-        return self.spread(self._represent(self.encoder(windows)))
+        return self.spread(self._represent(self.encoder(windows, spoken)))
 
     def prototype_weights(self, windows: Float[Tensor, "t w f"]) -> list[Float[Tensor, "t _"]]:
         """How much each audio prototype speaks in a speech's frames, scale by scale (Eq. 4).
@@ -150,12 +155,14 @@ class Head(nn.Module):
         """
         return [] if self.prototypes is None else self.prototypes.weights(self.encoder(windows))
 
-    def excerpt_codes(self, run: Float[Tensor, "u w f"]) -> Float[Tensor, "t k"]:
+    def excerpt_codes(
+        self, run: Float[Tensor, "u w f"], speaker: Speaker | None = None, spoken: bool = False
+    ) -> Float[Tensor, "t k"]:
         """As `audio_codes`, of the frames of a run that have 4 windows before and 3 after them.
 
         Only where speech is what drives: not for an encoder of time.
         """
-        return self.spread(self._represent(self.encoder.excerpt(run)))
+        return self.spread(self._represent(self.encoder.excerpt(run, speaker, spoken)))
 
     def _points(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m 3"]:
         """Where some Gaussians lie in the space planes."""

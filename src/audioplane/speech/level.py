@@ -31,6 +31,8 @@ LONGEST = 3000
 NOISE_BLOCKS, NOISE_RATIO = 500, 8.0
 """In a stream, blocks under so many times (9 dB) the faintest of the last 10 s are the room's
 noise: there, long silence must not be taken for faint speech."""
+PAUSE = 8
+"""Frames (0.32 s) around what is heard that still belong to the speech."""
 _PEAK = 99.9
 """Per cent of the samples that the peak lies above: codecs leave a few ripples."""
 
@@ -49,6 +51,12 @@ def heard_frames(waveform: Float[np.ndarray, " n"], frames: int) -> Bool[np.ndar
     active = active_blocks(waveform)[: frames * STEPS_PER_FRAME]
     padded = np.pad(active, (0, frames * STEPS_PER_FRAME - len(active)))
     return np.asarray(padded.reshape(frames, STEPS_PER_FRAME).any(1))
+
+
+def spoken_frames(waveform: Float[np.ndarray, " n"], frames: int) -> Bool[np.ndarray, " t"]:
+    """Which video frames belong to speech, the pauses between words and sentences with it."""
+    near = np.ones(2 * PAUSE + 1)
+    return np.convolve(heard_frames(waveform, frames), near)[PAUSE : PAUSE + frames] > 0
 
 
 def speech_gain(waveform: Float[np.ndarray, " n"]) -> float:
