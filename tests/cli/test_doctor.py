@@ -7,7 +7,7 @@ import pytest
 
 from audioplane.cli import doctor, main
 from audioplane.prepare import models
-from audioplane.prepare.models import FACE_LANDMARKER
+from audioplane.prepare.models import FACE_LANDMARKER, PERSON_NETWORK, SEGMENTER
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,8 @@ def test_what_is_missing_says_where_it_comes_from_and_what_it_gives(tmp_path, ca
     assert landmarker["state"] == "missing" and "prepare" in landmarker["gives"]
     assert FACE_LANDMARKER.url in landmarker["detail"]
     assert str(tmp_path / "cache") in landmarker["detail"]
-    assert "outlines" in checks["selfie_multiclass_256x256.tflite"]["gives"]
+    assert "outlines" in checks[PERSON_NETWORK.name]["gives"]
+    assert "hair" in checks[SEGMENTER.name]["gives"]
     assert checks["LPIPS (alex)"]["state"] == "missing"
     assert str(tmp_path / "lpips") in checks["LPIPS (alex)"]["detail"]
     assert {checks[name]["group"] for name in ("aiortc", "fastapi", "uvicorn")} == {"extra"}
