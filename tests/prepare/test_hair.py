@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from audioplane.prepare.geometry import head_side
+from audioplane.prepare.geometry import FaceFrame, head_side
 from audioplane.prepare.hair import hanging, learn_hair
 from audioplane.prepare.landmarker import to_68
 from audioplane.prepare.parsing import skin_like
@@ -87,3 +87,18 @@ def test_what_does_not_touch_the_head_or_is_the_necks_shadow_stays_the_bodys():
     hair[chin[1] + 2 : chin[1] + 8, chin[0] - 4 : chin[0] + 4] = True  # under the chin
     hair[chin[1] + 10 : chin[1] + 16, chin[0] + 25 : chin[0] + 31] = True  # free
     assert not hanging(hair, head, points).any()
+
+
+def test_the_rim_of_a_dark_shoulder_is_no_hair_but_a_tuft_on_a_thread_is():
+    points = 3.2 * landmarks_of(0)
+    size, face = 512, FaceFrame.of(points)
+    x, y = np.round(face.at(0.4, 0.0)).astype(int)  # beside the neck, as high as the chin
+    head, rim, tuft = (np.zeros((size, size), bool) for _ in range(3))
+    head[: y - 10] = True
+    for hair in (rim, tuft):
+        hair[y - 10 : y + 10, x] = True
+    rim[y + 5 : y + 10, x - 25 : x + 25] = True
+    tuft[y + 5 : y + 35, x - 15 : x + 15] = True
+    assert not hanging(rim, head, points)[y:].any()
+    found = hanging(tuft, head, points)
+    assert found.sum() > 0.9 * 30 * 30 and not (found & ~tuft).any()

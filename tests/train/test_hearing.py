@@ -9,6 +9,8 @@ from audioplane.train.hearing import Hearing
 from tests.train.configs import TINY
 
 QUIET = replace(TINY, audio_noise=0.0, audio_offset=0.0, lambda_lips=0.0)
+STILL = np.tile(np.eye(4), (40, 1, 1))
+"""Views of a head that does not move."""
 
 
 def heard_runs(config, unit=1.0, seed=5):
@@ -17,7 +19,7 @@ def heard_runs(config, unit=1.0, seed=5):
     features = unit * rng.standard_normal((40, 16, 6)).astype(np.float32)
     head = Head(HeadShape(6, scales=(1,), grid_size=4), torch.Generator().manual_seed(0))
     landmarks = rng.random((40, 68, 2)).astype(np.float32)
-    hearing = Hearing(head, features, list(range(40)), landmarks, config)
+    hearing = Hearing(head, features, list(range(40)), landmarks, STILL, config)
     encoded = []
     original = head.hear
     head.hear = lambda runs: (encoded.append(runs), original(runs))[1]
@@ -68,7 +70,7 @@ def test_a_teacher_tells_only_the_frame_that_is_rendered():
     heard = {}
     for forced in (False, True):
         config = replace(QUIET, lambda_lips=0.1, teacher_forcing=forced)
-        hearing = Hearing(head, features, list(range(40)), landmarks, config)
+        hearing = Hearing(head, features, list(range(40)), landmarks, STILL, config)
         torch.nn.init.eye_(hearing.reader.weight)
         heard[forced] = hearing.listen(20, torch.Generator().manual_seed(5))
     assert not torch.allclose(heard[True].code, heard[False].code, atol=0.1)

@@ -1,7 +1,10 @@
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
-from audioplane.train.lips import LipTargets, lip_loss, tell_lips, upright_mouths
+from audioplane.train.lips import LipTargets, as_unturned, lip_loss, tell_lips, upright_mouths
+
+STILL = np.tile(np.eye(4), (40, 1, 1))
 
 
 def faces(n=40):
@@ -27,22 +30,60 @@ def test_upright_mouths_do_not_know_where_the_head_is():
 def test_targets_lie_at_their_rows():
     points, opening = faces()
     rows = np.arange(40) * 2
-    targets = LipTargets(points, rows)
+    targets = LipTargets(points, STILL, rows)
     assert targets.known.sum() == 40 and not targets.known[1]
     first = targets.scores[rows, 0].numpy()
     assert abs(np.corrcoef(first, opening)[0, 1]) > 0.999
     assert np.isclose(first.std(), 1, atol=1e-3)
 
 
+def turned_heads(degrees, n=400):
+    views = np.tile(np.eye(4), (n, 1, 1))
+    angles = np.random.default_rng(1).normal(size=(n, 3)) * degrees
+    views[:, :3, :3] = Rotation.from_rotvec(angles, degrees=True).as_matrix()
+    return views, np.radians(angles)
+
+
+def test_what_turning_does_to_a_mouth_is_no_speech():
+    views, angles = turned_heads(8.0)
+    speech = np.random.default_rng(2).normal(size=(400, 2))
+    shapes = speech + angles @ np.array([[3.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
+    left = as_unturned(shapes, views) - speech
+    assert (shapes - speech).std(0).min() > 0.25
+    assert left.std(0).max() < 0.1
+
+
+def test_a_head_that_hardly_turns_says_little_of_turning():
+    views, angles = turned_heads(0.5)
+    shapes = angles[:, :1] * 10
+    assert np.abs(as_unturned(shapes, views) - shapes).std() < 0.1 * shapes.std()
+    still = np.tile(np.eye(4), (400, 1, 1))
+    assert np.allclose(as_unturned(shapes, still), shapes)
+
+
 def test_loss_counts_known_rows_only():
     points, _ = faces()
-    targets = LipTargets(points, np.arange(40) * 2)
+    targets = LipTargets(points, STILL, np.arange(40) * 2)
     reader = targets.linear_reader(5)
-    codes = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
-    rows = torch.tensor([0, 1, 78])
-    expected = targets.scores[[0, 78]].square().mean()
+    codes = torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(0))
+    rows = torch.tensor([[0, 1, 78], [1, 3, 5]])
+    a, b = targets.scores[[0, 78]]
+    expected = ((a - b) / 2).square().mean() + 0.2 * ((a + b) / 2).square().mean()
     assert torch.isclose(lip_loss(reader, targets, codes, rows), expected)
-    assert lip_loss(reader, targets, codes, torch.tensor([1, 3, 5])) == 0
+    assert lip_loss(reader, targets, codes[1:], rows[1:]) == 0
+
+
+def test_a_run_that_is_off_as_a_whole_counts_less_than_one_that_moves_wrongly():
+    points, _ = faces()
+    targets = LipTargets(points, STILL, np.arange(40))
+    targets.scores = torch.zeros_like(targets.scores)
+    reader = torch.nn.Linear(1, 8)
+    torch.nn.init.ones_(reader.weight)
+    torch.nn.init.zeros_(reader.bias)
+    rows = torch.arange(4)[None]
+    off = lip_loss(reader, targets, torch.ones(1, 4, 1), rows)
+    wrong = lip_loss(reader, targets, torch.tensor([1.0, -1, 1, -1])[None, :, None], rows)
+    assert torch.isclose(off, torch.tensor(0.2)) and torch.isclose(wrong, torch.tensor(1.0))
 
 
 def test_a_code_is_told_the_lips_that_speech_left_open():
@@ -62,6 +103,6 @@ def test_a_code_is_told_the_lips_that_speech_left_open():
 
 def test_nothing_is_told_by_a_reader_that_reads_nothing():
     points, _ = faces()
-    reader = LipTargets(points, np.arange(40)).linear_reader(5)
+    reader = LipTargets(points, STILL, np.arange(40)).linear_reader(5)
     code = torch.ones(5)
     assert torch.equal(tell_lips(reader, code, torch.ones(8)), code)

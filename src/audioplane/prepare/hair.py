@@ -28,6 +28,10 @@ _CLOTHES = (0.5, 0.35)
 _NECK = (0.22, 0.3)
 """Half width and height of the neck's middle below the chin, face heights; no hair hangs there."""
 
+_RIM = 0.006
+"""Half the width up to which hair may be the rim of a dark shoulder before a light wall, share of
+the frame; such a rim is joined to the head by nothing wider, and is nowhere twice as wide."""
+
 
 @dataclass(frozen=True)
 class HairColours:
@@ -118,6 +122,21 @@ def hanging(
     (beside, down), (half, below) = _REACH, _NECK
     zone = polygon_mask(_box(frame, -beside, beside, -1.0, down), len(head))
     zone &= ~polygon_mask(_box(frame, -half, half, 0.0, below), len(head))
-    hair = hair & zone & ~head
-    _, parts = cv2.connectedComponents((hair | head).astype(np.uint8), connectivity=4)
-    return hair & np.isin(parts, np.unique(parts[head]))
+    both = (hair & zone) | head
+    wide = _joined(_opened(both, _RIM), head) | (_joined(both, head) & _opened(both, 2 * _RIM))
+    return wide & ~head
+
+
+def _opened(mask: Bool[np.ndarray, "h w"], half_width: float) -> Bool[np.ndarray, "h w"]:
+    """The mask without what is thinner, in shares of the frame."""
+    radius = max(1, round(half_width * len(mask)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel) == 1
+
+
+def _joined(
+    mask: Bool[np.ndarray, "h w"], head: Bool[np.ndarray, "h w"]
+) -> Bool[np.ndarray, "h w"]:
+    """The mask's parts that touch the head."""
+    _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    return mask & np.isin(parts, np.unique(parts[head]))

@@ -42,14 +42,15 @@ class Hearing:
         features: Float[np.ndarray, "t w f"],
         rows: list[int],
         landmarks: Float[np.ndarray, "n 68 2"],
+        views: Float[np.ndarray, "n 4 4"],
         config: TrainConfig,
     ):
-        """`rows` are the feature rows of the training frames, `landmarks` theirs."""
+        """`rows` are the feature rows of the training frames, `landmarks` and `views` theirs."""
         self._head, self._config = head, config
         self.windows = torch.from_numpy(features).to(head.device)
         self._low, self._high = min(rows), max(rows)
         self._deviation = float(features[self._low : self._high + 1].std())
-        self._lips = LipTargets(landmarks, np.array(rows), head.device)
+        self._lips = LipTargets(landmarks, views, np.array(rows), head.device)
         self.reader = self._lips.linear_reader(head.heard_dim)
         self.deaf = 0
         """Iterations in a row in which f_a hardly differed between frames."""
@@ -91,8 +92,8 @@ class Hearing:
         codes = self._head.hear(runs + self._deviation * put(noise))
         lips = None
         if c.lambda_lips:
-            heard = (starts[:, None] + torch.arange(length)).flatten()
-            lips = lip_loss(self.reader, self._lips, codes.flatten(1), put(heard))
+            heard = put(starts[:, None] + torch.arange(length))
+            lips = lip_loss(self.reader, self._lips, codes.flatten(1).unflatten(0, (n, -1)), heard)
         spread = codes.detach().std(0).mean().item()
         self._watch(spread)
         code = codes[row - int(starts[0])]

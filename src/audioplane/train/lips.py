@@ -11,7 +11,8 @@ own space, what the speech left open; then one code means one mouth.
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
+from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 _RIGID = (27, 28, 29, 30, 36, 39, 42, 45)
@@ -19,6 +20,11 @@ _RIGID = (27, 28, 29, 30, 36, 39, 42, 45)
 _MOUTH = slice(48, 68)
 _SHAPES = 8
 """Principal components of the mouth's shape that are learnt."""
+_TURN_PRIOR = 0.4
+"""Squared radians of turning, summed over a clip, that teach half of what a turn does to a mouth's
+picture. Less teaches less: a little turning goes with speech by chance."""
+_DRIFT = 0.2
+"""What the mean error of a run of frames counts, beside how its frames differ."""
 _DAMPING = 0.01
 """What a shape's squared row in the reader must exceed for the shape to be told; f_a's own
 deviations are about .4."""
@@ -34,17 +40,34 @@ def upright_mouths(landmarks: Float[np.ndarray, "t 68 2"]) -> Float[np.ndarray, 
     return np.stack([mouth.real, mouth.imag], -1)
 
 
+def as_unturned(
+    shapes: Float[np.ndarray, "t k"], views: Float[np.ndarray, "t 4 4"]
+) -> Float[np.ndarray, "t k"]:
+    """Shapes less what depends linearly on how far the head is turned (by ridge regression)."""
+    turns = Rotation.from_matrix(views[:, :3, :3])
+    away = (turns * turns.mean().inv()).as_rotvec()
+    away = away - away.mean(0)
+    damped = away.T @ away + _TURN_PRIOR * np.eye(3)
+    return shapes - away @ np.linalg.solve(damped, away.T @ (shapes - shapes.mean(0)))
+
+
 class LipTargets:
-    """Mouth shapes by row of the speech features, in units of their largest deviation."""
+    """Mouth shapes by row of the speech features, in units of their largest deviation.
+
+    What turning the head does to a mouth's picture is left out: speech does not tell it, and the
+    camera shows it anyway.
+    """
 
     def __init__(
         self,
         landmarks: Float[np.ndarray, "t 68 2"],
+        views: Float[np.ndarray, "t 4 4"],
         rows: Int[np.ndarray, " t"],
         device: torch.device | str = "cpu",
     ):
-        """`rows` are the feature rows of the frames whose landmarks are given."""
+        """`views` (world→camera) and `rows` (of the features) belong to the landmarks."""
         shapes = upright_mouths(landmarks.astype(np.float64)).reshape(len(landmarks), -1)
+        shapes = as_unturned(shapes, views)
         centred = shapes - shapes.mean(0)
         _, _, axes = np.linalg.svd(centred, full_matrices=False)
         scores = centred @ axes[:_SHAPES].T
@@ -64,12 +87,20 @@ class LipTargets:
 
 
 def lip_loss(
-    reader: nn.Linear, targets: LipTargets, codes: Float[Tensor, "n d"], rows: Int[Tensor, " n"]
+    reader: nn.Linear, targets: LipTargets, codes: Float[Tensor, "r t d"], rows: Int[Tensor, "r t"]
 ) -> Float[Tensor, ""]:
-    """Mean squared error of the mouth shapes that codes tell, over the frames that have one."""
-    known: Bool[Tensor, " n"] = targets.known[rows]
-    error = (reader(codes) - targets.scores[rows]).square().mean(-1)
-    return (error * known).sum() / known.sum().clamp_min(1)
+    """Mean squared error of the mouth shapes that codes tell, over the frames that have one.
+
+    A smile or a mood keeps lips away from what is said for seconds, so errors of neighbouring
+    frames are alike: what a whole run of frames is off by counts less (generalised least squares).
+    """
+    known = targets.known[rows][..., None]
+    error = (reader(codes) - targets.scores[rows]) * known
+    count = known.sum(1, keepdim=True).clamp_min(1)
+    common = error.sum(1, keepdim=True) / count
+    own = (error - common) * known
+    squares = own.square().sum() + _DRIFT * (count * common.square()).sum()
+    return squares / (error.shape[-1] * known.sum().clamp_min(1))
 
 
 def tell_lips(

@@ -119,7 +119,8 @@ class Trainer:
         self.head.to(device)
         rows = [self._row(ref) for ref in self.train_refs]
         landmarks = np.stack([subject.landmarks(ref) for ref in self.train_refs])
-        self.hearing = Hearing(self.head, features, rows, landmarks, config)
+        views = np.stack([ref.viewmat for ref in self.train_refs])
+        self.hearing = Hearing(self.head, features, rows, landmarks, views, config)
         self.poses = PoseTable(len(self.train_refs))
         self._make_optimisers()
         self.density = DensityControl(len(self.head.gaussians), device)
