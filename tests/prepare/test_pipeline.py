@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from audioplane.errors import AudioplaneError, PrepareError, SubjectError
+from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
 from audioplane.prepare import STAGES, PrepareOptions, StageProgress, prepare_subject, stages
 from audioplane.prepare.crop import CropBox
+from audioplane.prepare.preflight.sync import Offset
 from audioplane.prepare.record import Record
-from audioplane.prepare.stages import Job, frames_stage
+from audioplane.prepare.stages import Job, frames_stage, preflight_stage
 from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
 from tests.prepare.conftest import FRAMES, OPTIONS, QUICK, contents, quiet, write_clip
 from tests.prepare.figure import CLASS_COLOURS, COAT, HAIR, SIZE, SKIN, WALL, draw, parts
@@ -55,6 +57,44 @@ def test_a_given_focal_length_is_the_cameras(clip, tmp_path):
     prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=500.0), quiet)
     assert load_subject(tmp_path / "s").train[0].img_id == 0
     assert '"focal_len": 500' in (tmp_path / "s" / "transforms_train.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "moved"),
+    [
+        (None, (0.24, True), 0.24),
+        (None, (-0.24, True), -0.24),
+        (None, (0.24, False), 0.0),
+        (None, (0.08, True), 0.0),
+        (0.4, (0.24, True), 0.4),
+        (0.0, (0.24, True), 0.0),
+    ],
+)
+def test_late_sound_is_moved_to_its_picture(clip, tmp_path, monkeypatch, asked, found, moved):
+    seconds, believed = found
+    offset = Offset(seconds, 0.5, 0.0 if believed else 0.5, np.zeros(41))
+    monkeypatch.setattr("audioplane.prepare.preflight.check.estimate_offset", lambda *_: offset)
+    paths = SubjectPaths(tmp_path)
+    paths.make_folders()
+    record = Record(tmp_path / "r.json", "", {}, crop=CropBox(0, 0, SIZE), n_frames=FRAMES)
+    job = Job(
+        clip, paths, record, SIZE, ("mel",), None, None, False, lambda *_: None, sound_late=asked
+    )
+    preflight_stage(job)
+    frames_stage(job)
+    kept = read_audio(paths.audio)
+    n = round(moved * 16000)
+    recorded = read_audio(clip)[: FRAMES * 640]
+    late, early = max(0, n), max(0, -n)
+    assert np.allclose(
+        kept[early : len(kept) - late], recorded[late : len(kept) - early], atol=1e-3
+    )
+    assert not kept[:early].any() and len(kept) == FRAMES * 640
+
+
+def test_sound_that_is_late_beyond_belief_is_refused(clip, tmp_path):
+    with pytest.raises(PrepareError, match="sound late by 20 s"):
+        prepare_subject(clip, tmp_path / "s", replace(QUICK, sound_late=20.0), quiet)
 
 
 def test_a_networks_speech_features_can_be_asked_for(clip, tmp_path):

@@ -39,6 +39,9 @@ class Prepare:
     the person is cut out by selfie_segmentation.tflite, looked up or downloaded."""
     focal: float | None = None
     """Focal length, pixels of the subject's frames; searched for if not given."""
+    sound_late: float | None = None
+    """Milliseconds by which the sound comes after the picture, below zero if before it; it is moved
+    by as much. If not given it is estimated, and moved where it is more than 100; 0 leaves it."""
     consent: str = ""
     """Who agreed to the making of this head, and to what; goes into every video of it."""
     force: bool = False
@@ -55,6 +58,7 @@ class Prepare:
             face_landmarker=self.face_landmarker,
             segmenter=self.segmenter,
             focal=self.focal,
+            sound_late=None if self.sound_late is None else self.sound_late / 1000,
             consent=self.consent,
             force=self.force,
         )

@@ -24,6 +24,8 @@ from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split, write_split
 
 _TRAIN_SHARE = 10 / 11
+_LATEST = 10.0
+"""Seconds by which sound may be late or early."""
 _TOOLS = ("audioplane", "mediapipe", "opencv-contrib-python", "av", "numpy")
 
 
@@ -46,6 +48,9 @@ class PrepareOptions:
     """Who consented to the making of this head; goes into `subject.json`."""
     focal: float | None = None
     """Focal length, pixels of the subject's frames; None to search for it."""
+    sound_late: float | None = None
+    """Seconds by which the sound comes after the picture (below zero: before it); None to believe
+    what preflight finds where that is more than `NOTICEABLE`."""
     force: bool = False
     """Begin anew in a folder that holds another preparation, and go on with a clip that
     preflight calls hopeless."""
@@ -76,12 +81,7 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
         raise PrepareError(f"{video} is not a file: check the name")
     kinds = options.speech or _default_speech()
     _require_speech(kinds, options.speech_model)
-    shaping: dict[str, Any] = {"size": options.size, "speech": list(kinds)}
-    if options.focal is not None:
-        if not options.focal > 0:
-            raise PrepareError(f"a focal length of {options.focal} px: give one above 0")
-        shaping["focal"] = options.focal
-    record = open_record(out, file_sha256(video), shaping, options.force)
+    record = open_record(out, file_sha256(video), _shaping(options, kinds), options.force)
     paths = SubjectPaths(out)
     try:
         paths.make_folders()
@@ -98,6 +98,7 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
                 face_landmarker=options.face_landmarker,
                 segmenter=options.segmenter,
                 focal=options.focal,
+                sound_late=options.sound_late,
                 force=options.force,
                 tell=_teller(name, report),
             )
@@ -117,6 +118,20 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
         if isinstance(e, MediaError):
             raise
         raise MediaError(f"{e.filename or out} cannot be written: {e.strerror or e}") from e
+
+
+def _shaping(options: PrepareOptions, kinds: tuple[str, ...]) -> dict[str, Any]:
+    """The options that shape the files. Raises `PrepareError` for numbers that cannot be."""
+    shaping: dict[str, Any] = {"size": options.size, "speech": list(kinds)}
+    if options.focal is not None:
+        if not options.focal > 0:
+            raise PrepareError(f"a focal length of {options.focal} px: give one above 0")
+        shaping["focal"] = options.focal
+    if options.sound_late is not None:
+        if not abs(options.sound_late) <= _LATEST:
+            raise PrepareError(f"sound late by {options.sound_late:g} s: give up to {_LATEST:g} s")
+        shaping["sound_late"] = options.sound_late
+    return shaping
 
 
 def _is_disk_full(error: OSError | MediaError) -> bool:

@@ -27,6 +27,8 @@ class Record:
     done: dict[str, float] = field(default_factory=dict)
     """Seconds that each finished stage took."""
     crop: CropBox | None = None
+    sound_late: float = 0.0
+    """Seconds by which the sound comes after the picture; it is moved by as much."""
     n_frames: int = 0
     focal: float = 0.0
     """Focal length of the frames, pixels; 0 until the poses are known."""

@@ -41,6 +41,7 @@ from audioplane.prepare.parsing import (
     with_neighbours,
 )
 from audioplane.prepare.preflight import check_clip, write_page
+from audioplane.prepare.preflight.sync import NOTICEABLE
 from audioplane.prepare.progress import Tell
 from audioplane.prepare.record import LANDMARK_DEPTH, PREFLIGHT_PAGE, Record
 from audioplane.prepare.segmenter import PartSegmenter, PersonNetwork, SelfieSegmenter
@@ -79,6 +80,8 @@ class Job:
     """Network that the features need; None to look it up."""
     focal: float | None = None
     """Focal length of the frames, pixels; None to search for it."""
+    sound_late: float | None = None
+    """Seconds by which the sound comes after the picture; None to believe preflight."""
 
 
 def preflight_stage(job: Job) -> None:
@@ -92,8 +95,13 @@ def preflight_stage(job: Job) -> None:
         raise PrepareError(
             f"{job.video}: {report.reasons()} ({page} shows more, --force goes on all the same)"
         )
-    job.record.notes["preflight"] = report.title
-    looked = report.figures.looked_at
+    figures, record = report.figures, job.record
+    record.notes["preflight"] = report.title
+    if job.sound_late is not None:
+        record.sound_late = job.sound_late
+    elif figures.offset_believed and abs(figures.offset or 0.0) > NOTICEABLE:
+        record.sound_late = figures.offset or 0.0
+    looked = figures.looked_at
     for finding in report.findings:
         if finding.level != "good":
             job.tell(looked, looked, f"{finding.name}: {finding.value}: {finding.advice}")
@@ -164,6 +172,8 @@ def frames_stage(job: Job) -> None:
             f"the sound track of {job.video} is silent: a talking head needs the speech"
         )
 
+    waveform = _in_step(waveform, record.sound_late)
+
     def write(numbered: tuple[int, UInt8[np.ndarray, "h w 3"]]) -> int:
         i, image = numbered
         write_image(job.paths.original(i), cut(image, box, job.size), _ORIGINAL_QUALITY)
@@ -179,6 +189,12 @@ def frames_stage(job: Job) -> None:
     write_wav(job.paths.audio, waveform)
     for kind in job.speech:
         np.save(job.paths.features(kind), compute_features(waveform, kind, job.speech_model))
+
+
+def _in_step(waveform: Float32[np.ndarray, " n"], late: float) -> Float32[np.ndarray, " m"]:
+    """Sound that came late or early by so many seconds, moved to where its picture is."""
+    samples = round(late * SPEECH_RATE)
+    return waveform[samples:] if samples >= 0 else np.pad(waveform, (-samples, 0))
 
 
 def _require_crop(record: Record) -> CropBox:

@@ -78,8 +78,8 @@ def test_a_good_clip_has_no_remark():
         (with_sound(speech=0.1), "speech", "silence"),
         (with_sound(seconds=80.0), "speech", "ends before"),
         (with_sound(above_noise=5.0), "noise", "quiet room"),
-        (replace(CLIP, offset=0.2), "sound to picture", "late: move it by -200 ms"),
-        (replace(CLIP, offset=-0.2), "sound to picture", "early: move it by +200 ms"),
+        (replace(CLIP, offset=0.2), "sound to picture", "late: prepare moves it by -200 ms"),
+        (replace(CLIP, offset=-0.2), "sound to picture", "early: prepare moves it by +200 ms"),
         (replace(CLIP, offset_believed=False), "sound to picture", "is it this person"),
     ],
 )

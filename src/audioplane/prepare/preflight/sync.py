@@ -17,6 +17,9 @@ RANGE = 0.4
 """Seconds to either side in which the offset is sought."""
 STEP = 0.02
 """Seconds; finer than the ± 0.04 s that such an estimate is good for."""
+NOTICEABLE = 0.1
+"""Seconds; an offset beyond this is a fault of the recording, not of the estimate or the speaker's
+lips, which are early by nature."""
 
 _BAND = (600.0, 3000.0)
 """Hertz."""

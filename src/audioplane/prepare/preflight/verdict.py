@@ -6,6 +6,7 @@ from typing import Literal
 
 from audioplane.prepare.preflight.figures import ClipFigures, FaceFigures
 from audioplane.prepare.preflight.sound import SoundFigures
+from audioplane.prepare.preflight.sync import NOTICEABLE
 
 Level = Literal["good", "warning", "hopeless"]
 
@@ -185,8 +186,8 @@ def _offset(figures: ClipFigures) -> Iterator[Finding]:
         return
     ms = 1000 * figures.offset
     value = f"{ms:+.0f} ms (± 40; correlation {figures.offset_correlation:.2f})"
-    if abs(ms) > 100:
-        advice = f"the sound is {'late' if ms > 0 else 'early'}: move it by {-ms:+.0f} ms"
+    if abs(figures.offset) > NOTICEABLE:
+        advice = f"the sound is {'late' if ms > 0 else 'early'}: prepare moves it by {-ms:+.0f} ms"
         yield Finding("sound to picture", value, "warning", advice)
     else:
         yield Finding("sound to picture", value)
