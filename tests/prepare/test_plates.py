@@ -3,6 +3,7 @@ import pytest
 
 from audioplane.prepare.landmarker import to_68
 from audioplane.prepare.plates import (
+    StillPlate,
     background_plate,
     masked_median,
     over_background,
@@ -121,3 +122,19 @@ def test_frames_are_picked_evenly():
     assert picked[0] == 0
     assert picked[-1] == 998
     assert len(set(picked)) == 10
+
+
+def test_behind_hair_beside_the_neck_is_the_wall():
+    def large(picture: np.ndarray) -> np.ndarray:
+        return picture.repeat(4, 0).repeat(4, 1)
+
+    labels = large(labels_of(4))
+    row = labels[4 * 116]
+    right = int(np.flatnonzero(row == Label.NECK).max()) + 1
+    labels[4 * 110 : 4 * 120, right : right + 60] = Label.HEAD
+    still = plate()
+    still = StillPlate(large(still.torso), large(still.neck))
+    alpha = torso_image(large(draw(4)), labels, 4 * landmarks_of(4), still)[..., 3]
+    beside = alpha[4 * 112 : 4 * 114]
+    assert (beside[:, right - 20 : right - 4] == 255).all()
+    assert not beside[:, right + 6 : right + 60].any()

@@ -29,7 +29,9 @@ _UNDER_CHIN = 0.32
 _FADE = 0.003
 """Weight of no tint where a frame's colours are unknown: far away the plate is left alone."""
 _UNDER_HEAD = 0.05
-"""How far it continues under the rest of the head, face heights."""
+"""How far it continues upwards under the rest of the head, face heights."""
+_BESIDE = 2
+"""Pixels that it continues sideways: behind hair beside a neck there is the wall."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def torso_image(
     """Neck and torso as RGBA, continued under the head."""
     torso = torso_mask(labels)
     chin = _under_chin(landmarks, len(labels)) & head_mask(labels)
-    region = torso | chin | (_grown(torso, _reach(landmarks)) & head_mask(labels))
+    region = torso | chin | (_grown_up(torso, _reach(landmarks)) & head_mask(labels))
     rgba = np.zeros((*labels.shape, 4), np.uint8)
     if not torso.any():
         return rgba
@@ -193,6 +195,12 @@ def _bounds(mask: Bool[np.ndarray, "h w"], margin: int) -> tuple[slice, slice]:
 
 def _grown(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return cv2.dilate(mask.astype(np.uint8), kernel) == 1
+
+
+def _grown_up(mask: Bool[np.ndarray, "h w"], reach: int) -> Bool[np.ndarray, "h w"]:
+    kernel = np.zeros((2 * reach + 1, 2 * _BESIDE + 1), np.uint8)
+    kernel[reach:] = 1
     return cv2.dilate(mask.astype(np.uint8), kernel) == 1
 
 
