@@ -82,6 +82,7 @@ def test_late_sound_is_moved_to_its_picture(clip, tmp_path, monkeypatch, asked, 
     )
     preflight_stage(job)
     frames_stage(job)
+    assert ("sound" in record.notes) == (moved != 0)
     kept = read_audio(paths.audio)
     n = round(moved * 16000)
     recorded = read_audio(clip)[: FRAMES * 640]

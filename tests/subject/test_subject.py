@@ -140,12 +140,20 @@ def spoil(path: Path, text: str):
     path.write_text(text)
 
 
+def mirror(path: Path):
+    data = json.loads(path.read_text())
+    row = data["frames"][0]["transform_matrix"][0]
+    row[:] = [-x for x in row]
+    path.write_text(json.dumps(data))
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
         (lambda p: spoil(p.info, "{"), "damaged"),
         (lambda p: spoil(p.info, json.dumps({"format_version": 99})), "version 99"),
         (lambda p: spoil(p.transforms("train"), "{}"), "transforms file"),
+        (lambda p: mirror(p.transforms("train")), "no turn and shift"),
         (lambda p: p.transforms("val").unlink(), "prepared subject"),
         (lambda p: [p.image(i).unlink() for i in (0, 1, 4, 7)], "no usable"),
     ],

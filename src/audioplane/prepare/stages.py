@@ -101,6 +101,8 @@ def preflight_stage(job: Job) -> None:
         record.sound_late = job.sound_late
     elif figures.offset_believed and abs(figures.offset or 0.0) > NOTICEABLE:
         record.sound_late = figures.offset or 0.0
+    if record.sound_late:
+        record.notes["sound"] = f"moved by {-1000 * record.sound_late:+.0f} ms, to its picture"
     looked = figures.looked_at
     for finding in report.findings:
         if finding.level != "good":
@@ -171,7 +173,6 @@ def frames_stage(job: Job) -> None:
         raise PrepareError(
             f"the sound track of {job.video} is silent: a talking head needs the speech"
         )
-
     waveform = _in_step(waveform, record.sound_late)
 
     def write(numbered: tuple[int, UInt8[np.ndarray, "h w 3"]]) -> int:

@@ -44,7 +44,9 @@ def viewmat_to_opengl(viewmat: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4
 
 
 def opengl_to_viewmat(transform: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
-    """Camera→world (OpenGL) to world→camera (OpenCV)."""
+    """Camera→world (OpenGL) to world→camera (OpenCV). Raises `ValueError` if it mirrors."""
+    if not np.linalg.det(transform[:3, :3]) > 0:
+        raise ValueError(f"no turn and shift: {transform.tolist()}")
     return np.linalg.inv(transform @ _FLIP)
 
 

@@ -187,7 +187,8 @@ def _offset(figures: ClipFigures) -> Iterator[Finding]:
     ms = 1000 * figures.offset
     value = f"{ms:+.0f} ms (± 40; correlation {figures.offset_correlation:.2f})"
     if abs(figures.offset) > NOTICEABLE:
-        advice = f"the sound is {'late' if ms > 0 else 'early'}: prepare moves it by {-ms:+.0f} ms"
+        side = "late" if ms > 0 else "early"
+        advice = f"the sound is {side}: prepare moves it by {-ms:+.0f} ms (or --sound-late)"
         yield Finding("sound to picture", value, "warning", advice)
     else:
         yield Finding("sound to picture", value)
