@@ -76,3 +76,8 @@ def test_the_mark_is_grey_and_its_sum_over_two_seconds_is_nothing():
     assert (marked[..., 0] == marked[..., 1]).all() and (marked[..., 0] == marked[..., 2]).all()
     assert abs(marked.mean(0) - 100).max() < 0.6
     assert marked[0].std() == pytest.approx(marked[12].std(), rel=0.1)
+
+
+def test_a_picture_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="marker of"):
+        Marker(64, 64, PAYLOAD, KEY).mark(np.zeros((256, 256, 3), np.uint8), 0)

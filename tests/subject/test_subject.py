@@ -165,6 +165,16 @@ def test_damage_is_said_in_one_line(paths, damage, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("folder", ["image", "parsing", "torso"])
+def test_a_picture_of_another_size_is_named(paths, folder):
+    subject = load_subject(paths.root)
+    file = getattr(paths, folder)(1)
+    write_image(file, np.zeros((4, 6, 4 if folder == "torso" else 3), np.uint8))
+    with pytest.raises(SubjectError, match=rf"{file.name} has 6 x 4 pixels, bc.jpg"):
+        subject.frame(subject.train[1])
+        subject.plate(subject.train[1])
+
+
 def test_damaged_pictures_and_tracks_are_named(paths):
     subject = load_subject(paths.root)
     paths.image(1).write_bytes(b"no picture")

@@ -106,7 +106,12 @@ class Marker:
         self._grain: Float32[np.ndarray, "h w"] = grain
 
     def mark(self, image: UInt8[np.ndarray, "h w 3"], index: int) -> UInt8[np.ndarray, "h w 3"]:
-        """A copy with the mark as frame `index` of the video shows it."""
+        """A copy with the mark as frame `index` of the video shows it.
+
+        Raises `ValueError` for a picture of another size: the kernels check no bounds.
+        """
+        if image.shape[:2] != self._grain.shape:
+            raise ValueError(f"a picture of {image.shape[:2]}, marker of {self._grain.shape}")
         angle = 2 * math.pi * RATE * index / FPS
         turn = np.array([math.cos(angle), math.sin(angle)], np.float32)
         image = np.ascontiguousarray(image)

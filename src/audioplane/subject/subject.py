@@ -124,29 +124,43 @@ class Subject:
         return features.astype(np.float32)
 
     def frame(self, ref: FrameRef) -> SubjectFrame:
-        """Decode the pictures of one frame. Raises `MediaError` if one is missing or damaged."""
+        """Decode the pictures of one frame.
+
+        Raises `MediaError` if one is missing or damaged, `SubjectError` if it is of another size
+        than the background, as the next three do.
+        """
         return SubjectFrame(
             image=self.image(ref), head=head_mask(self.labels(ref)), landmarks=self.landmarks(ref)
         )
 
     def image(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
         """The person before the background plate. Raises `MediaError`."""
-        return read_image(_image_path(self.paths, ref.img_id))
+        return self._read(_image_path(self.paths, ref.img_id))
 
     def labels(self, ref: FrameRef) -> UInt8[np.ndarray, "h w"]:
         """What each pixel shows, `Label` by its value. Raises `MediaError`."""
-        return read_labels(read_image(self.paths.parsing(ref.img_id)))
+        return read_labels(self._read(self.paths.parsing(ref.img_id)))
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
         """Torso over background of one frame: what lies behind its head."""
         path = self.paths.torso(ref.img_id)
         if path.exists():
-            torso = read_image(path, channels=4)
+            torso = self._read(path, channels=4)
         else:
             torso = torso_below_head(self.image(ref), self.labels(ref))
         alpha = torso[..., 3:].astype(np.uint16)
         over = torso[..., :3] * alpha + self.background * (255 - alpha)
         return ((over + 127) // 255).astype(np.uint8)
+
+    def _read(self, path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
+        picture = read_image(path, channels)
+        (height, width), size = picture.shape[:2], self.background.shape[:2]
+        if (height, width) != size:
+            raise SubjectError(
+                f"{path} has {width} x {height} pixels, {self.paths.background.name} "
+                f"{size[1]} x {size[0]}: all pictures of a subject are of one size"
+            )
+        return picture
 
     def landmarks(self, ref: FrameRef) -> Float[np.ndarray, "68 2"]:
         """The 68 landmarks of one frame, pixels."""
