@@ -183,7 +183,7 @@ class Train:
     out: Path
     """Folder of the run: checkpoints, the head to drive, events."""
     preset: Literal["demo", "laptop", "paper"] = "laptop"
-    """demo: minutes at 192 px on 2 cores; laptop: a quarter of an hour at 512 px; paper: as
+    """demo: minutes at 192 px on 2 cores; laptop: 6 to 15 minutes at 512 px; paper: as
     published."""
     speech: Annotated[str | None, tyro.conf.arg(metavar="KIND")] = None
     """Kind of speech features, if not the preset's: a file aud_KIND.npy in the subject, which

@@ -176,7 +176,7 @@ PRESETS: dict[str, TrainConfig] = {
     ),
     "paper": TrainConfig(lambda_lpips=0.05, lambda_dssim=0.0),
 }
-"""`demo`: minutes on 2 cores at 192 px; `laptop`: a quarter of an hour at 512 px; `paper`: as
+"""`demo`: minutes on 2 cores at 192 px; `laptop`: 6 to 15 minutes at 512 px; `paper`: as
 published."""
 
 
