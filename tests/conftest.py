@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audioplane.subject import Subject, load_subject
-from audioplane.subject.synthetic import make_synthetic
+from audioplane.synthetic import make_synthetic
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from audioplane.cli import main
-from audioplane.compare import compare
 from audioplane.evaluate.syncnet import network
+from audioplane.experiments.compare import compare
 from audioplane.media.audio import write_wav
 from audioplane.perceptual import weights
-from tests.compare.films import ReadsMouths, pictures, voice, write
+from tests.experiments.compare.films import ReadsMouths, pictures, voice, write
 
 N = 30
 

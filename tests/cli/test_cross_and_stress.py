@@ -9,12 +9,12 @@ import pytest
 
 from audioplane.cli import main
 from audioplane.cli.drive import warn_if_strange
-from audioplane.evaluate.cross import OWN, RECORDING
-from audioplane.evaluate.stimuli import music, noise, shout
+from audioplane.experiments.cross.report import OWN, RECORDING
+from audioplane.experiments.stress.stimuli import music, noise, shout
 from audioplane.media.audio import write_wav
 from audioplane.media.video import probe_video
 from audioplane.speech.familiarity import Familiarity
-from audioplane.subject.synthetic import make_synthetic_sentence
+from audioplane.synthetic import make_synthetic_sentence
 from audioplane.train import load_head
 from audioplane.train.run import train_head
 from tests.train.configs import TINY

@@ -13,7 +13,7 @@ from audioplane.evaluate import (
     evaluate_speech_drive,
     example_frames,
 )
-from audioplane.evaluate.metrics import PSNR_CAP
+from audioplane.evaluate.scores.metrics import PSNR_CAP
 from audioplane.media.audio import write_wav
 from audioplane.media.image import read_image
 from audioplane.media.video import probe_video

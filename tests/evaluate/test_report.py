@@ -3,10 +3,10 @@ import json
 
 from rich.console import Console
 
-from audioplane.evaluate.action_units import ExpressionErrors
-from audioplane.evaluate.lips import LipScores
 from audioplane.evaluate.report import EvaluationReport, FrameScores, RegionScores
-from audioplane.evaluate.sound import SoundSync
+from audioplane.evaluate.scores.action_units import ExpressionErrors
+from audioplane.evaluate.scores.lips import LipScores
+from audioplane.evaluate.scores.sound import SoundSync
 from audioplane.evaluate.syncnet import SyncScores
 
 

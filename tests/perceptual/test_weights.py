@@ -6,6 +6,7 @@ import pooch
 import pytest
 import torch
 
+from audioplane.assets import WeightFile
 from audioplane.errors import CheckpointError
 from audioplane.perceptual import LPIPS, weights
 from audioplane.perceptual.weights import (
@@ -14,7 +15,6 @@ from audioplane.perceptual.weights import (
     WeightPaths,
     find_weights,
 )
-from audioplane.weights import WeightFile
 from tests.perceptual.random_weights import RandomWeights
 
 BACKBONE, HEADS = b"a backbone", b"heads"

@@ -7,7 +7,7 @@ the stages work on; the stand-in answers as MediaPipe would, with 478 points.
 import cv2
 import numpy as np
 
-from audioplane.prepare.landmarker import FACE_OVAL, INNER_LIP, N_POINTS, Face, Landmarker
+from audioplane.face.landmarker import FACE_OVAL, INNER_LIP, N_POINTS, Face, Landmarker
 
 SIZE = 160
 SKIN, HAIR, COAT, WALL = (220, 160, 130), (70, 40, 20), (30, 40, 110), (90, 150, 120)

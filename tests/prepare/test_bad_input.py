@@ -98,7 +98,7 @@ def test_parts_with_another_scene_are_left_out_and_told(tmp_path):
 
 
 def test_a_jump_cut_parts_what_is_smoothed(tmp_path, monkeypatch):
-    from audioplane.prepare import track_head
+    from audioplane.prepare.pose.fit import track as track_head
 
     parted = []
     real = track_head.smooth_poses

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from audioplane.errors import PrepareError
+from audioplane.face.landmarker import Face
 from audioplane.prepare import stages
 from audioplane.prepare.crop import CropBox, FaceFinder, choose_crop, cut, find_crop
-from audioplane.prepare.landmarker import Face
 from audioplane.prepare.record import open_record
 from audioplane.prepare.stages import Job
 from audioplane.subject import SubjectPaths

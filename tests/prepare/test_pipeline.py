@@ -9,9 +9,9 @@ import pytest
 from audioplane.errors import AudioplaneError, PrepareError, SubjectError
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
+from audioplane.preflight.sync import Offset
 from audioplane.prepare import STAGES, PrepareOptions, StageProgress, prepare_subject, stages
 from audioplane.prepare.crop import CropBox
-from audioplane.prepare.preflight.sync import Offset
 from audioplane.prepare.record import Record
 from audioplane.prepare.stages import Job, frames_stage, preflight_stage
 from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
@@ -73,7 +73,7 @@ def test_a_given_focal_length_is_the_cameras(clip, tmp_path):
 def test_late_sound_is_moved_to_its_picture(clip, tmp_path, monkeypatch, asked, found, moved):
     seconds, believed = found
     offset = Offset(seconds, 0.5, 0.0 if believed else 0.5, np.zeros(41))
-    monkeypatch.setattr("audioplane.prepare.preflight.check.estimate_offset", lambda *_: offset)
+    monkeypatch.setattr("audioplane.preflight.check.estimate_offset", lambda *_: offset)
     paths = SubjectPaths(tmp_path)
     paths.make_folders()
     record = Record(tmp_path / "r.json", "", {}, crop=CropBox(0, 0, SIZE), n_frames=FRAMES)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audioplane.prepare.landmarker import to_68
+from audioplane.face.landmarker import to_68
 from audioplane.prepare.plates import (
     StillPlate,
     background_plate,

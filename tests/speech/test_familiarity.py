@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from audioplane.evaluate.stimuli import music, noise, silence
+from audioplane.experiments.stress.stimuli import music, noise, silence
 from audioplane.speech.familiarity import STRANGE, Familiarity, describe
-from audioplane.subject.synthetic import make_synthetic_sentence
+from audioplane.synthetic import make_synthetic_sentence
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audioplane.evaluate.stimuli import shout
+from audioplane.experiments.stress.stimuli import shout
 from audioplane.speech.level import (
     CLIPPED_DB,
     FADE,

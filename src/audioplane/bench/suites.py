@@ -17,7 +17,7 @@ from audioplane.media.video import VideoWriter
 from audioplane.speech import compute_features
 from audioplane.splat import rasterize
 from audioplane.subject import Subject, load_subject
-from audioplane.subject.synthetic import make_synthetic, make_synthetic_sentence
+from audioplane.synthetic import make_synthetic, make_synthetic_sentence
 from audioplane.train import PRESETS, Progress, Trainer
 
 _SIZE = 512

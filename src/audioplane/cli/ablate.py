@@ -6,12 +6,12 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from audioplane.ablate import VariantResult, variants, write_reports
 from audioplane.cli.console import console
 from audioplane.cli.evaluate import evaluate_run
 from audioplane.cli.training import show_training
 from audioplane.errors import MediaError, TrainingError
 from audioplane.evaluate import EvaluationReport
+from audioplane.experiments.ablate import VariantResult, variants, write_reports
 from audioplane.perceptual import LPIPS
 from audioplane.subject import Subject, load_subject
 from audioplane.train import TrainConfig, Trainer, load_head

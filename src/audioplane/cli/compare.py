@@ -17,7 +17,7 @@ from audioplane.errors import ComparisonError, MediaError
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from audioplane.compare import Comparison, Tools
+    from audioplane.experiments.compare import Comparison, Tools
 
 JSON_NAME, PAGE_NAME = "comparison.json", "comparison.html"
 
@@ -47,7 +47,7 @@ class Compare:
     """Print the comparison as JSON on standard output."""
 
     def run(self) -> None:
-        from audioplane.compare import Tools, to_json, to_table
+        from audioplane.experiments.compare import Tools, to_json, to_table
         from audioplane.prepare.models import FACE_LANDMARKER, require_model
 
         if len(self.videos) < 2:
@@ -74,8 +74,8 @@ def compare_files(
     Raises `ComparisonError` if names and videos do not fit or a video shows something else,
     `MediaError` if a file cannot be read or written.
     """
-    from audioplane.compare import compare_videos, comparison_page, to_json
     from audioplane.evaluate.evaluation import write_text
+    from audioplane.experiments.compare import compare_videos, comparison_page, to_json
 
     with progress_bar() as bar:
         tasks: dict[str, TaskID] = {}

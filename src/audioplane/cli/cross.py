@@ -24,7 +24,11 @@ from audioplane.cli.provenance import ProvenanceOptions
 from audioplane.cli.sealing import sha256_of, state_provenance
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.errors import CheckpointError, MediaError, SubjectError
-from audioplane.evaluate.cross import (
+from audioplane.evaluate.evaluation import write_text
+from audioplane.evaluate.mouth.view import MouthViews, open_mouth_views
+from audioplane.evaluate.scores.sound import sound_of
+from audioplane.evaluate.syncnet import SyncJudge, SyncNet, held_out_sync
+from audioplane.experiments.cross.report import (
     OWN,
     RECORDING,
     CrossRow,
@@ -33,11 +37,7 @@ from audioplane.evaluate.cross import (
     cross_row,
     to_json_dict,
 )
-from audioplane.evaluate.evaluation import write_text
-from audioplane.evaluate.mouth_view import MouthViews, open_mouth_views
-from audioplane.evaluate.sound import sound_of
-from audioplane.evaluate.spoken import usual_mouth, usual_move, watch
-from audioplane.evaluate.syncnet import SyncJudge, SyncNet, held_out_sync
+from audioplane.experiments.spoken import usual_mouth, usual_move, watch
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
 from audioplane.media.video import VideoWriter, read_frames

@@ -21,7 +21,7 @@ from audioplane.evaluate import EvaluationReport, LipScores, MouthReader, evalua
 from audioplane.media.video import VideoWriter
 from audioplane.speech import compute_features
 from audioplane.subject import Subject, load_subject
-from audioplane.subject.synthetic import make_synthetic, make_synthetic_sentence
+from audioplane.synthetic import make_synthetic, make_synthetic_sentence
 from audioplane.train import PRESETS, RunPaths, load_head
 from audioplane.train.config import with_fine_iterations
 from audioplane.train.run import train_head

@@ -16,16 +16,16 @@ from audioplane.cli.drive import open_animator
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.errors import SpeechError
 from audioplane.evaluate import EvaluationReport, evaluate_head, example_frames
-from audioplane.evaluate.attention import strongest_prototypes
-from audioplane.evaluate.contact_sheet import SheetRow
-from audioplane.evaluate.curves import read_curves
-from audioplane.evaluate.dynamism import draw_dynamism
 from audioplane.evaluate.evaluate import EXAMPLES, NO_LPIPS, VIDEO_NAME
 from audioplane.evaluate.evaluation import Evaluation, write_text
-from audioplane.evaluate.metrics import Image
+from audioplane.evaluate.figures.attention import strongest_prototypes
+from audioplane.evaluate.figures.contact_sheet import SheetRow
+from audioplane.evaluate.figures.curves import read_curves
+from audioplane.evaluate.figures.dynamism import draw_dynamism
 from audioplane.evaluate.page import PageContents, evaluation_page
 from audioplane.evaluate.provenance import Provenance, git_commit, package_versions
-from audioplane.evaluate.sound import sound_of
+from audioplane.evaluate.scores.metrics import Image
+from audioplane.evaluate.scores.sound import sound_of
 from audioplane.evaluate.speed import measure_speed
 from audioplane.evaluate.syncnet import (
     NO_SYNCNET,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from audioplane.cli.console import console, output, progress_bar
 from audioplane.errors import MediaError
-from audioplane.prepare.landmarker import Landmarker
+from audioplane.face.landmarker import Landmarker
+from audioplane.preflight import check_clip, write_page
 from audioplane.prepare.models import FACE_LANDMARKER, require_model
-from audioplane.prepare.preflight import check_clip, write_page
 from audioplane.prepare.record import PREFLIGHT_PAGE
 
 

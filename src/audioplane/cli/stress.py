@@ -9,12 +9,12 @@ import torch
 from audioplane.cli.console import progress_bar
 from audioplane.cli.drive import codes_of, open_animator, strangeness
 from audioplane.errors import MediaError
-from audioplane.evaluate import stimuli
 from audioplane.evaluate.evaluation import write_text
-from audioplane.evaluate.mouth_view import open_mouth_views
-from audioplane.evaluate.sound import sound_of
-from audioplane.evaluate.spoken import Spoken, usual_mouth, usual_move, watch
-from audioplane.evaluate.stress import (
+from audioplane.evaluate.mouth.view import open_mouth_views
+from audioplane.evaluate.scores.sound import sound_of
+from audioplane.experiments.spoken import Spoken, usual_mouth, usual_move, watch
+from audioplane.experiments.stress import stimuli
+from audioplane.experiments.stress.report import (
     PAUSE,
     SILENCE,
     TRAINING,

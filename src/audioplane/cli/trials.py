@@ -35,7 +35,7 @@ class Cross:
     def run(self) -> None:
         from audioplane.cli.cross import run_cross
         from audioplane.cli.device import choose_device
-        from audioplane.evaluate.cross import cross_table
+        from audioplane.experiments.cross.report import cross_table
 
         device = choose_device(self.device)
         syncnet, model = self.weights.find_syncnet(), self.face_landmarker

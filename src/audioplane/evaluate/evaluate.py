@@ -14,31 +14,31 @@ from jaxtyping import Float, Float32, UInt8
 
 from audioplane.drive import DrivenFrame
 from audioplane.errors import MediaError, SubjectError
-from audioplane.evaluate import metrics
-from audioplane.evaluate.action_units import ExpressionErrors, blendshape_errors
-from audioplane.evaluate.contact_sheet import SheetRow, contact_sheet
-from audioplane.evaluate.lips import (
-    LipScores,
-    aperture_scores,
-    correlation,
-    landmark_distance,
-    lip_scores,
-)
-from audioplane.evaluate.metrics import Image
-from audioplane.evaluate.mouth_reader import MouthReader
-from audioplane.evaluate.mouth_view import (
+from audioplane.evaluate.figures.contact_sheet import SheetRow, contact_sheet
+from audioplane.evaluate.mouth.reader import MouthReader
+from audioplane.evaluate.mouth.view import (
     MouthViews,
     SeenMouth,
     mouth_track,
     open_mouth_views,
 )
 from audioplane.evaluate.report import EvaluationReport, FrameScores, RegionScores
-from audioplane.evaluate.sound import SoundSync, sound_level, sound_of, sound_sync
+from audioplane.evaluate.scores import metrics
+from audioplane.evaluate.scores.action_units import ExpressionErrors, blendshape_errors
+from audioplane.evaluate.scores.lips import (
+    LipScores,
+    aperture_scores,
+    correlation,
+    landmark_distance,
+    lip_scores,
+)
+from audioplane.evaluate.scores.metrics import Image
+from audioplane.evaluate.scores.sound import SoundSync, sound_level, sound_of, sound_sync
+from audioplane.face.landmarker import BLENDSHAPES
+from audioplane.face.regions import Box, face_box, mouth_aperture, mouth_box
 from audioplane.media.image import read_image, write_image
 from audioplane.media.video import VideoWriter
-from audioplane.prepare.landmarker import BLENDSHAPES
 from audioplane.subject import FrameRef, Subject
-from audioplane.subject.regions import Box, face_box, mouth_aperture, mouth_box
 
 SHEET_NAME, VIDEO_NAME = "contact_sheet.png", "side_by_side.mp4"
 VIDEO_SIDE, VIDEO_CRF = 512, 26

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
-from audioplane.evaluate.attention import Prototype
-from audioplane.evaluate.contact_sheet import DIFFERENCE_GAIN, SheetRow, amplified, colour_map
-from audioplane.evaluate.curves import TrainingCurves
-from audioplane.evaluate.dynamism import DynamismView, legend
 from audioplane.evaluate.evaluation import Evaluation
+from audioplane.evaluate.figures.attention import Prototype
+from audioplane.evaluate.figures.contact_sheet import (
+    DIFFERENCE_GAIN,
+    SheetRow,
+    amplified,
+    colour_map,
+)
+from audioplane.evaluate.figures.curves import TrainingCurves
+from audioplane.evaluate.figures.dynamism import DynamismView, legend
 from audioplane.evaluate.report import REGIONS, EvaluationReport
-from audioplane.evaluate.sound import sound_level
+from audioplane.evaluate.scores.sound import sound_level
 from audioplane.page import (
     Html,
     Line,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from audioplane.evaluate.action_units import ExpressionErrors
-from audioplane.evaluate.lips import LipScores
-from audioplane.evaluate.sound import SoundSync
+from audioplane.evaluate.scores.action_units import ExpressionErrors
+from audioplane.evaluate.scores.lips import LipScores
+from audioplane.evaluate.scores.sound import SoundSync
 from audioplane.evaluate.syncnet import NO_SYNCNET, SyncScores
 
 REGIONS = ("whole", "face", "mouth")

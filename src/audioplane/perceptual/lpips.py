@@ -13,10 +13,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from audioplane.assets import read_tensors
 from audioplane.errors import CheckpointError
 from audioplane.perceptual.backbones import BACKBONES, Backbone
 from audioplane.perceptual.weights import Net, WeightPaths, find_weights
-from audioplane.weights import read_tensors
 
 SMALLEST_SIDE = 32
 """Pictures have to have this many pixels either way, or nothing is left behind the pools."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from audioplane.weights import Shelf, WeightFile
+from audioplane.assets import Shelf, WeightFile
 
 Net = Literal["alex", "vgg"]
 """Backbone: AlexNet is what the authors score with, VGG16 what they advise as a loss."""

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from audioplane.errors import PrepareError
-from audioplane.prepare.landmarker import Face, Landmarker
-from audioplane.prepare.shots import Look, Shot, change, find_cuts, judge_shots, leaps, thumbnail
+from audioplane.face.landmarker import Face, Landmarker
+from audioplane.face.shots import Look, Shot, change, find_cuts, judge_shots, leaps, thumbnail
 
 SAMPLE_EVERY = 5
 """Faces are looked for in every fifth frame: heads move little in 0.2 s."""

@@ -12,11 +12,11 @@ import numpy as np
 
 from audioplane.errors import MediaError, PrepareError
 from audioplane.prepare import stages
+from audioplane.prepare.masks.segmenter import PartSegmenter
 from audioplane.prepare.models import file_sha256
-from audioplane.prepare.pose import Intrinsics
+from audioplane.prepare.pose.fit import Intrinsics
 from audioplane.prepare.progress import STAGES, Report, StageProgress
 from audioplane.prepare.record import LANDMARK_DEPTH, Record, open_record
-from audioplane.prepare.segmenter import PartSegmenter
 from audioplane.prepare.stages import Job
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.layout import SubjectPaths

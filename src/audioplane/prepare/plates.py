@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from audioplane.prepare.fill import push_pull
-from audioplane.prepare.geometry import FaceFrame, polygon_mask
+from audioplane.prepare.masks.geometry import FaceFrame, polygon_mask
 from audioplane.subject.labels import Label, head_mask, torso_mask
 
 MEDIAN_FRAMES = 90

@@ -10,25 +10,20 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from audioplane.errors import PrepareError
+from audioplane.face.landmarker import N_POINTS, Face, Landmarker, to_68
+from audioplane.face.shots import Shot
 from audioplane.media.audio import SPEECH_RATE, read_audio, write_wav
 from audioplane.media.image import read_image, write_image
 from audioplane.media.video import probe_video, read_frames
+from audioplane.preflight import check_clip, write_page
+from audioplane.preflight.sync import NOTICEABLE
 from audioplane.prepare import plates
-from audioplane.prepare.camera import Intrinsics
 from audioplane.prepare.crop import CropBox, cut, find_crop
-from audioplane.prepare.flicker import Outline, flickering, head_outline
-from audioplane.prepare.hair import HairColours, learn_hair
-from audioplane.prepare.landmarker import N_POINTS, Face, Landmarker, to_68
-from audioplane.prepare.matte import SAMPLES, View, learn_person
-from audioplane.prepare.models import (
-    FACE_LANDMARKER,
-    PERSON_NETWORK,
-    SEGMENTER,
-    local_model,
-    require_model,
-)
-from audioplane.prepare.outline import HeadFrame
-from audioplane.prepare.parsing import (
+from audioplane.prepare.masks.flicker import Outline, flickering, head_outline
+from audioplane.prepare.masks.hair import HairColours, learn_hair
+from audioplane.prepare.masks.matte import SAMPLES, View, learn_person
+from audioplane.prepare.masks.outline import HeadFrame
+from audioplane.prepare.masks.parsing import (
     Matte,
     ParsedFrame,
     calm,
@@ -40,12 +35,17 @@ from audioplane.prepare.parsing import (
     with_hair,
     with_neighbours,
 )
-from audioplane.prepare.preflight import check_clip, write_page
-from audioplane.prepare.preflight.sync import NOTICEABLE
+from audioplane.prepare.masks.segmenter import PartSegmenter, PersonNetwork, SelfieSegmenter
+from audioplane.prepare.models import (
+    FACE_LANDMARKER,
+    PERSON_NETWORK,
+    SEGMENTER,
+    local_model,
+    require_model,
+)
+from audioplane.prepare.pose.camera import Intrinsics
 from audioplane.prepare.progress import Tell
 from audioplane.prepare.record import LANDMARK_DEPTH, PREFLIGHT_PAGE, Record
-from audioplane.prepare.segmenter import PartSegmenter, PersonNetwork, SelfieSegmenter
-from audioplane.prepare.shots import Shot
 from audioplane.prepare.workers import ahead, in_order
 from audioplane.subject.labels import paint_labels, read_labels
 from audioplane.subject.layout import FPS, SubjectPaths
@@ -253,7 +253,7 @@ def _write_landmarks(path: Path, landmarks: Float32[np.ndarray, "68 2"]) -> None
 
 def pose_stage(job: Job) -> None:
     """Fit the head's pose to the landmarks of all frames."""
-    from audioplane.prepare.track_head import track_head
+    from audioplane.prepare.pose.track import track_head
 
     track = Track.load(job.paths.track)
     depth = np.load(job.paths.root / LANDMARK_DEPTH, allow_pickle=False).astype(np.float32)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from audioplane.face.regions import Box, mouth_mask
 from audioplane.subject import FrameRef, Subject
-from audioplane.subject.regions import Box, mouth_mask
 
 CACHE_BYTES = 640 << 20
 _MARGIN = 8

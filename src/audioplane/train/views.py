@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
+from audioplane.face.regions import face_width, mouth_mask
 from audioplane.subject import FrameRef, Subject
-from audioplane.subject.regions import face_width, mouth_mask
 
 _VIEWS = 16
 _FACE_DILATION, _EYE_DILATION = 0.04, 0.07

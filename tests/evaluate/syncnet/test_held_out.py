@@ -6,8 +6,8 @@ import pytest
 from audioplane.evaluate.syncnet import SyncJudge, judge
 from audioplane.evaluate.syncnet.held_out import held_out_sync
 from audioplane.evaluate.syncnet.scores import TOO_LITTLE
+from audioplane.face.landmarker import CHIN, FOREHEAD, Face, Landmarker
 from audioplane.media.audio import write_wav
-from audioplane.prepare.landmarker import CHIN, FOREHEAD, Face, Landmarker
 from audioplane.subject import FrameRef, Subject
 from tests.evaluate.syncnet.test_scores import FRAMES, Matching, pictures, sound
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from audioplane.evaluate.sound import sound_of
+from audioplane.evaluate.scores.sound import sound_of
 from audioplane.evaluate.syncnet.judge import SyncJudge
 from audioplane.evaluate.syncnet.scores import TOO_LITTLE, SyncScores
 from audioplane.evaluate.syncnet.tracks import MIN_FRAMES, Image

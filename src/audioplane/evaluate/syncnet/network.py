@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audioplane.weights import Shelf, WeightFile, read_tensors
+from audioplane.assets import Shelf, WeightFile, read_tensors
 
 WINDOW = 5
 """Frames that one embedding sees."""

@@ -1,0 +1,1 @@
+"""Figures of a report: attention, dynamism, curves, contact sheet."""

@@ -1,0 +1,1 @@
+"""Mouths read off images."""

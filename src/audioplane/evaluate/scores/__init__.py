@@ -1,0 +1,1 @@
+"""Numbers for images, lips, sound and expression."""

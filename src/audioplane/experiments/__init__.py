@@ -1,0 +1,1 @@
+"""Whole experiments: compare, cross, stress, ablate."""

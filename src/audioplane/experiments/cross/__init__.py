@@ -1,0 +1,1 @@
+"""Every head speaks every file."""

@@ -1,0 +1,141 @@
+"""What a head does while it speaks: how its mouth opens, and how far its Gaussians move."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from audioplane.drive import Animator, DrivenFrame
+from audioplane.evaluate.mouth.view import MouthView, mouth_track
+from audioplane.face.regions import mouth_aperture
+from audioplane.head import Head, Motion
+from audioplane.head.deformation import read_delta
+from audioplane.media.audio import read_audio
+from audioplane.media.video import VideoWriter
+from audioplane.speech.level import heard_frames
+from audioplane.subject import FrameRef, Subject
+
+_CLOSED, _OPEN = 5, 95
+_PAUSE = 4
+_LOOKED_AT = 400
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """T frames of a driven head."""
+
+    aperture: Float[np.ndarray, " t"]
+    """`subject.regions.mouth_aperture`, as it is read off the picture."""
+    found: Bool[np.ndarray, " t"]
+    """Frames in which a mouth was seen."""
+    moved: Float[np.ndarray, " t"]
+    """The largest |d · Δmean| of any Gaussian that the audio drives, metres (Eq. 7)."""
+    furthest: UInt8[np.ndarray, "h w 3"]
+    """The frame in which that was largest."""
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """How a person's mouth usually stands, by the landmarks of the training frames."""
+
+    closed: float
+    """Aperture under which 5 % of the frames lie."""
+    mean: float
+    open: float
+    """Aperture over which 5 % of the frames lie."""
+    deviation: float
+    pause: float | None
+    """Mean aperture where nothing has been heard, nor will be, for `_PAUSE` frames; None where the
+    person never pauses. People do not shut their mouths in every pause."""
+
+
+def usual_mouth(subject: Subject) -> Mouth:
+    """Measure a subject's own mouth. Raises `SubjectError` if a landmark file is damaged."""
+    landmarks = np.stack([subject.landmarks(ref) for ref in subject.train])
+    apertures = mouth_aperture(landmarks.astype(np.float64))
+    closed, wide = np.percentile(apertures, [_CLOSED, _OPEN])
+    silent = apertures[_in_pause(subject)]
+    return Mouth(
+        float(closed),
+        float(apertures.mean()),
+        float(wide),
+        float(apertures.std()),
+        float(silent.mean()) if len(silent) else None,
+    )
+
+
+def _in_pause(subject: Subject) -> Bool[np.ndarray, " t"]:
+    """Which training frames lie in silence."""
+    rows = np.array([ref.aud_id for ref in subject.train])
+    if not subject.paths.audio.exists():
+        return np.zeros(len(rows), bool)
+    heard = heard_frames(read_audio(subject.paths.audio), int(rows.max()) + 1)
+    near = np.convolve(heard, np.ones(2 * _PAUSE + 1), "same") > 0
+    return ~near[rows]
+
+
+def watch(
+    animator: Animator,
+    codes: Float[Tensor, "t k"],
+    frames: Iterable[tuple[FrameRef, DrivenFrame]],
+    view: MouthView,
+    film: VideoWriter | None = None,
+) -> Spoken:
+    """Look at a head that speaks.
+
+    Args:
+        animator: The head.
+        codes: The speech, a row a frame.
+        frames: What `Animator.speak` yields for it.
+        view: Reads the mouth.
+        film: Where the frames go, if anywhere.
+    """
+    gauge = MoveGauge(animator.head)
+    seen, moved, furthest = [], [], None
+    for code, (ref, frame) in zip(codes, frames, strict=True):
+        seen.append(view.see(frame.image, ref))
+        moved.append(gauge.furthest(code))
+        if furthest is None or moved[-1] == max(moved):
+            furthest = frame.image
+        if film is not None:
+            film.write(frame.image)
+    track = mouth_track(seen)
+    if furthest is None:
+        raise ValueError("there is no frame to look at")
+    return Spoken(track.aperture, track.found, np.array(moved), furthest)
+
+
+def usual_move(animator: Animator, codes: Float[Tensor, "t k"]) -> float:
+    """The furthest that any Gaussian goes in training speech, metres, of `_LOOKED_AT` frames.
+
+    Args:
+        animator: The head.
+        codes: The speech of the training frames.
+    """
+    gauge = MoveGauge(animator.head)
+    rows = np.linspace(0, len(codes) - 1, min(_LOOKED_AT, len(codes))).round().astype(int)
+    return max(gauge.furthest(codes[i]) for i in rows)
+
+
+class MoveGauge:
+    """Measures how far a head's Gaussians go; what does not change between frames is kept."""
+
+    @torch.no_grad()
+    def __init__(self, head: Head):
+        self._head = head
+        by_audio, by_eyes = head.moving()
+        self._n = len(by_audio)
+        self._S = head.space_features(torch.cat([by_audio, by_eyes]))
+        self._eyes = head.eyes(torch.zeros(2, device=head.device))
+
+    @torch.no_grad()
+    def furthest(self, code: Float[Tensor, " k"]) -> float:
+        """The largest |d · Δmean| among the Gaussians that the audio drives, metres."""
+        if not self._n:
+            return 0.0
+        rows, d = self._head.deltas(Motion(code, self._eyes), self._S, self._n)
+        moves = d[: self._n, None] * read_delta(rows[: self._n]).means
+        return float(moves.norm(dim=1).max())

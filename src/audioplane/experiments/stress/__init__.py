@@ -1,0 +1,1 @@
+"""A head under silence, noise, music and shouting."""

@@ -1,0 +1,1 @@
+"""Whoever looks at faces: landmarks, axes, regions, shots."""

@@ -1,0 +1,102 @@
+"""Look at a clip, measure it, judge it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from audioplane.face.landmarker import Landmarker
+from audioplane.media.audio import read_audio
+from audioplane.media.video import probe_video
+from audioplane.preflight.figures import ClipFigures
+from audioplane.preflight.sample import Sample, take_sample
+from audioplane.preflight.sound import levels, listen
+from audioplane.preflight.sync import Offset, Stretch, estimate_offset
+from audioplane.preflight.verdict import Finding, Level, judge, worst
+from audioplane.prepare.progress import Tell
+
+_TITLES = {
+    "good": "a good clip to learn from",
+    "warning": "can be learnt from, with the limits below",
+    "hopeless": "no clip to learn from",
+}
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The verdict on a clip, and what it rests on."""
+
+    name: str
+    """Of the file."""
+    figures: ClipFigures
+    findings: list[Finding]
+    sample: Sample
+    loudness: Float[np.ndarray, " m"]
+    """dB of full scale, ten a second; empty without sound."""
+    offset: Offset | None
+
+    @property
+    def verdict(self) -> Level:
+        """On the whole."""
+        return worst(self.findings)
+
+    @property
+    def title(self) -> str:
+        """The verdict in words."""
+        return _TITLES[self.verdict]
+
+    def reasons(self) -> str:
+        """Why it is hopeless, in one line."""
+        return "; ".join(f.advice for f in self.findings if f.level == "hopeless")
+
+    def to_text(self) -> str:
+        """The verdict on one screen."""
+        marks = {"good": " ", "warning": "!", "hopeless": "✗"}
+        width = max(len(f.name) for f in self.findings)
+        lines = [f"{self.name}: {self.title}"]
+        for f in self.findings:
+            lines.append(f" {marks[f.level]} {f.name:{width}}  {f.value}")
+            if f.advice:
+                lines.append(f"   {'':{width}}  → {f.advice}")
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Figures and findings for scripts."""
+        facts = {
+            "name": self.name,
+            "verdict": self.verdict,
+            "figures": asdict(self.figures),
+            "findings": [asdict(f) for f in self.findings],
+        }
+        return json.dumps(facts)
+
+
+def check_clip(video: Path, landmarker: Landmarker, tell: Tell) -> Preflight:
+    """Judge a clip from a few stretches of its pictures and all of its sound.
+
+    Args:
+        video: the clip.
+        landmarker: for single pictures and several faces.
+        tell: receives progress.
+
+    Raises:
+        MediaError: pictures or sound cannot be read.
+    """
+    info = probe_video(video)
+    sample = take_sample(video, info, landmarker, tell)
+    waveform = read_audio(video) if info.has_audio else None
+    offset = None if waveform is None else estimate_offset(_stretches(sample), waveform)
+    figures = ClipFigures.of(info, sample, None if waveform is None else listen(waveform), offset)
+    loudness = np.zeros(0, np.float32) if waveform is None else levels(waveform)
+    return Preflight(video.name, figures, judge(figures), sample, loudness, offset)
+
+
+def _stretches(sample: Sample) -> list[Stretch]:
+    found = []
+    for k in sorted({f.stretch for f in sample.frames}):
+        frames = [f for f in sample.frames if f.stretch == k]
+        aperture = [f.face.aperture if f.face is not None else np.nan for f in frames]
+        found.append(Stretch(np.array([f.time for f in frames]), np.array(aperture)))
+    return found

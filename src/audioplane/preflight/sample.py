@@ -1,0 +1,148 @@
+"""A quick look at a video: a few stretches of it, their faces and pictures."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from audioplane.face.head_axes import HeadTurn, head_turn
+from audioplane.face.landmarker import FACE_OVAL, Face, Landmarker, to_68
+from audioplane.face.regions import mouth_aperture
+from audioplane.face.shots import Look, thumbnail
+from audioplane.media.video import VideoInfo, read_frames
+from audioplane.prepare.crop import CropBox, FaceFinder, cut
+from audioplane.prepare.progress import Tell
+
+RATE = 12
+"""Sampled frames a second: enough for the motion of a mouth."""
+STRETCHES, STRETCH = 8, 2.5
+"""How many stretches of a long video are looked at, and for how many seconds each."""
+
+_FACE_PICTURE = 192
+"""Side of the face's picture that sharpness is measured on, pixels: about 1.3 face heights."""
+_PICTURES, _PICTURE = 8, 144
+"""How many pictures are kept for the report, and their side."""
+
+
+@dataclass(frozen=True)
+class SampledFace:
+    """What one sampled frame shows of the face."""
+
+    height: float
+    """Chin to forehead, source pixels."""
+    inside: bool
+    """See `Face.inside`."""
+    turn: HeadTurn
+    aperture: float
+    """How far the mouth is open (`mouth_aperture`)."""
+    sharpness: float
+    """Contrast of the finest detail over contrast of the face."""
+    light: float
+    """Mean brightness of the face, 0–255."""
+    clipped: float
+    """Share of the face that is black or white without detail."""
+
+
+@dataclass(frozen=True)
+class SampledFrame:
+    """One sampled frame."""
+
+    time: float
+    """Seconds after the first picture."""
+    stretch: int
+    face: SampledFace | None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was looked at."""
+
+    frames: list[SampledFrame]
+    looks: list[Look]
+    """Thumbnails of frames with a face."""
+    pictures: list[UInt8[np.ndarray, "p p 3"]]
+    """Faces with their surroundings, spread over the video."""
+    people: int
+    """Most faces seen in one picture."""
+
+    def faces(self) -> list[SampledFace]:
+        """Those that were found."""
+        return [f.face for f in self.frames if f.face is not None]
+
+
+def take_sample(video: Path, info: VideoInfo, landmarker: Landmarker, tell: Tell) -> Sample:
+    """Look at a video. `landmarker`: for single pictures and several faces."""
+    finder = FaceFinder(landmarker)
+    frames: list[SampledFrame] = []
+    looks: list[Look] = []
+    pictures: list[UInt8[np.ndarray, "p p 3"]] = []
+    spans = stretches(info.duration)
+    total = sum(end - first for first, end in spans)
+    every = max(1, total // _PICTURES)
+    for number, stretch, image in _frames(video, spans):
+        face = finder.find(image)
+        seen = None
+        if face is not None:
+            seen = examine(face, image)
+            looks.append(Look.of(face, thumbnail(image), max(image.shape[:2])))
+            if len(frames) % every == 0 and len(pictures) < _PICTURES:
+                pictures.append(cut(image, _around(face, 2.0), _PICTURE))
+        frames.append(SampledFrame((number + 0.5) / RATE, stretch, seen))
+        tell(len(frames), total, "")
+    return Sample(frames, looks, pictures, finder.people)
+
+
+def stretches(duration: float) -> list[tuple[int, int]]:
+    """First and last (exclusive) frames at `RATE` of what is looked at.
+
+    All of a short video, and of one that does not say how long it is the beginning.
+    """
+    length = round(STRETCH * RATE)
+    if duration <= 0:
+        return [(0, STRETCHES * length)]
+    n = max(1, round(duration * RATE))
+    if n <= STRETCHES * length:
+        return [(0, n)]
+    # Neither the very first nor the very last second: people settle and reach for the button.
+    starts = np.linspace(0, n - length, STRETCHES + 2)[1:-1].round().astype(int)
+    return [(int(s), int(s) + length) for s in starts]
+
+
+def _frames(
+    video: Path, spans: list[tuple[int, int]]
+) -> Iterator[tuple[int, int, UInt8[np.ndarray, "h w 3"]]]:
+    for stretch, (first, end) in enumerate(spans):
+        for i, image in enumerate(read_frames(video, RATE, first, end)):
+            yield first + i, stretch, image
+
+
+def examine(face: Face, image: UInt8[np.ndarray, "h w 3"]) -> SampledFace:
+    """Measure one face."""
+    height, width = image.shape[:2]
+    points = face.points[:, :2]
+    box = _around(face, 1.3)
+    small = cut(image, box, _FACE_PICTURE)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    oval = (points[list(FACE_OVAL)] - [box.left, box.top]) * (_FACE_PICTURE / box.side)
+    inner = np.zeros(grey.shape, np.uint8)
+    cv2.fillPoly(inner, [np.round(oval).astype(np.int32)], (1,))
+    skin = grey[inner > 0] if inner.any() else grey.ravel()
+    fine = cv2.Laplacian(grey.astype(np.float32), cv2.CV_32F)[inner > 0]
+    return SampledFace(
+        height=face.height,
+        inside=face.inside(width, height),
+        turn=head_turn(face.points),
+        aperture=float(mouth_aperture(to_68(face.points))),
+        sharpness=float(fine.std() / max(float(skin.std()), 1.0)) if len(fine) else 0.0,
+        light=float(skin.mean()),
+        clipped=float(((skin < 6) | (skin > 249)).mean()),
+    )
+
+
+def _around(face: Face, heights: float) -> CropBox:
+    side = max(8, round(heights * face.height))
+    left, top = np.round(face.centre - side / 2).astype(int)
+    return CropBox(int(left), int(top), side)

@@ -1,0 +1,1 @@
+"""What every pixel shows: head, neck, torso, background."""

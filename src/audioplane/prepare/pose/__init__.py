@@ -1,0 +1,1 @@
+"""Where the head is in every frame: camera and rigid pose."""

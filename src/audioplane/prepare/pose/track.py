@@ -1,0 +1,116 @@
+"""The head's pose in every frame of a clip, and how well it fits."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from audioplane.face.head_axes import (
+    EYE_DISTANCE,
+    NOSE_BRIDGE,
+    average_shape,
+    rigid_points,
+)
+from audioplane.prepare.pose.fit import HUBER, Intrinsics, blocks, fit_head, project, to_camera
+from audioplane.prepare.pose.focal import find_focal
+from audioplane.prepare.pose.smooth import segments, smooth_poses
+
+_FRAMES_OF_FIT = 1500
+"""Frames that shape and expressions are fitted to; the others get their poses from them."""
+_FRAMES_OF_GUESS = 200
+
+
+@dataclass(frozen=True)
+class PoseReport:
+    """How well the poses fit; pixels of the frame."""
+
+    frames: int
+    points: int
+    focal: float
+    """Focal length."""
+    median: float
+    """Reprojection error of the rigid head."""
+    p95: float
+    median_with_expression: float
+    jitter: float
+    """Mean absolute second difference of the reprojected nose bridge."""
+    jitter_observed: float
+    """The same of the landmark itself."""
+    runs: int
+    """Parts of the clip that are smoothed on their own: cuts and lost faces part them."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """One line."""
+        return (
+            f"reprojection error median {self.median:.2f} px, p95 {self.p95:.2f} px, "
+            f"jitter {self.jitter:.2f} px (landmark itself {self.jitter_observed:.2f}), "
+            f"focal length {self.focal:.0f} px, {self.runs} runs"
+        )
+
+
+def track_head(
+    points: Float32[np.ndarray, "n 478 3"],
+    valid: Bool[np.ndarray, " n"],
+    size: int,
+    cuts: Sequence[int] = (),
+    focal: float | None = None,
+) -> tuple[Float[np.ndarray, "n 4 4"], PoseReport]:
+    """World→camera of every frame (identity where the face was lost), and the report.
+
+    Args:
+        points: landmarks, pixels, with relative depth.
+        valid: frames in which the face was found.
+        size: side of the frames, pixels.
+        cuts: first frames of all shots but the first.
+        focal: focal length, pixels; searched for if not given.
+    """
+    frames = np.flatnonzero(valid)
+    seen = points[frames]
+    guess = average_shape(seen[:: max(1, len(seen) // _FRAMES_OF_GUESS)])
+    rigid = rigid_points(guess)
+    observed = seen[:, rigid, :2].astype(np.float64)
+    huber = HUBER * size / 512
+    if focal is None:
+        focal = find_focal(observed, guess[rigid], size, huber)
+    camera = Intrinsics(focal, size / 2)
+    fit = fit_head(observed, guess[rigid], camera, huber, _FRAMES_OF_FIT)
+    runs = segments(fit, frames, EYE_DISTANCE, cuts)
+    rotations, translations = smooth_poses(fit, observed, camera, runs)
+    viewmats = np.tile(np.eye(4), (len(points), 1, 1))
+    viewmats[frames, :3, :3] = rotations
+    viewmats[frames, :3, 3] = translations
+
+    bridge = int(np.flatnonzero(rigid == NOSE_BRIDGE)[0])
+    errors, moved_errors, bridges = [], [], []
+    for f in blocks(len(frames)):
+        reprojected = project(to_camera(fit.shape, rotations[f], translations[f]), camera)
+        points_seen = to_camera(fit.part(f).points(), rotations[f], translations[f])
+        errors.append(np.linalg.norm(reprojected - observed[f], axis=-1))
+        moved_errors.append(np.linalg.norm(project(points_seen, camera) - observed[f], axis=-1))
+        bridges.append(reprojected[:, bridge])
+    error = np.concatenate(errors)
+    report = PoseReport(
+        frames=len(frames),
+        points=len(rigid),
+        focal=focal,
+        median=float(np.median(error)),
+        p95=float(np.percentile(error, 95)),
+        median_with_expression=float(np.median(np.concatenate(moved_errors))),
+        jitter=_jitter(np.concatenate(bridges), runs),
+        jitter_observed=_jitter(observed[:, bridge], runs),
+        runs=len(runs),
+    )
+    return viewmats, report
+
+
+def _jitter(path: Float[np.ndarray, "n 2"], runs: list[slice]) -> float:
+    """Mean absolute second difference within the runs."""
+    parts = [np.abs(np.diff(path[r], n=2, axis=0)).ravel() for r in runs]
+    together = np.concatenate(parts)
+    return float(together.mean()) if len(together) else 0.0

@@ -1,6 +1,0 @@
-"""A first verdict on a clip, from a few stretches of it, before the long work."""
-
-from audioplane.prepare.preflight.check import Preflight, check_clip
-from audioplane.prepare.preflight.page import write_page
-
-__all__ = ["Preflight", "check_clip", "write_page"]

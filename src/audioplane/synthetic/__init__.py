@@ -1,0 +1,22 @@
+"""The synthetic subject: a drawn head whose mouth makes the sound that is heard.
+
+A script of phonemes moves the mouth and drives a formant synthesizer, so that picture and sound
+belong together and pose, mouth and masks are known to the last digit. The head is drawn by
+sphere tracing, not by the rasterizer that it is used to judge.
+"""
+
+from audioplane.synthetic.make import (
+    SyntheticSentence,
+    SyntheticTruth,
+    make_synthetic,
+    make_synthetic_sentence,
+    render_sentence,
+)
+
+__all__ = [
+    "SyntheticSentence",
+    "SyntheticTruth",
+    "make_synthetic",
+    "make_synthetic_sentence",
+    "render_sentence",
+]

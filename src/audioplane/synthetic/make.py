@@ -1,0 +1,229 @@
+"""Makes a synthetic subject: a folder like a prepared video's, with its truth known."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Float64, UInt8
+from safetensors.numpy import save_file
+
+import audioplane
+from audioplane.errors import MediaError
+from audioplane.media.image import write_image
+from audioplane.subject.info import SubjectInfo
+from audioplane.subject.labels import paint_labels
+from audioplane.subject.layout import FPS, SubjectPaths
+from audioplane.subject.track import Track
+from audioplane.subject.transforms import FrameRef, Split, write_split
+from audioplane.synthetic.camera import Stage, set_stage
+from audioplane.synthetic.face import BLINK_LEFT, BLINK_RIGHT, FACE_SIZE, pose_face
+from audioplane.synthetic.landmarks import landmark_points, true_aperture
+from audioplane.synthetic.motion import Performance, articulate, perform
+from audioplane.synthetic.render import Picture, draw, draw_backdrop
+from audioplane.synthetic.script import TimedPhoneme, script
+from audioplane.synthetic.voice import synthesize
+
+_GAZE_KEPT = 0.5
+"""How much of the head's turn the eyes make up for, looking at the camera."""
+
+
+@dataclass(frozen=True)
+class SyntheticSentence:
+    """Speech with the mouth that made it; row t of n frames is at second (t + 0.5) / 25."""
+
+    phonemes: tuple[TimedPhoneme, ...]
+    waveform: Float32[np.ndarray, " samples"]
+    """16 kHz, [−1, 1]."""
+    articulation: Float64[np.ndarray, "t 7"]
+    """`Articulation.stack()`."""
+    aperture: Float64[np.ndarray, " t"]
+    """`regions.mouth_aperture` as seen from straight ahead of the face."""
+
+
+@dataclass(frozen=True)
+class SyntheticTruth:
+    """What is known of a synthetic subject, one row a frame."""
+
+    sentence: SyntheticSentence
+    viewmats: Float64[np.ndarray, "t 4 4"]
+    """Head-fixed world → camera, OpenCV axes, metres."""
+    landmarks: Float64[np.ndarray, "t 68 2"]
+    """iBUG landmarks, pixels."""
+    points: Float64[np.ndarray, "t 68 3"]
+    """The same in head axes, metres."""
+    blink: Float64[np.ndarray, "t 2"]
+    """0 open to 1 closed, image-left eye first."""
+    focal: float
+    """Pixels."""
+
+
+def make_synthetic_sentence(seconds: float, seed: int, held_out: bool = True) -> SyntheticSentence:
+    """Speech and its true mouth, without pictures.
+
+    Args:
+        seconds: Length; cut down to whole frames.
+        seed: Decides order, pace and melody of the sentences, and the noise in the voice.
+        held_out: Say sentences that no synthetic subject was made of.
+    """
+    n = int(seconds * FPS)
+    timed = script(seed, n / FPS, held_out)
+    articulation = articulate(timed, n).stack()
+    still = np.zeros(2)
+    points = np.stack([landmark_points(pose_face(a, still, 0.0, still)) for a in articulation])
+    return SyntheticSentence(
+        tuple(timed), synthesize(timed, seed), articulation, true_aperture(points)
+    )
+
+
+def _face(mouth: np.ndarray, performance: Performance, t: int) -> Float64[np.ndarray, "15"]:
+    yaw, pitch, _ = performance.rotation[t]
+    gaze = -_GAZE_KEPT * np.array([yaw, pitch])
+    return pose_face(mouth, performance.blink[t], float(performance.brow[t]), gaze)
+
+
+def act(
+    sentence: SyntheticSentence, size: int, seed: int
+) -> tuple[Float64[np.ndarray, "t 15"], list[Stage]]:
+    """Faces and stages of every frame: the sentence's mouth on a head that moves by itself."""
+    performance = perform(len(sentence.articulation), seed)
+    faces = np.empty((len(sentence.articulation), FACE_SIZE))
+    stages = []
+    for t, mouth in enumerate(sentence.articulation):
+        faces[t] = _face(mouth, performance, t)
+        stages.append(set_stage(performance.rotation[t], performance.translation[t], size))
+    return faces, stages
+
+
+def render_sentence(
+    sentence: SyntheticSentence, size: int, seed: int
+) -> list[UInt8[np.ndarray, "size size 3"]]:
+    """Pictures of a sentence: the ground truth for a head driven with its sound."""
+    backdrop = draw_backdrop(size)
+    return [draw(f, s, backdrop).image for f, s in zip(*act(sentence, size, seed), strict=True)]
+
+
+def _write_frame(
+    paths: SubjectPaths, i: int, picture: Picture, landmarks: Float64[np.ndarray, "68 2"]
+) -> None:
+    write_image(paths.original(i), picture.image)
+    write_image(paths.image(i), picture.image)
+    write_image(paths.torso(i), picture.torso)
+    write_image(paths.parsing(i), paint_labels(picture.labels))
+    np.savetxt(paths.landmarks(i), landmarks, fmt="%.3f")
+
+
+def _write_splits(paths: SubjectPaths, truth: SyntheticTruth, size: int) -> None:
+    """The first 10/11 of the frames to train on, the last 1/11 held out."""
+    refs = [FrameRef(i, i, viewmat) for i, viewmat in enumerate(truth.viewmats)]
+    cut = len(refs) * 10 // 11
+    for name, part in (("train", refs[:cut]), ("val", refs[cut:])):
+        split = Split(truth.focal, 0.5 * size, 0.5 * size, tuple(part))
+        write_split(paths.transforms(name), split)
+
+
+def _write_sound(paths: SubjectPaths, waveform: np.ndarray, kinds: Sequence[str]) -> None:
+    from audioplane.media.audio import write_wav
+    from audioplane.speech import compute_features
+
+    write_wav(paths.audio, waveform)
+    for kind in kinds:
+        np.save(paths.features(kind), compute_features(waveform, kind))
+
+
+def _truth(sentence: SyntheticSentence, faces: np.ndarray, stages: list[Stage]) -> SyntheticTruth:
+    points = np.stack([landmark_points(f) for f in faces])
+    return SyntheticTruth(
+        sentence=sentence,
+        viewmats=np.stack([s.viewmat for s in stages]),
+        landmarks=np.stack([s.project(p) for s, p in zip(stages, points, strict=True)]),
+        points=points,
+        blink=faces[:, BLINK_LEFT : BLINK_RIGHT + 1].copy(),
+        focal=stages[0].focal,
+    )
+
+
+def _write_truth(paths: SubjectPaths, truth: SyntheticTruth) -> None:
+    """`track.safetensors`, as a tracker would write it, and `truth.safetensors`."""
+    Track(
+        landmarks=truth.landmarks.astype(np.float32),
+        blink=truth.blink.astype(np.float32),
+        valid=np.ones(len(truth.blink), bool),
+        viewmats=truth.viewmats,
+    ).save(paths.track)
+    arrays = {
+        "aperture": truth.sentence.aperture,
+        "articulation": truth.sentence.articulation,
+        "points": truth.points,
+    }
+    save_file(arrays, paths.root / "truth.safetensors")
+
+
+def make_synthetic(
+    root: Path,
+    seconds: float = 20.0,
+    size: int = 192,
+    seed: int = 0,
+    kinds: Sequence[str] = (),
+    report: Callable[[int, int], None] | None = None,
+) -> SyntheticTruth:
+    """Write a synthetic subject that `load_subject` opens.
+
+    Args:
+        root: The subject's folder; made if it is not there.
+        seconds: Length of the video that it stands for.
+        size: Height and width of the frames, pixels.
+        seed: Decides everything that is left to chance.
+        kinds: Speech features to compute; the default kind if empty.
+        report: Called after every frame with frames done and frames in all.
+
+    Returns:
+        Its true poses, landmarks, mouth and blinks.
+
+    Raises:
+        MediaError: A file cannot be written.
+    """
+    from audioplane.speech import DEFAULT_KIND
+
+    kinds = tuple(kinds) or (DEFAULT_KIND,)
+    try:
+        return _make(SubjectPaths(Path(root)), seconds, size, seed, kinds, report)
+    except OSError as e:
+        raise MediaError(f"the subject {root} cannot be written: {e.strerror or e}") from e
+
+
+def _make(
+    paths: SubjectPaths,
+    seconds: float,
+    size: int,
+    seed: int,
+    kinds: tuple[str, ...],
+    report: Callable[[int, int], None] | None,
+) -> SyntheticTruth:
+    paths.make_folders()
+    # Written last and removed first: a folder that was left half made does not load.
+    for split in ("train", "val"):
+        paths.transforms(split).unlink(missing_ok=True)
+    sentence = make_synthetic_sentence(seconds, seed, held_out=False)
+    faces, stages = act(sentence, size, seed)
+    truth = _truth(sentence, faces, stages)
+    backdrop = draw_backdrop(size)
+    write_image(paths.background, backdrop)
+    for i, (face, stage) in enumerate(zip(faces, stages, strict=True)):
+        _write_frame(paths, i, draw(face, stage, backdrop), truth.landmarks[i])
+        if report is not None:
+            report(i + 1, len(faces))
+    _write_sound(paths, sentence.waveform, kinds)
+    _write_truth(paths, truth)
+    SubjectInfo(
+        size=size,
+        n_frames=len(faces),
+        feature_kinds=kinds,
+        source=f"synthetic, seed {seed}",
+        source_sha256=hashlib.sha256(sentence.waveform.tobytes()).hexdigest(),
+        consent="drawn; no person",
+        tools={"audioplane": audioplane.__version__},
+    ).save(paths.info)
+    _write_splits(paths, truth, size)
+    return truth

@@ -1,0 +1,266 @@
+"""Draws the synthetic subject by sphere tracing (Hart 1996): nothing of the judged rasterizer.
+
+Head and body are traced apart, so that each frame also yields its body without the head.
+"""
+
+from dataclasses import dataclass
+from typing import no_type_check
+
+import numpy as np
+from jaxtyping import Float32, Float64, UInt8
+from numba import prange
+
+from audioplane.jit import jit
+from audioplane.subject.labels import Label
+from audioplane.synthetic.anatomy import head_field
+from audioplane.synthetic.body import BODY_SKIN, body_distance, head_shade
+from audioplane.synthetic.camera import Stage
+from audioplane.synthetic.face import CAVITY, HAIR, TEETH, TONGUE, head_distance
+from audioplane.synthetic.shade import FILL_LIGHT, KEY_LIGHT, shade_body, shade_head
+from audioplane.synthetic.shapes import QUICK, noise
+
+_HEAD, _NECK, _TORSO, _MOUTH, _HAIR = (
+    int(x) for x in (Label.HEAD, Label.NECK, Label.TORSO, Label.MOUTH, Label.HAIR)
+)
+_CLOSE = 0.0004
+_STEPS = 90
+_HEAD_MIDDLE, _HEAD_RADII = (0.0, -0.004, 0.0), (0.114, 0.152, 0.152)
+_BODY_MIDDLE, _BODY_RADII = (0.0, 0.26, 0.06), (0.34, 0.34, 0.16)
+_FAR = 9.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One drawn frame."""
+
+    image: UInt8[np.ndarray, "h w 3"]
+    torso: UInt8[np.ndarray, "h w 4"]
+    """Neck and torso alone, going on beneath the head; alpha is not multiplied in."""
+    labels: UInt8[np.ndarray, "h w"]
+    """`Label` of every pixel."""
+
+
+@jit(**QUICK)
+@no_type_check
+def _enter(o, d, middle, radii):
+    """Where a ray enters and leaves an ellipsoid; (1, −1) where it misses."""
+    ox, oy, oz = (
+        (o[0] - middle[0]) / radii[0],
+        (o[1] - middle[1]) / radii[1],
+        (o[2] - middle[2]) / radii[2],
+    )
+    dx, dy, dz = d[0] / radii[0], d[1] / radii[1], d[2] / radii[2]
+    a = dx * dx + dy * dy + dz * dz
+    b = ox * dx + oy * dy + oz * dz
+    h = b * b - a * (ox * ox + oy * oy + oz * oz - 1.0)
+    if h < 0:
+        return 1.0, -1.0
+    h = np.sqrt(h)
+    return (-b - h) / a, (-b + h) / a
+
+
+@jit(**QUICK)
+@no_type_check
+def _misses_body(neck_top, o, d):
+    """Whether a ray surely passes above the shoulders and beside the neck."""
+    near, far = (-0.06 - o[2]) / d[2], (0.16 - o[2]) / d[2]
+    low = o[1] + max(near * d[1], far * d[1])
+    aside = min(abs(o[0] + near * d[0]), abs(o[0] + far * d[0]))
+    return low < neck_top[1] - 0.05 or (low < 0.115 and aside > 0.078)
+
+
+@jit(**QUICK)
+@no_type_check
+def _turn(R, t, p):
+    """Rᵀ (p − t)."""
+    x, y, z = p[0] - t[0], p[1] - t[1], p[2] - t[2]
+    return (
+        R[0, 0] * x + R[1, 0] * y + R[2, 0] * z,
+        R[0, 1] * x + R[1, 1] * y + R[2, 1] * z,
+        R[0, 2] * x + R[1, 2] * y + R[2, 2] * z,
+    )
+
+
+@jit(**QUICK)
+@no_type_check
+def _unit(x, y, z):
+    length = np.sqrt(x * x + y * y + z * z) + 1e-12
+    return x / length, y / length, z / length
+
+
+@jit(**QUICK)
+@no_type_check
+def _trace_head(face, field, o, d, lights):
+    """Distance along a ray, colour and material of the head; material −1 where it is missed."""
+    t, end = _enter(o, d, _HEAD_MIDDLE, _HEAD_RADII)
+    for _ in range(_STEPS):
+        if t > end:
+            break
+        x, y, z = o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2]
+        s, material = head_distance(face, field, x, y, z)
+        if s < _CLOSE:
+            e = 0.0011
+            a = head_distance(face, field, x + e, y - e, z - e)[0]
+            b = head_distance(face, field, x - e, y - e, z + e)[0]
+            c = head_distance(face, field, x - e, y + e, z - e)[0]
+            f = head_distance(face, field, x + e, y + e, z + e)[0]
+            n = _unit(a - b - c + f, -a - b + c + f, -a + b - c + f)
+            view = (-d[0], -d[1], -d[2])
+            return t, shade_head(face, field, (x, y, z), n, view, lights, material), material
+        t += 0.8 * s
+    return _FAR, (0.0, 0.0, 0.0), -1
+
+
+@jit(**QUICK)
+@no_type_check
+def _trace_body(neck_top, head, o, d, lights):
+    """As `_trace_head`, of the body; `head` is the head's middle in body axes."""
+    t, end = _enter(o, d, _BODY_MIDDLE, _BODY_RADII)
+    if _misses_body(neck_top, o, d):
+        end = -1.0
+    for _ in range(_STEPS):
+        if t > end:
+            break
+        x, y, z = o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2]
+        s, material = body_distance(neck_top, x, y, z)
+        if s < _CLOSE:
+            e = 0.0011
+            a = body_distance(neck_top, x + e, y - e, z - e)[0]
+            b = body_distance(neck_top, x - e, y - e, z + e)[0]
+            c = body_distance(neck_top, x - e, y + e, z - e)[0]
+            f = body_distance(neck_top, x + e, y + e, z + e)[0]
+            n = _unit(a - b - c + f, -a - b + c + f, -a + b - c + f)
+            near = body_distance(neck_top, x + 0.012 * n[0], y + 0.012 * n[1], z + 0.012 * n[2])[0]
+            sky, key = head_shade(head, lights[0], (x, y, z), n)
+            sky *= 0.5 + 0.5 * min(1.0, max(0.0, near / 0.012))
+            view = (-d[0], -d[1], -d[2])
+            p = (x, y, z)
+            return t, shade_body(p, n, view, lights, material, (sky, key)), material
+        t += s
+    return _FAR, (0.0, 0.0, 0.0), -1
+
+
+@jit(**QUICK)
+@no_type_check
+def _display(v):
+    """Linear light to a display value 0 to 255, with a soft shoulder."""
+    v = max(v, 0.0)
+    v = v * (1.0 + 0.18 * v) / (1.0 + 0.42 * v) * 1.12
+    return 255.0 * min(1.0, v) ** (1.0 / 2.2)
+
+
+@jit(**QUICK)
+@no_type_check
+def _label(material, on_head):
+    if not on_head:
+        return _NECK if material == BODY_SKIN else _TORSO
+    if material == HAIR:
+        return _HAIR
+    if material == CAVITY or material == TEETH or material == TONGUE:
+        return _MOUTH
+    return _HEAD
+
+
+@jit(**QUICK)
+@no_type_check
+def _triple(v, i):
+    return v[i], v[i + 1], v[i + 2]
+
+
+@jit(**QUICK)
+@no_type_check
+def _draw_row(v, face, field, stage, backdrop, out):
+    """One row of pixels; see `_draw`."""
+    image, torso, labels = out
+    size = len(image)
+    R, t = stage[:9].reshape(3, 3), _triple(stage, 9)
+    neck_top, head_middle = _triple(stage, 12), _triple(stage, 15)
+    key, fill = _triple(stage, 18), _triple(stage, 21)
+    focal = stage[27]
+    zero = (0.0, 0.0, 0.0)
+    head_eye, body_eye = _turn(R, t, zero), (-stage[24], -stage[25], -stage[26])
+    head_lights, body_lights = (_turn(R, zero, key), _turn(R, zero, fill)), (key, fill)
+    count = np.zeros(6, np.int64)
+    for u in range(size):
+        count[:] = 0
+        for k in range(4):
+            dx = (u + 0.25 + 0.5 * (k & 1) - 0.5 * size) / focal
+            dy = (v + 0.25 + 0.5 * (k >> 1) - 0.5 * size) / focal
+            ray = _unit(dx, dy, 1.0)
+            near, head, what = _trace_head(face, field, head_eye, _turn(R, zero, ray), head_lights)
+            far, body, part = _trace_body(neck_top, head_middle, body_eye, ray, body_lights)
+            on_head = what >= 0 and near < far
+            if part >= 0:
+                torso[v, u, 3] += 0.25
+            for c in range(3):
+                value = backdrop[v, u, c]
+                if part >= 0:
+                    value = _display(body[c])
+                    torso[v, u, c] += 0.25 * value
+                if on_head:
+                    value = _display(head[c])
+                image[v, u, c] += 0.25 * value
+            if on_head or part >= 0:
+                count[_label(what if on_head else part, on_head)] += 1
+            else:
+                count[0] += 1
+        labels[v, u] = np.argmax(count)
+
+
+@jit(**QUICK, parallel=True)
+@no_type_check
+def _draw(face, field, stage, backdrop, image, torso, labels):
+    """Fill image [h,w,3], torso [h,w,4] with alpha multiplied in, and labels [h,w].
+
+    `stage` is R (9), t, neck top, head middle, key light, fill light, offset (3 each), focal.
+    """
+    for v in prange(len(image)):
+        _draw_row(v, face, field, stage, backdrop, (image, torso, labels))
+
+
+def draw_backdrop(size: int) -> UInt8[np.ndarray, "size size 3"]:
+    """The wall behind the person: warm, uneven, darker towards the corners."""
+    at = (np.arange(size) + 0.5) / size
+    v, u = np.meshgrid(at, at, indexing="ij")
+    cloud = np.array([[noise(3.1 * x, 2.6 * y, 0.5) for x in at] for y in at])
+    glow = np.exp(-(((u - 0.36) / 0.42) ** 2) - ((v - 0.34) / 0.48) ** 2)
+    level = 0.55 + 0.34 * glow + 0.10 * (cloud - 0.5) - 0.10 * v
+    tint = np.stack([0.93 + 0.03 * glow, 0.90 + 0.0 * u, 0.84 + 0.05 * u], -1)
+    return np.round(255 * np.clip(level[..., None] * tint, 0, 1)).astype(np.uint8)
+
+
+def draw(
+    face: Float64[np.ndarray, "15"], stage: Stage, backdrop: UInt8[np.ndarray, "size size 3"]
+) -> Picture:
+    """Draw one frame.
+
+    Args:
+        face: From `pose_face`.
+        stage: Where head, body and camera stand.
+        backdrop: From `draw_backdrop`; its size is the picture's.
+    """
+    size = len(backdrop)
+    image = np.zeros((size, size, 3), np.float32)
+    torso = np.zeros((size, size, 4), np.float32)
+    labels = np.zeros((size, size), np.uint8)
+    lights = [np.array(v) / np.linalg.norm(v) for v in (KEY_LIGHT, FILL_LIGHT)]
+    geometry = np.concatenate(
+        [
+            stage.viewmat[:3, :3].ravel(),
+            stage.viewmat[:3, 3],
+            stage.neck_top,
+            stage.head_middle,
+            *lights,
+            stage.offset,
+            [stage.focal],
+        ]
+    )
+    _draw(face, head_field(), geometry, backdrop.astype(np.float32), image, torso, labels)
+    alpha = torso[..., 3:]
+    torso[..., :3] /= np.maximum(alpha, 0.25)
+    torso[..., 3:] = 255 * alpha
+    return Picture(_to_bytes(image), _to_bytes(torso), labels)
+
+
+def _to_bytes(image: Float32[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
+    return np.round(np.clip(image, 0, 255)).astype(np.uint8)

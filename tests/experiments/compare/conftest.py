@@ -1,0 +1,33 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.experiments.compare.films import ReadsMouths, pictures, voice, write
+
+from audioplane.experiments.compare import compare
+
+N = 60
+Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def drawn_faces(monkeypatch):
+    monkeypatch.setattr(compare, "Landmarker", ReadsMouths)
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory) -> Write:
+    """`film(name, frames, sound)`: a video; the person's own where they are not given."""
+    folder = tmp_path_factory.mktemp("films")
+
+    def make(name: str, frames=None, sound: np.ndarray | None = None, fps: int = 25) -> Path:
+        return write(folder / f"{name}.mp4", pictures(N) if frames is None else frames, sound, fps)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def truth(film) -> Path:
+    """The recording: 60 frames with sound."""
+    return film("truth", sound=voice(N))

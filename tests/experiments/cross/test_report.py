@@ -1,0 +1,64 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+
+from audioplane.evaluate.scores.sound import SoundSync
+from audioplane.evaluate.syncnet import NO_SYNCNET, SyncScores
+from audioplane.experiments.cross.report import (
+    OWN,
+    RECORDING,
+    CrossRow,
+    Usual,
+    cells,
+    cross_page,
+    cross_row,
+    reasons,
+    to_json_dict,
+)
+from audioplane.experiments.spoken import Mouth, Spoken
+
+UNKNOWN = SyncScores(empty=NO_SYNCNET)
+USUAL = Usual(Mouth(0.0, 0.1, 0.2, 0.1, None), 0.02)
+
+
+def test_a_mouth_that_follows_the_sound():
+    loud = np.random.default_rng(0).uniform(0, 1, 60)
+    t = np.arange(60 * 640) / 16000
+    wave = (np.repeat(loud, 640) * np.sin(2 * np.pi * 1000 * t)).astype(np.float32)
+    picture = np.zeros((4, 4, 3), np.uint8)
+    spoken = Spoken(0.2 * np.roll(loud, 1), np.ones(60, bool), np.full(60, 0.03), picture)
+    row = cross_row("me", "a.wav", spoken, wave, USUAL, 1.2, UNKNOWN, "me-a.mp4")
+    assert row.sound is not None and row.sound.lag == 1 and row.sound.correlation > 0.99
+    assert row.moved == 1.5 and row.seconds == 2.4 and row.spread is not None
+    assert abs(row.spread - 2 * loud.std()) < 1e-6
+    assert cross_row("me", RECORDING, spoken, wave, USUAL, None, UNKNOWN).moved is None
+
+
+def test_the_page_has_the_layout_of_table_5():
+    rows = [
+        CrossRow(head, speech, 8.0, SoundSync(value, -1), 0.9, 1.0, None, UNKNOWN, film)
+        for head, value in (("a", 0.41), ("b", 0.32))
+        for speech, film in ((RECORDING, None), (OWN, None), ("fr.wav", f'{head} "fr".mp4'))
+    ]
+    page = cross_page(rows)
+    assert "2 heads, each driven by 1 other speeches" in page
+    assert page.count("0.41 at -1") == 6 and page.count("<video") == 2
+    assert 'src="a%20%22fr%22.mp4"' in page
+    assert cells(rows)[2] == ["a", "fr.wav", "8.0", "0.41 at -1", None, None, "0.90", "1.00", None]
+    assert json.loads(json.dumps(to_json_dict(rows)))["rows"][0]["sound"]["lag"] == -1
+
+
+def test_syncnet_stands_where_it_could_judge():
+    judged = SyncScores(6.5, 7.25, -1, 90, 1)
+    short = SyncScores(empty="too short")
+    rows = [
+        CrossRow("a", speech, 8.0, None, None, None, None, sync)
+        for speech, sync in (("fr.wav", judged), ("zh.wav", short))
+    ]
+    assert cells(rows)[0][4:6] == ["6.500", "7.250"]
+    assert reasons(rows) == ["SyncNet of a with zh.wav: too short"]
+    page = cross_page(rows)
+    assert "6.500" in page and "too short" in page
+    nowhere = [replace(row, syncnet=UNKNOWN) for row in rows]
+    assert reasons(nowhere) == [f"SyncNet: {NO_SYNCNET}"]

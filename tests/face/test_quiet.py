@@ -1,0 +1,19 @@
+import os
+
+import pytest
+
+from audioplane.face.quiet import quiet
+
+
+def test_native_words_are_kept_back(capfd):
+    with quiet():
+        os.write(2, b"W0000 chatter\n")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_a_failure_tells_them(capfd):
+    with pytest.raises(RuntimeError), quiet():
+        os.write(2, b"why it failed\n")
+        raise RuntimeError
+    assert capfd.readouterr().err == "why it failed\n"

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from audioplane.face.regions import (
+    eye_aperture,
+    face_box,
+    face_width,
+    mouth_aperture,
+    mouth_box,
+    mouth_mask,
+)
+
+
+@pytest.fixture
+def landmarks():
+    """A square face of 100 px with a mouth of 40 × 10 px."""
+    points = np.full((68, 2), 100.0, np.float32)
+    points[0], points[16] = (50, 90), (150, 90)
+    points[36], points[45] = (65, 80), (135, 80)
+    angle = np.pi + np.arange(12) * 2 * np.pi / 12
+    points[48:60] = np.stack([100 + 20 * np.cos(angle), 130 + 5 * np.sin(angle)], 1)
+    points[[61, 62, 63]] = [(95, 128), (100, 128), (105, 128)]
+    points[[67, 66, 65]] = [(95, 135), (100, 135), (105, 135)]
+    return points
+
+
+def test_aperture_has_no_unit(landmarks):
+    assert np.isclose(mouth_aperture(landmarks), 7 / 70)
+    assert np.isclose(mouth_aperture(landmarks * 3), 7 / 70)
+    stack = np.stack([landmarks, landmarks])
+    assert mouth_aperture(stack).shape == (2,)
+
+
+def test_eye_aperture_is_the_aspect_ratio(landmarks):
+    eye = np.array([[0, 0], [10, -3], [20, -3], [30, 0], [20, 3], [10, 3]], np.float32)
+    landmarks[36:42], landmarks[42:48] = eye, eye * [1, 0]
+    assert np.allclose(eye_aperture(landmarks), [6 / 30, 0])
+
+
+def test_the_mask_is_the_lip_grown_by_a_share_of_the_face(landmarks):
+    assert face_width(landmarks) == 100
+    small = mouth_mask(landmarks, 200, 200, dilation=0.0)
+    large = mouth_mask(landmarks, 200, 200, dilation=0.1)
+    assert small[130, 100] and not small[130, 128]
+    assert large[130, 128] and not large[130, 135]
+    assert large[small].all()
+
+
+def test_boxes_stay_inside_the_image(landmarks):
+    for box in (face_box(landmarks, 140, 160), mouth_box(landmarks, 140, 160)):
+        left, top, right, bottom = box
+        assert 0 <= left < right <= 160 and 0 <= top < bottom <= 140
+    left, top, right, bottom = mouth_box(landmarks, 200, 200)
+    assert left <= 80 and right >= 120 and top <= 125 and bottom >= 135

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter1d
+
+from audioplane.preflight.sync import Stretch, estimate_offset
+
+RATE = 12
+SECONDS = 20
+
+
+def speech(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """How far a mouth is open, 1000 a second, and the voice that comes out of it."""
+    rng = np.random.default_rng(seed)
+    opening = gaussian_filter1d(rng.normal(size=SECONDS * 1000), 60)
+    opening = np.maximum(opening / opening.std(), 0)
+    t = np.arange(SECONDS * 16000) / 16000
+    loud = np.interp(t, np.arange(len(opening)) / 1000, opening)
+    hum = 0.3 * np.sin(2 * np.pi * 150 * t)  # of a low voice, whatever the mouth does
+    voice = hum + 0.05 * loud * rng.normal(size=len(t))
+    return opening, voice.astype(np.float32)
+
+
+def seen(opening: np.ndarray, late: float, seed: int = 1) -> list[Stretch]:
+    """Two stretches of the mouth, `late` seconds before the sound, with a landmarker's noise."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for start in (1.0, 11.0):
+        times = start + (np.arange(8 * RATE) + 0.5) / RATE
+        at = np.round(1000 * (times + late)).astype(int)
+        found.append(Stretch(times, 0.05 * opening[at] + rng.normal(0, 0.01, len(times))))
+    return found
+
+
+@pytest.mark.parametrize("late", [-0.3, -0.04, 0.0, 0.12, 0.4])
+def test_the_offset_is_found(late):
+    opening, voice = speech()
+    offset = estimate_offset(seen(opening, late), voice)
+    assert offset is not None and offset.believed
+    assert offset.seconds == pytest.approx(late, abs=0.03)
+
+
+def test_lost_faces_do_not_move_it():
+    opening, voice = speech()
+    stretches = seen(opening, 0.1)
+    stretches[0].aperture[20:40] = np.nan
+    stretches.append(Stretch(stretches[1].times, np.full_like(stretches[1].aperture, np.nan)))
+    offset = estimate_offset(stretches, voice)
+    assert offset is not None and offset.seconds == pytest.approx(0.1, abs=0.03)
+
+
+def test_another_voice_is_not_believed():
+    opening, _ = speech()
+    offset = estimate_offset(seen(opening, 0.0), speech(seed=5)[1])
+    assert offset is not None and not offset.believed
+
+
+def test_a_mouth_that_stands_still_is_not_believed():
+    _, voice = speech()
+    still = [Stretch(s.times, np.full_like(s.aperture, 0.1)) for s in seen(voice, 0.0)]
+    offset = estimate_offset(still, voice)
+    assert offset is not None and not offset.believed
+
+
+def test_too_little_says_nothing():
+    opening, voice = speech()
+    short = [Stretch(s.times[:20], s.aperture[:20]) for s in seen(opening, 0.0)]
+    assert estimate_offset(short, voice) is None
+    assert estimate_offset([], voice) is None
+    unseen = [Stretch(s.times, np.full_like(s.aperture, np.nan)) for s in seen(opening, 0.0)]
+    assert estimate_offset(unseen, voice) is None

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from audioplane.errors import MediaError, SubjectError
+from audioplane.face.regions import mouth_aperture
+from audioplane.speech import compute_features
+from audioplane.subject import Subject, load_subject
+from audioplane.synthetic import (
+    SyntheticTruth,
+    make_synthetic,
+    make_synthetic_sentence,
+    render_sentence,
+)
+
+SECONDS, SIZE = 2.2, 64
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Subject, SyntheticTruth, list]:
+    root = tmp_path_factory.mktemp("made") / "subject"
+    told: list[tuple[int, int]] = []
+    truth = make_synthetic(root, SECONDS, SIZE, 1, ("mel",), lambda *x: told.append(x))
+    return load_subject(root), truth, told
+
+
+def test_the_folder_loads_whole(made: tuple) -> None:
+    subject, truth, told = made
+    assert (len(subject.train), len(subject.val)) == (50, 5)
+    assert told == [(i + 1, 55) for i in range(55)]
+    assert subject.info.n_frames == 55
+    assert subject.info.feature_kinds == ("mel",)
+    assert subject.features("mel").shape[0] == 55
+    assert [f.img_id for f in subject.train + subject.val] == list(range(55))
+    assert subject.K[0, 0] == truth.focal
+    for ref in subject.train[::20] + subject.val[:1]:
+        frame = subject.frame(ref)
+        assert frame.image.shape == (SIZE, SIZE, 3)
+        np.testing.assert_allclose(frame.landmarks, truth.landmarks[ref.img_id], atol=1e-3)
+        np.testing.assert_allclose(ref.viewmat, truth.viewmats[ref.img_id], atol=1e-9)
+        np.testing.assert_allclose(subject.blink(ref), truth.blink[ref.img_id], atol=1e-6)
+        off = np.abs(frame.image.astype(int) - subject.plate(ref))[~frame.head]
+        assert np.median(off) <= 3, "away from the head a frame is its plate, but for JPEG"
+
+
+def test_the_truth_lies_beside_it(made: tuple) -> None:
+    subject, truth, _ = made
+    stored = load_file(subject.paths.root / "truth.safetensors")
+    np.testing.assert_array_equal(stored["aperture"], truth.sentence.aperture)
+    assert stored["articulation"].shape == (55, 7)
+    seen = mouth_aperture(truth.landmarks)
+    np.testing.assert_allclose(seen, truth.sentence.aperture, atol=0.02)
+
+
+def test_the_same_seed_makes_the_same_subject(made: tuple, tmp_path: Path) -> None:
+    subject, _, _ = made
+    make_synthetic(tmp_path, SECONDS, SIZE, 1, ("mel",))
+    for file in ("ori_imgs/30.jpg", "torso_imgs/30.png", "aud.wav", "truth.safetensors"):
+        assert (tmp_path / file).read_bytes() == (subject.paths.root / file).read_bytes(), file
+
+
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(MediaError, match="cannot be written"):
+        make_synthetic(tmp_path / "taken", 0.4, 32, 0, ("mel",))
+
+
+def test_a_subject_left_half_made_does_not_load(tmp_path: Path) -> None:
+    make_synthetic(tmp_path, 0.6, 32, 0, ("mel",))
+    load_subject(tmp_path)
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_synthetic(tmp_path, 0.6, 32, 1, ("mel",), stop)
+    with pytest.raises(SubjectError):
+        load_subject(tmp_path)
+
+
+def test_pictures_of_a_sentence_match_its_length() -> None:
+    sentence = make_synthetic_sentence(0.4, 0)
+    pictures = render_sentence(sentence, 48, 0)
+    assert len(pictures) == len(sentence.aperture) == 10
+    assert len(sentence.waveform) == 10 * 640
+
+
+def test_sound_foretells_the_mouth_on_sentences_never_heard() -> None:
+    """Ridge regression from log-mel windows: what a head can at least learn of the mouth."""
+    heard, new = make_synthetic_sentence(18.0, 0, held_out=False), make_synthetic_sentence(15.0, 9)
+    x, unseen = (compute_features(s.waveform, "mel") for s in (heard, new))
+    x, unseen = x.reshape(len(x), -1), unseen.reshape(len(unseen), -1)
+    middle, spread = x.mean(0), x.std(0) + 1e-3
+    x, unseen = (x - middle) / spread, (unseen - middle) / spread
+    target = heard.aperture - heard.aperture.mean()
+    dual = np.linalg.solve(x @ x.T + 300.0 * np.eye(len(x)), target)
+    foretold = unseen @ (x.T @ dual)
+    assert np.corrcoef(foretold, new.aperture)[0, 1] > 0.85

@@ -1,0 +1,120 @@
+import cv2
+import numpy as np
+import pytest
+
+from audioplane.face.regions import eye_aperture
+from audioplane.subject import Label, head_mask, torso_mask
+from audioplane.synthetic.camera import Stage, set_stage
+from audioplane.synthetic.face import EYE_RADIUS, EYE_X, EYE_Y, EYE_Z, pose_face
+from audioplane.synthetic.landmarks import landmark_points
+from audioplane.synthetic.render import Picture, draw, draw_backdrop
+
+SIZE = 96
+SHUT = (0, 0, 0, 0, 0, 0.2, 1.0)
+WIDE = (1.0, 0, 0, 0.3, -0.3, 0, 0)
+POSES = [(0.0, 0.0, 0.0), (12.0, 5.0, 3.0), (-12.0, -5.0, -3.0)]
+
+
+def _draw(
+    mouth: tuple = SHUT, angles: tuple = (0, 0, 0), blink: float = 0.0
+) -> tuple[Picture, np.ndarray, Stage]:
+    face = pose_face(np.array(mouth, float), np.full(2, blink), 0.0, np.zeros(2))
+    stage = set_stage(np.radians(np.array(angles, float)), np.zeros(3), SIZE)
+    picture = draw(face, stage, draw_backdrop(SIZE))
+    return picture, stage.project(landmark_points(face)), stage
+
+
+def _over(torso: np.ndarray) -> np.ndarray:
+    alpha = torso[..., 3:] / 255
+    return torso[..., :3] * alpha + draw_backdrop(SIZE) * (1 - alpha)
+
+
+@pytest.mark.parametrize("angles", POSES)
+def test_labels_are_complete_and_sit_where_they_belong(angles: tuple) -> None:
+    picture, points, _ = _draw(WIDE, angles)
+    labels = picture.labels
+    assert set(np.unique(labels)) == set(Label)
+    middle = {
+        k: np.argwhere(labels == k).mean(0)[0] for k in (Label.HAIR, Label.MOUTH, Label.TORSO)
+    }
+    assert middle[Label.HAIR] < middle[Label.MOUTH] < middle[Label.TORSO]
+    inside = np.round(points[[30, 33, 37, 44, 2, 14, 8]] - 0.5).astype(int)
+    inside[4:] += [[3, 0], [-3, 0], [0, -2]]
+    assert (labels[inside[:, 1], inside[:, 0]] == Label.HEAD).all()
+
+
+@pytest.mark.parametrize("angles", POSES)
+def test_the_inner_lip_polygon_is_the_mouth_label(angles: tuple) -> None:
+    picture, points, _ = _draw(WIDE, angles)
+    polygon = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillPoly(polygon, [np.round(points[60:68] - 0.5).astype(np.int32)], (1,))
+    mouth, inside = picture.labels == Label.MOUTH, polygon == 1
+    assert inside.sum() > 30
+    assert (mouth & inside).sum() > 0.8 * mouth.sum()
+    assert np.isin(picture.labels[inside], [Label.MOUTH, Label.HEAD]).all()
+    assert mouth[inside].mean() > 0.5
+
+
+def test_a_shut_mouth_shows_no_inside() -> None:
+    assert (_draw(SHUT)[0].labels != Label.MOUTH).all()
+
+
+def test_the_rendered_eyes_follow_the_projected_ones() -> None:
+    """Irises are the only teal on the skin: their middle must move as the 3-D points do."""
+    front = EYE_Z - EYE_RADIUS
+    irises = np.array([[-EYE_X, EYE_Y, front], [EYE_X, EYE_Y, front]])
+    found, told = [], []
+    for angles in POSES:
+        picture, _, stage = _draw(SHUT, angles)
+        r, _, b = (picture.image[..., c].astype(int) for c in range(3))
+        teal = (b - r > 15) & (picture.labels == Label.HEAD)
+        assert teal.sum() >= 8
+        found.append(np.argwhere(teal).mean(0)[::-1] + 0.5)
+        told.append(stage.project(irises).mean(0))
+    np.testing.assert_allclose(np.diff(found, axis=0), np.diff(told, axis=0), atol=1.6)
+    np.testing.assert_allclose(found, told, atol=1.5)
+
+
+def test_the_picture_is_the_head_over_its_torso() -> None:
+    picture, _, _ = _draw(WIDE, (8, 3, 0))
+    near_head = cv2.dilate(head_mask(picture.labels).astype(np.uint8), np.ones((3, 3))) > 0
+    difference = np.abs(picture.image - _over(picture.torso)).max(-1)
+    assert difference[~near_head].max() <= 1
+    hidden = head_mask(picture.labels) & (picture.torso[..., 3] == 255)
+    assert hidden.sum() > 100, "the neck must go on beneath the head"
+
+
+def test_the_torso_knows_nothing_of_the_mouth() -> None:
+    one, other = _draw(SHUT)[0], _draw(WIDE, blink=1.0)[0]
+    assert np.array_equal(one.torso, other.torso)
+    assert not np.array_equal(one.image, other.image)
+
+
+def test_shoulders_stay_while_the_head_turns() -> None:
+    rest, turned = _draw(SHUT)[0], _draw(SHUT, (12, 0, 0))[0]
+    low = torso_mask(rest.labels) & torso_mask(turned.labels)
+    low[: int(0.88 * SIZE)] = False
+    low[:, SIZE // 4 : -SIZE // 4] = False
+    change = np.abs(rest.image.astype(int) - turned.image)[low]
+    assert low.sum() > 100
+    assert change.mean() < 3
+    head = head_mask(rest.labels) & head_mask(turned.labels)
+    assert np.abs(rest.image.astype(int) - turned.image)[head].mean() > 10
+
+
+def test_a_blink_hides_the_eyes() -> None:
+    def teal(picture: Picture) -> int:
+        r, b = picture.image[..., 0].astype(int), picture.image[..., 2].astype(int)
+        return int(((b - r > 15) & (picture.labels == Label.HEAD)).sum())
+
+    awake, asleep = _draw(SHUT), _draw(SHUT, blink=1.0)
+    assert teal(awake[0]) > 8
+    assert teal(asleep[0]) == 0
+    assert (eye_aperture(awake[1]) > 0.25).all()
+    assert (eye_aperture(asleep[1]) < 0.05).all()
+
+
+def test_drawing_again_gives_the_same_bits() -> None:
+    one, other = _draw(WIDE, (5, -3, 2))[0], _draw(WIDE, (5, -3, 2))[0]
+    assert np.array_equal(one.image, other.image)
+    assert np.array_equal(one.labels, other.labels)
