@@ -12,7 +12,7 @@ import torch
 
 from audioplane import __version__
 from audioplane.cli import main
-from audioplane.cli.drive import articulate, open_animator
+from audioplane.drive.talker import articulate, open_animator
 from audioplane.evaluate.syncnet import SyncNet
 from audioplane.media.audio import read_audio, write_wav
 from audioplane.train import load_head
@@ -100,7 +100,7 @@ def test_evaluate_fills_lpips_where_its_weights_are_named(run_folder, tmp_path, 
 def test_evaluate_with_syncnet_says_what_it_lacks(run_folder, tmp_path, capsys, monkeypatch):
     torch.save(SyncNet().state_dict(), tmp_path / "syncnet_v2.model")
     arguments = evaluate_tracked(run_folder, tmp_path)
-    monkeypatch.setattr("audioplane.cli.evaluate.local_model", lambda model, path: None)
+    monkeypatch.setattr("audioplane.evaluate.run.local_model", lambda model, path: None)
     assert main([*arguments, "--syncnet-weights", str(tmp_path)]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["tracked"]["syncnet"]["confidence"] is None
@@ -210,7 +210,7 @@ def test_a_demo_does_not_delete_what_is_not_its_own(tmp_path, monkeypatch, capsy
 
 
 def test_demo_leaves_video_sheet_and_table(tmp_path, monkeypatch):
-    monkeypatch.setattr("audioplane.cli.demo.SPOKEN_SECONDS", 2.0)
+    monkeypatch.setattr("audioplane.experiments.demo.SPOKEN_SECONDS", 2.0)
     monkeypatch.setitem(PRESETS, "demo", TINY)
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out), "--seconds", "2.4", "--size", "64"]) == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audioplane.cli import main
-from audioplane.cli.drive import warn_if_strange
+from audioplane.drive.talker import warn_if_strange
 from audioplane.experiments.cross.report import OWN, RECORDING
 from audioplane.experiments.stress.stimuli import music, noise, shout
 from audioplane.media.audio import write_wav
@@ -47,9 +47,9 @@ def test_every_head_speaks_every_speech(run_folder, tmp_path, capsys):
 
 
 def test_stress_says_whether_the_mouth_rests(run_folder, monkeypatch, capsys):
-    monkeypatch.setattr("audioplane.cli.stress.SECONDS", 0.6)
-    monkeypatch.setattr("audioplane.cli.stress._SILENCE", 1.2)
-    monkeypatch.setattr("audioplane.cli.stress._NOISE", 0.4)
+    monkeypatch.setattr("audioplane.experiments.stress.run.SECONDS", 0.6)
+    monkeypatch.setattr("audioplane.experiments.stress.run._SILENCE", 1.2)
+    monkeypatch.setattr("audioplane.experiments.stress.run._NOISE", 0.4)
     assert main(["stress", str(run_folder), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     names = ["training speech", "silence", "pause in speech", "noise", "music", "shouting"]

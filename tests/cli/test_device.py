@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from audioplane.cli import main
-from audioplane.cli.device import choose_device
-from audioplane.cli.drive import drive_file
-from audioplane.cli.evaluate import evaluate_run
-from audioplane.cli.provenance import ProvenanceOptions
+from audioplane.credentials.options import ProvenanceOptions
+from audioplane.drive.talker import drive_file
 from audioplane.errors import DeviceError
+from audioplane.evaluate.run import evaluate_run
+from audioplane.splat.device import choose_device
 from audioplane.train.run import train_head
 from tests.gpu import stand_in
 from tests.train.configs import TINY

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from audioplane.cli import doctor, main
+from audioplane import doctor
+from audioplane.cli import main
 from audioplane.prepare import models
 from audioplane.prepare.models import FACE_LANDMARKER, PERSON_NETWORK, SEGMENTER
 

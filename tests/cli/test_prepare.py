@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from audioplane.cli import main
-from audioplane.cli import preflight as preflight_command
 from audioplane.media.audio import write_wav
+from audioplane.preflight import run as preflight_command
 from tests.prepare.conftest import find_drawn_faces, write_clip
 from tests.prepare.figure import SIZE, DrawnFaces, draw
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from audioplane.cli import main
-from audioplane.cli.provenance import ProvenanceOptions
-from audioplane.cli.serve import Address, serve_runs
+from audioplane.credentials.options import ProvenanceOptions
+from audioplane.serve.server import Address, serve_runs
 from audioplane.train import RunPaths
 from audioplane.train.checkpoint import load_tensors, save_tensors
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from audioplane.cli import main
-from audioplane.cli.commands import Kind
+from audioplane.cli.arguments import Kind
 from audioplane.media.audio import read_audio, write_wav
 from audioplane.speech import KINDS, models
 from audioplane.subject import Subject, load_subject

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from tests.prepare.figure import template
 
 from audioplane.face.head_axes import head_turn
+from tests.prepare.figure import template
 
 
 @pytest.mark.parametrize("degrees", [-25.0, 10.0])

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from tests.prepare.figure import template
 
 from audioplane.face.landmarker import Face
 from audioplane.face.shots import (
@@ -13,6 +12,7 @@ from audioplane.face.shots import (
     shape_distance,
     thumbnail,
 )
+from tests.prepare.figure import template
 
 N = 60
 

@@ -7,24 +7,23 @@ from typing import Annotated
 import tyro
 
 from audioplane import __version__
-from audioplane.cli.commands import (
-    Ablate,
-    Bench,
-    Demo,
-    Doctor,
-    Drive,
-    Evaluate,
-    Inspect,
-    Preflight,
-    Prepare,
-    Speech,
-    Train,
-    Verify,
-)
+from audioplane.cli.ablate import Ablate
+from audioplane.cli.bench import Bench
 from audioplane.cli.compare import Compare
 from audioplane.cli.console import console, output
-from audioplane.cli.live import Serve
-from audioplane.cli.trials import Cross, Stress
+from audioplane.cli.cross import Cross
+from audioplane.cli.demo import Demo
+from audioplane.cli.doctor import Doctor
+from audioplane.cli.drive import Drive
+from audioplane.cli.evaluate import Evaluate
+from audioplane.cli.inspect import Inspect
+from audioplane.cli.preflight import Preflight
+from audioplane.cli.prepare import Prepare
+from audioplane.cli.serve import Serve
+from audioplane.cli.speech import Speech
+from audioplane.cli.stress import Stress
+from audioplane.cli.train import Train
+from audioplane.cli.verify import Verify
 from audioplane.errors import AudioplaneError
 
 Command = (

@@ -1,109 +1,44 @@
-"""`audioplane serve`: heads that speak live in a browser."""
+"""`audioplane serve`."""
 
-import importlib.util
-import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import torch
+import tyro
 
-from audioplane.cli.console import console
-from audioplane.cli.doctor import SERVE_PACKAGES
-from audioplane.cli.drive import articulate, open_animator
-from audioplane.cli.provenance import ProvenanceOptions
-from audioplane.cli.sealing import state_provenance
-from audioplane.errors import ServeError
-from audioplane.serve.limits import LOOPBACK
-from audioplane.speech import SAMPLE_RATE
-from audioplane.train import load_head
-from audioplane.train.trainer import one_torch_thread
-
-SHORTEST_TOKEN = 16
+from audioplane.cli.arguments import Device
+from audioplane.credentials.options import ProvenanceOptions
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where the server listens, and to whom."""
+class Serve:
+    """Let trained heads speak live: a web page that listens to a microphone or a sound file."""
 
-    host: str
-    port: int
-    token: str | None
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
+    """Folders of training runs; these heads and no others can be reached."""
+    host: str = "127.0.0.1"
+    """Address to listen at; any but this machine's own asks clients for the token."""
+    port: int = 8000
+    token: str | None = None
+    """What clients have to know; one is made up if the host is not this machine alone."""
+    provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
+    lookahead: int = 240
+    """Milliseconds of sound after a frame that are waited for before it is drawn: with fewer the
+    head answers sooner, with more its lips are surer (docs/live.md)."""
+    articulation: float = 1.0
+    """How far the lips move, as for drive."""
     webrtc: bool = False
-    """Also over UDP, at all interfaces."""
+    """Offer WebRTC too, for phones and lossy networks. Every session then opens UDP ports on all
+    interfaces of this machine, whatever --host says; it still takes the token to begin one, and
+    DTLS and SRTP protect it."""
+    device: Device = "auto"
+    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
+    def run(self) -> None:
+        from audioplane.serve.server import Address, serve_runs
+        from audioplane.splat.device import choose_device
 
-def serve_runs(
-    runs: tuple[Path, ...],
-    address: Address,
-    provenance: ProvenanceOptions,
-    lookahead: int,
-    articulation: float,
-    device: torch.device,
-) -> None:
-    """Serve the heads of these runs until it is interrupted; `lookahead` in milliseconds.
-
-    Raises `ServeError` where the extra is missing or the token is too short to keep anybody out,
-    `CredentialsError` for a head that nobody consented to, `SpeechError` as `articulate` does.
-    """
-    for package in SERVE_PACKAGES:
-        if importlib.util.find_spec(package) is None:
-            raise ServeError(f'serve needs {package}: pip install "audioplane[serve]"')
-    import uvicorn
-
-    from audioplane.serve.app import make_app
-    from audioplane.serve.heads import Gallery, open_head
-    from audioplane.serve.limits import Limits
-
-    address = _guarded(address)
-    if lookahead < 0:
-        raise ServeError("--lookahead cannot be negative: nobody hears what is not said yet")
-    limits = Limits()
-    heads = []
-    with console.status("opening the heads"):
-        for run in runs:
-            trained = load_head(run)
-            stated = state_provenance(provenance, run, trained, "")
-            animator = open_animator(trained, None, device)
-            articulate(animator, articulation)
-            kind, ahead = trained.config.speech, lookahead * SAMPLE_RATE // 1000
-            heads.append(open_head(run, animator, kind, stated, ahead))
-    app = make_app(Gallery(heads), address.token, limits, address.webrtc)
-    _announce(address)
-    with one_torch_thread():
-        uvicorn.run(
-            app,
-            host=address.host,
-            port=address.port,
-            log_level="warning",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            ws="websockets-sansio",
-            ws_max_size=limits.message_bytes,
-            timeout_graceful_shutdown=2,
-        )
-
-
-def _guarded(address: Address) -> Address:
-    """With a token where one is needed. Raises `ServeError` for one that is too short."""
-    token = address.token
-    if token is None and address.host not in LOOPBACK:
-        return replace(address, token=secrets.token_urlsafe(24))
-    if token is not None and len(token) < SHORTEST_TOKEN:
-        raise ServeError(
-            f"--token needs at least {SHORTEST_TOKEN} characters: leave it away for one"
-        )
-    return address
-
-
-def _announce(address: Address) -> None:
-    shown = f"[{address.host}]" if ":" in address.host else address.host
-    secret = f"#{address.token}" if address.token else ""
-    console.print(f"open http://{shown}:{address.port}/{secret} (Ctrl-C ends it)")
-    if address.host not in LOOPBACK:
-        console.print(
-            "browsers give pages a microphone only over HTTPS or on this machine: put a proxy with "
-            "a certificate in front, or use sound files"
-        )
-    if address.webrtc:
-        console.print("WebRTC: every session opens UDP ports on all interfaces of this machine")
+        device = choose_device(self.device)
+        address = Address(self.host, self.port, self.token, self.webrtc)
+        ears = (self.lookahead, self.articulation)
+        serve_runs(self.runs, address, self.provenance, *ears, device)

@@ -1,101 +1,42 @@
-"""`audioplane stress`: a head under sounds that are not speech."""
+"""`audioplane stress`."""
 
-import json
+import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import numpy as np
-import torch
+import tyro
 
-from audioplane.cli.console import progress_bar
-from audioplane.cli.drive import codes_of, open_animator, strangeness
-from audioplane.errors import MediaError
-from audioplane.evaluate.evaluation import write_text
-from audioplane.evaluate.mouth.view import open_mouth_views
-from audioplane.evaluate.scores.sound import sound_of
-from audioplane.experiments.spoken import Spoken, usual_mouth, usual_move, watch
-from audioplane.experiments.stress import stimuli
-from audioplane.experiments.stress.report import (
-    PAUSE,
-    SILENCE,
-    TRAINING,
-    StressReport,
-    StressRow,
-    stress_page,
-    stress_row,
-)
-from audioplane.speech import SAMPLE_RATE
-from audioplane.subject import Subject
-from audioplane.subject.layout import FPS
-from audioplane.train import load_head
-
-SECONDS = 6.0
-"""Of speech, music and shouting."""
-_SILENCE, _NOISE = 2.0, 4.0
-_SETTLE = round(0.4 * FPS)
-"""Frames beside a pause in which the mouth may still close or already open."""
+from audioplane.cli.arguments import Device
+from audioplane.cli.console import console, output
 
 
-def run_stress(
-    run: Path,
-    out: Path,
-    subject: Path | None,
-    landmarker: Path | None,
-    device: torch.device | str = "cpu",
-) -> StressReport:
-    """Drive a head with silence, noise, music and shouting; writes stress.json and stress.html.
+@dataclass(frozen=True)
+class Stress:
+    """See what a head makes of silence, noise, music and shouting: does it rest, does it tear?"""
 
-    Raises `MediaError` if the subject has no sound, `SpeechError` if features of sounds cannot be
-    computed for this head.
-    """
-    trained = load_head(run)
-    animator = open_animator(trained, subject, device)
-    person = animator.subject
-    rows: list[StressRow] = []
-    watched: list[Spoken] = []
-    sounds = _sounds(person)
-    with open_mouth_views(person, landmarker) as views, progress_bar() as bar:
-        total = sum(len(sound) // (SAMPLE_RATE // FPS) for sound in sounds.values())
-        task = bar.add_task("stress", total=total, note="")
-        for name, sound in sounds.items():
-            codes = codes_of(trained, animator, sound)
-            spoken = watch(animator, codes, animator.speak(codes, None), views.rendered)
-            shown = _middle(len(codes)) if name == PAUSE else slice(None)
-            rows.append(stress_row(name, spoken, strangeness(trained, sound), shown))
-            watched.append(spoken)
-            bar.advance(task, len(codes))
-    codes = animator.codes(person.features(trained.config.speech))
-    learned = codes[[min(ref.aud_id, len(codes) - 1) for ref in animator.refs]]
-    move = 1e3 * usual_move(animator, learned)
-    report = StressReport(person.paths.root.name, usual_mouth(person), move, tuple(rows))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise MediaError(f"{out} cannot be made: {e.strerror}") from e
-    write_text(out / "stress.json", json.dumps(report.to_dict(), indent=1))
-    write_text(out / "stress.html", stress_page(report, watched))
-    return report
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder of a training run."""
+    out: Path | None = None
+    """Folder for stress.html and stress.json; RUN/stress if not given."""
+    subject: Path | None = None
+    """The subject, if its folder has moved since the training."""
+    face_landmarker: Path | None = None
+    """MediaPipe's face_landmarker.task; looked up if not given."""
+    json: bool = False
+    """Print what stress.json holds on standard output."""
+    device: Device = "auto"
+    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
+    def run(self) -> None:
+        from audioplane.experiments.stress.run import run_stress
+        from audioplane.splat.device import choose_device
 
-def _sounds(person: Subject) -> dict[str, np.ndarray]:
-    """What the head gets to hear, by name."""
-    trained_on = sound_of(person, person.train)
-    if trained_on is None:
-        raise MediaError(f"{person.paths.audio} is missing: put the subject's sound there")
-    speech = trained_on[: round(SECONDS * SAMPLE_RATE)]
-    third = len(speech) // 3
-    quiet = stimuli.silence(_SILENCE)
-    return {
-        TRAINING: speech,
-        SILENCE: quiet,
-        PAUSE: np.concatenate([speech[:third], quiet, speech[third : 2 * third]]),
-        "noise": stimuli.noise(_NOISE),
-        "music": stimuli.music(SECONDS),
-        "shouting": stimuli.shout(speech),
-    }
-
-
-def _middle(frames: int) -> slice:
-    """The frames of the pause, without those in which the mouth comes and goes."""
-    pause = round(_SILENCE * FPS)
-    first = (frames - pause) // 2
-    return slice(first + _SETTLE, first + pause - _SETTLE)
+        out = self.out or self.run_folder / "stress"
+        device = choose_device(self.device)
+        report = run_stress(self.run_folder, out, self.subject, self.face_landmarker, device)
+        if self.json:
+            sys.stdout.write((out / "stress.json").read_text() + "\n")
+            return
+        output.print(report.to_table())
+        console.print(f"{out}: stress.html, stress.json")

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.experiments.compare.films import ReadsMouths, pictures, voice, write
 
 from audioplane.experiments.compare import compare
+from tests.experiments.compare.films import ReadsMouths, pictures, voice, write
 
 N = 60
 Write = Callable[..., Path]

@@ -9,9 +9,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tests.evaluate.scores.test_action_units import write_table
-from tests.experiments.compare.conftest import N
-from tests.experiments.compare.films import ReadsMouths, pictures, voice
 from torch import Tensor
 
 from audioplane.errors import ComparisonError, MediaError
@@ -22,6 +19,9 @@ from audioplane.experiments.compare.align import align, common_span
 from audioplane.experiments.compare.look import look
 from audioplane.experiments.compare.pair import Pair
 from audioplane.experiments.compare.report import aligned
+from tests.evaluate.scores.test_action_units import write_table
+from tests.experiments.compare.conftest import N
+from tests.experiments.compare.films import ReadsMouths, pictures, voice
 
 TOOLS = Tools(Path("none"))
 

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.prepare.figure import CLASS_COLOURS, draw, parts
-from tests.prepare.tiny_segmenter import write_person_network, write_segmenter
 
 from audioplane.errors import PrepareError
 from audioplane.prepare.masks.segmenter import Part, PartSegmenter, PersonNetwork, SelfieSegmenter
+from tests.prepare.figure import CLASS_COLOURS, draw, parts
+from tests.prepare.tiny_segmenter import write_person_network, write_segmenter
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from tests.prepare.figure import template
 
 from audioplane.face.head_axes import (
     _BROWS,
@@ -16,6 +15,7 @@ from audioplane.prepare.pose.camera import Intrinsics, project, to_camera
 from audioplane.prepare.pose.fit import HUBER
 from audioplane.prepare.pose.focal import find_focal
 from audioplane.prepare.pose.track import track_head
+from tests.prepare.figure import template
 
 FRAMES = 150
 CAMERA = Intrinsics.of_size(512)

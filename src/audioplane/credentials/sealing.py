@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pooch
 
-from audioplane.cli.keys import find_mark_key, find_signer
-from audioplane.cli.provenance import ProvenanceOptions
 from audioplane.credentials import Origin, Provenance
+from audioplane.credentials.keys import find_mark_key, find_signer
+from audioplane.credentials.options import ProvenanceOptions
 from audioplane.credentials.provenance import new_session, utc_now
 from audioplane.errors import CredentialsError
 from audioplane.train import RunPaths, TrainedHead

@@ -1,0 +1,67 @@
+"""`audioplane prepare`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from audioplane.cli.arguments import Kind, PathArgument
+from audioplane.cli.console import console, progress_bar
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Make a video of somebody talking into a subject. Continues where it was interrupted."""
+
+    video: PathArgument
+    """The video: one person, speaking, any format."""
+    out: Path
+    """Folder of the subject."""
+    size: int = 512
+    """Height and width of the frames, pixels."""
+    speech: Kind = "mel+phones"
+    """Kind of speech features; deepspeech, wav2vec2 and hubert need the extra 'speech' and a model
+    file, see --speech-model. 'audioplane speech' adds other kinds later."""
+    speech_model: Path | None = None
+    """The file or folder of that kind's network; looked up if not given."""
+    face_landmarker: Path | None = None
+    """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
+    segmenter: Path | None = None
+    """MediaPipe's selfie_multiclass_256x256.tflite, which also knows hair and clothes; without it
+    the person is cut out by selfie_segmentation.tflite, looked up or downloaded."""
+    focal: float | None = None
+    """Focal length, pixels of the subject's frames; searched for if not given."""
+    sound_late: float | None = None
+    """Milliseconds by which the sound comes after the picture, below zero if before it; it is moved
+    by as much. If not given it is estimated, and moved where it is more than 100; 0 leaves it."""
+    consent: str = ""
+    """Who agreed to the making of this head, and to what; goes into every video of it."""
+    force: bool = False
+    """Start anew in a folder that holds another preparation, and go on with a clip that preflight
+    refuses."""
+
+    def run(self) -> None:
+        from audioplane.prepare import PrepareOptions, StageProgress, prepare_subject
+
+        options = PrepareOptions(
+            size=self.size,
+            speech=(self.speech,),
+            speech_model=self.speech_model,
+            face_landmarker=self.face_landmarker,
+            segmenter=self.segmenter,
+            focal=self.focal,
+            sound_late=None if self.sound_late is None else self.sound_late / 1000,
+            consent=self.consent,
+            force=self.force,
+        )
+        with progress_bar() as bar:
+            tasks = {}
+
+            def report(p: StageProgress) -> None:
+                if p.stage not in tasks:
+                    tasks[p.stage] = bar.add_task(p.stage, total=p.total or None, note="")
+                bar.update(tasks[p.stage], completed=p.done, total=p.total or None)
+                if p.message:
+                    console.print(f"{p.stage}: {p.message}")
+
+            info = prepare_subject(self.video, self.out, options, report)
+        usable = info.n_frames - len(info.flags)
+        console.print(f"{self.out}: {usable} of {info.n_frames} frames can be used")

@@ -1,0 +1,82 @@
+"""`audioplane train`."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from audioplane.cli.arguments import Device, PathArgument
+from audioplane.cli.console import console
+from audioplane.cli.weights import LpipsWeights
+
+
+@dataclass(frozen=True)
+class Switches:
+    """Design choices of the paper; what is not given is the preset's, and that is the paper's."""
+
+    encoder: Literal["audio-plane", "concat", "six-plane"] | None = None
+    """Audio through factorised planes; appended to the space planes' features ("w/o A"); or no
+    audio but the time in six planes, to compare."""
+    attention: Literal["cross", "mlp"] | None = None
+    """What weighs the audio prototypes: cross-attention, or scores that an MLP predicts."""
+    fusion: Literal["concat", "add", "multiply"] | None = None
+    """What becomes of the three sets of planes."""
+    dynamism: bool | None = None
+    """Dynamic splatting; False is "w/o D"."""
+    margin: float | None = None
+    """Margin of the mask loss (Eq. 9)."""
+    scales: tuple[int, ...] | None = None
+    """Scales of the planes."""
+    grid_size: int | None = None
+    """H, cells of the coarsest plane."""
+    moving: Literal["all", "face"] | None = None
+    """Which Gaussians the audio deforms: all, as in the paper, or those of the lower face."""
+    cell_features: int | None = None
+    """D, numbers that a cell holds; a multiple of 8."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """Learn a head from a subject. Run again after an interruption, it goes on where it was."""
+
+    subject: PathArgument
+    """Folder that 'prepare' made (or a subject of the AD-NeRF family)."""
+    out: Path
+    """Folder of the run: checkpoints, the head to drive, events."""
+    preset: Literal["demo", "laptop", "paper"] = "laptop"
+    """demo: minutes at 192 px on 2 cores; laptop: 6 to 15 minutes at 512 px; paper: as
+    published."""
+    speech: Annotated[str | None, tyro.conf.arg(metavar="KIND")] = None
+    """Kind of speech features, if not the preset's: a file aud_KIND.npy in the subject, which
+    'audioplane speech' adds."""
+    iterations: int | None = None
+    """Fine iterations, if not the preset's; what depends on them shrinks or grows with them."""
+    seed: int = 0
+    """Same seed, same head."""
+    switches: Annotated[Switches, tyro.conf.arg(name="")] = Switches()
+    weights: Annotated[LpipsWeights, tyro.conf.arg(name="")] = LpipsWeights()
+    device: Device = "auto"
+    """Where it trains; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
+
+    def run(self) -> None:
+        from audioplane.cli.training import show_training
+        from audioplane.splat.device import choose_device
+        from audioplane.subject import load_subject
+        from audioplane.train import PRESETS
+        from audioplane.train.config import with_fine_iterations, without_lpips
+        from audioplane.train.run import name_loss, train_head
+
+        chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
+        config = replace(PRESETS[self.preset], seed=self.seed, **chosen)
+        if self.speech:
+            config = replace(config, speech=self.speech)
+        if self.iterations is not None:
+            config = with_fine_iterations(config, self.iterations)
+        device = choose_device(self.device)
+        console.print(f"device: {device}")
+        lpips = self.weights.find() if config.lambda_lpips else None
+        if config.lambda_lpips and lpips is None:
+            config = without_lpips(config)
+        console.print(f"loss between pictures: {name_loss(config)}")
+        show_training(train_head(load_subject(self.subject), config, self.out, device, lpips))

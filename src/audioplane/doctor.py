@@ -1,0 +1,171 @@
+"""`audioplane doctor`: what is installed here, what is missing, and what that would give."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from audioplane import __version__
+from audioplane.cli.console import output
+from audioplane.errors import AudioplaneError, InstallError
+
+if TYPE_CHECKING:
+    from audioplane.prepare.models import ModelFile
+
+State = Literal["there", "missing", "damaged"]
+
+_LIBRARIES = (
+    "torch",
+    "mediapipe",
+    "av",
+    "opencv-contrib-python",
+    "numba",
+    "numpy",
+    "pocketsphinx",
+    "c2pa-python",
+)
+SERVE_PACKAGES = ("aiortc", "fastapi", "uvicorn", "websockets")
+"""What `serve` needs besides."""
+_ENCODERS = ("libx264", "aac")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report."""
+
+    group: Literal["system", "library", "model", "extra"]
+    name: str
+    state: State
+    detail: str
+    """Version, path or why it is missing."""
+    gives: str = ""
+    """What it is good for; and how to get it where it is missing."""
+    needed: bool = False
+    """Something does not work at all without it."""
+
+
+def run_doctor(as_json: bool) -> None:
+    """Print the report. Raises `InstallError` where something vital is missing."""
+    checks = list(_libraries())
+    healthy = all(c.state == "there" for c in checks if c.needed)
+    if healthy:  # what follows asks these libraries
+        checks += [*_programs(), *_models(), *_extras()]
+        healthy = all(c.state == "there" for c in checks if c.needed)
+    if as_json:
+        facts = {"audioplane": __version__, "healthy": healthy, "checks": [*map(asdict, checks)]}
+        sys.stdout.write(json.dumps(facts) + "\n")
+    else:
+        _show(checks)
+    if not healthy:
+        raise InstallError("something is missing that nothing works without: see the report")
+
+
+def _show(checks: list[Check]) -> None:
+    width = max(len(c.name) for c in checks)
+    for c in checks:
+        mark = {"there": "ok", "missing": "no" if c.needed else "–", "damaged": "no"}[c.state]
+        output.print(f"{mark:>2} {c.name:{width}}  {c.detail}", soft_wrap=True)
+        if c.state != "there" and c.gives:
+            output.print(f"   {'':{width}}  {c.gives}", soft_wrap=True)
+
+
+def _libraries() -> Iterator[Check]:
+    yield Check("system", "audioplane", "there", __version__)
+    yield Check("system", "Python", "there", f"{platform.python_version()}, {platform.platform()}")
+    for name in _LIBRARIES:
+        version = _version(name)
+        if version is None:
+            gives = "nothing works without it: pip install audioplane"
+            yield Check("library", name, "missing", "not installed", gives, needed=True)
+        else:
+            yield Check("library", name, "there", version, needed=True)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _programs() -> Iterator[Check]:
+    import av
+    import torch
+
+    from audioplane.splat.device import no_cuda
+
+    cores = f"{os.cpu_count()}, of which torch uses {torch.get_num_threads()}"
+    yield Check("system", "cores", "there", cores)
+    reason = no_cuda()
+    device = f"cpu: {reason}" if reason else f"cuda: {torch.cuda.get_device_name()}"
+    yield Check("system", "device", "there", device)
+    for name in _ENCODERS:
+        state: State = "there" if name in av.codecs_available else "missing"
+        gives = "no video can be written without it: pip install --force-reinstall av"
+        yield Check("library", f"encoder {name}", state, "of FFmpeg in av", gives, needed=True)
+
+
+def _models() -> Iterator[Check]:
+    from audioplane.evaluate.syncnet.network import find_weights as find_syncnet
+    from audioplane.perceptual.weights import find_weights
+    from audioplane.prepare.models import FACE_LANDMARKER, PERSON_NETWORK, SEGMENTER
+
+    gives = "prepare and preflight need it, and fetch it (3.8 MB) where there is a network"
+    yield _mediapipe(FACE_LANDMARKER, gives)
+    gives = "prepare cuts the person out by it, and fetches it (0.25 MB); else by outlines"
+    yield _mediapipe(PERSON_NETWORK, gives)
+    gives = "masks of hair, skin and clothes, used instead of that one where it is there"
+    yield _mediapipe(SEGMENTER, gives)
+    try:
+        paths = find_weights("alex", download=False)
+        yield Check("model", "LPIPS (alex)", "there", f"{paths.backbone}, {paths.heads}")
+    except AudioplaneError as e:
+        gives = "LPIPS as score and as loss of preset paper; --download of evaluate fetches it"
+        yield Check("model", "LPIPS (alex)", "missing", str(e), gives)
+    try:
+        yield Check("model", "SyncNet", "there", str(find_syncnet(download=False)))
+    except AudioplaneError as e:
+        gives = "SyncNet's scores; --download of evaluate and compare fetches it"
+        yield Check("model", "SyncNet", "missing", str(e), gives)
+    yield from _speech()
+
+
+def _speech() -> Iterator[Check]:
+    from audioplane.speech.models import DEEPSPEECH, HUBERT, WAV2VEC2, find_model
+
+    for kind, model in (("deepspeech", DEEPSPEECH), ("wav2vec2", WAV2VEC2), ("hubert", HUBERT)):
+        gives = f"speech features '{kind}'"
+        try:
+            yield Check("model", model.name, "there", str(find_model(model)), gives)
+        except AudioplaneError as e:
+            yield Check("model", model.name, "missing", str(e), gives)
+
+
+def _mediapipe(model: ModelFile, gives: str) -> Check:
+    from audioplane.prepare.models import cache_folder, file_sha256, local_model
+
+    path = local_model(model)
+    if path is None:
+        where = f"get it from {model.url} and put it into {cache_folder()}"
+        return Check("model", model.name, "missing", where, gives)
+    if model.sha256 and file_sha256(path) != model.sha256:
+        return Check("model", model.name, "damaged", f"{path}: wrong sha256: delete it", gives)
+    return Check("model", model.name, "there", str(path), gives)
+
+
+def _extras() -> Iterator[Check]:
+    for name, extra, gives in (
+        ("gsplat", "cuda", "draws and trains on an NVIDIA GPU"),
+        ("transformers", "speech", "speech features of wav2vec2 and HuBERT"),
+        *((name, "serve", "heads that speak live in a browser") for name in SERVE_PACKAGES),
+    ):
+        version = _version(name)
+        state: State = "there" if version else "missing"
+        detail = version or f'pip install "audioplane[{extra}]"'
+        yield Check("extra", name, state, detail, gives)

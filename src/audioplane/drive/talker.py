@@ -1,0 +1,155 @@
+"""`audioplane drive`: from a sound file to a video file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+
+from audioplane.cli.console import console, progress_bar
+from audioplane.credentials.options import ProvenanceOptions
+from audioplane.credentials.sealing import sha256_of, state_provenance
+from audioplane.drive import Animator
+from audioplane.errors import SpeechError, SubjectError
+from audioplane.media.audio import read_audio
+from audioplane.media.video import VideoWriter
+from audioplane.speech import can_compute, compute_features, load_external_features
+from audioplane.speech.familiarity import STRANGE
+from audioplane.speech.level import CLIPPED_DB, crest_factor, spoken_frames
+from audioplane.subject import load_subject
+from audioplane.train import TrainedHead, load_head
+
+MOST_ARTICULATE = 4.0
+SOUND_RATE = 48_000
+"""Samples a second of the film's sound; speech features are computed at 16 kHz."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a head is made to speak."""
+
+    subject: Path | None = None
+    """Its subject's folder, if that has moved."""
+    speech_model: Path | None = None
+    """The network that its features need, if any; looked up if not given."""
+    articulation: float = 1.0
+    """See `articulate`."""
+    crf: int = 18
+    """H.264 quality, 0 (lossless) to 51 (worst)."""
+
+
+def open_animator(
+    trained: TrainedHead, subject: Path | None, device: torch.device | str = "cpu"
+) -> Animator:
+    """The head of a run, taken to a device, before its subject, which may have moved.
+
+    Raises `SubjectError` if the folder is not there or holds another subject.
+    """
+    folder = subject or trained.subject
+    if not folder.is_dir():
+        raise SubjectError(f"{folder} is gone: name the subject's folder with --subject")
+    person = load_subject(folder)
+    if person.identity != trained.identity:
+        raise SubjectError(f"{folder} is not the subject that this head was trained on")
+    return Animator(trained.head.to(device), person, trained.views)
+
+
+def articulate(animator: Animator, factor: float) -> None:
+    """Let a head's lips move further (above 1) or less far (below) than it learned to.
+
+    Raises `SpeechError` for a factor that no speaker has.
+    """
+    if not 0 <= factor <= MOST_ARTICULATE:
+        raise SpeechError(f"--articulation {factor:g}: choose between 0 and {MOST_ARTICULATE:g}")
+    animator.head.encoder.articulation = factor
+
+
+def features_of(
+    trained: TrainedHead, waveform: Float32[np.ndarray, " n"], speech_model: Path | None = None
+) -> Float[np.ndarray, "t w f"]:
+    """What a head hears of a sound at 16 kHz; `speech_model` as for `Manner`.
+
+    Raises `SpeechError` for a head whose features cannot be computed here.
+    """
+    if not can_compute(trained.config.speech):
+        raise SpeechError(
+            f"this head was trained on features '{trained.config.speech}' that cannot be computed "
+            "here: bring the speech as a .npy file of them"
+        )
+    return compute_features(waveform, trained.config.speech, speech_model)
+
+
+def codes_of(
+    trained: TrainedHead,
+    animator: Animator,
+    waveform: Float32[np.ndarray, " n"],
+    speech_model: Path | None = None,
+) -> Float[torch.Tensor, "t k"]:
+    """What a head is to say to a sound of any voice at 16 kHz; raises as `features_of` does."""
+    features = features_of(trained, waveform, speech_model)
+    return animator.codes(features, spoken_frames(waveform, len(features)))
+
+
+def strangeness(trained: TrainedHead, waveform: Float32[np.ndarray, " n"]) -> float | None:
+    """`Familiarity.strangeness`; None, too, for heads of before they kept what they learned."""
+    return trained.familiarity.strangeness(waveform) if trained.familiarity else None
+
+
+def warn_if_strange(
+    trained: TrainedHead, waveform: Float32[np.ndarray, " n"], name: str
+) -> float | None:
+    """`strangeness`, with a word on the console where it is large or the sound is clipped."""
+    value, crest = strangeness(trained, waveform), crest_factor(waveform)
+    if value is not None and value > STRANGE:
+        console.print(
+            f"{name} is unlike the speech that this head learned from ({value:.1f} times its usual "
+            f"distance; speech in any language stays under {STRANGE}): noise, music? "
+            "The lips may not follow it",
+            style="yellow",
+        )
+    elif crest is not None and crest < CLIPPED_DB:
+        console.print(
+            f"{name} is cut off at its loudest (peaks {crest:.1f} dB above its level; speech has "
+            f"more than {CLIPPED_DB:g}): shouting, an overdriven microphone? Record it at a lower "
+            "level; the lips may not follow it",
+            style="yellow",
+        )
+    return value
+
+
+def drive_file(
+    run: Path,
+    speech: Path,
+    out: Path,
+    provenance: ProvenanceOptions,
+    manner: Manner = Manner(),
+    device: torch.device | str = "cpu",
+) -> int:
+    """Write the video of a head that speaks; returns its number of frames.
+
+    `speech` is a sound (or video) file, or `.npy` features of the kind that the head was trained
+    with; these make a silent video.
+    """
+    trained = load_head(run)
+    stated = state_provenance(provenance, run, trained, sha256_of(speech))
+    animator = open_animator(trained, manner.subject, device)
+    articulate(animator, manner.articulation)
+    if speech.suffix == ".npy":
+        sound, codes = None, animator.codes(load_external_features(speech))
+    else:
+        sound = read_audio(speech, SOUND_RATE)
+        waveform = read_audio(speech)
+        with console.status("listening to the speech"):
+            codes = codes_of(trained, animator, waveform, manner.speech_model)
+        warn_if_strange(trained, waveform, speech.name)
+    width, height = animator.size
+    writer = VideoWriter(
+        out, width, height, audio=sound, audio_rate=SOUND_RATE, crf=manner.crf, seal=stated.seal
+    )
+    with writer as video, progress_bar() as bar:
+        task = bar.add_task("drive", total=len(codes), note="")
+        for _, frame in animator.speak(codes, stated.marker(width, height)):
+            video.write(frame.image)
+            bar.advance(task)
+    return len(codes)

@@ -1,0 +1,42 @@
+"""`audioplane speech`: one more kind of speech features for a subject."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from audioplane.cli.console import console
+from audioplane.errors import MediaError
+from audioplane.media.audio import SPEECH_RATE, read_audio
+from audioplane.speech import compute_features, require_kind
+from audioplane.subject import FPS, load_subject
+
+
+def add_features(root: Path, kind: str, model: Path | None) -> tuple[int, ...]:
+    """Compute a kind from the subject's sound, one row for each of its frames; returns the shape.
+
+    A sound that is shorter than the frames ends in silence.
+
+    Raises `SpeechError` if the kind cannot be computed, `MediaError` if the sound cannot be read or
+    the folder not be written.
+    """
+    subject = load_subject(root)
+    require_kind(kind, model)
+    samples = subject.rows * (SPEECH_RATE // FPS)
+    waveform = read_audio(subject.paths.audio)[:samples]
+    waveform = np.pad(waveform, (0, samples - len(waveform)))
+    with console.status(f"{kind}: listening to {len(waveform) / SPEECH_RATE:.0f} s of speech"):
+        features = compute_features(waveform, kind, model)
+    path = subject.paths.features(kind)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            np.save(file, features)
+        partial.replace(path)
+        if subject.paths.info.exists():
+            kinds = (*(k for k in subject.info.feature_kinds if k != kind), kind)
+            replace(subject.info, feature_kinds=kinds).save(subject.paths.info)
+    except OSError as e:
+        partial.unlink(missing_ok=True)
+        raise MediaError(f"{path} cannot be written: {e.strerror or e}") from e
+    return features.shape
