@@ -4,15 +4,15 @@ A machine's load changes from second to second; M is taken between the rounds of
 so that their ratio holds where the milliseconds do not.
 """
 
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numba
 import torch
+
+from audioplane.machine import cpu_model
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,6 @@ class Stopwatch:
         # The goals are a CPU's.
         goal = goal if self.device.type == "cpu" else None
         return Figure(name, ms, ms / statistics.median(products), gaussians, goal, note)
-
-
-def cpu_model() -> str:
-    """The processor's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(x.partition(":")[2].strip() for x in lines if x.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 @dataclass(frozen=True)

@@ -35,13 +35,13 @@ from audioplane.evaluate.syncnet import (
     SyncScores,
     held_out_sync,
 )
+from audioplane.head import refine_view
 from audioplane.media.image import read_image
 from audioplane.perceptual import LPIPS
 from audioplane.prepare.models import FACE_LANDMARKER, file_sha256, local_model
 from audioplane.speech import require_kind
 from audioplane.subject import FrameRef, Subject
 from audioplane.train import RunPaths, TrainedHead, load_head
-from audioplane.train.poses import refine_view
 from audioplane.train.run import name_loss
 
 METRICS_NAME, PAGE_NAME = "metrics.json", "report.html"
@@ -147,7 +147,10 @@ def _renderer(
         if kind == "refined" and ref.img_id not in placed:
             frame = person.frame(ref)
             gaussians, _ = animator.deformed(code, ref)
-            view = refine_view(gaussians, animator.view(ref), frame.image, frame.head)
+            grey = torch.full((3,), 0.5, device=gaussians.means.device)
+            pixels, inside = (torch.from_numpy(x).to(grey) for x in (frame.image, frame.head))
+            target = torch.where(inside[..., None] > 0, pixels / 255, grey)
+            view = refine_view(gaussians, animator.view(ref), target, grey)
             animator.place(ref, view)
             placed.add(ref.img_id)
         tick()

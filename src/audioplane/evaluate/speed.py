@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
-from audioplane.bench.measure import cpu_model
 from audioplane.drive import Animator
 from audioplane.head import Gaussians, View, splat_head
 from audioplane.head.gaussians import sh_colours
+from audioplane.machine import cpu_model
 from audioplane.mark import Marker, MarkPayload
 from audioplane.media.video import VideoWriter
 from audioplane.speech import SAMPLE_RATE, compute_features

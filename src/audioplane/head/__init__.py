@@ -13,6 +13,7 @@ from audioplane.head.head import (
     View,
     splat_head,
 )
+from audioplane.head.poses import corrected_view, refine_view
 from audioplane.head.time_planes import time_cells
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "HeadShape",
     "Motion",
     "View",
+    "corrected_view",
+    "refine_view",
     "splat_head",
     "time_cells",
 ]

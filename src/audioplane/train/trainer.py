@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.errors import TrainingError
-from audioplane.head import Head, Motion
+from audioplane.head import Head, Motion, corrected_view
 from audioplane.media.audio import read_audio
 from audioplane.perceptual import LPIPS
 from audioplane.speech.familiarity import SAMPLES, Familiarity
@@ -29,7 +29,7 @@ from audioplane.train.hearing import Hearing
 from audioplane.train.initial import choose_drivers, find_bounds, random_gaussians
 from audioplane.train.losses import psnr
 from audioplane.train.optimisers import Optimisers
-from audioplane.train.poses import PoseTable, corrected_view
+from audioplane.train.poses import PoseTable
 from audioplane.train.studio import Studio, mean_dynamism
 from audioplane.train.views import observe
 
