@@ -9,9 +9,8 @@ import pytest
 
 from audioplane.cli import main
 from audioplane.media.audio import write_wav
-from audioplane.preflight import run as preflight_command
+from tests.face.figure import SIZE, DrawnFaces, draw
 from tests.prepare.conftest import find_drawn_faces, write_clip
-from tests.prepare.figure import SIZE, DrawnFaces, draw
 
 WALL = np.full((SIZE, SIZE, 3), 90, np.uint8)
 
@@ -19,8 +18,10 @@ WALL = np.full((SIZE, SIZE, 3), 90, np.uint8)
 @pytest.fixture(autouse=True)
 def drawn_faces(monkeypatch):
     find_drawn_faces(monkeypatch)
-    monkeypatch.setattr(preflight_command, "Landmarker", DrawnFaces)
-    monkeypatch.setattr(preflight_command, "require_model", lambda model, given=None: Path("none"))
+    monkeypatch.setattr("audioplane.face.landmarker.Landmarker", DrawnFaces)
+    monkeypatch.setattr(
+        "audioplane.prepare.models.require_model", lambda model, given=None: Path("none")
+    )
 
 
 def few(path: Path) -> Path:

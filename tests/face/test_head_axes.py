@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from audioplane.face.head_axes import head_turn
-from tests.prepare.figure import template
+from tests.face.figure import template
 
 
 @pytest.mark.parametrize("degrees", [-25.0, 10.0])

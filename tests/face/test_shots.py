@@ -12,7 +12,7 @@ from audioplane.face.shots import (
     shape_distance,
     thumbnail,
 )
-from tests.prepare.figure import template
+from tests.face.figure import template
 
 N = 60
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from audioplane.errors import MediaError
-from audioplane.preflight import Preflight, check_clip, write_page
+from audioplane.preflight import Preflight, check_video, write_page
+from tests.face.figure import SIZE, DrawnFaces
 from tests.prepare.conftest import FRAMES, write_clip
-from tests.prepare.figure import SIZE, DrawnFaces
 
 
 @pytest.fixture(scope="module")
 def report(clip) -> Preflight:
     told = []
-    report = check_clip(clip, DrawnFaces(None, max_faces=4), lambda *p: told.append(p))
-    assert told[-1] == (16, 16, "")
+    report = check_video(clip, DrawnFaces(None, max_faces=4), told.append)
+    assert (told[-1].done, told[-1].total) == (16, 16)
     return report
 
 
@@ -70,7 +70,7 @@ def test_the_page_needs_nothing_else(tmp_path, report):
 def test_a_clip_without_face_and_sound_says_both(tmp_path):
     wall = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * 30
     clip = write_clip(tmp_path / "wall.mp4", wall, sound=None)
-    report = check_clip(clip, DrawnFaces(None), lambda *_: None)
+    report = check_video(clip, DrawnFaces(None))
     assert report.verdict == "hopeless"
     assert "no face was found" in report.reasons() and "no sound track" in report.reasons()
     assert report.figures.face is None

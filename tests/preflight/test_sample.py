@@ -9,7 +9,7 @@ from audioplane.preflight.sample import (
     examine,
     stretches,
 )
-from tests.prepare.figure import SIZE, DrawnFaces, draw
+from tests.face.figure import SIZE, DrawnFaces, draw
 
 
 def test_a_short_video_is_looked_at_whole():

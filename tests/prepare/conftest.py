@@ -5,7 +5,7 @@ import pytest
 
 from audioplane.media.video import VideoWriter
 from audioplane.prepare import PrepareOptions, StageProgress, prepare_subject, stages
-from tests.prepare.figure import SIZE, DrawnFaces, draw, parts
+from tests.face.figure import SIZE, DrawnFaces, draw, parts
 
 FRAMES = 33
 

@@ -7,8 +7,8 @@ from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoWriter
 from audioplane.prepare import StageProgress, prepare_subject
 from audioplane.subject import load_subject
+from tests.face.figure import SIZE, WALL, draw
 from tests.prepare.conftest import FRAMES, QUICK, write_clip
-from tests.prepare.figure import SIZE, WALL, draw
 
 
 def voice(frames: int) -> np.ndarray:
@@ -98,16 +98,16 @@ def test_parts_with_another_scene_are_left_out_and_told(tmp_path):
 
 
 def test_a_jump_cut_parts_what_is_smoothed(tmp_path, monkeypatch):
-    from audioplane.prepare.pose.fit import track as track_head
+    from audioplane.prepare.pose import track
 
     parted = []
-    real = track_head.smooth_poses
+    real = track.smooth_poses
 
     def smooth(fit, observed, camera, runs):
         parted.append([(r.start, r.stop) for r in runs])
         return real(fit, observed, camera, runs)
 
-    monkeypatch.setattr(track_head, "smooth_poses", smooth)
+    monkeypatch.setattr(track, "smooth_poses", smooth)
     frames = [draw(i) for i in range(20)] + [np.roll(draw(i), 9, axis=1) for i in range(25, 45)]
     listener = Listener()
     clip = write_clip(tmp_path / "v.mp4", frames)

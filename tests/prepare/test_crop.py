@@ -1,26 +1,16 @@
-import cv2
 import numpy as np
 import pytest
 
 from audioplane.errors import PrepareError
+from audioplane.face.finder import CropBox
 from audioplane.face.landmarker import Face
 from audioplane.prepare import stages
-from audioplane.prepare.crop import CropBox, FaceFinder, choose_crop, cut, find_crop
+from audioplane.prepare.crop import choose_crop, find_crop
 from audioplane.prepare.record import open_record
 from audioplane.prepare.stages import Job
 from audioplane.subject import SubjectPaths
+from tests.face.figure import SIZE, DrawnFaces, face_centre, template, wide
 from tests.prepare.conftest import write_clip
-from tests.prepare.figure import SIZE, WALL, DrawnFaces, draw, face_centre, template
-
-
-def picture(i: int, *people: tuple[float, int, int], height=240, width=400) -> np.ndarray:
-    """Frame i with figures of a scale at a place (left, top)."""
-    image = np.full((height, width, 3), WALL, np.uint8)
-    for scale, left, top in people:
-        side = round(scale * SIZE)
-        figure = cv2.resize(draw(i), (side, side), interpolation=cv2.INTER_AREA)
-        image[top : top + side, left : left + side] = figure
-    return image
 
 
 def crop_job(tmp_path, frames) -> tuple[Job, list[str]]:
@@ -42,7 +32,7 @@ def crop_job(tmp_path, frames) -> tuple[Job, list[str]]:
 
 
 def test_of_several_people_the_largest_is_taken_and_said_so(tmp_path):
-    frames = [picture(i, (1.0, 5, 70), (1.4, 170, 10)) for i in range(12)]
+    frames = [wide(i, (1.0, 5, 70), (1.4, 170, 10)) for i in range(12)]
     job, said = crop_job(tmp_path, frames)
     stages.crop_stage(job)
 
@@ -56,24 +46,15 @@ def test_of_several_people_the_largest_is_taken_and_said_so(tmp_path):
 
 
 def test_a_lone_person_is_not_remarked_upon(tmp_path):
-    job, said = crop_job(tmp_path, [picture(i, (1.2, 100, 40)) for i in range(12)])
+    job, said = crop_job(tmp_path, [wide(i, (1.2, 100, 40)) for i in range(12)])
     stages.crop_stage(job)
     assert set(job.record.notes) == {"crop"}
     assert not said
 
 
-def test_a_larger_face_that_comes_later_does_not_take_over():
-    finder = FaceFinder(DrawnFaces(None, max_faces=4))
-    first = finder.find(picture(0, (0.8, 20, 60)))
-    later = finder.find(picture(1, (0.8, 20, 60), (1.2, 200, 40)))
-    assert first is not None
-    assert later is not None
-    assert np.linalg.norm(later.centre - first.centre) < 12
-
-
 def test_a_very_small_face_is_found_through_windows_and_then_followed(tmp_path):
     def far(i: int) -> np.ndarray:
-        return picture(i, (0.5, 300 + i, 150), height=360, width=640)
+        return wide(i, (0.5, 300 + i, 150), height=360, width=640)
 
     landmarker = DrawnFaces(None, max_faces=4)
     assert not landmarker.detect(far(0))  # the stand-in overlooks it in the whole picture
@@ -93,25 +74,15 @@ def test_a_very_small_face_is_found_through_windows_and_then_followed(tmp_path):
 
 
 def test_a_face_too_small_for_the_frames_is_said_to_be_soft(tmp_path):
-    job, said = crop_job(tmp_path, [picture(i, (0.35, 300, 150), width=640) for i in range(6)])
+    job, said = crop_job(tmp_path, [wide(i, (0.35, 300, 150), width=640) for i in range(6)])
     stages.crop_stage(job)
     assert said == [job.record.notes["resolution"]]
     assert "px high: soft" in said[0]
 
 
-def test_a_lost_face_is_searched_for_again_after_a_while():
-    finder = FaceFinder(DrawnFaces(None))
-    seen = [finder.find(picture(0, (1.2, 20, 40))) is not None]
-    for _ in range(5):
-        seen.append(finder.find(picture(0)) is not None)
-    for i in range(2):
-        seen.append(finder.find(picture(i, (1.2, 200, 40))) is not None)
-    assert seen == [True] + [False] * 5 + [True] * 2
-
-
 def test_a_video_without_a_face_is_a_clear_error():
     with pytest.raises(PrepareError, match="no face was found"):
-        find_crop(iter([picture(i) for i in range(6)]), DrawnFaces(None), lambda n: None)
+        find_crop(iter([wide(i) for i in range(6)]), DrawnFaces(None), lambda n: None)
 
 
 def face_at(x: float, y: float, half_width: float) -> Face:
@@ -133,13 +104,3 @@ def test_the_crop_holds_all_places_of_the_face_with_room_around():
         assert low[0] - box.left > 0.3 * face.height
         assert box.left + box.side - high[0] > 0.3 * face.height
         assert low[1] - box.top > 0.4 * face.height
-
-
-def test_a_cut_beyond_the_picture_repeats_its_edge():
-    image = draw(0)
-    whole = cut(image, CropBox(0, 0, SIZE), SIZE)
-    np.testing.assert_array_equal(whole, image)
-    beyond = cut(image, CropBox(-10, -20, SIZE + 30), SIZE + 30)
-    np.testing.assert_array_equal(beyond[20 : 20 + SIZE, 10 : 10 + SIZE], image)
-    np.testing.assert_array_equal(beyond[:20, 10 : 10 + SIZE], np.tile(image[:1], (20, 1, 1)))
-    assert (beyond[20 + SIZE :, 10 + SIZE :] == image[-1, -1]).all()

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from audioplane.errors import AudioplaneError, PrepareError, SubjectError
+from audioplane.face.finder import CropBox
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
 from audioplane.preflight.sync import Offset
 from audioplane.prepare import STAGES, PrepareOptions, StageProgress, prepare_subject, stages
-from audioplane.prepare.crop import CropBox
 from audioplane.prepare.record import Record
 from audioplane.prepare.stages import Job, frames_stage, preflight_stage
 from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
+from tests.face.figure import CLASS_COLOURS, COAT, HAIR, SIZE, SKIN, WALL, draw, parts
 from tests.prepare.conftest import FRAMES, OPTIONS, QUICK, contents, quiet, write_clip
-from tests.prepare.figure import CLASS_COLOURS, COAT, HAIR, SIZE, SKIN, WALL, draw, parts
 from tests.prepare.tiny_segmenter import write_person_network, write_segmenter
 from tests.speech.tiny_deepspeech import write_deepspeech
 

@@ -12,7 +12,7 @@ from audioplane.prepare.plates import (
     torso_plate,
 )
 from audioplane.subject import Label
-from tests.prepare.figure import COAT, SIZE, SKIN, DrawnFaces, draw, parts
+from tests.face.figure import COAT, SIZE, SKIN, DrawnFaces, draw, parts
 
 NECK_ROWS = slice(112, 126)
 

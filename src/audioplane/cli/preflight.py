@@ -1,9 +1,12 @@
 """`audioplane preflight`."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from audioplane.cli.arguments import PathArgument
+from audioplane.cli.console import console, output, progress_bar
+from audioplane.errors import MediaError
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,29 @@ class Preflight:
     """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
 
     def run(self) -> None:
-        from audioplane.preflight.run import run_preflight
+        from audioplane.face.landmarker import Landmarker
+        from audioplane.preflight import PREFLIGHT_PAGE, check_video, write_page
+        from audioplane.prepare.models import FACE_LANDMARKER, require_model
+        from audioplane.progress import Progress
 
-        run_preflight(self.video, self.out, self.json, self.face_landmarker)
+        model = require_model(FACE_LANDMARKER, self.face_landmarker)
+        with Landmarker(model, max_faces=4) as landmarker, progress_bar() as bar:
+            task = bar.add_task("preflight", total=None, note="")
+
+            def show(progress: Progress) -> None:
+                bar.update(task, completed=progress.done, total=progress.total or None)
+
+            report = check_video(self.video, landmarker, show)
+        if self.out is not None:
+            try:
+                self.out.mkdir(parents=True, exist_ok=True)
+            except OSError as e:
+                raise MediaError(
+                    f"{self.out} cannot be made ({e.strerror}): choose another --out"
+                ) from e
+            write_page(report, self.out / PREFLIGHT_PAGE)
+            console.print(f"{self.out / PREFLIGHT_PAGE}: the same with images and plots")
+        if self.json:
+            sys.stdout.write(report.to_json() + "\n")
+        else:
+            output.print(report.to_text())

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from audioplane.face.head_axes import average_shape, rigid_points
 from audioplane.face.landmarker import CHIN, FOREHEAD, Face
+from audioplane.face.similarity import fit_similarity
 
 THUMBNAIL = 64
 """Longer side of a thumbnail, pixels."""
@@ -188,8 +189,5 @@ def _same_person(a: list[Look], b: list[Look]) -> bool:
 
 def shape_distance(a: Float[np.ndarray, "k 3"], b: Float[np.ndarray, "k 3"]) -> float:
     """Root mean square distance of two shapes after the best turn, shift and scale of `a`."""
-    a, b = a - a.mean(0), b - b.mean(0)
-    left, values, right = np.linalg.svd(a.T @ b)
-    mirror = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
-    scale = (values * mirror).sum() / (a**2).sum()
-    return float(np.sqrt(np.square(scale * a @ (left * mirror) @ right - b).sum(-1).mean()))
+    away = fit_similarity(a, b)(a) - b
+    return float(np.sqrt(np.square(away).sum(-1).mean()))

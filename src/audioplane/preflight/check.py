@@ -15,7 +15,7 @@ from audioplane.preflight.sample import Sample, take_sample
 from audioplane.preflight.sound import levels, listen
 from audioplane.preflight.sync import Offset, Stretch, estimate_offset
 from audioplane.preflight.verdict import Finding, Level, judge, worst
-from audioplane.prepare.progress import Tell
+from audioplane.progress import Report, ignore
 
 _TITLES = {
     "good": "a good clip to learn from",
@@ -73,19 +73,19 @@ class Preflight:
         return json.dumps(facts)
 
 
-def check_clip(video: Path, landmarker: Landmarker, tell: Tell) -> Preflight:
+def check_video(video: Path, landmarker: Landmarker, report: Report = ignore) -> Preflight:
     """Judge a clip from a few stretches of its pictures and all of its sound.
 
     Args:
         video: the clip.
         landmarker: for single pictures and several faces.
-        tell: receives progress.
+        report: receives progress.
 
     Raises:
         MediaError: pictures or sound cannot be read.
     """
     info = probe_video(video)
-    sample = take_sample(video, info, landmarker, tell)
+    sample = take_sample(video, info, landmarker, report)
     waveform = read_audio(video) if info.has_audio else None
     offset = None if waveform is None else estimate_offset(_stretches(sample), waveform)
     figures = ClipFigures.of(info, sample, None if waveform is None else listen(waveform), offset)

@@ -23,6 +23,7 @@ figure{display:inline-block;margin:.5rem 1rem .5rem 0}figcaption{font-size:.85re
 svg{width:28rem;max-width:100%;height:auto;color:#888}
 @media(prefers-color-scheme:dark){body{color:#e6e6ea;background:#17171a}td{border-color:#444}}
 """
+PREFLIGHT_PAGE = "preflight.html"
 _WORDS = {"good": "good", "warning": "mind", "hopeless": "no"}
 
 

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from audioplane.face.finder import CropBox, FaceFinder, crop_image
 from audioplane.face.head_axes import HeadTurn, head_turn
 from audioplane.face.landmarker import FACE_OVAL, Face, Landmarker, to_68
 from audioplane.face.regions import mouth_aperture
 from audioplane.face.shots import Look, thumbnail
 from audioplane.media.video import VideoInfo, read_frames
-from audioplane.prepare.crop import CropBox, FaceFinder, cut
-from audioplane.prepare.progress import Tell
+from audioplane.progress import Progress, Report
 
 RATE = 12
 """Sampled frames a second: enough for the motion of a mouth."""
@@ -73,7 +73,7 @@ class Sample:
         return [f.face for f in self.frames if f.face is not None]
 
 
-def take_sample(video: Path, info: VideoInfo, landmarker: Landmarker, tell: Tell) -> Sample:
+def take_sample(video: Path, info: VideoInfo, landmarker: Landmarker, report: Report) -> Sample:
     """Look at a video. `landmarker`: for single pictures and several faces."""
     finder = FaceFinder(landmarker)
     frames: list[SampledFrame] = []
@@ -89,9 +89,9 @@ def take_sample(video: Path, info: VideoInfo, landmarker: Landmarker, tell: Tell
             seen = examine(face, image)
             looks.append(Look.of(face, thumbnail(image), max(image.shape[:2])))
             if len(frames) % every == 0 and len(pictures) < _PICTURES:
-                pictures.append(cut(image, _around(face, 2.0), _PICTURE))
+                pictures.append(crop_image(image, _around(face, 2.0), _PICTURE))
         frames.append(SampledFrame((number + 0.5) / RATE, stretch, seen))
-        tell(len(frames), total, "")
+        report(Progress("preflight", len(frames), total))
     return Sample(frames, looks, pictures, finder.people)
 
 
@@ -124,7 +124,7 @@ def examine(face: Face, image: UInt8[np.ndarray, "h w 3"]) -> SampledFace:
     height, width = image.shape[:2]
     points = face.points[:, :2]
     box = _around(face, 1.3)
-    small = cut(image, box, _FACE_PICTURE)
+    small = crop_image(image, box, _FACE_PICTURE)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     oval = (points[list(FACE_OVAL)] - [box.left, box.top]) * (_FACE_PICTURE / box.side)
     inner = np.zeros(grey.shape, np.uint8)
@@ -143,6 +143,4 @@ def examine(face: Face, image: UInt8[np.ndarray, "h w 3"]) -> SampledFace:
 
 
 def _around(face: Face, heights: float) -> CropBox:
-    side = max(8, round(heights * face.height))
-    left, top = np.round(face.centre - side / 2).astype(int)
-    return CropBox(int(left), int(top), side)
+    return CropBox.around(face.centre, max(8, round(heights * face.height)))

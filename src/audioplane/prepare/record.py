@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from audioplane.errors import PrepareError
-from audioplane.prepare.crop import CropBox
+from audioplane.face.finder import CropBox
+from audioplane.preflight import PREFLIGHT_PAGE
 from audioplane.subject.layout import SubjectPaths
 
 _OWN_FOLDERS = ("ori_imgs", "gt_imgs", "torso_imgs", "parsing")
-PREFLIGHT_PAGE = "preflight.html"
 LANDMARK_DEPTH = "landmark_depth.npy"
 """Relative depth of the landmarks, a first guess that only the pose stage needs."""
 

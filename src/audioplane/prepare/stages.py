@@ -10,15 +10,16 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from audioplane.errors import PrepareError
+from audioplane.face.finder import CropBox, crop_image
 from audioplane.face.landmarker import N_POINTS, Face, Landmarker, to_68
 from audioplane.face.shots import Shot
 from audioplane.media.audio import SPEECH_RATE, read_audio, write_wav
 from audioplane.media.image import read_image, write_image
 from audioplane.media.video import probe_video, read_frames
-from audioplane.preflight import check_clip, write_page
+from audioplane.preflight import PREFLIGHT_PAGE, check_video, write_page
 from audioplane.preflight.sync import NOTICEABLE
 from audioplane.prepare import plates
-from audioplane.prepare.crop import CropBox, cut, find_crop
+from audioplane.prepare.crop import find_crop
 from audioplane.prepare.masks.flicker import Outline, flickering, head_outline
 from audioplane.prepare.masks.hair import HairColours, learn_hair
 from audioplane.prepare.masks.matte import SAMPLES, View, learn_person
@@ -45,7 +46,7 @@ from audioplane.prepare.models import (
 )
 from audioplane.prepare.pose.camera import Intrinsics
 from audioplane.prepare.progress import Tell
-from audioplane.prepare.record import LANDMARK_DEPTH, PREFLIGHT_PAGE, Record
+from audioplane.prepare.record import LANDMARK_DEPTH, Record
 from audioplane.prepare.workers import ahead, in_order
 from audioplane.subject.labels import paint_labels, read_labels
 from audioplane.subject.layout import FPS, SubjectPaths
@@ -88,7 +89,7 @@ def preflight_stage(job: Job) -> None:
     """Judge the clip before the long work; a hopeless one is refused."""
     model = require_model(FACE_LANDMARKER, job.face_landmarker)
     with Landmarker(model, max_faces=4) as landmarker:
-        report = check_clip(job.video, landmarker, job.tell)
+        report = check_video(job.video, landmarker, lambda p: job.tell(p.done, p.total, ""))
     page = job.paths.root / PREFLIGHT_PAGE
     write_page(report, page)
     if report.verdict == "hopeless" and not job.force:
@@ -177,7 +178,7 @@ def frames_stage(job: Job) -> None:
 
     def write(numbered: tuple[int, UInt8[np.ndarray, "h w 3"]]) -> int:
         i, image = numbered
-        write_image(job.paths.original(i), cut(image, box, job.size), _ORIGINAL_QUALITY)
+        write_image(job.paths.original(i), crop_image(image, box, job.size), _ORIGINAL_QUALITY)
         return i
 
     for i in in_order(write, enumerate(ahead(read_frames(job.video, FPS)))):

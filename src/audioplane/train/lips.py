@@ -15,6 +15,8 @@ from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
+from audioplane.face.similarity import fit_similarity
+
 _RIGID = (27, 28, 29, 30, 36, 39, 42, 45)
 """Landmarks that speech does not move: nose bridge and eye corners."""
 _MOUTH = slice(48, 68)
@@ -32,12 +34,9 @@ deviations are about .4."""
 
 def upright_mouths(landmarks: Float[np.ndarray, "t 68 2"]) -> Float[np.ndarray, "t 20 2"]:
     """Mouth landmarks after the similarity that brings the rigid ones to their mean."""
-    points = landmarks[..., 0] + 1j * landmarks[..., 1]
-    rigid = points[:, _RIGID] - points[:, _RIGID].mean(1, keepdims=True)
-    mean = rigid.mean(0)
-    turn = (rigid.conj() * mean).sum(1) / (np.abs(rigid) ** 2).sum(1)
-    mouth = (points[:, _MOUTH] - points[:, _RIGID].mean(1, keepdims=True)) * turn[:, None]
-    return np.stack([mouth.real, mouth.imag], -1)
+    rigid, mouths = landmarks[:, _RIGID], landmarks[:, _MOUTH]
+    mean = (rigid - rigid.mean(1, keepdims=True)).mean(0)
+    return np.stack([fit_similarity(r, mean)(m) for r, m in zip(rigid, mouths, strict=True)])
 
 
 def as_unturned(

@@ -7,7 +7,7 @@ import numpy as np
 
 from audioplane.face.landmarker import BLENDSHAPES, INNER_LIP, Face
 from audioplane.media.video import VideoWriter
-from tests.prepare.figure import LIPS, SKIN, DrawnFaces, draw, face_centre
+from tests.face.figure import LIPS, SKIN, DrawnFaces, draw, face_centre
 
 HALF_MOUTH, LEAST, MOST = 11.0, 3.0, 9.0
 """Half width of the drawn mouth, and its half height closed and open, pixels."""

@@ -6,7 +6,7 @@ from audioplane.errors import ComparisonError
 from audioplane.experiments.compare.look import PORTRAIT, look, upright
 from tests.experiments.compare.conftest import N
 from tests.experiments.compare.films import ReadsMouths, openings, pictures
-from tests.prepare.figure import face_centre, template
+from tests.face.figure import face_centre, template
 
 
 def read(path):

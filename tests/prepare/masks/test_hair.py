@@ -6,7 +6,7 @@ from audioplane.face.landmarker import to_68
 from audioplane.prepare.masks.geometry import FaceFrame, head_side
 from audioplane.prepare.masks.hair import hanging, learn_hair
 from audioplane.prepare.masks.parsing import skin_like
-from tests.prepare.figure import COAT, HAIR, SKIN, DrawnFaces, draw, face_centre, parts
+from tests.face.figure import COAT, HAIR, SKIN, DrawnFaces, draw, face_centre, parts
 
 FRAMES = range(0, 30, 5)
 BLACK = (35, 35, 45)

@@ -7,7 +7,7 @@ from audioplane.face.landmarker import to_68
 from audioplane.prepare.masks.outline import HeadFrame
 from audioplane.prepare.masks.parsing import ParsedFrame, Parts, calm, label_frame
 from audioplane.subject import Label
-from tests.prepare.figure import COAT, HAIR, SKIN, DrawnFaces, draw, face_centre, parts
+from tests.face.figure import COAT, HAIR, SKIN, DrawnFaces, draw, face_centre, parts
 
 
 def frame(image: np.ndarray, i: int = 0, hair: np.ndarray | None = None) -> ParsedFrame:

@@ -6,7 +6,7 @@ import pytest
 
 from audioplane.errors import PrepareError
 from audioplane.prepare.masks.segmenter import Part, PartSegmenter, PersonNetwork, SelfieSegmenter
-from tests.prepare.figure import CLASS_COLOURS, draw, parts
+from tests.face.figure import CLASS_COLOURS, draw, parts
 from tests.prepare.tiny_segmenter import write_person_network, write_segmenter
 
 

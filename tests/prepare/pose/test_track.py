@@ -15,7 +15,7 @@ from audioplane.prepare.pose.camera import Intrinsics, project, to_camera
 from audioplane.prepare.pose.fit import HUBER
 from audioplane.prepare.pose.focal import find_focal
 from audioplane.prepare.pose.track import track_head
-from tests.prepare.figure import template
+from tests.face.figure import template
 
 FRAMES = 150
 CAMERA = Intrinsics.of_size(512)

@@ -10,8 +10,8 @@ from jaxtyping import Float32
 from audioplane.evaluate.syncnet.network import SyncNet
 from audioplane.evaluate.syncnet.scores import SyncScores, sync_scores
 from audioplane.evaluate.syncnet.tracks import Image, watch
+from audioplane.face.finder import FaceFinder
 from audioplane.face.landmarker import Landmarker
-from audioplane.prepare.crop import FaceFinder
 
 NO_SYNCNET = (
     "needs the authors' weights (55 MB): --download fetches them, --syncnet-weights names them"

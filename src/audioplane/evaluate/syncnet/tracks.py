@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 from scipy.signal import medfilt
 
 from audioplane.evaluate.syncnet.network import SIDE
-from audioplane.prepare.crop import FaceFinder
+from audioplane.face.finder import FaceFinder
 
 Image = UInt8[np.ndarray, "h w 3"]
 Corners = Float[np.ndarray, "4"]

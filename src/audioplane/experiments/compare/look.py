@@ -11,11 +11,12 @@ from jaxtyping import Bool, Float, Float32, UInt8
 from audioplane.errors import ComparisonError
 from audioplane.evaluate.scores.lips import MouthTrack
 from audioplane.evaluate.syncnet import Shots, ShotWatcher
+from audioplane.face.finder import FaceFinder
 from audioplane.face.landmarker import BLENDSHAPES, Face, Landmarker, to_68
 from audioplane.face.regions import mouth_aperture
+from audioplane.face.similarity import fit_similarity
 from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoInfo, probe_video, read_frames
-from audioplane.prepare.crop import FaceFinder
 
 FPS = 25
 THUMBNAIL = 32
@@ -110,12 +111,7 @@ def look(path: Path, landmarker: Landmarker, tell: Callable[[int], None]) -> Loo
 def upright(grey: UInt8[np.ndarray, "h w"], face: Face) -> UInt8[np.ndarray, "64 64"]:
     """A face turned upright and scaled to `PORTRAIT`."""
     anchors = face.points[list(_ANCHORS), :2].astype(np.float64)
-    # The least-squares similarity: complex numbers turn and scale.
-    z, w = anchors @ (1, 1j), _ANCHORS_AT.astype(np.float64) @ (1, 1j)
-    centred = z - z.mean()
-    turn = np.vdot(centred, w - w.mean()) / np.vdot(centred, centred)
-    shift = w.mean() - turn * z.mean()
-    matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+    matrix = fit_similarity(anchors, _ANCHORS_AT.astype(np.float64)).matrix()
     return cv2.warpAffine(grey, matrix, (PORTRAIT, PORTRAIT), borderMode=cv2.BORDER_REPLICATE)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from audioplane.face.similarity import fit_similarity
 from audioplane.prepare.pose.bundle import (
     Head,
     Motion,
@@ -136,9 +137,9 @@ def _fit_shape(
     some = np.linspace(0, n - 1, min(n, _JOINT_FRAMES)).round().astype(int)
     motion = Motion(poses[0][some], poses[1][some], coefficients[some])
     head = refine_jointly(observed[some], Head(shape, expressions), motion, camera, huber)
-    turn, scale = _alignment(head.shape, guess)
-    moved = scale * (head.shape - head.shape.mean(0)) @ turn.T + guess.mean(0)
-    return moved, scale * head.expressions @ turn.T
+    onto_guess = fit_similarity(head.shape, guess)
+    turned = onto_guess.scale * head.expressions @ onto_guess.rotation.T
+    return onto_guess(head.shape), turned
 
 
 def fit_rigid(
@@ -287,22 +288,11 @@ def rigid_gauge(
     translations: Float[np.ndarray, "n 3"],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Turn, move and scale the shape onto `guess`, and the poses so that no pixel moves."""
-    turn, scale = _alignment(shape, guess)
-    moved = scale * (shape - shape.mean(0)) @ turn.T + guess.mean(0)
-    # shape = turnᵀ (moved − g) / scale + m, so R shape + T, scaled, is R turnᵀ moved + T'.
-    new_rotations = rotations @ turn.T
-    new_translations = scale * (
-        translations + rotations @ shape.mean(0)
-    ) - new_rotations @ guess.mean(0)
-    return moved, new_rotations, new_translations
-
-
-def _alignment(shape: np.ndarray, guess: np.ndarray) -> tuple[Float[np.ndarray, "3 3"], float]:
-    """Turn and scale that lay a shape onto another (Umeyama 1991)."""
-    a, b = shape - shape.mean(0), guess - guess.mean(0)
-    u, s, vt = np.linalg.svd(b.T @ a)
-    sign = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    return u @ sign @ vt, float(np.trace(np.diag(s) @ sign) / (a**2).sum())
+    onto_guess = fit_similarity(shape, guess)
+    # shape = Gᵀ (moved − g) / s, so R shape + T, scaled by s, is R Gᵀ moved + (s T − R Gᵀ g).
+    new_rotations = rotations @ onto_guess.rotation.T
+    new_translations = onto_guess.scale * translations - new_rotations @ onto_guess.shift
+    return onto_guess(shape), new_rotations, new_translations
 
 
 def _lifted_residual(

@@ -37,6 +37,16 @@ def draw(i: int, size: int = SIZE) -> np.ndarray:
     return image
 
 
+def wide(i: int, *people: tuple[float, int, int], height=240, width=400) -> np.ndarray:
+    """Frame i of an image with figures of a scale at a place (left, top) each."""
+    image = np.full((height, width, 3), WALL, np.uint8)
+    for scale, left, top in people:
+        side = round(scale * SIZE)
+        figure = cv2.resize(draw(i), (side, side), interpolation=cv2.INTER_AREA)
+        image[top : top + side, left : left + side] = figure
+    return image
+
+
 def _ellipse(image, centre, axes, colour) -> None:
     box = (tuple(map(float, centre)), (2.0 * axes[0], 2.0 * axes[1]), 0.0)
     cv2.ellipse(image, box, colour, -1)
