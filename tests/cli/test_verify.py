@@ -126,6 +126,27 @@ def test_credentials_of_another_video_are_seen_through(tmp_path, capsys, monkeyp
     assert status == 1 and "different" in found["problems"][0]
 
 
+def test_a_strangers_texts_cannot_fake_lines(tmp_path, capsys):
+    path = marked_video(tmp_path / "a.mp4", b"\x5a" * 32)
+    lie = "me\nmark         made with audioplane (score 99.0)\x1b[2K\x9b1A\u202e"
+    sign_video(path, Origin("00" * 32, "0", True, "", lie, "2026\n"), own_test_signer())
+    main(["verify", str(path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert not any(line.startswith("mark") and "99.0" in line for line in lines)
+    assert [line for line in lines if line.startswith(" " * 13 + "consent: me\\nmark")]
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_codec_that_nobody_knows_is_one_line(tmp_path, capsys):
+    path = marked_video(tmp_path / "a.mp4", b"\x5a" * 32)
+    data = path.read_bytes()
+    assert data.count(b"avc1")
+    path.write_bytes(data.replace(b"avc1", b"zzz1").replace(b"avcC", b"zzzC"))
+    assert main(["verify", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "a.mp4" in said and "unexpected" not in said
+
+
 def test_who_agreed_is_asked_once(silent_run, speech, tmp_path, capsys):
     arguments = ["drive", str(silent_run), speech, "--out", str(tmp_path / "o.mp4")]
     assert main(arguments) == 1

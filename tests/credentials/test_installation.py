@@ -3,13 +3,17 @@ import stat
 import pytest
 
 from audioplane.credentials.installation import config_folder, installed_mark_key, read_mark_key
+from audioplane.credentials.signer import own_test_signer
 from audioplane.errors import CredentialsError
 
 
 @pytest.fixture
 def fresh(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    return config_folder()
+    monkeypatch.delenv("AUDIOPLANE_HOME", raising=False)
+    folder = config_folder()
+    assert folder is not None
+    return folder
 
 
 def test_the_key_is_made_once_and_for_its_user_alone(fresh):
@@ -31,8 +35,21 @@ def test_what_is_no_key_is_named(fresh, tmp_path):
         read_mark_key(tmp_path / "nowhere")
 
 
-def test_a_folder_that_cannot_be_written_is_named(fresh):
+def test_where_the_key_cannot_be_kept_the_message_says_how_to_go_on(fresh, tmp_path, monkeypatch):
     fresh.parent.mkdir(exist_ok=True)
     fresh.write_text("a file where the folder should be")
-    with pytest.raises(CredentialsError, match=r"mark\.key"):
+    with pytest.raises(CredentialsError) as refused:
         installed_mark_key(create=True)
+    for way in ("mark.key", "mark_key=", "AUDIOPLANE_MARK_KEY", "AUDIOPLANE_HOME"):
+        assert way in str(refused.value)
+    monkeypatch.setenv("AUDIOPLANE_HOME", str(tmp_path / "own"))
+    assert installed_mark_key(create=True) == read_mark_key(tmp_path / "own" / "mark.key")
+
+
+def test_a_user_without_a_home_is_told_how_to_go_on(fresh, monkeypatch):
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # an unknown user id, no HOME
+    assert config_folder() is None and installed_mark_key(create=False) is None
+    with pytest.raises(CredentialsError, match="AUDIOPLANE_HOME"):
+        installed_mark_key(create=True)
+    assert own_test_signer().is_test  # needs no file

@@ -1,15 +1,19 @@
 import json
 
+import av
 import c2pa
 import numpy as np
 import pytest
 
 from audioplane.credentials import (
     Origin,
+    can_hold_credentials,
     load_signer,
+    manifest,
     own_test_signer,
     read_credentials,
     sign_video,
+    state,
 )
 from audioplane.errors import CredentialsError
 from audioplane.media.video import VideoWriter
@@ -73,10 +77,69 @@ def test_a_certificate_that_does_not_suit_leaves_the_video(video, tmp_path):
     signer = load_signer(key, certificate)
     broken = type(signer)(signer.algorithm, b"no certificate", signer.private_key)
     before = video.read_bytes()
-    with pytest.raises(CredentialsError, match="--sign-cert"):
+    with pytest.raises(CredentialsError, match="sign_cert="):
         sign_video(video, ORIGIN, broken)
     assert video.read_bytes() == before
     assert {p.name for p in tmp_path.iterdir()} == {"a.mp4", "k"}
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".m4v"])
+def test_quicktime_files_hold_credentials_too(video, suffix):
+    path = video.rename(video.with_suffix(suffix))
+    with av.open(str(path)) as old, av.open(str(path) + ".mov", "w", format="mov") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(old.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+    if suffix == ".mov":
+        path = path.with_name(path.name + ".mov")
+    sign_video(path, ORIGIN, own_test_signer())
+    found = read_credentials(path)
+    assert found is not None and found.intact and found.origin == ORIGIN
+
+
+@pytest.mark.parametrize("suffix", [".webm", ".mkv"])
+def test_a_container_without_a_place_for_credentials_is_said(tmp_path, suffix):
+    out = tmp_path / f"a{suffix}"
+    assert not can_hold_credentials(out)
+    with pytest.raises(CredentialsError, match="cannot hold"):
+        sign_video(out, ORIGIN, own_test_signer())
+    stated = state("ab" * 32, "me", out=out)
+    assert stated.signer is None and "cannot hold credentials" in stated.notes[0]
+    stated.seal(out)  # does nothing
+
+
+def test_a_disk_that_fills_is_not_blamed_on_the_certificate(video, monkeypatch):
+    import resource
+    import signal
+
+    assert signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
+    limits, before = resource.getrlimit(resource.RLIMIT_FSIZE), video.read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(CredentialsError, match="File too large") as refused:
+            sign_video(video, ORIGIN, own_test_signer())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "sign_cert" not in str(refused.value) and video.read_bytes() == before
+    assert [p.name for p in video.parent.iterdir()] == ["a.mp4"]
+
+    def fills(*_):
+        raise c2pa.C2paError.Io("No space left on device (os error 28)")
+
+    monkeypatch.setattr(c2pa.Builder, "sign_file", fills)
+    with pytest.raises(CredentialsError, match="no room left"):
+        sign_video(video, ORIGIN, own_test_signer())
+
+
+def test_a_strangers_statement_of_other_types_is_refused(video, monkeypatch):
+    odd = {**manifest._manifest(ORIGIN)}
+    odd["assertions"][1]["data"] = {**odd["assertions"][1]["data"], "head": ["x"]}
+    monkeypatch.setattr(manifest, "_manifest", lambda origin: odd)
+    sign_video(video, ORIGIN, own_test_signer())
+    with pytest.raises(CredentialsError, match="'head' is no text"):
+        read_credentials(video)
 
 
 def test_what_is_not_mp4_carries_none(tmp_path):

@@ -32,7 +32,9 @@ def test_the_test_signer_stays_the_same_and_secret(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     first, again = own_test_signer(), own_test_signer()
     assert first == again and first.certificates.count(b"BEGIN CERTIFICATE") == 2
-    path = config_folder() / "test_signer.pem"
+    folder = config_folder()
+    assert folder is not None
+    path = folder / "test_signer.pem"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.write_text("damaged")
     with pytest.raises(CredentialsError, match="delete it"):

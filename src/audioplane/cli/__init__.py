@@ -10,7 +10,7 @@ from audioplane import __version__
 from audioplane.cli.ablate import Ablate
 from audioplane.cli.bench import Bench
 from audioplane.cli.compare import Compare
-from audioplane.cli.console import console, output
+from audioplane.cli.console import console, in_flags, output, printable
 from audioplane.cli.cross import Cross
 from audioplane.cli.demo import Demo
 from audioplane.cli.doctor import Doctor
@@ -70,14 +70,14 @@ def main(args: list[str] | None = None) -> int:
     except AudioplaneError as e:
         if debug:
             raise
-        console.print(f"audioplane: {e}", style="red")
+        console.print(f"audioplane: {printable(in_flags(str(e), command))}", style="red")
         return 1
     except Exception as e:
         if debug:
             raise
         console.print(
-            f"audioplane: unexpected {type(e).__name__}: {e} (a defect of audioplane: run again "
-            "with --debug and report it)",
+            f"audioplane: unexpected {type(e).__name__}: {printable(str(e))} (a defect of "
+            "audioplane: run again with --debug and report it)",
             style="red",
         )
         return 1

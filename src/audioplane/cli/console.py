@@ -1,5 +1,8 @@
 """What the commands print: one console on standard error, progress bars with rate and time left."""
 
+import re
+from dataclasses import fields, is_dataclass
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,6 +19,30 @@ console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 """Progress and messages; paths in them are never taken for markup."""
 output = Console(markup=False, highlight=False)
 """Results: standard output."""
+
+
+def printable(text: str) -> str:
+    """Text that others wrote, on one line and without codes that a terminal would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def in_flags(message: str, command: object) -> str:
+    """A library's message, which names arguments (`name=value`), in terms of a command's flags."""
+
+    def flag(found: re.Match[str]) -> str:
+        name, value = found[1].replace("_", "-"), found[2]
+        return {"False": f"--no-{name}", "True": f"--{name}", "": f"--{name}"}.get(
+            value, f"--{name} {value}"
+        )
+
+    names = "|".join(_names(command))
+    return re.sub(rf"(?<![\w/.-])({names})=(False|True|[\"'…\w]?)", flag, message)
+
+
+def _names(command: object) -> list[str]:
+    """The fields of a command, and of the dataclasses in it."""
+    own = [f.name for f in fields(command)] if is_dataclass(command) else []
+    return own + [name for field in own for name in _names(getattr(command, field))]
 
 
 class _Rate(ProgressColumn):

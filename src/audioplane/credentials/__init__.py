@@ -1,19 +1,29 @@
 """What a video says of its making (C2PA), who signs that, and this installation's secrets."""
 
-from audioplane.credentials.installation import installed_mark_key, read_mark_key
-from audioplane.credentials.manifest import Credentials, Origin, read_credentials, sign_video
-from audioplane.credentials.provenance import Provenance
+from audioplane.credentials.manifest import (
+    Credentials,
+    Origin,
+    can_hold_credentials,
+    read_credentials,
+    sign_video,
+)
+from audioplane.credentials.options import ProvenanceOptions
+from audioplane.credentials.provenance import Provenance, state
 from audioplane.credentials.signer import Signer, load_signer, own_test_signer
+from audioplane.credentials.verification import Verification, verify
 
 __all__ = [
     "Credentials",
     "Origin",
     "Provenance",
+    "ProvenanceOptions",
     "Signer",
-    "installed_mark_key",
+    "Verification",
+    "can_hold_credentials",
     "load_signer",
     "own_test_signer",
     "read_credentials",
-    "read_mark_key",
     "sign_video",
+    "state",
+    "verify",
 ]

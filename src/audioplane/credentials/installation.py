@@ -2,6 +2,8 @@
 
 <config>/mark.key                64 hexadecimal digits: the key of the marks' payloads
 <config>/test_signer.pem         private key and certificates of the test signer (`signer.py`)
+
+$AUDIOPLANE_HOME names another folder for all of audioplane's own files.
 """
 
 import os
@@ -13,23 +15,40 @@ from platformdirs import user_config_path
 from audioplane.errors import CredentialsError
 
 _KEY_BYTES = 32
+_ELSEWHERE = (
+    "pass mark_key= (or set AUDIOPLANE_MARK_KEY) to use a key from a file, "
+    "or set AUDIOPLANE_HOME to a folder that can be written"
+)
 
 
-def config_folder() -> Path:
-    """The user's configuration folder; not made here."""
-    return user_config_path("audioplane")
+def config_folder() -> Path | None:
+    """The folder of this user's configuration, not created here; None where no home is known."""
+    home = from_environment("AUDIOPLANE_HOME")
+    if home is not None:
+        return home
+    try:
+        folder = user_config_path("audioplane")
+    except RuntimeError:  # a user that the system does not know
+        return None
+    return folder if folder.is_absolute() else None
+
+
+def from_environment(name: str) -> Path | None:
+    """The path that an environment variable holds, if any; `~` is expanded."""
+    return Path(os.environ[name]).expanduser() if os.environ.get(name) else None
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Write a file that only the user can read. Raises `CredentialsError`."""
+    """Write a file that only the user can read. Raises `OSError`; nothing half-written stays."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(content)
         partial.replace(path)
-    except OSError as e:
-        raise CredentialsError(f"{path} cannot be written ({e.strerror})") from e
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def read_mark_key(path: Path) -> bytes:
@@ -48,9 +67,27 @@ def installed_mark_key(create: bool) -> bytes | None:
 
     Raises `CredentialsError` if it cannot be read or written.
     """
-    path = config_folder() / "mark.key"
-    if not path.exists():
-        if not create:
-            return None
-        write_secret(path, secrets.token_hex(_KEY_BYTES).encode() + b"\n")
+    folder = config_folder()
+    if folder is None:
+        if create:
+            raise CredentialsError(f"this user has no home folder for mark.key: {_ELSEWHERE}")
+        return None
+    path = folder / "mark.key"
+    try:
+        if not path.exists():
+            if not create:
+                return None
+            write_secret(path, secrets.token_hex(_KEY_BYTES).encode() + b"\n")
+    except OSError as e:
+        raise CredentialsError(f"{path} cannot be written ({e.strerror}): {_ELSEWHERE}") from e
     return read_mark_key(path)
+
+
+def find_mark_key(given: Path | None, create: bool) -> bytes | None:
+    """The key of the marks' payloads: in the file `given`, in $AUDIOPLANE_MARK_KEY, or installed.
+
+    None if there is none and none is to be made. Raises `CredentialsError` if it cannot be read or
+    made.
+    """
+    named = given or from_environment("AUDIOPLANE_MARK_KEY")
+    return read_mark_key(named) if named else installed_mark_key(create)

@@ -1,6 +1,9 @@
-"""Content credentials: a C2PA manifest in the mp4 that says how it was made."""
+"""Content credentials: a C2PA manifest in a video file that says how it was made."""
 
+import errno
 import json
+import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -49,18 +52,29 @@ class Credentials:
     generator: str
     """What made the manifest."""
     ai_generated: bool
-    """It says that a trained model made the pictures."""
+    """It says that a trained model made the images."""
     problems: tuple[str, ...]
     """What does not hold."""
 
 
-def sign_video(path: Path, origin: Origin, signer: Signer) -> None:
-    """Put signed credentials into an mp4, in place, without the network.
+def can_hold_credentials(path: Path) -> bool:
+    """Whether the container that a file's name stands for has a place for a manifest.
 
-    Raises `CredentialsError` if the certificate does not suit or nothing can be written.
+    mp4, m4v, mov and avi have one; webm and mkv have none.
     """
+    return path.suffix.lower().removeprefix(".") in c2pa.Builder.get_supported_mime_types()
+
+
+def sign_video(path: Path, origin: Origin, signer: Signer) -> None:
+    """Put signed credentials into a video file, in place, without the network.
+
+    Raises `CredentialsError` if the certificate does not suit, nothing can be written, or the
+    container holds none.
+    """
+    if not can_hold_credentials(path):
+        raise CredentialsError(f"{path}: a {path.suffix} file cannot hold credentials")
     info = c2pa.C2paSignerInfo(signer.algorithm, signer.certificates, signer.private_key, None)
-    signed = path.with_name(f"{path.stem}.signed.mp4")
+    signed = path.with_name(f"{path.stem}.signed{path.suffix}")
     try:
         with (
             c2pa.Context.from_dict(_OFFLINE) as context,
@@ -71,9 +85,19 @@ def sign_video(path: Path, origin: Origin, signer: Signer) -> None:
         signed.replace(path)
     except (c2pa.C2paError, OSError) as e:
         signed.unlink(missing_ok=True)
-        raise CredentialsError(
-            f"{path} cannot be given its credentials ({e}): see --sign-cert, or --no-credentials"
-        ) from e
+        raise CredentialsError(f"{path} cannot be given its credentials: {_advice(e)}") from e
+
+
+def _advice(error: Exception) -> str:
+    """What went wrong and what to do: a full disk has nothing to do with the certificate."""
+    number = error.errno if isinstance(error, OSError) else None
+    said = re.search(r"(?:os error|Errno) (\d+)", str(error))  # as Rust and Python word it
+    number = int(said[1]) if said else number
+    if number == errno.ENOSPC:
+        return "no room left on the disk"
+    if number is not None:
+        return os.strerror(number)
+    return f"{error}; check sign_key= and sign_cert=, or pass credentials=False"
 
 
 def _manifest(origin: Origin) -> dict:
@@ -109,7 +133,7 @@ def read_credentials(path: Path) -> Credentials | None:
                 return _credentials(json.loads(reader.json()))
     except c2pa.C2paError.NotSupported:  # pyright: ignore[reportAttributeAccessIssue]
         return None
-    except (c2pa.C2paError, OSError, KeyError, ValueError, TypeError) as e:
+    except (c2pa.C2paError, OSError, LookupError, ValueError, TypeError, AttributeError) as e:
         raise CredentialsError(f"{path} carries credentials that cannot be read ({e})") from e
 
 
@@ -130,8 +154,16 @@ def _credentials(store: dict) -> Credentials:
         intact=store.get("validation_state") in ("Valid", "Trusted"),
         test_certificate=issuer == TEST_ISSUER,
         signer=", ".join(n for n in (signature.get("common_name", ""), issuer) if n),
-        origin=None if origin is None else Origin(**origin),
+        origin=None if origin is None else _origin(origin),
         generator=" ".join(str(generators[0].get(k, "")) for k in ("name", "version")).strip(),
         ai_generated=any(a.get("digitalSourceType") == _SOURCE_TYPE for a in actions),
         problems=tuple(problems),
     )
+
+
+def _origin(stated: dict) -> Origin:
+    """Raises `TypeError` where a field is missing, unknown or of another type: anyone may sign."""
+    for name, value in stated.items():
+        if not isinstance(value, bool if name == "marked" else str):
+            raise TypeError(f"'{name}' is no {'boolean' if name == 'marked' else 'text'}")
+    return Origin(**stated)

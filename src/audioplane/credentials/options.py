@@ -1,4 +1,4 @@
-"""Options on what a made video says of itself."""
+"""Settings of what a video says of its making."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ class ProvenanceOptions:
     """What a video says of its making."""
 
     consent: str = ""
-    """Who agreed to the making of this head; asked for once if the head does not say."""
+    """Who agreed to the making of this head, and to what; needed once if the head does not say."""
     mark: bool = True
     """The invisible mark in every frame (docs/marking.md)."""
     credentials: bool = True
@@ -18,7 +18,7 @@ class ProvenanceOptions:
     """Key of the mark's payload, 64 hex digits; this installation's (or $AUDIOPLANE_MARK_KEY) if
     not given."""
     sign_key: Path | None = None
-    """Your private key, PEM, with --sign-cert (or $AUDIOPLANE_SIGN_KEY); without, a test
-    certificate made here signs, and says that it is one."""
+    """Your private key, PEM (or $AUDIOPLANE_SIGN_KEY); without one, a test certificate made here
+    signs, and says that it is one."""
     sign_cert: Path | None = None
     """Its certificates, PEM, yours first (or $AUDIOPLANE_SIGN_CERT)."""

@@ -1,5 +1,6 @@
 """Who signs: the user's own key and certificate, or a test certificate made here that says so."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from audioplane.credentials.installation import config_folder, write_secret
+from audioplane.credentials.installation import config_folder, from_environment, write_secret
 from audioplane.errors import CredentialsError
 
 TEST_ISSUER = "TEST CERTIFICATE made by audioplane"
@@ -35,6 +36,22 @@ class Signer:
     """PEM, the signer's first."""
     private_key: bytes
     """PEM."""
+    is_test: bool = False
+    """Whether the certificate is one that was made here, which nobody has checked."""
+
+
+def find_signer(key: Path | None, certificate: Path | None) -> Signer:
+    """Who signs: by these files, by $AUDIOPLANE_SIGN_KEY and _CERT, or else the test certificate.
+
+    Raises `CredentialsError` if they cannot be read or made.
+    """
+    key = key or from_environment("AUDIOPLANE_SIGN_KEY")
+    certificate = certificate or from_environment("AUDIOPLANE_SIGN_CERT")
+    if key is not None and certificate is not None:
+        return load_signer(key, certificate)
+    if key is not None or certificate is not None:
+        raise CredentialsError("signing needs both: pass sign_key= and sign_cert=")
+    return own_test_signer()
 
 
 def load_signer(key: Path, certificate: Path) -> Signer:
@@ -66,17 +83,23 @@ def _algorithm(private: object, path: Path) -> str:
 
 
 def own_test_signer() -> Signer:
-    """This installation's test signer, made at first use. Raises `CredentialsError`."""
-    path = config_folder() / "test_signer.pem"
+    """This installation's test signer, made at first use; of this call alone where none is kept.
+
+    Raises `CredentialsError` for a damaged file.
+    """
+    folder = config_folder()
+    path = None if folder is None else folder / "test_signer.pem"
     try:
-        pem = path.read_bytes() if path.exists() else b""
+        pem = path.read_bytes() if path and path.exists() else b""
         if not pem or _expires_soon(pem):
             pem = _make_test_signer()
-            write_secret(path, pem)
+            if path:
+                with suppress(OSError):  # a folder that cannot be written
+                    write_secret(path, pem)
     except (OSError, ValueError) as e:
         raise CredentialsError(f"{path} cannot be read ({e}): delete it") from e
     key, end, certificates = pem.partition(b"-----END PRIVATE KEY-----\n")
-    return Signer("es256", certificates, key + end)
+    return Signer("es256", certificates, key + end, is_test=True)
 
 
 def _expires_soon(pem: bytes) -> bool:

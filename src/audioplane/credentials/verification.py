@@ -1,21 +1,18 @@
-"""`audioplane verify`: what a video says of its making, by its mark and by its credentials."""
+"""What a video says of its making, by its mark and by its credentials."""
 
-import json
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from audioplane.cli.console import console, output
-from audioplane.credentials import Credentials, read_credentials
-from audioplane.credentials.keys import find_mark_key
+from audioplane.credentials.installation import find_mark_key
+from audioplane.credentials.manifest import Credentials, read_credentials
 from audioplane.errors import CredentialsError
-from audioplane.mark import SHORTEST, THRESHOLD, MarkReading, read_mark
+from audioplane.mark import MarkReading, read_mark
 from audioplane.media.video import read_frames
 
 
 @dataclass(frozen=True)
-class VerifyReport:
-    """What was found in a file."""
+class Verification:
+    """What was found in a video. Its texts are the file's own and may hold any character."""
 
     mark: MarkReading | None
     """None if the video is too short to tell."""
@@ -32,89 +29,23 @@ class VerifyReport:
         stated = self.credentials is not None and self.credentials.origin is not None
         return not self.problems and (stated or (self.mark is not None and self.mark.found))
 
-    def to_json(self) -> str:
-        """For scripts."""
-        mark = None
-        if self.mark is not None:
-            payload = self.mark.payload
-            mark = asdict(self.mark) | {
-                "found": self.mark.found,
-                "threshold": THRESHOLD,
-                "payload": payload and {k: f"{v:08x}" for k, v in asdict(payload).items()},
-            }
-        credentials = None if self.credentials is None else asdict(self.credentials)
-        return json.dumps(
-            {
-                "made_with_audioplane": self.made_here,
-                "mark": mark,
-                "credentials": credentials,
-                "problems": self.problems,
-            }
-        )
 
-    def to_text(self) -> str:
-        """For people."""
-        lines = [*self._about_mark(), *self._about_credentials()]
-        lines += [f"PROBLEM      {problem}" for problem in self.problems]
-        return "\n".join(lines)
+def verify(path: Path, mark_key: Path | None = None) -> Verification:
+    """Look for audioplane's mark and for credentials in a video; nothing is fetched.
 
-    def _about_mark(self) -> list[str]:
-        if self.mark is None:
-            return [f"mark         not looked for: shorter than {SHORTEST / 25:g} s"]
-        score = f"score {self.mark.score:.1f}, {THRESHOLD:.1f} needed"
-        if not self.mark.found:
-            return [f"mark         none found ({score})"]
-        lines = [f"mark         made with audioplane ({score})"]
-        payload = self.mark.payload
-        if payload is not None:
-            lines.append("             by an installation with this key; the payload says:")
-            lines.append(f"             head {payload.head:08x}…, session {payload.session:08x}")
-        elif self.with_key:
-            lines.append("             payload not read: another key's, or too little is left")
-        else:
-            lines.append("             payload not read: there is no key here (--mark-key)")
-        return lines
+    Args:
+        path: a video in any format. Its first 64 s are looked at, 2 s at least are needed.
+        mark_key: file of the key of the mark's payload; without one, $AUDIOPLANE_MARK_KEY or this
+            installation's, if there is one.
 
-    def _about_credentials(self) -> list[str]:
-        c = self.credentials
-        if c is None:
-            return ["credentials  none in the file (a platform that encodes anew removes them)"]
-        whole = "unchanged since it was signed" if c.intact else "NOT as it was signed"
-        signer = "a TEST certificate, nobody has checked whose" if c.test_certificate else c.signer
-        lines = [
-            f"credentials  {whole}; signed with {signer}",
-            f"             made by {c.generator or 'something without a name'}; "
-            + ("AI-generated" if c.ai_generated else "does not say that it is AI-generated"),
-        ]
-        if c.origin is not None:
-            o = c.origin
-            lines += [
-                f"             head {o.head[:8]}…, session {o.session}, {o.date}, "
-                + ("marked" if o.marked else "not marked"),
-                f"             speech {o.speech[:8]}…; consent: {o.consent}",
-            ]
-        return lines
+    Returns:
+        What was found, also where that is nothing, or does not hold together.
 
-
-def run_verify(path: Path, mark_key: Path | None, as_json: bool) -> None:
-    """Print what a video says; see `audioplane verify --help`.
-
-    Raises `CredentialsError` if nothing says that audioplane made it, or something is wrong.
+    Raises:
+        MediaError: the file is no video that can be read.
+        CredentialsError: the key cannot be read.
     """
-    with console.status("looking for a mark"):
-        report = verify_file(path, find_mark_key(mark_key, create=False))
-    if as_json:
-        sys.stdout.write(report.to_json() + "\n")
-    else:
-        output.print(report.to_text(), soft_wrap=True)
-    if report.problems:
-        raise CredentialsError(f"what {path} says of its making does not hold together")
-    if not report.made_here:
-        raise CredentialsError(f"nothing in {path} says that it was made with audioplane")
-
-
-def verify_file(path: Path, key: bytes | None) -> VerifyReport:
-    """Read mark and credentials of a video. Raises `MediaError` if it is none."""
+    key = find_mark_key(mark_key, create=False)
     problems, credentials = [], None
     try:
         credentials = read_credentials(path)
@@ -125,7 +56,7 @@ def verify_file(path: Path, key: bytes | None) -> VerifyReport:
         problems += credentials.problems
         origin, payload = credentials.origin, mark and mark.payload
         if origin is not None and payload is not None:
-            told = (origin.head[:8], origin.session)
-            if told != (f"{payload.head:08x}", f"{payload.session:08x}"):
+            stated = (origin.head[:8], origin.session)
+            if stated != (f"{payload.head:08x}", f"{payload.session:08x}"):
                 problems.append("mark and credentials name different heads or sessions")
-    return VerifyReport(mark, key is not None, credentials, tuple(problems))
+    return Verification(mark, key is not None, credentials, tuple(problems))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
-from audioplane.cli.console import console, progress_bar
+from audioplane.cli.console import console, in_flags, progress_bar
 from audioplane.credentials.options import ProvenanceOptions
 from audioplane.credentials.sealing import sha256_of, state_provenance
 from audioplane.drive import Animator
@@ -132,7 +132,9 @@ def drive_file(
     with; these make a silent video.
     """
     trained = load_head(run)
-    stated = state_provenance(provenance, run, trained, sha256_of(speech))
+    stated = state_provenance(provenance, run, trained, sha256_of(speech), out)
+    for note in stated.notes:
+        console.print(in_flags(note, provenance))
     animator = open_animator(trained, manner.subject, device)
     articulate(animator, manner.articulation)
     if speech.suffix == ".npy":

@@ -16,8 +16,6 @@ _MEMORY = 8
 _GENERATORS = (0o463, 0o535, 0o733, 0o745)
 _STEPS = 8 * (PAYLOAD_BYTES + _CHECK_BYTES) + _MEMORY
 CODED_BITS = _STEPS * len(_GENERATORS)
-CHECK_ODDS = 2.0 ** (-8 * _CHECK_BYTES)
-"""Chance that what was never written passes for a payload."""
 _STATES = 1 << _MEMORY
 
 

@@ -123,6 +123,8 @@ def _require_video(container: Any, path: Path) -> Any:
     stream = video_stream(container)
     if stream is None:
         raise MediaError(f"{path} has no video track")
+    if stream.codec_context is None:
+        raise MediaError(f"{path} has a video track of a codec that FFmpeg does not know")
     stream.thread_type = "AUTO"
     return stream
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from audioplane.cli.console import console
+from audioplane.cli.console import console, in_flags
 from audioplane.credentials.options import ProvenanceOptions
 from audioplane.credentials.sealing import state_provenance
 from audioplane.doctor import SERVE_PACKAGES
@@ -63,6 +63,8 @@ def serve_runs(
         for run in runs:
             trained = load_head(run)
             stated = state_provenance(provenance, run, trained, "")
+            for note in stated.notes:
+                console.print(in_flags(note, provenance))
             animator = open_animator(trained, None, device)
             articulate(animator, articulation)
             kind, ahead = trained.config.speech, lookahead * SAMPLE_RATE // 1000

@@ -1,0 +1,34 @@
+"""What reaches a terminal."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from audioplane.cli.console import in_flags, printable
+from audioplane.credentials import ProvenanceOptions
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command with options in a group."""
+
+    lr: float = 0.1
+    provenance: ProvenanceOptions = ProvenanceOptions()
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ('pass consent="WHO" once', 'pass --consent "WHO" once'),
+        ("pass sign_key= and sign_cert=, or credentials=False", "pass --sign-key and --sign-cert, "
+         "or --no-credentials"),
+        ("lr=0.1 is too large", "--lr 0.1 is too large"),
+        ("runs/lr=0.1/head is gone; subject=x", "runs/lr=0.1/head is gone; subject=x"),
+    ],
+)  # fmt: skip
+def test_arguments_are_named_as_flags_where_the_command_has_them(message, shown):
+    assert in_flags(message, Command()) == shown
+
+
+def test_what_others_wrote_stays_on_its_line():
+    assert printable("a\nb\x1b[31m\u202e\udcff c ü 頭…") == "a\\nb\\x1b[31m\\u202e\\udcff c ü 頭…"
