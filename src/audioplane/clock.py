@@ -1,8 +1,16 @@
 """The clock of everything: sound at 16 kHz, images at 25 a second, 640 samples a frame."""
 
+import numpy as np
+from jaxtyping import Int64
+
 SAMPLE_RATE = 16_000
 """Samples a second of the sound that speech features are computed of."""
 FPS = 25
 """Frames a second of subjects and of everything that is driven."""
 FRAME_SAMPLES = SAMPLE_RATE // FPS
 """Samples that sound while one frame is shown: 640, 40 ms."""
+
+
+def spread_over(n: int, k: int) -> Int64[np.ndarray, " m"]:
+    """`k` of `n` row numbers, evenly spread, with the first and the last; all where `n` < `k`."""
+    return np.linspace(0, max(n - 1, 0), min(n, k)).round().astype(np.int64)

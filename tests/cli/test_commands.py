@@ -12,6 +12,7 @@ import torch
 
 from audioplane import __version__
 from audioplane.cli import main
+from audioplane.credentials import read_credentials
 from audioplane.drive.talker import articulate, open_animator
 from audioplane.evaluate.syncnet import SyncNet
 from audioplane.media.audio import read_audio, write_wav
@@ -73,9 +74,11 @@ def test_evaluate_writes_metrics_page_and_films(run_folder, tmp_path, capsys):
         assert (tmp_path / kind / "contact_sheet.png").stat().st_size > 1000
         picture, sound, _ = streams(tmp_path / kind / "side_by_side.mp4")
         assert picture == 5 / 25 and abs(picture - sound) < 0.07
+        said = read_credentials(tmp_path / kind / "side_by_side.mp4")
+        assert said is not None and said.intact and said.origin is not None and said.origin.marked
     made, speed = report["provenance"], report["speed"]
     assert made["audioplane"] == __version__ and made["seed"] == 0 and made["iteration"] == 80
-    assert "torch" in made["versions"] and "--download" in made["weights"]["LPIPS"]
+    assert "torch" in made["versions"] and "AlexNet" in made["weights"]["LPIPS"]
     rates = [speed[name] for name in ("raster", "model_and_raster", "end_to_end")]
     assert min(rates) > 0 and 0 < speed["moving"] <= speed["gaussians"]
     page = (tmp_path / "report.html").read_text()
@@ -100,7 +103,7 @@ def test_evaluate_fills_lpips_where_its_weights_are_named(run_folder, tmp_path, 
 def test_evaluate_with_syncnet_says_what_it_lacks(run_folder, tmp_path, capsys, monkeypatch):
     torch.save(SyncNet().state_dict(), tmp_path / "syncnet_v2.model")
     arguments = evaluate_tracked(run_folder, tmp_path)
-    monkeypatch.setattr("audioplane.evaluate.run.local_model", lambda model, path: None)
+    monkeypatch.setattr("audioplane.evaluate.tools.local_model", lambda model, path: None)
     assert main([*arguments, "--syncnet-weights", str(tmp_path)]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["tracked"]["syncnet"]["confidence"] is None

@@ -35,7 +35,7 @@ def test_every_head_speaks_every_speech(run_folder, tmp_path, capsys):
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["speech"] for row in rows] == 2 * [RECORDING, OWN, speech.name]
     assert len({row["head"] for row in rows}) == 2
-    assert all("--syncnet-weights" in row["syncnet"]["empty"] for row in rows)
+    assert all("authors' weights" in row["syncnet"]["empty"] for row in rows)
     assert rows[2]["seconds"] == 0.8 and rows[2]["moved"] >= 0 and rows[0]["moved"] is None
     films = {row["film"] for row in rows} - {None}
     assert films == {path.name for path in out.glob("*.mp4")} and len(films) == 2

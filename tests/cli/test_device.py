@@ -12,7 +12,7 @@ from audioplane.cli import main
 from audioplane.credentials.options import ProvenanceOptions
 from audioplane.drive.talker import drive_file
 from audioplane.errors import DeviceError
-from audioplane.evaluate.run import evaluate_run
+from audioplane.evaluate import evaluate
 from audioplane.splat.device import choose_device
 from audioplane.train.run import train_head
 from tests.gpu import stand_in
@@ -72,7 +72,7 @@ def test_a_run_on_a_gpu_is_driven_and_evaluated_there(spoken_subject, tmp_path):
         list(train_head(spoken_subject, plan, run, device))
         frames = drive_file(run, speech, out, ProvenanceOptions(), device=device)
         assert frames == 3 and out.exists()
-        there = evaluate_run(run, tmp_path / "there", None, None, "refined", device).reports
-    here = evaluate_run(run, tmp_path / "here", None, None, "refined").reports
+        there = evaluate(run, out=tmp_path / "there", poses="refined", device=device).reports
+    here = evaluate(run, out=tmp_path / "here", poses="refined", device="cpu").reports
     ours, theirs = (reports["refined"].means["whole"].psnr for reports in (there, here))
     assert ours == pytest.approx(theirs, abs=0.02)

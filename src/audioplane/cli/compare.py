@@ -74,7 +74,7 @@ def compare_files(
     Raises `ComparisonError` if names and videos do not fit or a video shows something else,
     `MediaError` if a file cannot be read or written.
     """
-    from audioplane.evaluate.evaluation import write_text
+    from audioplane.evaluate.report import write_text
     from audioplane.experiments.compare import compare_videos, comparison_page, to_json
 
     with progress_bar() as bar:

@@ -1,19 +1,24 @@
 """What the commands print: one console on standard error, progress bars with rate and time left."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bar
 from rich.text import Text
+
+from audioplane.progress import Progress, Report
 
 console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 """Progress and messages; paths in them are never taken for markup."""
@@ -52,9 +57,9 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "–/s")
 
 
-def progress_bar() -> Progress:
+def progress_bar() -> Bar:
     """A bar: what, how far, rate, time left, and a note."""
-    return Progress(
+    return Bar(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -64,3 +69,24 @@ def progress_bar() -> Progress:
         console=console,
         speed_estimate_period=20,
     )
+
+
+@contextmanager
+def progress_reports() -> Iterator[Report]:
+    """Shows what a library function reports: a bar for each task, findings as lines."""
+    with progress_bar() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(progress: Progress) -> None:
+            if progress.message:
+                console.print(printable(progress.message), style="yellow")
+            if progress.task not in tasks:
+                tasks[progress.task] = bar.add_task(progress.task, total=None, note="")
+            bar.update(
+                tasks[progress.task],
+                completed=progress.done,
+                total=progress.total or None,
+                note=progress.note,
+            )
+
+        yield show

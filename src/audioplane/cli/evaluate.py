@@ -1,15 +1,21 @@
 """`audioplane evaluate`."""
 
+from __future__ import annotations
+
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+from rich.table import Table
 
 from audioplane.cli.arguments import Device
-from audioplane.cli.console import console, output
+from audioplane.cli.console import console, output, progress_reports
 from audioplane.cli.weights import ScoreWeights
+
+if TYPE_CHECKING:
+    from audioplane.evaluate import ScoreReport
 
 
 @dataclass(frozen=True)
@@ -33,19 +39,42 @@ class Evaluate:
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
-        from audioplane.evaluate.run import evaluate_run
-        from audioplane.splat.device import choose_device
+        from audioplane.evaluate import evaluate
 
-        out, device = self.out or self.run_folder / "evaluation", choose_device(self.device)
-        lpips, syncnet = self.weights.find(), self.weights.find_syncnet()
-        model = self.face_landmarker
-        evaluation = evaluate_run(
-            self.run_folder, out, self.subject, model, self.poses, device, lpips, syncnet
-        )
+        out = self.out or self.run_folder / "evaluation"
+        with progress_reports() as report:
+            evaluation = evaluate(
+                self.run_folder,
+                subject=self.subject,
+                out=out,
+                poses=self.poses,
+                lpips=self.weights.find(),
+                syncnet=self.weights.find_syncnet(),
+                landmarker=self.face_landmarker,
+                device=self.device,
+                report=report,
+            )
         if self.json:
             sys.stdout.write(evaluation.to_json() + "\n")
             return
-        for name, report in evaluation.reports.items():
-            output.print(f"\nheld-out poses {name}")
-            output.print(report.to_table())
+        for kind, scores in evaluation.reports.items():
+            output.print(f"\nheld-out poses {kind}")
+            output.print(score_table(scores))
         console.print(f"{out}: report.html, metrics.json; film and contact sheet of each")
+
+
+def score_table(scores: ScoreReport) -> Table:
+    """The means as a table for the terminal."""
+    from audioplane.evaluate.report import REGIONS
+
+    table = Table(title=f"{len(scores.frames)} held-out frames", title_justify="left")
+    table.add_column("metric")
+    for name in REGIONS:
+        table.add_column(name, justify="right")
+    for row in scores.rows():
+        table.add_row(row.label, *(cell or "" for cell in row.cells))
+    source = [f"mouth read by: {scores.lips.source}"] if scores.lips.source else []
+    reasons = [f"{name}: {reason}" for name, reason in scores.reasons.items()]
+    table.caption = "\n".join([*source, *scores.notes, *reasons])
+    table.caption_justify = "left"
+    return table

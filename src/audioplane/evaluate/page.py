@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
-from audioplane.evaluate.evaluation import Evaluation
 from audioplane.evaluate.figures.attention import Prototype
 from audioplane.evaluate.figures.contact_sheet import (
     DIFFERENCE_GAIN,
@@ -16,7 +15,7 @@ from audioplane.evaluate.figures.contact_sheet import (
 )
 from audioplane.evaluate.figures.curves import TrainingCurves
 from audioplane.evaluate.figures.dynamism import DynamismView, legend
-from audioplane.evaluate.report import REGIONS, EvaluationReport
+from audioplane.evaluate.report import REGIONS, Evaluation, ScoreReport
 from audioplane.evaluate.scores.sound import sound_level
 from audioplane.page import (
     Html,
@@ -60,7 +59,7 @@ class PageContents:
 def evaluation_page(contents: PageContents) -> str:
     """The whole page as HTML."""
     evaluation = contents.evaluation
-    made = evaluation.provenance
+    made = evaluation.setup
     first = next(iter(evaluation.reports.values()))
     lead = (
         f"{made.subject}: {len(first.frames)} held-out frames "
@@ -108,13 +107,11 @@ def _film(contents: PageContents) -> Section:
     return Section("Side by side", [figure(content, "Held-out frames", caption)])
 
 
-def _seconds(report: EvaluationReport) -> Float[np.ndarray, " t"]:
+def _seconds(report: ScoreReport) -> Float[np.ndarray, " t"]:
     return np.arange(len(report.frames)) / FPS
 
 
-def _over_time(
-    reports: dict[str, EvaluationReport], sound: Float32[np.ndarray, " n"] | None
-) -> Section:
+def _over_time(reports: dict[str, ScoreReport], sound: Float32[np.ndarray, " n"] | None) -> Section:
     qualities = [
         Line(
             f"poses {kind}",
@@ -295,7 +292,7 @@ def _dynamism(views: Sequence[DynamismView]) -> Section:
 
 
 def _origin(evaluation: Evaluation) -> Section:
-    made = evaluation.provenance
+    made = evaluation.setup
     known = {
         "audioplane": made.audioplane,
         "git commit": made.git_commit or "installed, not run from a checkout",

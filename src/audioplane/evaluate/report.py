@@ -1,17 +1,23 @@
-"""What scoring the held-out frames found: per frame, in the mean, and as rows of a table."""
+"""Scores of rendered frames: per frame, in the mean, as JSON, and as rows of a table."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
+from audioplane.errors import MediaError
 from audioplane.evaluate.scores.action_units import ExpressionErrors
 from audioplane.evaluate.scores.lips import LipScores
 from audioplane.evaluate.scores.sound import SoundSync
+from audioplane.evaluate.setup import EvaluationSetup
+from audioplane.evaluate.speed import Speed
 from audioplane.evaluate.syncnet import NO_SYNCNET, SyncScores
 
+FORMAT_VERSION = 2
+"""Of `metrics.json`; 1 was one file for each kind of poses."""
 REGIONS = ("whole", "face", "mouth")
 
 
@@ -39,7 +45,7 @@ class FrameScores:
     aperture: float | None = None
     """Mouth aperture of the render."""
     true_aperture: float | None = None
-    """Mouth aperture of the ground truth, read off its picture like the render's."""
+    """Mouth aperture of the ground truth, read off its image like the render's."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,13 @@ class MetricRow:
 
     label: str
     cells: tuple[str | None, str | None, str | None]
-    """For `REGIONS`; None could not be computed (`EvaluationReport.reasons` says why), "" does not
+    """For `REGIONS`; None could not be computed (`ScoreReport.reasons` says why), "" does not
     apply."""
 
 
 @dataclass(frozen=True)
-class EvaluationReport:
-    """One evaluation of a head on the held-out frames of its subject."""
+class ScoreReport:
+    """All scores of one sequence of frames against its ground truth."""
 
     frames: tuple[FrameScores, ...]
     lips: LipScores
@@ -123,19 +129,40 @@ class EvaluationReport:
             rows.append(MetricRow(label, (cells[0], cells[1], cells[2])))
         return rows
 
-    def to_table(self) -> Table:
-        """The means as a table for the terminal."""
-        table = Table(title=f"{len(self.frames)} held-out frames", title_justify="left")
-        table.add_column("metric")
-        for name in REGIONS:
-            table.add_column(name, justify="right")
-        for row in self.rows():
-            table.add_row(row.label, *(cell or "" for cell in row.cells))
-        source = [f"mouth read by: {self.lips.source}"] if self.lips.source else []
-        reasons = [f"{name}: {reason}" for name, reason in self.reasons.items()]
-        table.caption = "\n".join([*source, *self.notes, *reasons])
-        table.caption_justify = "left"
-        return table
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run's scores, how fast it is, and what the figures were made with."""
+
+    reports: dict[str, ScoreReport]
+    """By the kind of held-out poses: "tracked", "refined"."""
+    speed: Speed
+    setup: EvaluationSetup
+
+    def to_json(self) -> str:
+        """As `metrics.json` holds it: means, per frame, weights, versions. Empty cells are null."""
+        data = {
+            "format_version": FORMAT_VERSION,
+            **{kind: report.to_dict() for kind, report in self.reports.items()},
+            "speed": asdict(self.speed),
+            "provenance": asdict(self.setup),
+        }
+        return json.dumps(data, indent=1, allow_nan=False)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name and rename it; its folder is made.
+
+    Raises `MediaError` if it cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as e:
+        partial.unlink(missing_ok=True)
+        raise MediaError(f"{path} cannot be written: {e.strerror}") from e
 
 
 _IMAGE_ROWS = (

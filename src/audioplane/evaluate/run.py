@@ -1,201 +1,231 @@
-"""`audioplane evaluate`: a run's head on the held-out frames of its subject."""
+"""Evaluation of a run: its head on the held-out frames of its subject."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from rich.progress import Progress
-from torch import Tensor
+from jaxtyping import Float, Float32
 
 from audioplane import __version__
-from audioplane.cli.console import console, progress_bar
+from audioplane.clock import spread_over
+from audioplane.credentials import Provenance
+from audioplane.credentials.sealing import sha256_of
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.drive.talker import open_animator
 from audioplane.errors import SpeechError
-from audioplane.evaluate import EvaluationReport, evaluate_head, example_frames
-from audioplane.evaluate.evaluate import EXAMPLES, NO_LPIPS, VIDEO_NAME
-from audioplane.evaluate.evaluation import Evaluation, write_text
 from audioplane.evaluate.figures.attention import strongest_prototypes
-from audioplane.evaluate.figures.contact_sheet import SheetRow
+from audioplane.evaluate.figures.contact_sheet import SheetRow, contact_sheet
 from audioplane.evaluate.figures.curves import read_curves
 from audioplane.evaluate.figures.dynamism import draw_dynamism
+from audioplane.evaluate.figures.film import SideBySide, film_provenance
+from audioplane.evaluate.heldout import Draw, HeldOut, Show, rows_of, score_head
 from audioplane.evaluate.page import PageContents, evaluation_page
-from audioplane.evaluate.provenance import Provenance, git_commit, package_versions
+from audioplane.evaluate.report import Evaluation, ScoreReport, write_text
 from audioplane.evaluate.scores.metrics import Image
 from audioplane.evaluate.scores.sound import sound_of
-from audioplane.evaluate.speed import measure_speed
-from audioplane.evaluate.syncnet import (
-    NO_SYNCNET,
-    SYNCNET_NOTE,
-    SyncJudge,
-    SyncNet,
-    SyncScores,
-    held_out_sync,
-)
-from audioplane.head import refine_view
-from audioplane.media.image import read_image
+from audioplane.evaluate.setup import EvaluationSetup, git_commit, package_versions
+from audioplane.evaluate.speed import Speed, measure_speed
+from audioplane.evaluate.syncnet import SYNCNET_NOTE, SyncNet, SyncScores, held_out_sync
+from audioplane.evaluate.tools import LPIPS_NOTE, Tools
+from audioplane.media.image import read_image, write_image
 from audioplane.perceptual import LPIPS
-from audioplane.prepare.models import FACE_LANDMARKER, file_sha256, local_model
+from audioplane.progress import Counter, Progress, Report, ignore
 from audioplane.speech import require_kind
+from audioplane.splat.device import choose_device
 from audioplane.subject import FrameRef, Subject
 from audioplane.train import RunPaths, TrainedHead, load_head
 from audioplane.train.run import name_loss
 
 METRICS_NAME, PAGE_NAME = "metrics.json", "report.html"
+SHEET_NAME, FILM_NAME = "contact_sheet.png", "side_by_side.mp4"
+SHEET_FRAMES = 8
+"""Frames on the contact sheet, evenly spread."""
+
+Poses = Literal["tracked", "refined", "both"]
 _POSE_NOTES = {
-    "tracked": "poses of the held-out frames as the tracker saw them",
+    "tracked": "poses of the held-out frames as tracked",
     "refined": "poses of the held-out frames refined against these frames with the head frozen: "
     "the ground truth was looked at",
 }
-_LPIPS_NOTE = "LPIPS v0.1 on AlexNet"
 _SHOWN_FRAMES = 250
 """Of held-out speech on the map of the prototypes: more would be narrower than a pixel."""
 
 
 @dataclass(frozen=True)
-class _OpenRun:
-    """A run's head before its subject, which speaks its own words."""
+class _Work:
+    """What every step of one evaluation needs."""
 
+    run: Path
     trained: TrainedHead
-    animator: Animator
+    subject: Subject
     features: Float[np.ndarray, "t w f"]
-    codes: Float[Tensor, "t k"]
+    """Of the subject's own speech."""
+    held_out: HeldOut
+    """In the tracked poses."""
+    sound: Float32[np.ndarray, " n"] | None
+    """What is heard in the held-out frames."""
+    tools: Tools
+    report: Report
 
-    def row(self, ref: FrameRef) -> int:
-        """Row of the speech that belongs to a frame."""
-        return min(ref.aud_id, len(self.codes) - 1)
 
-
-def evaluate_run(
-    run: Path,
-    out: Path,
-    subject: Path | None,
-    landmarker: Path | None,
-    poses: str,
-    device: torch.device | str = "cpu",
+def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
+    run: Path | str,
+    *,
+    subject: Path | str | None = None,
+    out: Path | str | None = None,
+    poses: Poses = "both",
     lpips: LPIPS | None = None,
     syncnet: SyncNet | None = None,
+    landmarker: Path | None = None,
+    device: torch.device | str = "auto",
+    report: Report | None = None,
 ) -> Evaluation:
-    """Score a run and write `metrics.json`, `report.html` and, by the kind of held-out poses, a
-    contact sheet and a film, into `out`."""
-    trained = load_head(run)
-    animator = open_animator(trained, subject, device)
-    features = animator.subject.features(trained.config.speech)
-    opened = _OpenRun(trained, animator, features, animator.codes(features))
-    kinds = ("tracked", "refined") if poses == "both" else (poses,)
-    reports: dict[str, EvaluationReport] = {}
-    examples: list[SheetRow] = []
-    with progress_bar() as bar:
-        judge = SyncJudge(syncnet, local_model(FACE_LANDMARKER, landmarker))
-        sync = _sync_scorer(animator.subject, judge, bar)
-        images = animator.subject.paths.image
-        true_scores = sync("recording", lambda ref: read_image(images(ref.img_id)))
-        for kind in kinds:
-            count = len(animator.subject.val) + (0 if examples else EXAMPLES)
-            task = bar.add_task(f"evaluate, poses {kind}", total=count, note="")
-            render = _renderer(opened, kind, lambda task=task: bar.advance(task))
-            extra = ((_LPIPS_NOTE, lpips), (SYNCNET_NOTE, syncnet))
-            notes = (_POSE_NOTES[kind], *(note for note, network in extra if network))
-            score = lpips.score if lpips else None
-            reports[kind] = evaluate_head(
-                render, animator.subject, out / kind, landmarker, score, notes
-            )
-            drawn = _renderer(opened, "tracked", lambda: None)  # poses stay as they were placed
-            scores = sync(f"render, poses {kind}", lambda ref, drawn=drawn: drawn(ref).image)
-            reports[kind] = replace(reports[kind], syncnet=scores, true_syncnet=true_scores)
-            if not examples:
-                examples = example_frames(render, animator.subject, reports[kind])
-    with console.status("looking into the head"):
-        evaluation = _finish(opened, run, reports, landmarker, lpips, syncnet)
-        contents = _page_contents(opened, run, evaluation, out, examples)
-    write_text(out / METRICS_NAME, evaluation.to_json())
-    write_text(out / PAGE_NAME, evaluation_page(contents))
+    """Score a trained head on the frames of its subject that it never saw.
+
+    Each held-out frame is rendered from the subject's own speech (codes float32 [t, k]) at its own
+    pose over its own torso, uint8 [h, w, 3], and compared with the recording: PSNR in dB, SSIM,
+    L1 from 0 to 1, LPIPS, LMD in pixels, MAC from −1 to 1, SyncNet, blendshape errors
+    (docs/evaluation.md). Frames are scored as rendered, neither marked nor encoded; the film is
+    both.
+
+    Args:
+        run: The run.
+        subject: Its subject's folder, if that has moved since the training.
+        out: Folder for `metrics.json`, `report.html` and, for each kind of poses, a contact sheet
+            and a film of recording and render side by side; None writes nothing.
+        poses: Of the held-out frames: as tracked, refined against them with the head frozen, or
+            both.
+        lpips: LPIPS on AlexNet (`LPIPS.load`); None leaves its cells empty.
+        syncnet: SyncNet (`SyncNet.load`); None leaves its cells empty.
+        landmarker: MediaPipe's `face_landmarker.task`; None looks where model files are kept, and
+            does without where it is not there.
+        device: "auto", "cpu" or "cuda".
+        report: Receives the progress.
+
+    Returns:
+        The scores by the kind of poses, the head's speed, and what they were made with.
+
+    Raises:
+        CheckpointError: There is no trained head, or it is damaged.
+        SubjectError: The subject is not there, is another one, or has no held-out frame.
+        MediaError: An image is damaged, or `out` cannot be written.
+        PrepareError: `landmarker` is not a file.
+        DeviceError: The device cannot be used here.
+        CredentialsError: `out` is given, and the key of the mark can be neither read nor made.
+    """
+    tools = Tools(landmarker, lpips, syncnet)
+    folder = None if out is None else Path(out)
+    work = _open(Path(run), subject, device, tools, report or ignore)
+    kinds: tuple[str, ...] = ("tracked", "refined") if poses == "both" else (poses,)
+    recording = work.subject.paths.image
+    true_sync = _sync(work, "recording", lambda ref: read_image(recording(ref.img_id)))
+    reports: dict[str, ScoreReport] = {}
+    drawn: dict[str, HeldOut] = {}
+    for kind in kinds:
+        drawn[kind] = work.held_out if kind == "tracked" else _refined(work)
+        with _figures(work, folder and folder / kind) as show:
+            scores = _score(work, kind, drawn[kind], show)
+        sync = _sync(work, f"render, poses {kind}", lambda ref, x=drawn[kind]: x.draw(ref).image)
+        reports[kind] = replace(scores, syncnet=sync, true_syncnet=true_sync)
+    evaluation = Evaluation(reports, _speed(work), _setup(work))
+    if folder is not None:
+        work.report(Progress("write the report"))
+        write_text(folder / METRICS_NAME, evaluation.to_json())
+        write_text(folder / PAGE_NAME, evaluation_page(_contents(work, evaluation, drawn, folder)))
     return evaluation
 
 
-def _sync_scorer(
-    person: Subject, judge: SyncJudge, bar: Progress
-) -> Callable[[str, Callable[[FrameRef], Image]], SyncScores]:
-    """Scores what a function shows of the held-out frames."""
-
-    def score(what: str, show: Callable[[FrameRef], Image]) -> SyncScores:
-        if judge.missing:
-            return SyncScores(empty=judge.missing)
-        refs = person.val
-        task = bar.add_task(f"SyncNet on the {what}", total=2 * len(refs), note="")
-        scores = held_out_sync(
-            lambda: map(show, refs), person, refs, judge, lambda n: bar.advance(task, n)
-        )
-        bar.update(task, completed=2 * len(refs))
-        return scores
-
-    return score
+def _open(
+    run: Path, subject: Path | str | None, device: torch.device | str, tools: Tools, report: Report
+) -> _Work:
+    chosen = choose_device(device) if isinstance(device, str) else device
+    trained = load_head(run)
+    animator = open_animator(trained, None if subject is None else Path(subject), chosen)
+    person = animator.subject
+    features = person.features(trained.config.speech)
+    held_out = HeldOut.of(animator, person, animator.codes(features))
+    sound = sound_of(person, person.val) if person.val else None
+    return _Work(run, trained, person, features, held_out, sound, tools, report)
 
 
-def _renderer(
-    opened: _OpenRun, kind: str, tick: Callable[[], None]
-) -> Callable[[FrameRef], DrivenFrame]:
-    """Draws held-out frames in poses of a kind."""
-    animator, person = opened.animator, opened.animator.subject
-    placed: set[int] = set()
-
-    def render(ref: FrameRef) -> DrivenFrame:
-        code = opened.codes[opened.row(ref)]
-        if kind == "refined" and ref.img_id not in placed:
-            frame = person.frame(ref)
-            gaussians, _ = animator.deformed(code, ref)
-            grey = torch.full((3,), 0.5, device=gaussians.means.device)
-            pixels, inside = (torch.from_numpy(x).to(grey) for x in (frame.image, frame.head))
-            target = torch.where(inside[..., None] > 0, pixels / 255, grey)
-            view = refine_view(gaussians, animator.view(ref), target, grey)
-            animator.place(ref, view)
-            placed.add(ref.img_id)
-        tick()
-        return animator.draw(code, ref, person.plate(ref))
-
-    return render
+def _refined(work: _Work) -> HeldOut:
+    """The held-out frames in refined poses."""
+    held_out, person = work.held_out, work.subject
+    step = Counter(work.report, "refine the held-out poses", len(person.val))
+    views = dict(work.trained.views)
+    for ref in person.val:
+        views[ref.img_id] = held_out.refined_view(ref)
+        step()
+    return replace(held_out, animator=Animator(work.trained.head, person, views))
 
 
-def _finish(
-    opened: _OpenRun,
-    run: Path,
-    reports: dict[str, EvaluationReport],
-    landmarker: Path | None,
-    lpips: LPIPS | None,
-    syncnet: SyncNet | None,
-) -> Evaluation:
-    """The scores with the head's speed and origin."""
-    trained, person = opened.trained, opened.animator.subject
-    kind = trained.config.speech
-    sound = sound_of(person, person.train) if _can_listen(kind) else None
-    model = local_model(FACE_LANDMARKER, landmarker)
-    weights = {
-        "face_landmarker.task": file_sha256(model) if model else "not found: 'prepare' fetches it",
-        "LPIPS": _lpips_files(lpips) if lpips else NO_LPIPS,
-        "SyncNet": _sync_file(syncnet) if syncnet else NO_SYNCNET,
-    }
-    made = Provenance(
-        audioplane=__version__,
-        git_commit=git_commit(),
-        versions=package_versions(),
-        device=str(opened.animator.head.device),
-        head_sha256=file_sha256(RunPaths(run).head),
-        iteration=trained.iteration,
-        seed=trained.config.seed,
-        speech=kind,
-        loss=name_loss(trained.config),
-        subject=person.paths.root.name,
-        subject_identity=person.identity,
-        weights=weights,
+def _score(work: _Work, kind: str, held_out: HeldOut, show: Show) -> ScoreReport:
+    """Scores of one kind of poses, without SyncNet's."""
+    step = Counter(work.report, f"score, poses {kind}", len(work.subject.val))
+
+    def draw(ref: FrameRef) -> DrivenFrame:
+        step()
+        return held_out.draw(ref)
+
+    tools = work.tools
+    scores = score_head(draw, work.subject, tools.landmarker, tools.perceptual, work.sound, show)
+    extra = ((LPIPS_NOTE, tools.lpips), (SYNCNET_NOTE, tools.syncnet))
+    notes = (_POSE_NOTES[kind], *(note for note, network in extra if network))
+    return replace(scores, notes=(*scores.notes, *notes))
+
+
+def _sync(work: _Work, what: str, image: Callable[[FrameRef], Image]) -> SyncScores:
+    """SyncNet on what a function shows of the held-out frames."""
+    judge, refs = work.tools.judge(), work.subject.val
+    if judge.missing:
+        return SyncScores(empty=judge.missing)
+    step = Counter(work.report, f"SyncNet on the {what}", 2 * len(refs))
+    scores = held_out_sync(lambda: map(image, refs), work.subject, refs, judge, step)
+    step.finish()
+    return scores
+
+
+@contextmanager
+def _figures(work: _Work, folder: Path | None) -> Iterator[Show]:
+    """Writes film and contact sheet of what it is shown; nothing without a folder."""
+    if folder is None:
+        yield lambda ref, truth, frame: None
+        return
+    person = work.subject
+    chosen = {person.val[i].img_id for i in spread_over(len(person.val), SHEET_FRAMES)}
+    rows: list[SheetRow] = []
+    height, width = person.background.shape[:2]
+    with SideBySide(folder / FILM_NAME, (width, height), work.sound, _provenance(work)) as film:
+
+        def show(ref: FrameRef, truth: Image, frame: DrivenFrame) -> None:
+            film.write(truth, frame.image)
+            if ref.img_id in chosen:
+                rows.append(SheetRow(f"frame {ref.img_id}", truth, frame.image, frame.dynamic))
+
+        yield show
+    write_image(folder / SHEET_NAME, contact_sheet(rows))
+
+
+def _provenance(work: _Work) -> Provenance:
+    """What the film says of its making; an evaluation does not ask who agreed."""
+    paths, sound = RunPaths(work.run), work.subject.paths.audio
+    return film_provenance(
+        sha256_of(paths.head), work.trained.consent, sha256_of(sound) if sound.exists() else ""
     )
-    speed = measure_speed(opened.animator, opened.features, sound, kind)
-    return Evaluation(reports, speed, made)
 
 
-def _can_listen(kind: str) -> bool:
+def _speed(work: _Work) -> Speed:
+    work.report(Progress("measure the speed"))
+    kind, person = work.trained.config.speech, work.subject
+    sound = sound_of(person, person.train) if _computable(kind) else None
+    return measure_speed(work.held_out.animator, work.features, sound, kind)
+
+
+def _computable(kind: str) -> bool:
     """Whether features of a kind can be computed here and now."""
     try:
         require_kind(kind)
@@ -204,31 +234,51 @@ def _can_listen(kind: str) -> bool:
     return True
 
 
-def _lpips_files(lpips: LPIPS) -> str:
-    files = lpips.files
-    if files is None:
-        return _LPIPS_NOTE
-    return ", ".join(f"{p.name} {file_sha256(p)}" for p in (files.backbone, files.heads))
+def _setup(work: _Work) -> EvaluationSetup:
+    trained, person = work.trained, work.subject
+    return EvaluationSetup(
+        audioplane=__version__,
+        git_commit=git_commit(),
+        versions=package_versions(),
+        device=str(trained.head.device),
+        head_sha256=sha256_of(RunPaths(work.run).head),
+        iteration=trained.iteration,
+        seed=trained.config.seed,
+        speech=trained.config.speech,
+        loss=name_loss(trained.config),
+        subject=person.paths.root.name,
+        subject_identity=person.identity,
+        weights=work.tools.weights(),
+    )
 
 
-def _sync_file(syncnet: SyncNet) -> str:
-    return f"{syncnet.file.name} {file_sha256(syncnet.file)}" if syncnet.file else "given"
-
-
-def _page_contents(
-    opened: _OpenRun, run: Path, evaluation: Evaluation, out: Path, examples: list[SheetRow]
+def _contents(
+    work: _Work, evaluation: Evaluation, drawn: dict[str, HeldOut], folder: Path
 ) -> PageContents:
-    animator, person = opened.animator, opened.animator.subject
-    rows = np.array([opened.row(ref) for ref in person.val])
-    film = out / next(iter(evaluation.reports)) / VIDEO_NAME
+    person, held_out = work.subject, work.held_out
+    first = next(iter(drawn))
+    codes = torch.stack([held_out.codes[ref.img_id] for ref in person.val])
+    shown = np.array(rows_of(person.val, len(work.features)))[:_SHOWN_FRAMES]
     return PageContents(
         evaluation=evaluation,
-        film=film.read_bytes(),
-        examples=examples,
-        sound=sound_of(person, person.val),
-        curves=read_curves(RunPaths(run).events),
-        prototypes=strongest_prototypes(
-            animator.head, person, opened.features, rows[:_SHOWN_FRAMES]
-        ),
-        dynamism=draw_dynamism(animator, opened.codes[rows], person.val),
+        film=(folder / first / FILM_NAME).read_bytes(),
+        examples=example_frames(drawn[first].draw, person, evaluation.reports[first]),
+        sound=work.sound,
+        curves=read_curves(RunPaths(work.run).events),
+        prototypes=strongest_prototypes(work.trained.head, person, work.features, shown),
+        dynamism=draw_dynamism(held_out.animator, codes, person.val),
     )
+
+
+def example_frames(draw: Draw, subject: Subject, report: ScoreReport) -> list[SheetRow]:
+    """The best, the median and the worst frame of a report by PSNR, drawn once more."""
+    refs = {ref.img_id: ref for ref in subject.val}
+    ranked = sorted(report.frames, key=lambda f: -(f.regions["whole"].psnr or 0.0))
+    examples = []
+    for name, place in (("best", 0), ("median", len(ranked) // 2), ("worst", len(ranked) - 1)):
+        frame = ranked[place]
+        ref = refs[frame.img_id]
+        drawn, truth = draw(ref), read_image(subject.paths.image(ref.img_id))
+        label = f"{name}: frame {ref.img_id}, {frame.regions['whole'].psnr:.2f} dB"
+        examples.append(SheetRow(label, truth, drawn.image, drawn.dynamic))
+    return examples

@@ -4,10 +4,12 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float, UInt8
 from rich.table import Table
 
 from audioplane.cli.console import console, output, progress_bar
@@ -16,11 +18,12 @@ from audioplane.credentials.options import ProvenanceOptions
 from audioplane.credentials.sealing import state_provenance
 from audioplane.drive.talker import open_animator
 from audioplane.errors import TrainingError
-from audioplane.evaluate import EvaluationReport, LipScores, MouthReader, evaluate_speech_drive
-from audioplane.evaluate.run import evaluate_run
+from audioplane.evaluate import ScoreReport, evaluate
+from audioplane.evaluate.mouth.reader import MouthReader
+from audioplane.evaluate.scores.lips import LipScores, aperture_scores
 from audioplane.media.video import VideoWriter
 from audioplane.speech import compute_features
-from audioplane.subject import Subject, load_subject
+from audioplane.subject import FrameRef, Subject, load_subject
 from audioplane.synthetic import make_synthetic, make_synthetic_sentence
 from audioplane.train import PRESETS, RunPaths, load_head
 from audioplane.train.config import with_fine_iterations
@@ -59,7 +62,7 @@ def run_demo(out: Path, seconds: float, size: int, iterations: int | None) -> No
     lap("train")
     lips = _speak_unheard(run, subject, out / "demo.mp4", config.speech)
     lap("drive and score unheard sentences")
-    report = evaluate_run(run, out / "evaluation", None, None, "tracked").reports["tracked"]
+    report = evaluate(run, out=out / "evaluation", poses="tracked", device="cpu").reports["tracked"]
     shutil.copy(out / "evaluation" / "tracked" / "contact_sheet.png", out / "contact_sheet.png")
     shutil.copy(out / "evaluation" / "report.html", out / "report.html")
     lap("evaluate held-out frames")
@@ -96,12 +99,34 @@ def _speak_unheard(run: Path, subject: Subject, path: Path, speech: str) -> LipS
             video.write(frame.image)
             refs.append(replace(ref, viewmat=animator.view(ref).viewmat.double().numpy()))
             frames.append(frame.image)
-    return evaluate_speech_drive(
-        frames, refs, np.asarray(sentence.aperture), MouthReader.fit(subject)
-    )
+    return driven_lips(frames, refs, np.asarray(sentence.aperture), MouthReader.fit(subject))
 
 
-def _show(report: EvaluationReport, lips: LipScores, times: dict[str, float], out: Path) -> None:
+def driven_lips(
+    frames: Iterable[UInt8[np.ndarray, "h w 3"]],
+    refs: Sequence[FrameRef],
+    true_aperture: Float[np.ndarray, " t"],
+    reader: MouthReader,
+) -> LipScores:
+    """MAC of a drive by speech whose true mouth aperture is known.
+
+    Args:
+        frames: The T driven frames.
+        refs: The frame whose pose each of them has.
+        true_aperture: What the speaker's mouth did, in any linear scale.
+        reader: Fitted on the subject that was driven.
+
+    Returns:
+        Scores without LMD: the true landmarks of another pose are not known.
+    """
+    track = reader.read(frames, refs)
+    scores = aperture_scores(track.aperture, np.asarray(true_aperture), MouthReader.name)
+    accuracy = reader.accuracy.aperture if reader.accuracy else None
+    empty = {**scores.empty, "lmd": "the true landmarks are not known in this pose"}
+    return replace(scores, source_accuracy=accuracy, empty=empty)
+
+
+def _show(report: ScoreReport, lips: LipScores, times: dict[str, float], out: Path) -> None:
     whole = report.means["whole"]
     rows = [
         ("held-out frames, PSNR", f"{whole.psnr:.2f} dB" if whole.psnr else ""),

@@ -100,9 +100,9 @@ def test_json_holds_all_of_it(comparison):
     assert by_name["Wav2Lip"]["alignment"]["sound_shift"] == pytest.approx(0.16, abs=1e-3)
     assert by_name["half"]["alignment"]["scale"] == 2 and by_name["half"]["paper"] is None
     assert by_name["copy"]["means"]["whole"]["lpips"] is None
-    assert "--download" in by_name["copy"]["empty"]["lpips"]
+    assert "AlexNet" in by_name["copy"]["empty"]["lpips"]
     assert by_name["copy"]["syncnet"]["confidence"] is None
-    assert "--syncnet-weights" in by_name["copy"]["empty"]["syncnet"]
+    assert "authors' weights" in by_name["copy"]["empty"]["syncnet"]
 
 
 def test_table_has_the_papers_figures_under_the_name(comparison, capsys):

@@ -13,10 +13,8 @@ from audioplane.evaluate.syncnet.tracks import Image, watch
 from audioplane.face.finder import FaceFinder
 from audioplane.face.landmarker import Landmarker
 
-NO_SYNCNET = (
-    "needs the authors' weights (55 MB): --download fetches them, --syncnet-weights names them"
-)
-NO_LANDMARKER = "needs face_landmarker.task, which 'prepare' fetches"
+NO_SYNCNET = "needs the authors' weights (55 MB), which were not given (docs/evaluation.md)"
+NO_LANDMARKER = "needs face_landmarker.task, which is not on this machine"
 SYNCNET_NOTE = (
     "SyncNet: the authors' pipeline with MediaPipe's face box in place of S3FD's and without "
     "re-encoding"

@@ -9,8 +9,7 @@ from pathlib import Path
 from audioplane.cli.console import console
 from audioplane.cli.training import show_training
 from audioplane.errors import MediaError, TrainingError
-from audioplane.evaluate import EvaluationReport
-from audioplane.evaluate.run import evaluate_run
+from audioplane.evaluate import ScoreReport, evaluate
 from audioplane.experiments.ablate import VariantResult, variants, write_reports
 from audioplane.perceptual import LPIPS
 from audioplane.subject import Subject, load_subject
@@ -58,7 +57,14 @@ def run_ablation(
         config = replace(base, **row.changes)
         show_training(train_head(person, config, folder, lpips=lpips))
         seconds = time.perf_counter() - started
-        report = evaluate_run(folder, folder / "evaluation", subject, None, "tracked", lpips=lpips)
+        report = evaluate(
+            folder,
+            subject=subject,
+            out=folder / "evaluation",
+            poses="tracked",
+            lpips=lpips,
+            device="cpu",
+        )
         results[key] = _result(report.reports["tracked"], folder, person, config, seconds)
         kept.write_text(json.dumps(asdict(results[key]), indent=1))
         write_reports(out, tables, results, facts)
@@ -116,7 +122,7 @@ def _affordable(
 
 
 def _result(
-    report: EvaluationReport, run: Path, subject: Subject, config: TrainConfig, seconds: float
+    report: ScoreReport, run: Path, subject: Subject, config: TrainConfig, seconds: float
 ) -> VariantResult:
     whole, mouth, lips = report.means["whole"], report.means["mouth"], report.lips
     means = load_head(run).head.gaussians.means.double().numpy()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audioplane.errors import ComparisonError
-from audioplane.evaluate.evaluate import NO_LPIPS, Perceptual
-from audioplane.evaluate.report import EvaluationReport
+from audioplane.evaluate.report import ScoreReport
 from audioplane.evaluate.scores.action_units import read_openface
 from audioplane.evaluate.syncnet import NO_SYNCNET, SyncNet, SyncScores
+from audioplane.evaluate.tools import NO_LPIPS, Perceptual
 from audioplane.experiments.compare.align import Alignment, align, common_span
 from audioplane.experiments.compare.look import FPS, Look, look
 from audioplane.experiments.compare.pair import Example, Pair
@@ -41,7 +41,7 @@ class Entry:
     name: str
     look: Look
     alignment: Alignment
-    report: EvaluationReport
+    report: ScoreReport
     examples: tuple[Example, ...]
     published: Published | None
     """What the paper reports of a method of this name."""
@@ -105,7 +105,7 @@ def compare_videos(
         frames, examples = pair.pictures(
             tools.lpips, lambda n, name=name: tell(f"score {name}", n, span[1] - span[0])
         )
-        report = EvaluationReport(
+        report = ScoreReport(
             frames,
             pair.lips(),
             {} if tools.lpips else {"lpips": NO_LPIPS},

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from audioplane.errors import ComparisonError
-from audioplane.evaluate.evaluate import Perceptual, score_regions
+from audioplane.evaluate.heldout import score_regions
 from audioplane.evaluate.report import FrameScores
 from audioplane.evaluate.scores.action_units import (
     ExpressionErrors,
@@ -20,6 +20,7 @@ from audioplane.evaluate.scores.action_units import (
 from audioplane.evaluate.scores.lips import LipScores, landmark_distance, lip_scores
 from audioplane.evaluate.scores.metrics import Image
 from audioplane.evaluate.syncnet import Shots, SyncNet, SyncScores, sync_scores
+from audioplane.evaluate.tools import Perceptual
 from audioplane.experiments.compare.align import Alignment
 from audioplane.experiments.compare.look import FPS, Look
 from audioplane.face.regions import mouth_aperture

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from rich import box
 from rich.table import Table
 
-from audioplane.evaluate.report import EvaluationReport
+from audioplane.evaluate.report import ScoreReport
 from audioplane.evaluate.scores.metrics import PSNR_CAP
 from audioplane.experiments.compare.align import MAX_SHIFT
 from audioplane.experiments.compare.compare import Comparison, Entry
@@ -40,7 +40,7 @@ class Column:
     """One figure of every video."""
 
     title: str
-    get: Callable[[EvaluationReport], float | int | None]
+    get: Callable[[ScoreReport], float | int | None]
     form: str
     published: str = ""
     """Name of the paper's figure."""

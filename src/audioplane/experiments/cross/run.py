@@ -24,8 +24,8 @@ from audioplane.drive.talker import (
     warn_if_strange,
 )
 from audioplane.errors import CheckpointError, MediaError, SubjectError
-from audioplane.evaluate.evaluation import write_text
 from audioplane.evaluate.mouth.view import MouthViews, open_mouth_views
+from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.evaluate.syncnet import SyncJudge, SyncNet, held_out_sync
 from audioplane.experiments.cross.report import (

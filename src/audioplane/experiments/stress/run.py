@@ -9,8 +9,8 @@ import torch
 from audioplane.cli.console import progress_bar
 from audioplane.drive.talker import codes_of, open_animator, strangeness
 from audioplane.errors import MediaError
-from audioplane.evaluate.evaluation import write_text
 from audioplane.evaluate.mouth.view import open_mouth_views
+from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.experiments.spoken import Spoken, usual_mouth, usual_move, watch
 from audioplane.experiments.stress import stimuli

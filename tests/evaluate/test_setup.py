@@ -1,7 +1,7 @@
 import re
 
 import audioplane
-from audioplane.evaluate.provenance import git_commit, package_versions
+from audioplane.evaluate.setup import git_commit, package_versions
 
 
 def test_versions_of_what_figures_depend_on():

@@ -1,4 +1,4 @@
-"""What made a set of figures: versions, weights, seed, machine."""
+"""What figures were made with: versions, weights, seed, device."""
 
 import platform
 import subprocess
@@ -12,8 +12,8 @@ _PACKAGES = ("torch", "numba", "numpy", "opencv-contrib-python", "mediapipe", "a
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """Where figures come from."""
+class EvaluationSetup:
+    """What the figures of an evaluation were made with."""
 
     audioplane: str
     git_commit: str | None
@@ -25,9 +25,9 @@ class Provenance:
     iteration: int
     seed: int
     speech: str
-    """Kind of speech features."""
+    """Feature kind."""
     loss: str
-    """What training minimised between pictures."""
+    """What training minimised between images."""
     subject: str
     subject_identity: str
     weights: dict[str, str]

@@ -1,0 +1,273 @@
+"""Scores of rendered frames against the subject's own, frame by frame, before lossy encoding."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from audioplane.drive import Animator, DrivenFrame
+from audioplane.errors import SubjectError
+from audioplane.evaluate.mouth.view import (
+    MouthViews,
+    SeenMouth,
+    mouth_track,
+    open_mouth_views,
+)
+from audioplane.evaluate.report import FrameScores, RegionScores, ScoreReport
+from audioplane.evaluate.scores import metrics
+from audioplane.evaluate.scores.action_units import ExpressionErrors, blendshape_errors
+from audioplane.evaluate.scores.lips import (
+    LipScores,
+    correlation,
+    landmark_distance,
+    lip_scores,
+)
+from audioplane.evaluate.scores.metrics import Image
+from audioplane.evaluate.scores.sound import SoundSync, sound_level, sound_sync
+from audioplane.evaluate.tools import NO_LPIPS, Perceptual
+from audioplane.face.landmarker import BLENDSHAPES
+from audioplane.face.regions import Box, face_box, mouth_aperture, mouth_box
+from audioplane.head import refine_view
+from audioplane.media.image import read_image
+from audioplane.subject import FrameRef, Subject
+
+SMALLEST_LPIPS = 64
+"""Side below which a region is too small for the networks behind LPIPS, pixels."""
+NOTES = (
+    "self-driven on the held-out last 1/11 of the frames, before lossy encoding",
+    "torso and background are the real ones",
+    "mean of per-frame values; SSIM: Gaussian window 11, sigma 1.5, mean of R, G and B; "
+    f"PSNR of identical images counts as {metrics.PSNR_CAP:.0f} dB",
+)
+
+Draw = Callable[[FrameRef], DrivenFrame]
+"""Renders one frame of a subject."""
+Show = Callable[[FrameRef, Image, DrivenFrame], None]
+"""Receives a frame, its ground truth and its render."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out frames of a subject, rendered from the speech that belongs to them."""
+
+    animator: Animator
+    subject: Subject
+    codes: dict[int, Float[Tensor, " k"]]
+    """By img_id."""
+
+    @staticmethod
+    def of(animator: Animator, subject: Subject, speech: Float[Tensor, "t k"]) -> "HeldOut":
+        """The held-out frames; `speech` are the codes of all of the subject's own speech."""
+        rows = rows_of(subject.val, len(speech))
+        codes = {ref.img_id: speech[row] for ref, row in zip(subject.val, rows, strict=True)}
+        return HeldOut(animator, subject, codes)
+
+    def draw(self, ref: FrameRef) -> DrivenFrame:
+        """One of them; `ref` is of `subject.val`."""
+        return self.animator.draw(self.codes[ref.img_id], ref, self.subject.plate(ref))
+
+    def frames(self) -> Iterator[DrivenFrame]:
+        """All of them, in order."""
+        return map(self.draw, self.subject.val)
+
+    def refined_view(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
+        """The camera in which a frame fits best with the head frozen, world→camera.
+
+        The ground truth is looked at: figures made with it are to say so.
+        """
+        frame = self.subject.frame(ref)
+        gaussians, _ = self.animator.deformed(self.codes[ref.img_id], ref)
+        grey = torch.full((3,), 0.5, device=gaussians.means.device)
+        pixels, inside = (torch.from_numpy(x).to(grey.device) for x in (frame.image, frame.head))
+        target = torch.where(inside[..., None], pixels.float() / 255, grey)
+        return refine_view(gaussians, self.animator.view(ref), target, grey)
+
+
+def rows_of(refs: Sequence[FrameRef], n: int) -> list[int]:
+    """The row of n rows of speech that belongs to each frame: some subjects lack the last."""
+    return [min(ref.aud_id, n - 1) for ref in refs]
+
+
+def score_head(
+    draw: Draw,
+    subject: Subject,
+    landmarker: Path | None = None,
+    lpips: Perceptual | None = None,
+    sound: Float32[np.ndarray, " n"] | None = None,
+    show: Show | None = None,
+) -> ScoreReport:
+    """Score a head on every held-out frame of its subject.
+
+    Args:
+        draw: Renders one frame, driven by the subject's own speech.
+        subject: The ground truth.
+        landmarker: MediaPipe's `face_landmarker.task`; None looks where model files are kept, and
+            does without (see `MouthReader`) where it is not there.
+        lpips: Computes LPIPS; None leaves it empty.
+        sound: What is heard in the held-out frames, 16 kHz; None leaves the scores against it
+            empty.
+        show: Receives every frame.
+
+    Raises:
+        SubjectError: The subject has no held-out frame.
+        MediaError: An image is damaged.
+        PrepareError: `landmarker` is not a file.
+    """
+    refs = subject.val
+    if not refs:
+        raise SubjectError(f"{subject.paths.root} has no held-out frame to evaluate on")
+    with ExitStack() as stack:
+        views, reason = None, ""
+        try:
+            views = stack.enter_context(open_mouth_views(subject, landmarker))
+        except SubjectError as e:
+            reason = str(e)
+        report = score_frames(map(draw, refs), subject, refs, views, lpips, show)
+    if views is None:
+        report = replace(report, lips=LipScores(empty=_no_lips(reason)))
+    return _against_sound(report, sound)
+
+
+def score_frames(
+    rendered: Iterable[DrivenFrame],
+    subject: Subject,
+    refs: Sequence[FrameRef],
+    views: MouthViews | None = None,
+    lpips: Perceptual | None = None,
+    show: Show | None = None,
+) -> ScoreReport:
+    """Score rendered frames against the subject's own at `refs`; see `score_head`.
+
+    `views` None leaves the lips empty.
+    """
+    frames: list[FrameScores] = []
+    seen: list[SeenMouth | None] = []
+    true_seen: list[SeenMouth | None] = []
+    known = []
+    for ref, frame in zip(refs, rendered, strict=True):
+        truth = read_image(subject.paths.image(ref.img_id))
+        landmarks = subject.landmarks(ref)
+        if frame.image.shape != truth.shape:
+            raise ValueError(f"rendered {frame.image.shape}, ground truth {truth.shape}")
+        regions = score_regions(frame.image, truth, landmarks, lpips)
+        a = views.rendered.see(frame.image, ref) if views else None
+        b = views.true.see(truth, ref) if views else None
+        seen.append(a)
+        true_seen.append(b)
+        known.append(float(mouth_aperture(landmarks)))
+        frames.append(_frame_scores(ref, regions, a, b))
+        if show is not None:
+            show(ref, truth, frame)
+    if views is None:
+        lips = LipScores(empty=_no_lips("nothing to read landmarks with"))
+    else:
+        accuracy = _accuracy(true_seen, np.array(known))
+        lips = lip_scores(mouth_track(seen), mouth_track(true_seen), views.name, accuracy)
+    expression = _expression(seen, true_seen)
+    empty = _empty_cells(frames, lpips, expression)
+    return ScoreReport(tuple(frames), lips, empty, NOTES, expression=expression)
+
+
+def score_regions(
+    image: Image,
+    truth: Image,
+    landmarks: Float[np.ndarray, "68 2"],
+    lpips: Perceptual | None = None,
+) -> dict[str, RegionScores]:
+    """Image metrics of the whole frame, its face box and its mouth box."""
+    height, width = truth.shape[:2]
+    boxes: dict[str, Box] = {
+        "whole": (0, 0, width, height),
+        "face": face_box(landmarks, height, width),
+        "mouth": mouth_box(landmarks, height, width),
+    }
+    similarity = metrics.ssim_map(image, truth)
+    scores = {}
+    for name, box in boxes.items():
+        ssim = metrics.mean_ssim(similarity, box)
+        a, b = metrics.crop(image, box), metrics.crop(truth, box)
+        fits = lpips is not None and min(b.shape[:2]) >= SMALLEST_LPIPS
+        scores[name] = RegionScores(
+            psnr=metrics.psnr(image, truth, box),
+            ssim=None if np.isnan(ssim) else ssim,
+            l1=metrics.l1(image, truth, box),
+            lpips=float(lpips(a, b)) if lpips is not None and fits else None,
+        )
+    return scores
+
+
+def _against_sound(report: ScoreReport, sound: Float32[np.ndarray, " n"] | None) -> ScoreReport:
+    """The report with both mouths' scores against the sound."""
+    if sound is None:
+        reason = "the subject's folder holds no aud.wav: prepare it again, or put the sound there"
+        return replace(report, empty={**report.empty, "sound": reason})
+    level = sound_level(sound, len(report.frames))
+
+    def sync(apertures: list[float | None]) -> SoundSync | None:
+        found = np.array([a is not None for a in apertures])
+        return sound_sync(np.array([a or 0.0 for a in apertures]), level, found)
+
+    own, true = ([getattr(f, n) for f in report.frames] for n in ("aperture", "true_aperture"))
+    return replace(report, sound=sync(own), true_sound=sync(true))
+
+
+def _empty_cells(
+    frames: Sequence[FrameScores], lpips: Perceptual | None, expression: ExpressionErrors
+) -> dict[str, str]:
+    """Why cells are empty, by the metric."""
+    regions = [r for f in frames for r in f.regions.values()]
+    empty: dict[str, str] = {}
+    if lpips is None:
+        empty["lpips"] = NO_LPIPS
+    elif any(r.lpips is None for r in regions):
+        empty["lpips"] = f"left out where a region is smaller than {SMALLEST_LPIPS} px"
+    if any(r.ssim is None for r in regions):
+        empty["ssim"] = "left out where a region lies within 5 px of the border"
+    if expression.bse_upper is None:
+        empty["bse"] = "needs MediaPipe's landmarker, and that it reads this face"
+    return empty
+
+
+def _frame_scores(
+    ref: FrameRef, regions: dict[str, RegionScores], seen: SeenMouth | None, true: SeenMouth | None
+) -> FrameScores:
+    lmd = None
+    if seen and true:
+        lmd = float(landmark_distance(seen.landmarks[None], true.landmarks[None])[0])
+    return FrameScores(
+        ref.img_id,
+        regions,
+        lmd,
+        seen.aperture if seen else None,
+        true.aperture if true else None,
+    )
+
+
+def _accuracy(seen: Sequence[SeenMouth | None], known: Float[np.ndarray, " t"]) -> float | None:
+    """Correlation of the apertures read off the ground truth with those of its landmarks."""
+    track = mouth_track(seen)
+    if track.found.sum() < 2:
+        return None
+    value = correlation(track.aperture[track.found], known[track.found])
+    return None if np.isnan(value) else value
+
+
+def _expression(
+    seen: Sequence[SeenMouth | None], true_seen: Sequence[SeenMouth | None]
+) -> ExpressionErrors:
+    pairs = [
+        (a.blendshapes, b.blendshapes)
+        for a, b in zip(seen, true_seen, strict=True)
+        if a and b and a.blendshapes is not None and b.blendshapes is not None
+    ]
+    table = np.array(pairs, np.float64).reshape(-1, 2, len(BLENDSHAPES))
+    return blendshape_errors(table[:, 0], table[:, 1])
+
+
+def _no_lips(reason: str) -> dict[str, str]:
+    return {name: reason for name in ("lmd", "mac", "lag", "mac_at_lag", "spread")}
