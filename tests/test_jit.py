@@ -28,8 +28,8 @@ def run(**environment):
 
 
 def test_the_second_process_compiles_nothing(tmp_path):
-    assert run(XDG_CACHE_HOME=str(tmp_path)) == "[1, 2, 0] 0 FunctionCache"
-    assert run(XDG_CACHE_HOME=str(tmp_path)) == "[1, 2, 0] 1 FunctionCache"
+    assert run(AUDIOPLANE_HOME=str(tmp_path)) == "[1, 2, 0] 0 FunctionCache"
+    assert run(AUDIOPLANE_HOME=str(tmp_path)) == "[1, 2, 0] 1 FunctionCache"
 
 
 def test_a_folder_named_by_the_user_is_used(tmp_path):
@@ -45,7 +45,7 @@ def test_without_any_folder_it_works_all_the_same(tmp_path):
 
 
 def test_kernels_belong_to_what_they_were_made_of(monkeypatch, tmp_path):
-    monkeypatch.setattr(jit, "user_cache_path", lambda name: tmp_path)
+    monkeypatch.setattr(jit, "cache_root", lambda: tmp_path)
     sources = jit._sources("audioplane.splat.cpu_blend")
     assert {"audioplane.splat.simd", "audioplane.splat.constants"} < set(sources)
     folder = jit.cache_folder.__wrapped__("audioplane.splat.cpu_blend")
@@ -54,11 +54,36 @@ def test_kernels_belong_to_what_they_were_made_of(monkeypatch, tmp_path):
     assert jit.cache_folder.__wrapped__("audioplane.splat.cpu_blend") != folder
 
 
-@pytest.mark.parametrize("age, stays", [(0, True), (40 * 24 * 3600, False)])
-def test_kernels_of_old_code_go_after_a_month(monkeypatch, tmp_path, age, stays):
-    monkeypatch.setattr(jit, "user_cache_path", lambda name: tmp_path)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from audioplane.splat.simd import LANES",
+        "from audioplane.splat import cpu, simd",
+        "from audioplane.splat import (\n    simd as lanes,\n)",
+        "import audioplane.splat.simd",
+    ],
+)
+def test_modules_are_seen_however_they_are_imported(line):
+    """`from audioplane.splat import simd` once went unseen: old kernels met new code."""
+    assert "audioplane.splat.simd" in {*jit._imports(line.encode())}
+    assert jit._file_of("audioplane.splat.simd") and not jit._file_of("audioplane.splat.cpu.lanes")
+    assert "audioplane.clock" in {*jit._imports(b"from audioplane import clock")}
+
+
+def test_importing_deletes_no_folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(jit, "cache_root", lambda: tmp_path)
     old = tmp_path / "kernels" / "splat.cpu_blend" / "old"
     old.mkdir(parents=True)
-    os.utime(old, (old.stat().st_atime, old.stat().st_mtime - age))
+    os.utime(old, (0, 0))
     jit.cache_folder.__wrapped__("audioplane.splat.cpu_blend")
-    assert old.exists() == stays
+    assert old.exists()
+
+
+def test_numba_told_not_to_compile_is_one_line():
+    result = subprocess.run(
+        [sys.executable, "-c", "from audioplane.splat import cpu_blend"],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert "InstallError: NUMBA_DISABLE_JIT is set" in result.stderr

@@ -1,93 +1,177 @@
-"""Published files of network weights: where they lie, where they come from, and reading them.
+"""Files on disk: published model files of other people, audioplane's own places, safe writing.
 
-They are other people's and not shipped.
+`AUDIOPLANE_HOME` names a folder for all that audioplane keeps (model files, kernels, keys); without
+it they lie in the user's cache and configuration folders. `AUDIOPLANE_ASSETS` names a folder with
+`models/<group>/`, where model files are looked for first.
 """
 
+import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from audioplane.errors import CheckpointError, MediaError, ModelError
 
-from audioplane.errors import CheckpointError
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+HOME_VARIABLE = "AUDIOPLANE_HOME"
+"""Environment variable that names the folder for all that audioplane keeps."""
+ASSETS_VARIABLE = "AUDIOPLANE_ASSETS"
+"""Environment variable that names a folder holding `models/<group>/`."""
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+"""Either holds the weights in a folder of `transformers`."""
 
 
 @dataclass(frozen=True)
-class WeightFile:
-    """A published file of weights."""
+class ModelFile:
+    """A published model: one file, or a folder of `transformers`."""
 
     name: str
-    source: str
-    """Official address without the name."""
-    sha256: str
+    """Of the file or folder."""
+    url: str
+    """Official address."""
+    sha256: str | None
+    """Of the file; where None, it is never downloaded."""
+    group: str
+    """Folder below `models/` that it lies in."""
+    hub: str = ""
+    """Name in the hub of `transformers` where it is a folder; its cache is looked into too."""
+
+    @property
+    def cached(self) -> Path:
+        """Where it lies once it is downloaded."""
+        return cache_root() / "models" / self.group / self.name
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """Where the files of one network are kept."""
+def cache_root() -> Path:
+    """Where model files and compiled kernels are kept.
 
-    purpose: str
-    """What needs them, for messages."""
-    variable: str
-    """Environment variable that names a folder holding them."""
-    cache: Path
-    """The user's cache, where they are downloaded to."""
+    Raises `MediaError` where no home is known and the temporary folder cannot be trusted.
+    """
+    from platformdirs import user_cache_path
 
-    def find(
-        self, files: Sequence[WeightFile], folder: Path | None = None, download: bool = True
-    ) -> list[Path]:
-        """The files in their order, downloaded if need be.
+    if named := os.environ.get(HOME_VARIABLE):
+        return Path(named).expanduser()
+    with suppress(RuntimeError):  # platformdirs knows no home
+        usual = user_cache_path("audioplane")
+        if usual.is_absolute():  # older ones give "~/.cache"
+            return usual
+    # A user id without a name, and no HOME.
+    private = Path(tempfile.gettempdir()) / f"audioplane-{os.getuid()}"
+    with suppress(FileExistsError):
+        private.mkdir(mode=0o700)
+    status = private.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise MediaError(f"{private} belongs to somebody else: set {HOME_VARIABLE} to a folder")
+    return private
 
-        Looked for in the given folder and nowhere else, or in the folder that the variable names,
-        then in the cache. What lies in a given folder is the user's choice; anywhere else it has
-        to have the published digest.
 
-        Raises `CheckpointError`, naming files, addresses and place, if they cannot be had.
-        """
-        found = [self._local(file, folder) for file in files]
-        missing = [file for file, path in zip(files, found, strict=True) if path is None]
-        if missing and (folder is not None or not download):
-            raise CheckpointError(self._wanted(missing, "not found", folder))
-        return [path or self._download(f) for f, path in zip(files, found, strict=True)]
+def find_model(model: ModelFile, given: Path | None = None) -> Path | None:
+    """Where a model lies on this machine, or None.
 
-    def _local(self, file: WeightFile, folder: Path | None) -> Path | None:
-        import pooch
+    Looked for in `$AUDIOPLANE_ASSETS/models/<group>`, the cache and the cache of `transformers`.
 
-        if folder is not None:
-            path = Path(folder) / file.name
-            return path if path.is_file() else None
-        named = os.environ.get(self.variable)
-        folders = [Path(named), self.cache] if named else [self.cache]
-        path = next((f / file.name for f in folders if (f / file.name).is_file()), None)
-        if path and pooch.file_hash(str(path)) != file.sha256:
-            raise CheckpointError(f"{path} is damaged (wrong sha256): delete it and try again")
-        return path
+    Args:
+        model: What is looked for.
+        given: Its path, or a folder that holds it: looked for there and nowhere else.
 
-    def _download(self, file: WeightFile) -> Path:
-        import pooch
+    Raises:
+        ModelError: It is not at the given path.
+    """
+    if given is not None:
+        for place in (Path(given), Path(given) / model.name):
+            if _is_whole(model, place):
+                return place
+        kind = f"folder with config.json and {_WEIGHTS[0]}" if model.hub else "file"
+        raise ModelError(
+            f"{given} is not a {kind}: give the path of {model.name}, from {model.url}"
+        )
+    places = [model.cached]
+    if assets := os.environ.get(ASSETS_VARIABLE):
+        places.insert(0, Path(assets) / "models" / model.group / model.name)
+    if model.hub and (in_hub := _in_hub_cache(model.hub)):
+        places.append(in_hub)
+    return next((place for place in places if _is_whole(model, place)), None)
 
-        try:
-            address = file.source + file.name
-            return Path(pooch.retrieve(address, f"sha256:{file.sha256}", file.name, self.cache))
-        except Exception as e:  # pooch passes on whatever its transport raises
-            # Of its own it raises ValueError, for a digest that does not match.
-            why = "other bytes than expected came" if isinstance(e, ValueError) else None
-            why = why or type(e).__name__
-            raise CheckpointError(self._wanted([file], f"not downloaded ({why})")) from e
 
-    def _wanted(self, files: Iterable[WeightFile], why: str, folder: Path | None = None) -> str:
-        names = " and ".join(file.name for file in files)
-        urls = " and ".join(file.source + file.name for file in files)
-        place = folder or f"{self.cache} or the folder that {self.variable} names"
-        return f"{self.purpose} needs {names}, {why}: put {urls} into {place}"
+def require_models(
+    models: Sequence[ModelFile], given: Path | None = None, download: bool = True
+) -> list[Path]:
+    """Where models lie, downloaded to the cache where that is allowed and their digest is known.
+
+    What lies at a given path is the user's choice; anywhere else it has to have the digest.
+
+    Raises `ModelError`, naming files, addresses and place, if they cannot be had.
+    """
+    found = [find_model(model, given) for model in models]
+    missing = [model for model, path in zip(models, found, strict=True) if path is None]
+    if missing and not (download and all(model.sha256 for model in missing)):
+        raise ModelError(_wanted(missing))
+    for model, path in zip(models, found, strict=True):
+        if path and given is None and model.sha256 and sha256_of(path) != model.sha256:
+            raise ModelError(f"{path} is damaged (wrong sha256): delete it and try again")
+    return [path or _download(model) for model, path in zip(models, found, strict=True)]
+
+
+def require_model(model: ModelFile, given: Path | None = None, download: bool = True) -> Path:
+    """Where one model lies; see `require_models`."""
+    return require_models([model], given, download)[0]
+
+
+def _download(model: ModelFile) -> Path:
+    import pooch
+
+    try:
+        folder = model.cached.parent
+        return Path(pooch.retrieve(model.url, f"sha256:{model.sha256}", model.name, folder))
+    except Exception as e:  # pooch passes on whatever its transport raises
+        # Of its own it raises ValueError, for a digest that does not match.
+        why = "other bytes than expected came" if isinstance(e, ValueError) else type(e).__name__
+        raise ModelError(_wanted([model], f"not downloaded ({why})")) from e
+
+
+def _wanted(models: Sequence[ModelFile], why: str = "not found") -> str:
+    names = " and ".join(model.name for model in models)
+    fetch = "".join(f"run 'hf download {model.hub}', or " for model in models if model.hub)
+    urls = " and ".join(model.url for model in models)
+    return (
+        f"{names} {why}: {fetch}get {urls} and put it into {models[0].cached.parent} "
+        f"or into models/{models[0].group} of the folder that {ASSETS_VARIABLE} names"
+    )
+
+
+def _is_whole(model: ModelFile, place: Path) -> bool:
+    if not model.hub:
+        return place.is_file()
+    weights = any((place / name).is_file() for name in _WEIGHTS)
+    return weights and (place / "config.json").is_file()
+
+
+def _in_hub_cache(name: str) -> Path | None:
+    """The folder that `transformers` or `hf download` fetched a model into."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
+    config = try_to_load_from_cache(name, "config.json")
+    return Path(config).parent if isinstance(config, str) else None
 
 
 def read_tensors(
     path: Path, shapes: Mapping[str, tuple[int, ...]], ignored: str | None = None
-) -> dict[str, Tensor]:
+) -> "dict[str, Tensor]":
     """Tensors of a PyTorch file, in float32 and under the names of `shapes`.
 
     Args:
@@ -96,8 +180,10 @@ def read_tensors(
         ignored: Regular expression of the names that may be there as well.
 
     Raises:
-        CheckpointError: The file cannot be read, or something is missing, misshapen or too much.
+        CheckpointError: The file cannot be read, or something is missing, misshapen or unexpected.
     """
+    import torch
+
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as e:  # torch passes on whatever its readers raise
@@ -111,10 +197,126 @@ def read_tensors(
         shape = tuple(getattr(tensor, "shape", ()))
         if name not in shapes:
             if ignored is None or not re.fullmatch(ignored, str(name)):
-                faults.append(f"{name} is too much")
+                faults.append(f"unexpected {name}")
         elif shape != shapes[name]:
             faults.append(f"{name} is {shape} instead of {shapes[name]}")
     if faults:
         more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise CheckpointError(f"{path} holds other weights: {', '.join(faults[:3])}{more}")
     return {name: contents[name].float() for name in shapes}
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a file, hexadecimal. Raises `MediaError`."""
+    try:
+        digest = hashlib.sha256()
+        with Path(path).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+    except OSError as e:
+        raise MediaError(f"{path} cannot be read ({e.strerror}): check the name") from e
+
+
+def check_output(path: Path, *inputs: Path) -> None:
+    """Refuse, before any work, a place where no file can be written; nothing is made.
+
+    Args:
+        path: Where a file is to lie. Its folders need not exist.
+        inputs: Files that are read for it, which it must not replace.
+
+    Raises:
+        MediaError: It is a folder, a device or one of the inputs, or its folder is read-only.
+    """
+    path = Path(path)
+    _refuse_special(path)
+    if any(path.exists() and other.exists() and path.samefile(other) for other in inputs):
+        raise MediaError(f"{path} is read for this and would be overwritten: choose another name")
+    folder = next(p for p in path.absolute().parents if p.exists())
+    if not folder.is_dir():
+        raise MediaError(f"{path} cannot be written: {folder} is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise MediaError(f"{path} cannot be written: {folder} is read-only")
+
+
+@contextmanager
+def write_atomically(path: Path, mode: int = 0o666, sync: bool = True) -> Iterator[Path]:
+    """Write a file under a temporary name, which it trades for its own once it is complete.
+
+    An exception leaves no temporary file and an older `path` untouched; one that a killed process
+    left is overwritten. Two processes cannot write one file at once. Folders are made.
+
+    Args:
+        path: Where the file is to lie.
+        mode: Its permissions, before the umask.
+        sync: The file is on the disk, even if power fails, once this returns.
+
+    Yields:
+        The temporary path, an empty file beside `path`.
+
+    Raises:
+        MediaError: `path` is a folder or a device, or an `OSError` met here or in the block:
+            "… cannot be written: …".
+    """
+    path = Path(path)
+    _refuse_special(path)
+    target = path.resolve() if path.is_symlink() else path
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        held = _claim(partial, mode)
+    except OSError as e:
+        raise _unwritable(path, e) from e
+    try:
+        yield partial
+        if sync:
+            _sync(partial)
+        partial.replace(target)
+    except BaseException as e:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if isinstance(e, OSError):
+            raise _unwritable(path, e) from e
+        raise
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+def _unwritable(path: Path, error: OSError) -> MediaError:
+    return MediaError(f"{path} cannot be written: {error.strerror or error}")
+
+
+def _refuse_special(path: Path) -> None:
+    if path.is_dir():
+        raise MediaError(f"{path} cannot be written: it is a folder, name a file in it")
+    if path.exists() and not path.is_file():
+        raise MediaError(f"{path} cannot be written: it is a device, name a plain file")
+
+
+def _claim(partial: Path, mode: int) -> int | None:
+    """Make an empty file that no other process writes; the descriptor that locks it."""
+    held = os.open(partial, os.O_RDWR | os.O_CREAT, mode)
+    try:
+        if fcntl is None:
+            os.truncate(held, 0)
+            os.close(held)  # Windows renames no file that is open
+            return None
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as e:
+            if isinstance(e, BlockingIOError):
+                raise
+        # Whoever held it until now may have renamed it.
+        if not partial.exists() or not os.path.samestat(os.fstat(held), partial.stat()):
+            raise BlockingIOError
+        os.truncate(held, 0)
+        return held
+    except BlockingIOError:
+        os.close(held)
+        raise MediaError(f"{partial} is being written by another process: wait for it") from None
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

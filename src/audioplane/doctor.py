@@ -9,14 +9,12 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from audioplane import __version__
+from audioplane.assets import ModelFile, cache_root, find_model, require_model
 from audioplane.cli.console import output
 from audioplane.errors import AudioplaneError, InstallError
-
-if TYPE_CHECKING:
-    from audioplane.prepare.models import ModelFile
 
 State = Literal["there", "missing", "damaged"]
 
@@ -112,50 +110,33 @@ def _programs() -> Iterator[Check]:
 
 
 def _models() -> Iterator[Check]:
-    from audioplane.evaluate.syncnet.network import find_weights as find_syncnet
-    from audioplane.perceptual.weights import find_weights
-    from audioplane.prepare.models import FACE_LANDMARKER, PERSON_NETWORK, SEGMENTER
+    from audioplane.evaluate.syncnet.network import WEIGHTS
+    from audioplane.face.landmarker import FACE_LANDMARKER
+    from audioplane.perceptual.weights import FILES
+    from audioplane.prepare.masks.segmenter import PERSON_NETWORK, SEGMENTER
+    from audioplane.speech.models import DEEPSPEECH, HUBERT, WAV2VEC2
 
+    yield Check("model", "their cache", "there", str(cache_root() / "models"))
     gives = "prepare and preflight need it, and fetch it (3.8 MB) where there is a network"
-    yield _mediapipe(FACE_LANDMARKER, gives)
+    yield _model(FACE_LANDMARKER, gives)
     gives = "prepare cuts the person out by it, and fetches it (0.25 MB); else by outlines"
-    yield _mediapipe(PERSON_NETWORK, gives)
+    yield _model(PERSON_NETWORK, gives)
     gives = "masks of hair, skin and clothes, used instead of that one where it is there"
-    yield _mediapipe(SEGMENTER, gives)
-    try:
-        paths = find_weights("alex", download=False)
-        yield Check("model", "LPIPS (alex)", "there", f"{paths.backbone}, {paths.heads}")
-    except AudioplaneError as e:
+    yield _model(SEGMENTER, gives)
+    for model in FILES["alex"]:
         gives = "LPIPS as score and as loss of preset paper; --download of evaluate fetches it"
-        yield Check("model", "LPIPS (alex)", "missing", str(e), gives)
-    try:
-        yield Check("model", "SyncNet", "there", str(find_syncnet(download=False)))
-    except AudioplaneError as e:
-        gives = "SyncNet's scores; --download of evaluate and compare fetches it"
-        yield Check("model", "SyncNet", "missing", str(e), gives)
-    yield from _speech()
-
-
-def _speech() -> Iterator[Check]:
-    from audioplane.speech.models import DEEPSPEECH, HUBERT, WAV2VEC2, find_model
-
+        yield _model(model, gives)
+    yield _model(WEIGHTS, "SyncNet's scores; --download of evaluate and compare fetches it")
     for kind, model in (("deepspeech", DEEPSPEECH), ("wav2vec2", WAV2VEC2), ("hubert", HUBERT)):
-        gives = f"speech features '{kind}'"
-        try:
-            yield Check("model", model.name, "there", str(find_model(model)), gives)
-        except AudioplaneError as e:
-            yield Check("model", model.name, "missing", str(e), gives)
+        yield _model(model, f"speech features '{kind}'")
 
 
-def _mediapipe(model: ModelFile, gives: str) -> Check:
-    from audioplane.prepare.models import cache_folder, file_sha256, local_model
-
-    path = local_model(model)
-    if path is None:
-        where = f"get it from {model.url} and put it into {cache_folder()}"
-        return Check("model", model.name, "missing", where, gives)
-    if model.sha256 and file_sha256(path) != model.sha256:
-        return Check("model", model.name, "damaged", f"{path}: wrong sha256: delete it", gives)
+def _model(model: ModelFile, gives: str) -> Check:
+    path = find_model(model)
+    try:
+        require_model(model, download=False)
+    except AudioplaneError as e:
+        return Check("model", model.name, "damaged" if path else "missing", str(e), gives)
     return Check("model", model.name, "there", str(path), gives)
 
 

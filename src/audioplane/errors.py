@@ -11,7 +11,11 @@ class AudioplaneError(Exception):
 
 
 class MediaError(AudioplaneError):
-    """A video, sound or image file cannot be read or written."""
+    """A file cannot be written, or a video, sound or image cannot be read."""
+
+
+class ModelError(AudioplaneError):
+    """A model file of other people is missing or damaged, or cannot be downloaded."""
 
 
 class SubjectError(AudioplaneError):

@@ -3,25 +3,24 @@
 numba notices a change in a function's own file, not in what the function calls or in constants it
 was compiled with. Here the cache folder's name is a digest of a module and all modules of ours that
 it imports: changed code never meets old kernels. `NUMBA_CACHE_DIR` is respected; where nothing can
-be written, kernels are compiled in each process.
+be written, kernels are compiled in each process. Nothing is ever deleted: `doctor` says where
+kernels lie.
 """
 
+import ast
 import hashlib
-import importlib.util
 import os
-import re
-import shutil
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
-from platformdirs import user_cache_path
 
-_IMPORT = re.compile(rb"^(?:from|import) (audioplane\.[\w.]+)", re.MULTILINE)
-_KEEP_SECONDS = 30 * 24 * 3600
+from audioplane.assets import cache_root
+from audioplane.errors import InstallError
+
+_PACKAGE = Path(__file__).parent
 _settings: Any = numba.config
 
 
@@ -32,31 +31,51 @@ def _sources(module: str) -> dict[str, bytes]:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        spec = importlib.util.find_spec(name)
-        if name in found or spec is None or spec.origin is None:
+        file = _file_of(name)
+        # What this module imports is in no kernel.
+        if name in found or name == __name__ or file is None:
             continue
-        found[name] = Path(spec.origin).read_bytes()
-        waiting += [match.decode() for match in _IMPORT.findall(found[name])]
+        found[name] = file.read_bytes()
+        waiting += _imports(found[name])
     return found
+
+
+def _file_of(module: str) -> Path | None:
+    """The source of a module of ours, or None."""
+    package, *names = module.split(".")
+    if package != _PACKAGE.name:
+        return None
+    path = _PACKAGE.joinpath(*names)
+    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
+
+
+def _imports(source: bytes) -> Iterator[str]:
+    """Everything that may be a module in the imports at the top of a source."""
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Import):
+            yield from (alias.name for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom) and statement.module:
+            yield statement.module
+            yield from (f"{statement.module}.{alias.name}" for alias in statement.names)
 
 
 @cache
 def cache_folder(module: str) -> Path:
-    """Where a module's kernels are kept; kernels of its older states go after a month."""
+    """Where a module's kernels are kept."""
     digest = hashlib.sha256()
     for name, source in sorted(_sources(module).items()):
         digest.update(name.encode() + b"\0" + source)
-    parent = user_cache_path("audioplane") / "kernels" / module.removeprefix("audioplane.")
-    folder = parent / digest.hexdigest()[:16]
-    if parent.is_dir() and not folder.exists():
-        for old in parent.iterdir():
-            if time.time() - old.stat().st_mtime > _KEEP_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
-    return folder
+    kernels = cache_root() / "kernels" / module.removeprefix("audioplane.")
+    return kernels / digest.hexdigest()[:16]
 
 
 def jit(**options: Any) -> Callable[[Callable], Any]:
-    """As `numba.njit(**options)`, with the kernels kept on disk where that is possible."""
+    """As `numba.njit(**options)`, with the kernels kept on disk where that is possible.
+
+    Raises `InstallError` where numba is told not to compile.
+    """
+    if _settings.DISABLE_JIT:
+        raise InstallError("NUMBA_DISABLE_JIT is set, and kernels run compiled only: unset it")
 
     def decorate(function: Callable) -> Any:
         before = _settings.CACHE_DIR

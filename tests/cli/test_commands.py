@@ -103,7 +103,7 @@ def test_evaluate_fills_lpips_where_its_weights_are_named(run_folder, tmp_path, 
 def test_evaluate_with_syncnet_says_what_it_lacks(run_folder, tmp_path, capsys, monkeypatch):
     torch.save(SyncNet().state_dict(), tmp_path / "syncnet_v2.model")
     arguments = evaluate_tracked(run_folder, tmp_path)
-    monkeypatch.setattr("audioplane.evaluate.tools.local_model", lambda model, path: None)
+    monkeypatch.setattr("audioplane.evaluate.tools.find_model", lambda model, path: None)
     assert main([*arguments, "--syncnet-weights", str(tmp_path)]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["tracked"]["syncnet"]["confidence"] is None

@@ -4,10 +4,8 @@ from pathlib import Path
 import pytest
 
 from audioplane.cli import main
-from audioplane.evaluate.syncnet import network
 from audioplane.experiments.compare import compare
 from audioplane.media.audio import write_wav
-from audioplane.perceptual import weights
 from tests.experiments.compare.films import ReadsMouths, pictures, voice, write
 
 N = 30
@@ -16,13 +14,10 @@ N = 30
 @pytest.fixture(autouse=True)
 def nothing_installed(monkeypatch, tmp_path):
     """No weights, and drawn faces are found without a model file."""
-    for module, name in ((network, "syncnet"), (weights, "lpips")):
-        monkeypatch.setattr(module, "cache_folder", lambda name=name: tmp_path / name)
-        monkeypatch.delenv(module.WEIGHTS_VARIABLE, raising=False)
+    monkeypatch.setattr("audioplane.assets.cache_root", lambda: tmp_path / "cache")
+    monkeypatch.delenv("AUDIOPLANE_ASSETS", raising=False)
     monkeypatch.setattr(compare, "Landmarker", ReadsMouths)
-    monkeypatch.setattr(
-        "audioplane.prepare.models.require_model", lambda model, given=None: Path("none")
-    )
+    monkeypatch.setattr("audioplane.assets.require_model", lambda model, given=None: Path("none"))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +38,7 @@ def test_two_reports_and_json(films, tmp_path, capsys):
     assert json.loads((out / "comparison.json").read_text()) == data
     assert (out / "comparison.html").read_text().startswith("<!doctype html>")
     assert {p.name for p in out.iterdir()} == {"comparison.json", "comparison.html"}
-    assert "without SyncNet: SyncNet needs syncnet_v2.model" in captured.err
+    assert "without SyncNet: syncnet_v2.model not found" in captured.err
 
 
 def test_the_table(films, tmp_path, capsys):
@@ -55,7 +50,7 @@ def test_the_table(films, tmp_path, capsys):
     "extra, word",
     [
         (["--names", "a", "b"], "2 names for 1 videos"),
-        (["--syncnet-weights", "nowhere"], "syncnet_v2.model, not found"),
+        (["--syncnet-weights", "nowhere"], "give the path of syncnet_v2.model"),
         (["--openface", "a.csv"], "1 OpenFace tables for 2 videos"),
     ],
 )

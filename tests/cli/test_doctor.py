@@ -7,21 +7,18 @@ import pytest
 
 from audioplane import doctor
 from audioplane.cli import main
-from audioplane.prepare import models
-from audioplane.prepare.models import FACE_LANDMARKER, PERSON_NETWORK, SEGMENTER
+from audioplane.face import landmarker
+from audioplane.face.landmarker import FACE_LANDMARKER
+from audioplane.prepare.masks.segmenter import PERSON_NETWORK, SEGMENTER
 
 
 @pytest.fixture(autouse=True)
 def empty_places(tmp_path, monkeypatch):
     """No model anywhere."""
-    monkeypatch.setattr(models, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr("audioplane.perceptual.weights.cache_folder", lambda: tmp_path / "lpips")
-    monkeypatch.delenv(models.ASSETS_VARIABLE, raising=False)
-    monkeypatch.setattr("audioplane.speech.models.cache_folder", lambda: tmp_path / "speech")
-    monkeypatch.setattr("audioplane.speech.models._in_hub_cache", lambda name: None)
-    for variable in ("AUDIOPLANE_LPIPS", "AUDIOPLANE_SPEECH_MODELS"):
-        monkeypatch.delenv(variable, raising=False)
-    (tmp_path / "cache").mkdir()
+    monkeypatch.setattr("audioplane.assets.cache_root", lambda: tmp_path)
+    monkeypatch.setattr("audioplane.assets._in_hub_cache", lambda name: None)
+    monkeypatch.delenv("AUDIOPLANE_ASSETS", raising=False)
+    FACE_LANDMARKER.cached.parent.mkdir(parents=True)
 
 
 def report(capsys, code: int = 0) -> dict[str, dict]:
@@ -31,14 +28,14 @@ def report(capsys, code: int = 0) -> dict[str, dict]:
 
 def test_what_is_missing_says_where_it_comes_from_and_what_it_gives(tmp_path, capsys):
     checks = report(capsys)
-    landmarker = checks["face_landmarker.task"]
-    assert landmarker["state"] == "missing" and "prepare" in landmarker["gives"]
-    assert FACE_LANDMARKER.url in landmarker["detail"]
-    assert str(tmp_path / "cache") in landmarker["detail"]
+    found = checks["face_landmarker.task"]
+    assert found["state"] == "missing" and "prepare" in found["gives"]
+    assert FACE_LANDMARKER.url in found["detail"]
+    assert str(FACE_LANDMARKER.cached.parent) in found["detail"]
     assert "outlines" in checks[PERSON_NETWORK.name]["gives"]
     assert "hair" in checks[SEGMENTER.name]["gives"]
-    assert checks["LPIPS (alex)"]["state"] == "missing"
-    assert str(tmp_path / "lpips") in checks["LPIPS (alex)"]["detail"]
+    assert checks["alex.pth"]["state"] == "missing" and "LPIPS" in checks["alex.pth"]["gives"]
+    assert str(tmp_path / "models" / "lpips_v0.1") in checks["alex.pth"]["detail"]
     assert {checks[name]["group"] for name in ("aiortc", "fastapi", "uvicorn")} == {"extra"}
     assert "live" in checks["uvicorn"]["gives"]
     assert checks["hubert-large-ls960-ft"]["gives"] == "speech features 'hubert'"
@@ -48,10 +45,10 @@ def test_what_is_missing_says_where_it_comes_from_and_what_it_gives(tmp_path, ca
 
 
 def test_files_that_are_here_are_found_and_damaged_ones_told(tmp_path, capsys, monkeypatch):
-    file = tmp_path / "cache" / FACE_LANDMARKER.name
+    file = FACE_LANDMARKER.cached
     file.write_bytes(b"a model")
     known = replace(FACE_LANDMARKER, sha256=hashlib.sha256(b"a model").hexdigest())
-    monkeypatch.setattr(models, "FACE_LANDMARKER", known)
+    monkeypatch.setattr(landmarker, "FACE_LANDMARKER", known)
     found = report(capsys)["face_landmarker.task"]
     assert (found["state"], found["detail"]) == ("there", str(file))
     file.write_bytes(b"half a mo")

@@ -19,9 +19,7 @@ WALL = np.full((SIZE, SIZE, 3), 90, np.uint8)
 def drawn_faces(monkeypatch):
     find_drawn_faces(monkeypatch)
     monkeypatch.setattr("audioplane.face.landmarker.Landmarker", DrawnFaces)
-    monkeypatch.setattr(
-        "audioplane.prepare.models.require_model", lambda model, given=None: Path("none")
-    )
+    monkeypatch.setattr("audioplane.assets.require_model", lambda model, given=None: Path("none"))
 
 
 def few(path: Path) -> Path:

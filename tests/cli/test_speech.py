@@ -29,13 +29,13 @@ def subject(spoken_subject, tmp_path) -> Subject:
 @pytest.fixture
 def networks(tmp_path, monkeypatch) -> Path:
     """A folder with small networks under the published names; no other place has any."""
-    folder = tmp_path / "models"
-    folder.mkdir()
+    folder = tmp_path / "models" / "speech"
+    folder.mkdir(parents=True)
     write_deepspeech(folder / models.DEEPSPEECH.name)
     write_wav2vec2(folder / models.WAV2VEC2.name)
     write_hubert(folder / models.HUBERT.name)
-    monkeypatch.setenv(models.MODELS_VARIABLE, str(folder))
-    monkeypatch.setattr(models, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv("AUDIOPLANE_ASSETS", str(tmp_path))
+    monkeypatch.setattr("audioplane.assets.cache_root", lambda: tmp_path / "cache")
     return folder
 
 
@@ -75,8 +75,8 @@ def test_a_peers_subject_gets_a_kind_and_nothing_else(spoken_subject, tmp_path):
 
 
 def test_a_network_that_is_not_here_is_named_before_any_work(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv(models.MODELS_VARIABLE, str(tmp_path))
-    monkeypatch.setattr(models, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv("AUDIOPLANE_ASSETS", str(tmp_path))
+    monkeypatch.setattr("audioplane.assets.cache_root", lambda: tmp_path / "cache")
     video, out = tmp_path / "video.mp4", tmp_path / "subject"
     video.write_bytes(b"never looked at")
     assert main(["prepare", str(video), "--out", str(out), "--speech", "deepspeech"]) == 1

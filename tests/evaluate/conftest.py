@@ -132,4 +132,4 @@ def tiny_subject(tmp_path: Path) -> Callable[[int, int], Subject]:
 def no_landmarker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No model file of this machine is found: tests do not depend on what it has cached."""
     monkeypatch.delenv("AUDIOPLANE_ASSETS", raising=False)
-    monkeypatch.setattr("audioplane.prepare.models.cache_folder", lambda: tmp_path / "no-cache")
+    monkeypatch.setattr("audioplane.assets.cache_root", lambda: tmp_path / "no-cache")

@@ -114,7 +114,7 @@ def test_clear_errors(tmp_path):
     with pytest.raises(MediaError, match="no readable media file"):
         read_audio(tmp_path / "text.wav")
     with pytest.raises(MediaError, match="cannot be written"):
-        write_wav(tmp_path / "nowhere" / "a.wav", np.zeros(10, np.float32))
+        write_wav(tmp_path / "text.wav" / "a.wav", np.zeros(10, np.float32))
 
 
 def test_video_without_sound_says_so(make_video):

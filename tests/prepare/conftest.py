@@ -48,7 +48,7 @@ def find_drawn_faces(patch: pytest.MonkeyPatch) -> None:
     """Find faces without the model file, and parts only by a model that is given."""
     patch.setattr(stages, "Landmarker", DrawnFaces)
     patch.setattr(stages, "require_model", lambda model, given=None: Path("none"))
-    patch.setattr(stages, "local_model", lambda model, given=None: given)
+    patch.setattr(stages, "find_model", lambda model, given=None: given)
 
 
 @pytest.fixture(autouse=True)

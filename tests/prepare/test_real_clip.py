@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audioplane.assets import ASSETS_VARIABLE
 from audioplane.face.regions import mouth_aperture
 from audioplane.media.image import read_image
 from audioplane.prepare import PrepareOptions, prepare_subject
-from audioplane.prepare.models import ASSETS_VARIABLE
 from audioplane.subject import Label, load_subject, read_labels
 from tests.prepare.conftest import quiet
 

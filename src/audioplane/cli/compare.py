@@ -47,8 +47,9 @@ class Compare:
     """Print the comparison as JSON on standard output."""
 
     def run(self) -> None:
+        from audioplane.assets import require_model
         from audioplane.experiments.compare import Tools, to_json, to_table
-        from audioplane.prepare.models import FACE_LANDMARKER, require_model
+        from audioplane.face.landmarker import FACE_LANDMARKER
 
         if len(self.videos) < 2:
             raise ComparisonError("one video is no comparison: give the recording and others")

@@ -26,9 +26,9 @@ class Preflight:
     """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
 
     def run(self) -> None:
-        from audioplane.face.landmarker import Landmarker
+        from audioplane.assets import require_model
+        from audioplane.face.landmarker import FACE_LANDMARKER, Landmarker
         from audioplane.preflight import PREFLIGHT_PAGE, check_video, write_page
-        from audioplane.prepare.models import FACE_LANDMARKER, require_model
         from audioplane.progress import Progress
 
         model = require_model(FACE_LANDMARKER, self.face_landmarker)

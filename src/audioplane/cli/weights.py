@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audioplane.cli.console import console
-from audioplane.errors import CheckpointError
+from audioplane.errors import ModelError
 
 if TYPE_CHECKING:
     from audioplane.evaluate.syncnet import SyncNet
@@ -27,13 +27,14 @@ class LpipsWeights:
     def find(self) -> LPIPS | None:
         """LPIPS on AlexNet; None, with the reason on the console, where it cannot be had.
 
-        Raises `CheckpointError` where its weights were named or asked for.
+        Raises `ModelError` where its weights were named or asked for, `CheckpointError` where they
+        are not what they should be.
         """
         from audioplane.perceptual import LPIPS
 
         try:
             return LPIPS.load("alex", self.lpips_weights, self.download)
-        except CheckpointError as e:
+        except ModelError as e:
             if self.lpips_weights is not None or self.download:
                 raise
             console.print(f"without LPIPS: {e}")
@@ -53,13 +54,14 @@ class SyncNetWeights:
     def find_syncnet(self) -> SyncNet | None:
         """SyncNet; None, with the reason on the console, where it cannot be had.
 
-        Raises `CheckpointError` where its weights were named or asked for.
+        Raises `ModelError` where its weights were named or asked for, `CheckpointError` where they
+        are not what they should be.
         """
         from audioplane.evaluate.syncnet import SyncNet
 
         try:
             return SyncNet.load(self.syncnet_weights, self.download)
-        except CheckpointError as e:
+        except ModelError as e:
             if self.syncnet_weights is not None or self.download:
                 raise
             console.print(f"without SyncNet: {e}")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
-from audioplane.errors import CredentialsError
+from audioplane.assets import HOME_VARIABLE, write_atomically
+from audioplane.errors import CredentialsError, MediaError
 
 _KEY_BYTES = 32
 _ELSEWHERE = (
@@ -23,7 +24,7 @@ _ELSEWHERE = (
 
 def config_folder() -> Path | None:
     """The folder of this user's configuration, not created here; None where no home is known."""
-    home = from_environment("AUDIOPLANE_HOME")
+    home = from_environment(HOME_VARIABLE)
     if home is not None:
         return home
     try:
@@ -39,16 +40,9 @@ def from_environment(name: str) -> Path | None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Write a file that only the user can read. Raises `OSError`; nothing half-written stays."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    """Write a file that only the user can read. Raises `MediaError`; nothing half-written stays."""
+    with write_atomically(path, mode=0o600) as partial:
+        partial.write_bytes(content)
 
 
 def read_mark_key(path: Path) -> bytes:
@@ -73,13 +67,13 @@ def installed_mark_key(create: bool) -> bytes | None:
             raise CredentialsError(f"this user has no home folder for mark.key: {_ELSEWHERE}")
         return None
     path = folder / "mark.key"
-    try:
-        if not path.exists():
-            if not create:
-                return None
+    if not path.exists():
+        if not create:
+            return None
+        try:
             write_secret(path, secrets.token_hex(_KEY_BYTES).encode() + b"\n")
-    except OSError as e:
-        raise CredentialsError(f"{path} cannot be written ({e.strerror}): {_ELSEWHERE}") from e
+        except MediaError as e:
+            raise CredentialsError(f"{e}: {_ELSEWHERE}") from e
     return read_mark_key(path)
 
 

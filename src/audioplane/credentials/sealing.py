@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import pooch
-
+from audioplane.assets import sha256_of
 from audioplane.credentials.options import ProvenanceOptions
 from audioplane.credentials.provenance import Provenance, state, who_agreed
 from audioplane.errors import CredentialsError
@@ -24,14 +23,6 @@ def state_provenance(
     paths = RunPaths(run)
     consent = _consent(options.consent, paths, trained.consent)
     return state(sha256_of(paths.head), consent, speech_sha256, options, out)
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file, hexadecimal. Raises `CredentialsError`."""
-    try:
-        return pooch.file_hash(str(path))
-    except OSError as e:
-        raise CredentialsError(f"{path} cannot be read ({e.strerror}): check the name") from e
 
 
 def _consent(stated: str, paths: RunPaths, of_head: str) -> str:

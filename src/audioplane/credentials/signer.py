@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from audioplane.credentials.installation import config_folder, from_environment, write_secret
-from audioplane.errors import CredentialsError
+from audioplane.errors import CredentialsError, MediaError
 
 TEST_ISSUER = "TEST CERTIFICATE made by audioplane"
 _TEST_NAME = "TEST: nobody has checked who signed this"
@@ -94,7 +94,7 @@ def own_test_signer() -> Signer:
         if not pem or _expires_soon(pem):
             pem = _make_test_signer()
             if path:
-                with suppress(OSError):  # a folder that cannot be written
+                with suppress(MediaError):  # a folder that cannot be written
                     write_secret(path, pem)
     except (OSError, ValueError) as e:
         raise CredentialsError(f"{path} cannot be read ({e}): delete it") from e

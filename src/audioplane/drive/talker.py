@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
+from audioplane.assets import sha256_of
 from audioplane.cli.console import console, in_flags, progress_bar
 from audioplane.credentials.options import ProvenanceOptions
-from audioplane.credentials.sealing import sha256_of, state_provenance
+from audioplane.credentials.sealing import state_provenance
 from audioplane.drive import Animator
 from audioplane.errors import SpeechError, SubjectError
 from audioplane.media.audio import read_audio

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from audioplane.errors import MediaError
+from audioplane.assets import write_atomically
 from audioplane.evaluate.scores.action_units import ExpressionErrors
 from audioplane.evaluate.scores.lips import LipScores
 from audioplane.evaluate.scores.sound import SoundSync
@@ -155,14 +155,8 @@ def write_text(path: Path, text: str) -> None:
 
     Raises `MediaError` if it cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with write_atomically(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as e:
-        partial.unlink(missing_ok=True)
-        raise MediaError(f"{path} cannot be written: {e.strerror}") from e
 
 
 _IMAGE_ROWS = (

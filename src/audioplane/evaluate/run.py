@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Float, Float32
 
 from audioplane import __version__
+from audioplane.assets import sha256_of
 from audioplane.clock import spread_over
 from audioplane.credentials import Provenance
-from audioplane.credentials.sealing import sha256_of
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.drive.talker import open_animator
-from audioplane.errors import SpeechError
+from audioplane.errors import ModelError, SpeechError
 from audioplane.evaluate.figures.attention import strongest_prototypes
 from audioplane.evaluate.figures.contact_sheet import SheetRow, contact_sheet
 from audioplane.evaluate.figures.curves import read_curves
@@ -229,7 +229,7 @@ def _computable(kind: str) -> bool:
     """Whether features of a kind can be computed here and now."""
     try:
         require_kind(kind)
-    except SpeechError:
+    except (ModelError, SpeechError):
         return False
     return True
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from audioplane.assets import find_model, sha256_of
 from audioplane.evaluate.scores.metrics import Image
 from audioplane.evaluate.syncnet import NO_SYNCNET, SyncJudge, SyncNet
+from audioplane.face.landmarker import FACE_LANDMARKER
 from audioplane.perceptual import LPIPS
-from audioplane.prepare.models import FACE_LANDMARKER, file_sha256, local_model
 
 LPIPS_NOTE = "LPIPS v0.1 on AlexNet"
 NO_LPIPS = "LPIPS needs AlexNet's weights (233 MB), which were not given (docs/evaluation.md)"
@@ -35,9 +36,9 @@ class Tools:
     def landmarker_file(self) -> Path | None:
         """The landmarker, where it is on this machine.
 
-        Raises `PrepareError` where a file was named and is not there.
+        Raises `ModelError` where a file was named and is not there.
         """
-        return local_model(FACE_LANDMARKER, self.landmarker)
+        return find_model(FACE_LANDMARKER, self.landmarker)
 
     def judge(self) -> SyncJudge:
         """SyncNet with what it needs to find faces. Raises as `landmarker_file` does."""
@@ -47,18 +48,15 @@ class Tools:
         """Each network with its files' sha256, or why there is none."""
         model = self.landmarker_file()
         return {
-            FACE_LANDMARKER.name: file_sha256(model) if model else "not found",
+            FACE_LANDMARKER.name: sha256_of(model) if model else "not found",
             "LPIPS": _lpips_files(self.lpips) if self.lpips else NO_LPIPS,
             "SyncNet": _syncnet_file(self.syncnet) if self.syncnet else NO_SYNCNET,
         }
 
 
 def _lpips_files(lpips: LPIPS) -> str:
-    files = lpips.files
-    if files is None:
-        return LPIPS_NOTE
-    return ", ".join(f"{p.name} {file_sha256(p)}" for p in (files.backbone, files.heads))
+    return ", ".join(f"{p.name} {sha256_of(p)}" for p in lpips.files) or LPIPS_NOTE
 
 
 def _syncnet_file(syncnet: SyncNet) -> str:
-    return f"{syncnet.file.name} {file_sha256(syncnet.file)}" if syncnet.file else "given"
+    return f"{syncnet.file.name} {sha256_of(syncnet.file)}" if syncnet.file else "given"

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from audioplane.assets import ModelFile
 from audioplane.face.quiet import quiet
+
+FACE_LANDMARKER = ModelFile(
+    "face_landmarker.task",
+    "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
+    "face_landmarker.task",
+    "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+    "mediapipe",
+)
+"""MediaPipe's face landmarker: 478 landmarks and 52 blendshapes (Apache-2.0, 3.8 MB)."""
 
 N_POINTS = 478
 LEFT_TEMPLE, RIGHT_TEMPLE, FOREHEAD, CHIN = 234, 454, 10, 152

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from audioplane.assets import write_atomically
 from audioplane.errors import MediaError
 from audioplane.media.container import decode, first_picture_time, open_input, start_time
 
@@ -118,15 +119,13 @@ def _resample(
 def write_wav(path: Path, waveform: Float32[np.ndarray, " n"], rate: int = SPEECH_RATE) -> None:
     """Write a mono waveform in [-1, 1] as 16-bit PCM. Raises `MediaError`."""
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
     pcm = np.round(np.clip(waveform, -1.0, 1.0) * 32767.0).astype("<i2")
-    try:
-        with partial.open("wb") as raw, wave.open(raw, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(rate)
-            file.writeframes(pcm.tobytes())
-        partial.replace(path)
-    except OSError as e:
-        partial.unlink(missing_ok=True)
-        raise MediaError(f"{path} cannot be written: {e.strerror}") from e
+    with (
+        write_atomically(path) as partial,
+        partial.open("wb") as raw,
+        wave.open(raw, "wb") as file,
+    ):
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(pcm.tobytes())

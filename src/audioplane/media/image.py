@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from audioplane.assets import write_atomically
 from audioplane.errors import MediaError
 
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
@@ -31,13 +32,8 @@ def read_image(path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
 def write_image(path: Path, image: UInt8[np.ndarray, "h w c"], quality: int = 95) -> None:
     """Write RGB(A) to a `.jpg` (at `quality`, 0–100) or `.png`. Raises `MediaError`."""
     encoded = encode_image(image, path.suffix, quality)
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with write_atomically(path, sync=False) as partial:  # thousands of frames
         partial.write_bytes(encoded)
-        partial.replace(path)
-    except OSError as e:
-        partial.unlink(missing_ok=True)
-        raise MediaError(f"{path} cannot be written: {e.strerror}") from e
 
 
 def encode_image(image: UInt8[np.ndarray, "h w c"], suffix: str, quality: int = 95) -> bytes:

@@ -13,10 +13,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from audioplane.assets import read_tensors
+from audioplane.assets import read_tensors, require_models
 from audioplane.errors import CheckpointError
 from audioplane.perceptual.backbones import BACKBONES, Backbone
-from audioplane.perceptual.weights import Net, WeightPaths, find_weights
+from audioplane.perceptual.weights import FILES, Net
 
 SMALLEST_SIDE = 32
 """Pictures have to have this many pixels either way, or nothing is left behind the pools."""
@@ -38,24 +38,24 @@ class LPIPS(nn.Module):
         # Pictures are [h w 3], so channels lie last already: a tenth to a third less time.
         convert_conv2d_weight_memory_format(backbone, torch.channels_last)
         self.backbone = backbone.requires_grad_(False)
-        self.files: WeightPaths | None = None  # where the weights came from
+        self.files: tuple[Path, ...] = ()  # where the weights came from
         self.heads = nn.ParameterList(nn.Parameter(w, requires_grad=False) for w in heads)
 
     @classmethod
     def load(cls, net: Net = "alex", folder: Path | None = None, download: bool = True) -> "LPIPS":
-        """LPIPS from the official weights; see `find_weights` for where they are looked for.
+        """LPIPS from the official weights; see `require_models` for where they are looked for.
 
-        Raises `CheckpointError`, saying which file and what is wrong, if one cannot be had or is
-        not what it should be.
+        Raises `ModelError` if a file cannot be had, `CheckpointError` if it is not what it should
+        be.
         """
-        files = find_weights(net, folder, download)
+        files = require_models(FILES[net], folder, download)
         with torch.device("meta"):  # neither memory nor random numbers for what is overwritten
             backbone = BACKBONES[net]()
         shapes = {name: tuple(w.shape) for name, w in backbone.state_dict().items()}
-        weights = read_tensors(files.backbone, shapes, ignored=r"classifier\..*")
+        weights = read_tensors(files[0], shapes, ignored=r"classifier\..*")
         backbone.load_state_dict(weights, assign=True)
-        loaded = cls(backbone, read_heads(files.heads, backbone.channels))
-        loaded.files = files
+        loaded = cls(backbone, read_heads(files[1], backbone.channels))
+        loaded.files = tuple(files)
         return loaded
 
     def forward(

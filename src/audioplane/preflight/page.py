@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audioplane.errors import MediaError
+from audioplane.assets import write_atomically
 from audioplane.media.image import encode_image
 from audioplane.preflight.check import Preflight
 from audioplane.preflight.plots import Line, plot
@@ -29,13 +29,8 @@ _WORDS = {"good": "good", "warning": "mind", "hopeless": "no"}
 
 def write_page(report: Preflight, path: Path) -> None:
     """Write the page. Raises `MediaError` if it cannot be written."""
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with write_atomically(path) as partial:
         partial.write_text(_page(report), encoding="utf-8")
-        partial.replace(path)
-    except OSError as e:
-        partial.unlink(missing_ok=True)
-        raise MediaError(f"{path} cannot be written: {e.strerror}") from e
 
 
 def _page(report: Preflight) -> str:

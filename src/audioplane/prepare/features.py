@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from audioplane.assets import write_atomically
 from audioplane.cli.console import console
-from audioplane.errors import MediaError
 from audioplane.media.audio import SPEECH_RATE, read_audio
 from audioplane.speech import compute_features, require_kind
 from audioplane.subject import FPS, load_subject
@@ -28,15 +28,9 @@ def add_features(root: Path, kind: str, model: Path | None) -> tuple[int, ...]:
     with console.status(f"{kind}: listening to {len(waveform) / SPEECH_RATE:.0f} s of speech"):
         features = compute_features(waveform, kind, model)
     path = subject.paths.features(kind)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            np.save(file, features)
-        partial.replace(path)
-        if subject.paths.info.exists():
-            kinds = (*(k for k in subject.info.feature_kinds if k != kind), kind)
-            replace(subject.info, feature_kinds=kinds).save(subject.paths.info)
-    except OSError as e:
-        partial.unlink(missing_ok=True)
-        raise MediaError(f"{path} cannot be written: {e.strerror or e}") from e
+    with write_atomically(path) as partial, partial.open("wb") as file:
+        np.save(file, features)
+    if subject.paths.info.exists():
+        kinds = (*(k for k in subject.info.feature_kinds if k != kind), kind)
+        replace(subject.info, feature_kinds=kinds).save(subject.paths.info)
     return features.shape

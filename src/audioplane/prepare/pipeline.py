@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from audioplane.assets import sha256_of
 from audioplane.errors import MediaError, PrepareError
 from audioplane.prepare import stages
 from audioplane.prepare.masks.segmenter import PartSegmenter
-from audioplane.prepare.models import file_sha256
 from audioplane.prepare.pose.fit import Intrinsics
 from audioplane.prepare.progress import STAGES, Report, StageProgress
 from audioplane.prepare.record import LANDMARK_DEPTH, Record, open_record
@@ -81,7 +81,7 @@ def prepare_subject(video: Path, out: Path, options: PrepareOptions, report: Rep
         raise PrepareError(f"{video} is not a file: check the name")
     kinds = options.speech or _default_speech()
     _require_speech(kinds, options.speech_model)
-    record = open_record(out, file_sha256(video), _shaping(options, kinds), options.force)
+    record = open_record(out, sha256_of(video), _shaping(options, kinds), options.force)
     paths = SubjectPaths(out)
     try:
         paths.make_folders()

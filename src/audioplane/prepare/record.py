@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from audioplane.assets import write_atomically
 from audioplane.errors import PrepareError
 from audioplane.face.finder import CropBox
 from audioplane.preflight import PREFLIGHT_PAGE
@@ -52,9 +53,8 @@ class Record:
     def save(self) -> None:
         """Write, through a temporary name."""
         text = {k: v for k, v in asdict(self).items() if k != "path"}
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(text, indent=1))
-        partial.replace(self.path)
+        with write_atomically(self.path) as partial:
+            partial.write_text(json.dumps(text, indent=1))
 
 
 def _load(path: Path) -> Record:

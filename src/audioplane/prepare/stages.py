@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from audioplane.errors import PrepareError
+from audioplane.assets import find_model, require_model
+from audioplane.errors import ModelError, PrepareError
 from audioplane.face.finder import CropBox, crop_image
-from audioplane.face.landmarker import N_POINTS, Face, Landmarker, to_68
+from audioplane.face.landmarker import FACE_LANDMARKER, N_POINTS, Face, Landmarker, to_68
 from audioplane.face.shots import Shot
 from audioplane.media.audio import SPEECH_RATE, read_audio, write_wav
 from audioplane.media.image import read_image, write_image
@@ -36,13 +37,12 @@ from audioplane.prepare.masks.parsing import (
     with_hair,
     with_neighbours,
 )
-from audioplane.prepare.masks.segmenter import PartSegmenter, PersonNetwork, SelfieSegmenter
-from audioplane.prepare.models import (
-    FACE_LANDMARKER,
+from audioplane.prepare.masks.segmenter import (
     PERSON_NETWORK,
     SEGMENTER,
-    local_model,
-    require_model,
+    PartSegmenter,
+    PersonNetwork,
+    SelfieSegmenter,
 )
 from audioplane.prepare.pose.camera import Intrinsics
 from audioplane.prepare.progress import Tell
@@ -326,7 +326,7 @@ def _matte(job: Job, track: Track, usable: list[int], stack: ExitStack) -> tuple
     """The best matte that can be had: a part segmenter's, a person network's, or a learnt one."""
     segmenter = job.segmenter
     if segmenter is None or isinstance(segmenter, str | Path):
-        path = local_model(SEGMENTER, Path(segmenter) if segmenter else None)
+        path = find_model(SEGMENTER, Path(segmenter) if segmenter else None)
         if path is None:
             return _person_matte(job, track, usable)
         segmenter = stack.enter_context(SelfieSegmenter(path))
@@ -336,7 +336,7 @@ def _matte(job: Job, track: Track, usable: list[int], stack: ExitStack) -> tuple
 def _person_matte(job: Job, track: Track, usable: list[int]) -> tuple[Matte, str]:
     try:
         return network_matte(PersonNetwork(require_model(PERSON_NETWORK))), "person network"
-    except PrepareError as e:
+    except (ModelError, PrepareError) as e:
         job.tell(0, len(usable), f"the person is cut out less exactly, without a network: {e}")
         return _learnt_matte(job, track, usable), "classical (outlines)"
 

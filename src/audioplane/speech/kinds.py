@@ -8,9 +8,10 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Float
 
+from audioplane.assets import ModelFile
 from audioplane.errors import SpeechError
 from audioplane.speech.mel import BANDS, mel_features
-from audioplane.speech.models import DEEPSPEECH, HUBERT, WAV2VEC2, SpeechModel, find_model
+from audioplane.speech.models import DEEPSPEECH, HUBERT, WAV2VEC2, require_network
 from audioplane.speech.phones import PHONES, phone_features
 
 Alone = Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "t w f"]]
@@ -27,7 +28,7 @@ class FeatureKind:
     """Features of one step."""
     about: str
     """What it is, for help texts."""
-    model: SpeechModel | None = None
+    model: ModelFile | None = None
     """The network it needs, which cannot be shipped."""
 
 
@@ -89,13 +90,14 @@ def require_kind(kind: str, model: Path | None = None) -> Path | None:
 
     Args:
         kind: A name in `KINDS` or `PEER_NAMES`.
-        model: The file or folder of its network; None to look it up (`find_model`).
+        model: The file or folder of its network; None to look it up (`require_network`).
 
     Returns:
         Where its network lies; None for a kind that needs none.
 
     Raises:
-        SpeechError: Unknown kind, or what it needs is missing.
+        SpeechError: Unknown kind, or the library that it needs is missing.
+        ModelError: Its network is missing.
     """
     if not can_compute(kind):
         raise SpeechError(
@@ -105,7 +107,7 @@ def require_kind(kind: str, model: Path | None = None) -> Path | None:
     needed = KINDS[PEER_NAMES.get(kind, kind)].model
     if needed is None and model is not None:
         raise SpeechError(f"speech features '{kind}' need no model: leave {model} away")
-    return find_model(needed, model) if needed else None
+    return require_network(needed, model) if needed else None
 
 
 def compute_features(

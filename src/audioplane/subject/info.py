@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from audioplane.assets import write_atomically
 from audioplane.errors import SubjectError
 from audioplane.subject.layout import FORMAT_VERSION, FPS
 
@@ -34,9 +35,8 @@ class SubjectInfo:
 
     def save(self, path: Path) -> None:
         """Write to `path`, through a temporary name."""
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self), indent=1))
-        partial.replace(path)
+        with write_atomically(path) as partial:
+            partial.write_text(json.dumps(asdict(self), indent=1))
 
     @staticmethod
     def load(path: Path) -> "SubjectInfo":

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from audioplane.assets import write_atomically
 from audioplane.errors import SubjectError
 
 
@@ -32,10 +33,9 @@ class Track:
             "valid": self.valid,
             "viewmats": self.viewmats.astype(np.float64),
         }
-        partial = path.with_suffix(".partial")
         # Written here and not by safetensors, whose error on a full disk is no OSError.
-        partial.write_bytes(save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
-        partial.replace(path)
+        with write_atomically(path) as partial:
+            partial.write_bytes(save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
 
     @staticmethod
     def load(path: Path) -> "Track":

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from audioplane.assets import write_atomically
 from audioplane.errors import SubjectError
 
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -61,9 +62,8 @@ def write_split(path: Path, split: Split) -> None:
         for f in split.frames
     ]
     text = {"focal_len": split.focal, "cx": split.cx, "cy": split.cy, "frames": frames}
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(text))
-    partial.replace(path)
+    with write_atomically(path) as partial:
+        partial.write_text(json.dumps(text))
 
 
 def read_split(path: Path) -> Split:

@@ -8,16 +8,16 @@
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from audioplane.errors import CheckpointError, TrainingError
+from audioplane.assets import write_atomically
+from audioplane.errors import CheckpointError
 from audioplane.head import Gaussians, Head, HeadShape
 from audioplane.speech.familiarity import Familiarity
 from audioplane.train.config import TrainConfig
@@ -69,22 +69,13 @@ class RunPaths:
 def save_tensors(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
     """Write tensors and JSON facts under a temporary name, sync, rename.
 
-    Raises `TrainingError` if the disk is full or the folder cannot be written.
+    Raises `MediaError` if the disk is full or the folder cannot be written.
     """
-    partial = path.with_suffix(".partial")
     contents = {k: v.detach().contiguous().cpu() for k, v in tensors.items()}
     metadata = {"audioplane": json.dumps({"version": CHECKPOINT_VERSION, **facts})}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(contents, partial, metadata)
-        with open(partial, "rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except (OSError, SafetensorError) as e:
-        partial.unlink(missing_ok=True)
-        raise TrainingError(
-            f"{path} cannot be written ({e}): free space or choose another --out"
-        ) from e
+    # Written here and not by safetensors, whose error on a full disk is no OSError.
+    with write_atomically(path) as partial:
+        partial.write_bytes(save(contents, metadata))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:

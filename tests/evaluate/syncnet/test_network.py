@@ -1,11 +1,8 @@
-from pathlib import Path
-
 import pytest
 import torch
 
-from audioplane.errors import CheckpointError
-from audioplane.evaluate.syncnet import network
-from audioplane.evaluate.syncnet.network import WEIGHTS, WEIGHTS_VARIABLE, SyncNet
+from audioplane.errors import CheckpointError, ModelError
+from audioplane.evaluate.syncnet.network import WEIGHTS, SyncNet
 
 # The authors' layers by their index: weights of convolutions and matrices, channels of norms.
 LAYERS = {
@@ -36,8 +33,8 @@ def random_network() -> SyncNet:
 
 @pytest.fixture(autouse=True)
 def nothing_cached(monkeypatch, tmp_path):
-    monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
-    monkeypatch.setattr(network, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.delenv("AUDIOPLANE_ASSETS", raising=False)
+    monkeypatch.setattr("audioplane.assets.cache_root", lambda: tmp_path / "cache")
 
 
 def test_names_and_shapes_are_the_authors(random_network):
@@ -96,13 +93,15 @@ def test_other_weights_are_refused(random_network, tmp_path):
 
 
 def test_missing_weights_say_where_to_get_them(tmp_path, monkeypatch):
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(ModelError) as caught:
         SyncNet.load()
     message = str(caught.value)
     assert "\n" not in message
-    for word in (WEIGHTS.source + WEIGHTS.name, WEIGHTS_VARIABLE, str(tmp_path / "cache")):
+    for word in (WEIGHTS.url, str(tmp_path / "cache")):
         assert word in message
-    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
-    Path(tmp_path / WEIGHTS.name).write_bytes(b"not what was published")
-    with pytest.raises(CheckpointError, match="wrong sha256"):
+    monkeypatch.setenv("AUDIOPLANE_ASSETS", str(tmp_path))
+    place = tmp_path / "models" / "syncnet"
+    place.mkdir(parents=True)
+    (place / WEIGHTS.name).write_bytes(b"not what was published")
+    with pytest.raises(ModelError, match="wrong sha256"):
         SyncNet.load()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
+from audioplane.assets import find_model
 from audioplane.evaluate.mouth.reader import MouthReader
 from audioplane.evaluate.scores.lips import MouthTrack, correlation
 from audioplane.face.regions import mouth_aperture
@@ -90,13 +91,12 @@ def open_mouth_views(subject: Subject, landmarker: Path | None = None) -> Iterat
         landmarker: MediaPipe's `face_landmarker.task`; None looks where `prepare` keeps it.
 
     Raises:
-        PrepareError: `landmarker` is not a file.
+        ModelError: `landmarker` is not a file.
         SubjectError: There is no landmarker, and too few training frames to fit a reader.
     """
-    from audioplane.face.landmarker import Landmarker
-    from audioplane.prepare.models import FACE_LANDMARKER, local_model
+    from audioplane.face.landmarker import FACE_LANDMARKER, Landmarker
 
-    model = local_model(FACE_LANDMARKER, landmarker)
+    model = find_model(FACE_LANDMARKER, landmarker)
     if model is not None and _reads_the_face(model, subject):
         with ExitStack() as stack:
             views = [

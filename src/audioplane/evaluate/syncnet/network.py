@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audioplane.assets import Shelf, WeightFile, read_tensors
+from audioplane.assets import ModelFile, read_tensors, require_model
 
 WINDOW = 5
 """Frames that one embedding sees."""
@@ -21,12 +21,11 @@ N_CEPSTRA = 13
 DIMENSION = 1024
 """Of an embedding."""
 
-WEIGHTS_VARIABLE = "AUDIOPLANE_SYNCNET"
-"""Environment variable that names a folder holding the weights file."""
-WEIGHTS = WeightFile(
+WEIGHTS = ModelFile(
     "syncnet_v2.model",
-    "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/",
+    "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model",
     "961e8696f888fce4f3f3a6c3d5b3267cf5b343100b238e79b2659bff2c605442",
+    "syncnet",
 )
 """The authors' weights (55 MB)."""
 
@@ -67,11 +66,12 @@ class SyncNet(nn.Module):
 
     @classmethod
     def load(cls, given: Path | None = None, download: bool = False) -> "SyncNet":
-        """SyncNet with the authors' weights; see `find_weights` for where they are looked for.
+        """SyncNet with the authors' weights; see `require_model` for where they are looked for.
 
-        Raises `CheckpointError` if they cannot be had or are not what they should be.
+        `given` is the file or a folder that holds it. Raises `ModelError` if it cannot be had,
+        `CheckpointError` if it is not what it should be.
         """
-        path = find_weights(given, download)
+        path = require_model(WEIGHTS, given, download)
         with torch.device("meta"):  # neither memory nor random numbers for what is overwritten
             network = cls()
         counters = "num_batches_tracked"  # older files lack them, and nothing reads them
@@ -97,30 +97,6 @@ class SyncNet(nn.Module):
     def hear(self, cepstra: Float[Tensor, "n 13 20"]) -> Float[Tensor, "n 1024"]:
         """Embeddings of n windows of sound."""
         return self.netfcaud(self.netcnnaud(cepstra[:, None])[:, :, 0, 0])
-
-
-def find_weights(given: Path | None = None, download: bool = False) -> Path:
-    """The authors' weights file.
-
-    Args:
-        given: The file or a folder that holds it; None looks in the folder that
-            `$AUDIOPLANE_SYNCNET` names, then in the user's cache.
-        download: Fetch it to the cache where it is not found.
-
-    Raises:
-        CheckpointError: It cannot be had.
-    """
-    if given is not None and given.is_file():
-        return given
-    shelf = Shelf("SyncNet", WEIGHTS_VARIABLE, cache_folder())
-    return shelf.find([WEIGHTS], given, download)[0]
-
-
-def cache_folder() -> Path:
-    """Where a downloaded weights file lies."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("audioplane")) / "models" / "syncnet"
 
 
 def _heard(n_in: int, n_out: int) -> tuple[nn.Module, ...]:

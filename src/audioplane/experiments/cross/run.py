@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from audioplane.assets import find_model, sha256_of
 from audioplane.cli.console import progress_bar
 from audioplane.credentials.options import ProvenanceOptions
-from audioplane.credentials.sealing import sha256_of, state_provenance
+from audioplane.credentials.sealing import state_provenance
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.drive.talker import (
     SOUND_RATE,
@@ -38,10 +39,10 @@ from audioplane.experiments.cross.report import (
     to_json_dict,
 )
 from audioplane.experiments.spoken import usual_mouth, usual_move, watch
+from audioplane.face.landmarker import FACE_LANDMARKER
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
 from audioplane.media.video import VideoWriter, read_frames
-from audioplane.prepare.models import FACE_LANDMARKER, local_model
 from audioplane.subject import FrameRef
 from audioplane.subject.layout import FPS
 from audioplane.train import TrainedHead, load_head
@@ -83,7 +84,7 @@ def run_cross(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise MediaError(f"{out} cannot be made: {e.strerror}") from e
-    judge = SyncJudge(syncnet, local_model(FACE_LANDMARKER, landmarker))
+    judge = SyncJudge(syncnet, find_model(FACE_LANDMARKER, landmarker))
     rows: list[CrossRow] = []
     for run, subject in zip(runs, subjects or [None] * len(runs), strict=True):
         trained = load_head(run)

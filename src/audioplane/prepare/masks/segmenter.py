@@ -10,8 +10,28 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from audioplane.assets import ModelFile
 from audioplane.errors import PrepareError
 from audioplane.face.quiet import quiet
+
+PERSON_NETWORK = ModelFile(
+    "selfie_segmentation.tflite",
+    "https://raw.githubusercontent.com/google-ai-edge/mediapipe/"
+    "33d683c67100ef3db37d9752fcf65d30bea440c4/mediapipe/modules/selfie_segmentation/"
+    "selfie_segmentation.tflite",
+    "8d13b7fae74af625c641226813616a2117bd6bca19eb3b75574621fc08557f27",
+    "mediapipe",
+)
+"""MediaPipe's selfie segmentation, person against background (Apache-2.0, 0.25 MB)."""
+
+SEGMENTER = ModelFile(
+    "selfie_multiclass_256x256.tflite",
+    "https://storage.googleapis.com/mediapipe-models/image_segmenter/selfie_multiclass_256x256/"
+    "float32/1/selfie_multiclass_256x256.tflite",
+    None,
+    "mediapipe",
+)
+"""MediaPipe's multiclass selfie segmenter (Apache-2.0), used instead where it is at hand."""
 
 
 class Part(IntEnum):
