@@ -60,7 +60,7 @@ def test_phones_agree_with_a_decoding_of_the_whole(babble: Babble) -> None:
     streamed = _run(open_stream("phones", voice), speech, 700)
     whole = phone_features(speech)
     assert streamed.shape == whole.shape
-    # Nine in ten on speech (docs/decisions.md); on noises no decoding agrees well with another.
+    # Nine in ten on speech (docs/decisions/serve.md); on noises no two decodings agree well.
     assert (streamed[:, 7].argmax(1) == whole[:, 7].argmax(1)).mean() > 0.4
 
 

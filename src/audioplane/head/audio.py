@@ -23,7 +23,7 @@ class Convolution(nn.Conv1d):
     """1-D convolution of width 3 as one matrix product.
 
     PyTorch's own takes 55 ms backward on two cores for the 156 short windows of an iteration, this
-    one 7 ms (docs/decisions.md).
+    one 7 ms (docs/decisions/head.md).
     """
 
     def __init__(self, before: int, after: int, stride: int = 1):

@@ -2,8 +2,9 @@
 
 Every 320 ms of a sound is described by mean and deviation of its mel bands over time; its distance
 is that to the k-th nearest of the descriptions kept of the training speech, each number in units of
-its deviation there. Voices and languages lie near, music does not (docs/decisions.md); distances
-from the mean, or along principal axes, told them apart worse. Steady noise lies in the middle of
+its deviation there. Voices and languages lie near, music does not
+(docs/decisions/experiments.md); distances from the mean, or along principal axes, separated them
+worse. Steady noise lies in the middle of
 all speech, but stays there: it is told by how little its descriptions vary.
 """
 

@@ -21,7 +21,7 @@ RELATIVE_GATE_DB = -15.0
 MAX_GAIN_DB = 40.0
 """A recording that is all hiss is not blown up to speech."""
 CLIPPED_DB = 8.0
-"""Crest factor below which speech was cut off at its loudest (docs/decisions.md)."""
+"""Crest factor below which speech was cut off at its loudest (docs/decisions/experiments.md)."""
 BLOCK = STEP
 """Samples of a block: 20 ms, one feature step."""
 FADE = 50

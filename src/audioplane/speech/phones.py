@@ -146,7 +146,7 @@ class PhoneSteps:
     """`phone_steps` of a sound that arrives in pieces.
 
     The decoder runs along, and a frame's phone is taken when `SETTLE` more frames were decoded: by
-    then nine in ten agree with a decoding of the whole (docs/decisions.md).
+    then nine in ten agree with a decoding of the whole (docs/decisions/serve.md).
     """
 
     def __init__(self, voice: Voice | None = None, follow: bool = True):

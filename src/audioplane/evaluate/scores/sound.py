@@ -1,7 +1,7 @@
 """Lip sync against the sound itself: no weights, no language, no ground truth.
 
 A mouth opens for vowels, and vowels are what is loud between 600 and 3000 Hz. Recordings of people
-reach a correlation of about .4 there (docs/decisions.md), so that is as good as it gets.
+reach a correlation of about .4 there (docs/decisions/evaluate.md), so that is as good as it gets.
 """
 
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ SAME_ASPECT = 0.01
 """Part by which the proportions of two pictures may differ."""
 SAME_FACE = 0.68
 """`face_likeness` below which two faces are of two people: between people at most .62, between
-thirds of one video at least .74 (five people, docs/decisions.md)."""
+thirds of one video at least .74 (five people, docs/decisions/experiments.md)."""
 MIN_FRAMES = 25
 """Frames that all videos must show."""
 _SMOOTH = 6.0
