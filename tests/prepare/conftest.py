@@ -1,17 +1,21 @@
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from audioplane.media.video import VideoWriter
-from audioplane.prepare import PrepareOptions, StageProgress, prepare_subject, stages
+from audioplane.prepare import PrepareOptions, prepare_subject, stages
+from audioplane.prepare.masks import person
 from tests.face.figure import SIZE, DrawnFaces, draw, parts
+from tests.prepare.tiny_segmenter import write_person_network
 
 FRAMES = 33
 
 
 class DrawnParts:
-    """Stands in for a part segmenter; several times faster than outlines that are learnt."""
+    """Stands in for a part segmenter."""
 
     def segment(self, image: np.ndarray) -> np.ndarray:
         return parts(image)
@@ -19,10 +23,6 @@ class DrawnParts:
 
 OPTIONS = PrepareOptions(size=SIZE, speech=("mel",), consent="drawn, nobody")
 QUICK = PrepareOptions(size=SIZE, speech=("mel",), segmenter=DrawnParts())
-
-
-def quiet(_: StageProgress) -> None:
-    pass
 
 
 def write_clip(path: Path, frames=None, sound: bool | None = True) -> Path:
@@ -44,11 +44,19 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(p.relative_to(out)): p.read_bytes() for p in files}
 
 
+@cache
+def green_screen() -> Path:
+    """A person network for the figure: its wall is green, nothing of itself is."""
+    path = Path(tempfile.mkdtemp()) / "green.tflite"
+    return write_person_network(path, (40.0, -40.0, 0.0), 5.5)
+
+
 def find_drawn_faces(patch: pytest.MonkeyPatch) -> None:
-    """Find faces without the model file, and parts only by a model that is given."""
+    """Find faces and the person without the published model files."""
     patch.setattr(stages, "Landmarker", DrawnFaces)
     patch.setattr(stages, "require_model", lambda model, given=None: Path("none"))
-    patch.setattr(stages, "find_model", lambda model, given=None: given)
+    patch.setattr(person, "require_model", lambda model, given=None: green_screen())
+    patch.setattr(person, "find_model", lambda model, given=None: given)
 
 
 @pytest.fixture(autouse=True)
@@ -66,13 +74,13 @@ def _prepared(tmp_path_factory, clip: Path, options: PrepareOptions) -> Path:
     out = tmp_path_factory.mktemp("prepared") / "figure"
     with pytest.MonkeyPatch.context() as patch:
         find_drawn_faces(patch)
-        prepare_subject(clip, out, options, quiet)
+        prepare_subject(clip, out, options)
     return out
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory, clip) -> Path:
-    """The figure as a subject, cut out by learnt outlines."""
+    """The figure as a subject, masked by a person network."""
     return _prepared(tmp_path_factory, clip, OPTIONS)
 
 

@@ -5,7 +5,8 @@ import numpy as np
 
 from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoWriter
-from audioplane.prepare import StageProgress, prepare_subject
+from audioplane.prepare import prepare_subject
+from audioplane.progress import Progress
 from audioplane.subject import load_subject
 from tests.face.figure import SIZE, WALL, draw
 from tests.prepare.conftest import FRAMES, QUICK, write_clip
@@ -43,9 +44,9 @@ class Listener:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def __call__(self, progress: StageProgress) -> None:
+    def __call__(self, progress: Progress) -> None:
         if progress.message:
-            self.said.append(f"{progress.stage}: {progress.message}")
+            self.said.append(f"{progress.task}: {progress.message}")
 
     def told(self, *words: str) -> bool:
         return any(all(w in line for w in words) for line in self.said)
@@ -66,7 +67,7 @@ def test_frames_after_the_end_of_the_sound_are_left_out(tmp_path):
 
 def test_sound_that_outlasts_the_picture_is_cut(tmp_path):
     clip = film(tmp_path / "v.mp4", [draw(i) for i in range(FRAMES)], voice(3 * FRAMES))
-    info = prepare_subject(clip, tmp_path / "s", QUICK, lambda _: None)
+    info = prepare_subject(clip, tmp_path / "s", QUICK)
     assert info.n_frames == FRAMES and not info.flags
     assert len(read_audio(tmp_path / "s" / "aud.wav")) == FRAMES * 640
 

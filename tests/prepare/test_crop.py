@@ -4,10 +4,11 @@ import pytest
 from audioplane.errors import PrepareError
 from audioplane.face.finder import CropBox
 from audioplane.face.landmarker import Face
-from audioplane.prepare import stages
+from audioplane.prepare import PrepareOptions, stages
 from audioplane.prepare.crop import choose_crop, find_crop
+from audioplane.prepare.job import Job
 from audioplane.prepare.record import open_record
-from audioplane.prepare.stages import Job
+from audioplane.progress import Progress
 from audioplane.subject import SubjectPaths
 from tests.face.figure import SIZE, DrawnFaces, face_centre, template, wide
 from tests.prepare.conftest import write_clip
@@ -17,17 +18,14 @@ def crop_job(tmp_path, frames) -> tuple[Job, list[str]]:
     """The stage's job for a video, and what it will have said."""
     said: list[str] = []
     paths = SubjectPaths(tmp_path / "s")
-    job = Job(
-        video=write_clip(tmp_path / "v.mp4", frames),
-        paths=paths,
-        record=open_record(paths.root, "0", {}, force=False),
-        size=SIZE,
-        speech=("mel",),
-        face_landmarker=None,
-        segmenter=None,
-        force=False,
-        tell=lambda done, total, message: said.append(message) if message else None,
-    )
+    video = write_clip(tmp_path / "v.mp4", frames)
+
+    def listen(progress: Progress) -> None:
+        if progress.message:
+            said.append(progress.message)
+
+    record = open_record(paths.root, "0", {}, force=False)
+    job = Job(video, paths, record, PrepareOptions(size=SIZE, speech=("mel",)), "crop", listen)
     return job, said
 
 

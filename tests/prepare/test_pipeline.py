@@ -11,13 +11,16 @@ from audioplane.face.finder import CropBox
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
 from audioplane.preflight.sync import Offset
-from audioplane.prepare import STAGES, PrepareOptions, StageProgress, prepare_subject, stages
+from audioplane.prepare import STAGES, PrepareOptions, prepare_subject
+from audioplane.prepare.job import Job
+from audioplane.prepare.masks import person
 from audioplane.prepare.record import Record
-from audioplane.prepare.stages import Job, frames_stage, preflight_stage
+from audioplane.prepare.stages import frames_stage, preflight_stage
+from audioplane.progress import Progress, ignore
 from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
 from tests.face.figure import CLASS_COLOURS, COAT, HAIR, SIZE, SKIN, WALL, draw, parts
-from tests.prepare.conftest import FRAMES, OPTIONS, QUICK, contents, quiet, write_clip
-from tests.prepare.tiny_segmenter import write_person_network, write_segmenter
+from tests.prepare.conftest import FRAMES, OPTIONS, QUICK, contents, write_clip
+from tests.prepare.tiny_segmenter import write_segmenter
 from tests.speech.tiny_deepspeech import write_deepspeech
 
 
@@ -50,11 +53,11 @@ def test_the_flicker_of_the_outline_is_told(prepared):
 
 def test_a_focal_length_of_nothing_is_refused(clip, tmp_path):
     with pytest.raises(PrepareError, match="focal length"):
-        prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=0.0), quiet)
+        prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=0.0))
 
 
 def test_a_given_focal_length_is_the_cameras(clip, tmp_path):
-    prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=500.0), quiet)
+    prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=500.0))
     assert load_subject(tmp_path / "s").train[0].img_id == 0
     assert '"focal_len": 500' in (tmp_path / "s" / "transforms_train.json").read_text()
 
@@ -77,9 +80,7 @@ def test_late_sound_is_moved_to_its_picture(clip, tmp_path, monkeypatch, asked, 
     paths = SubjectPaths(tmp_path)
     paths.make_folders()
     record = Record(tmp_path / "r.json", "", {}, crop=CropBox(0, 0, SIZE), n_frames=FRAMES)
-    job = Job(
-        clip, paths, record, SIZE, ("mel",), None, None, False, lambda *_: None, sound_late=asked
-    )
+    job = Job(clip, paths, record, replace(QUICK, sound_late=asked), "frames", ignore)
     preflight_stage(job)
     frames_stage(job)
     assert ("sound" in record.notes) == (moved != 0)
@@ -95,7 +96,7 @@ def test_late_sound_is_moved_to_its_picture(clip, tmp_path, monkeypatch, asked, 
 
 def test_sound_that_is_late_beyond_belief_is_refused(clip, tmp_path):
     with pytest.raises(PrepareError, match="sound late by 20 s"):
-        prepare_subject(clip, tmp_path / "s", replace(QUICK, sound_late=20.0), quiet)
+        prepare_subject(clip, tmp_path / "s", replace(QUICK, sound_late=20.0))
 
 
 def test_a_networks_speech_features_can_be_asked_for(clip, tmp_path):
@@ -103,14 +104,14 @@ def test_a_networks_speech_features_can_be_asked_for(clip, tmp_path):
     paths.make_folders()
     record = Record(tmp_path / "r.json", "", {}, crop=CropBox(0, 0, SIZE), n_frames=FRAMES)
     model = write_deepspeech(tmp_path / "model.tflite")
-    kinds = ("deepspeech",)
-    job = Job(clip, paths, record, SIZE, kinds, None, None, False, lambda *_: None, model)
+    options = replace(QUICK, speech=("deepspeech",), speech_model=model)
+    job = Job(clip, paths, record, options, "frames", ignore)
     frames_stage(job)
     assert np.load(paths.features("deepspeech")).shape == (FRAMES, 16, 29)
 
 
 @pytest.mark.parametrize("i", [0, 10, 20, 32])
-def test_the_outlines_follow_the_figure(prepared, i):
+def test_the_person_is_what_the_figure_shows(prepared, i):
     labels = labels_of(prepared, i)
     image = draw(i)
     true = parts(image) > 0
@@ -155,7 +156,7 @@ def test_the_background_has_no_person(prepared):
 def test_a_segmenter_s_model_file_is_believed(tmp_path, clip):
     model = write_segmenter(tmp_path / "parts.tflite", CLASS_COLOURS)
     options = replace(OPTIONS, segmenter=model)
-    info = prepare_subject(clip, tmp_path / "s", options, quiet)
+    info = prepare_subject(clip, tmp_path / "s", options)
     assert info.tools["parsing"] == "part segmenter"
     for i in (0, 16, 32):
         labels, true = labels_of(tmp_path / "s", i), parts(draw(i))
@@ -165,28 +166,16 @@ def test_a_segmenter_s_model_file_is_believed(tmp_path, clip):
         assert (true[labels == Label.HAIR] == 1).mean() > 0.9
 
 
-def test_the_person_network_is_asked_where_it_can_be_had(tmp_path, clip, monkeypatch):
-    # The wall is green, nothing of the figure is.
-    model = write_person_network(tmp_path / "green.tflite", (40.0, -40.0, 0.0), 5.5)
-    monkeypatch.setattr(stages, "require_model", lambda model_file, given=None: model)
-    info = prepare_subject(clip, tmp_path / "s", OPTIONS, quiet)
-    assert info.tools["parsing"] == "person network"
-    for i in (0, 16, 32):
-        person = labels_of(tmp_path / "s", i) != Label.BACKGROUND
-        true = parts(draw(i)) > 0
-        assert (person & true).sum() / (person | true).sum() > 0.97
+def test_without_a_part_segmenter_the_person_network_is_used(prepared):
+    assert load_subject(prepared).info.tools["parsing"] == "person network"
 
 
-def test_without_a_network_outlines_are_learnt_and_that_is_told(tmp_path, clip, monkeypatch):
-    told = []
+def test_a_person_network_that_cannot_be_had_is_an_error(clip, tmp_path, monkeypatch):
+    def offline(model, given=None):
+        raise PrepareError(f"{model.name} cannot be downloaded")
 
-    def no_room_for_long_work(views):
-        raise Killed
-
-    monkeypatch.setattr(stages, "learn_person", no_room_for_long_work)
-    with pytest.raises(Killed):
-        prepare_subject(clip, tmp_path / "s", OPTIONS, lambda p: told.append(p.message))
-    assert any("cut out less exactly" in message for message in told)
+    monkeypatch.setattr(person, "require_model", offline)
+    fails(clip, tmp_path / "s", "selfie_segmentation.tflite cannot be downloaded", OPTIONS)
 
 
 class Killed(BaseException):
@@ -215,9 +204,9 @@ class Killer:
         """Kill amid a stage, amid a write of it, or once it is noted; stages that reported."""
         seen = []
 
-        def report(progress: StageProgress) -> None:
-            seen.append(progress.stage)
-            if point == "amid" and progress.stage == stage and progress.done >= 7:
+        def report(progress: Progress) -> None:
+            seen.append(progress.task)
+            if point == "amid" and progress.task == stage and progress.done >= 7:
                 raise Killed
 
         def replace_file(path: Path, target: Path) -> None:
@@ -251,19 +240,8 @@ def test_killed_anywhere_it_continues_to_the_same_files(
             if stage != "splits":  # whose first kill finds all its files written
                 with pytest.raises(SubjectError):
                     load_subject(out)
-    prepare_subject(clip, out, QUICK, quiet)
+    prepare_subject(clip, out, QUICK)
     assert contents(out) == contents(prepared_quick)
-
-
-def test_learnt_outlines_are_the_same_after_an_interruption(tmp_path, clip, prepared):
-    def stop(progress: StageProgress) -> None:
-        if progress.stage == "parsing" and progress.done >= 7:
-            raise Killed
-
-    with pytest.raises(Killed):
-        prepare_subject(clip, tmp_path / "s", OPTIONS, stop)
-    prepare_subject(clip, tmp_path / "s", OPTIONS, quiet)
-    assert contents(tmp_path / "s") == contents(prepared)
 
 
 class FullDisk:
@@ -313,7 +291,7 @@ def test_a_full_disk_is_one_clear_line_at_every_file(tmp_path, clip, prepared_qu
         assert not list(out.rglob("*.partial"))
         with pytest.raises(SubjectError):
             load_subject(out)
-    prepare_subject(clip, out, QUICK, quiet)
+    prepare_subject(clip, out, QUICK)
     assert contents(out) == contents(prepared_quick)
 
 
@@ -325,7 +303,7 @@ def test_a_finished_preparation_is_not_repeated(clip, prepared):
 
 def fails(video: Path, out: Path, match: str, options: PrepareOptions = QUICK) -> None:
     with pytest.raises(AudioplaneError, match=match) as caught:
-        prepare_subject(video, out, options, quiet)
+        prepare_subject(video, out, options)
     assert "\n" not in str(caught.value)
 
 
@@ -344,7 +322,7 @@ def test_other_options_are_refused_and_force_begins_anew(tmp_path, clip, prepare
     shutil.copytree(prepared_quick, out)
     (out / "thesis.txt").write_text("mine")
     fails(clip, out, "other options", replace(QUICK, size=SIZE + 16))
-    info = prepare_subject(clip, out, replace(QUICK, size=SIZE + 16, force=True), quiet)
+    info = prepare_subject(clip, out, replace(QUICK, size=SIZE + 16, force=True))
     assert info.size == SIZE + 16
     assert (out / "thesis.txt").read_text() == "mine"
 
@@ -368,7 +346,7 @@ def test_frames_without_a_face_are_flagged_and_left_out(tmp_path):
     frames = [draw(i) for i in range(40)]
     wall = np.full((SIZE, SIZE, 3), 90, np.uint8)
     frames[12:16] = [wall] * 4
-    info = prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", QUICK, quiet)
+    info = prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", QUICK)
 
     assert info.flags == dict.fromkeys(range(12, 16), "no face")
     subject = load_subject(tmp_path / "s")
@@ -388,7 +366,7 @@ def test_frames_that_the_face_leaves_are_flagged_and_left_out(tmp_path):
     gone = range(17, 23)
     for i in gone:
         frames[i] = shifted(frames[i], 74)
-    info = prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", QUICK, quiet)
+    info = prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", QUICK)
 
     assert info.flags == dict.fromkeys(gone, "face leaves the frame")
     subject = load_subject(tmp_path / "s")
@@ -413,9 +391,9 @@ def test_a_face_in_a_wide_picture_is_cropped_to_a_square(tmp_path):
         wide = np.full((240, 426, 3), 90, np.uint8)
         wide[80:, 200:360] = draw(i)
         frames.append(wide)
-    prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", QUICK, quiet)
+    prepare_subject(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", QUICK)
     landmarks = load_subject(tmp_path / "s").landmarks(load_subject(tmp_path / "s").train[0])
     assert 0.25 * SIZE < np.ptp(landmarks[:, 0]) < 0.6 * SIZE
     assert landmarks[:, 1].min() > 0.15 * SIZE
     with pytest.raises(PrepareError, match="another video"):
-        prepare_subject(write_clip(tmp_path / "w.mp4"), tmp_path / "s", QUICK, quiet)
+        prepare_subject(write_clip(tmp_path / "w.mp4"), tmp_path / "s", QUICK)

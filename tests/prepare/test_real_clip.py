@@ -12,7 +12,6 @@ from audioplane.face.regions import mouth_aperture
 from audioplane.media.image import read_image
 from audioplane.prepare import PrepareOptions, prepare_subject
 from audioplane.subject import Label, load_subject, read_labels
-from tests.prepare.conftest import quiet
 
 SIZE = 256
 PER_512 = 512 / SIZE
@@ -37,7 +36,7 @@ def test_a_real_clip_is_prepared(tmp_path):
     asset("models/mediapipe/selfie_segmentation.tflite")
     clip = asset("data/clips/may_5s.mp4")
     out = tmp_path / "may"
-    info = prepare_subject(clip, out, PrepareOptions(size=SIZE, speech=("mel",)), quiet)
+    info = prepare_subject(clip, out, PrepareOptions(size=SIZE, speech=("mel",)))
 
     report = json.loads((out / "pose_report.json").read_text())
     assert report["median"] * PER_512 <= 1.5

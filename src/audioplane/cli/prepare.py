@@ -39,7 +39,8 @@ class Prepare:
     refuses."""
 
     def run(self) -> None:
-        from audioplane.prepare import PrepareOptions, StageProgress, prepare_subject
+        from audioplane.prepare import PrepareOptions, prepare_subject
+        from audioplane.progress import Progress
 
         options = PrepareOptions(
             size=self.size,
@@ -55,12 +56,12 @@ class Prepare:
         with progress_bar() as bar:
             tasks = {}
 
-            def report(p: StageProgress) -> None:
-                if p.stage not in tasks:
-                    tasks[p.stage] = bar.add_task(p.stage, total=p.total or None, note="")
-                bar.update(tasks[p.stage], completed=p.done, total=p.total or None)
+            def report(p: Progress) -> None:
+                if p.task not in tasks:
+                    tasks[p.task] = bar.add_task(p.task, total=p.total or None, note="")
+                bar.update(tasks[p.task], completed=p.done, total=p.total or None)
                 if p.message:
-                    console.print(f"{p.stage}: {p.message}")
+                    console.print(f"{p.task}: {p.message}")
 
             info = prepare_subject(self.video, self.out, options, report)
         usable = info.n_frames - len(info.flags)

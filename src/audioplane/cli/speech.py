@@ -9,7 +9,7 @@ from audioplane.cli.console import console
 
 @dataclass(frozen=True)
 class Speech:
-    """Add a kind of speech features to a subject, ours or a peer's."""
+    """Add a kind of speech features to a subject, ours or of prior work."""
 
     subject: PathArgument
     """Folder of the subject."""
@@ -21,6 +21,7 @@ class Speech:
     def run(self) -> None:
         from audioplane.prepare.features import add_features
 
-        shape = add_features(self.subject, self.kind, self.model)
+        with console.status(f"{self.kind}: computing speech features"):
+            shape = add_features(self.subject, self.kind, self.model)
         sizes = " x ".join(str(n) for n in shape)
         console.print(f"{self.subject}: aud_{self.kind}.npy, {sizes} (frames, window, features)")

@@ -1,6 +1,6 @@
-"""Video to subject: face, pose, parsing, background and torso."""
+"""Video to subject: face, pose, masks, background and torso."""
 
-from audioplane.prepare.pipeline import PrepareOptions, prepare_subject
-from audioplane.prepare.progress import STAGES, StageProgress
+from audioplane.prepare.options import PrepareOptions
+from audioplane.prepare.pipeline import STAGES, prepare_subject
 
-__all__ = ["STAGES", "PrepareOptions", "StageProgress", "prepare_subject"]
+__all__ = ["STAGES", "PrepareOptions", "prepare_subject"]

@@ -1,4 +1,4 @@
-"""`audioplane speech`: one more kind of speech features for a subject."""
+"""One more kind of speech features for a subject."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,27 +6,34 @@ from pathlib import Path
 import numpy as np
 
 from audioplane.assets import write_atomically
-from audioplane.cli.console import console
 from audioplane.media.audio import SPEECH_RATE, read_audio
 from audioplane.speech import compute_features, require_kind
 from audioplane.subject import FPS, load_subject
 
 
-def add_features(root: Path, kind: str, model: Path | None) -> tuple[int, ...]:
-    """Compute a kind from the subject's sound, one row for each of its frames; returns the shape.
+def add_features(root: Path, kind: str, model: Path | None = None) -> tuple[int, ...]:
+    """Compute a kind from the subject's sound and write `aud_<kind>.npy` into its folder.
 
     A sound that is shorter than the frames ends in silence.
 
-    Raises `SpeechError` if the kind cannot be computed, `MediaError` if the sound cannot be read or
-    the folder not be written.
+    Args:
+        root: the subject folder.
+        kind: feature kind.
+        model: file or folder of the kind's network; looked up if not given.
+
+    Returns:
+        The features' shape: frames, window, features.
+
+    Raises:
+        SpeechError: the kind cannot be computed.
+        MediaError: the sound cannot be read or the folder not be written.
     """
     subject = load_subject(root)
     require_kind(kind, model)
     samples = subject.rows * (SPEECH_RATE // FPS)
     waveform = read_audio(subject.paths.audio)[:samples]
     waveform = np.pad(waveform, (0, samples - len(waveform)))
-    with console.status(f"{kind}: listening to {len(waveform) / SPEECH_RATE:.0f} s of speech"):
-        features = compute_features(waveform, kind, model)
+    features = compute_features(waveform, kind, model)
     path = subject.paths.features(kind)
     with write_atomically(path) as partial, partial.open("wb") as file:
         np.save(file, features)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from audioplane.prepare.masks.flicker import Outline, flickering, head_outline
-from audioplane.prepare.masks.outline import HeadFrame
-from audioplane.prepare.masks.parsing import ParsedFrame, Parts
+from audioplane.prepare.masks.frames import MaskedFrame
+from audioplane.prepare.masks.head_frame import HeadFrame
+from audioplane.prepare.masks.person import PersonMask
 from audioplane.subject import Label
 
 SIZE = 256
@@ -16,10 +17,10 @@ def outline(i: int, shift: float = 0.0, bump: int = 0, shot: int = 0) -> Outline
     labels = np.where(np.hypot(x - 128 - shift, y - 120) < radius, Label.HEAD, Label.BACKGROUND)
     labels[(labels == Label.BACKGROUND) & (y >= 120)] = Label.TORSO
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
-    parts = Parts(np.zeros((SIZE, SIZE), np.float32))
+    mask = PersonMask(np.zeros((SIZE, SIZE), np.float32))
     axes = np.eye(2)
     head = HeadFrame(np.array([128.0 + shift, 120.0]), axes[0], axes[1], 500.0)
-    frame = ParsedFrame(i, shot, image, np.zeros((478, 2)), head, parts)
+    frame = MaskedFrame(i, shot, image, np.zeros((478, 2)), np.zeros((68, 2)), head, mask)
     return head_outline(frame, labels.astype(np.uint8))
 
 

@@ -5,7 +5,6 @@ import pytest
 from audioplane.face.landmarker import to_68
 from audioplane.prepare.masks.geometry import FaceFrame, head_side
 from audioplane.prepare.masks.hair import hanging, learn_hair
-from audioplane.prepare.masks.parsing import skin_like
 from tests.face.figure import COAT, HAIR, SKIN, DrawnFaces, draw, face_centre, parts
 
 FRAMES = range(0, 30, 5)
@@ -38,8 +37,7 @@ def person_in(image: np.ndarray) -> np.ndarray:
 
 def learnt(images: list[np.ndarray]):
     points = [landmarks_of(i) for i in FRAMES]
-    skins = [skin_like(image, p) for image, p in zip(images, points, strict=True)]
-    return learn_hair(images, points, [person_in(image) for image in images], skins)
+    return learn_hair(images, points, [person_in(image) for image in images])
 
 
 def test_strands_below_the_jaw_hang_on_the_head():
@@ -49,7 +47,7 @@ def test_strands_below_the_jaw_hang_on_the_head():
     for i, image in zip(FRAMES, images, strict=True):
         points = landmarks_of(i)
         head = person_in(image) & head_side(points, len(image))
-        found = hanging(colours.hair(image) & person_in(image), head, points)
+        found = hanging(colours.hair(image, points) & person_in(image), head, points)
         true = alike(image, BLACK) & ~head
         assert true.sum() > 200
         assert (found & true).sum() / (found | true).sum() > 0.75
@@ -61,7 +59,7 @@ def test_neither_coat_nor_neck_is_hair():
     assert colours is not None
     for i, image in zip(FRAMES, images, strict=True):
         points = landmarks_of(i)
-        hair = colours.hair(image) & ~skin_like(image, points)
+        hair = colours.hair(image, points)
         for colour in (COAT, SKIN):
             assert not hair[alike(image, colour)].any()
 
@@ -70,13 +68,16 @@ def test_neither_coat_nor_neck_is_hair():
 def test_hair_of_the_bodys_colour_gives_no_pixel_away(colour):
     images = [with_strands(i, colour) for i in FRAMES]
     colours = learnt(images)
-    assert colours is None or not any(colours.hair(i)[person_in(i)].any() for i in images)
+    assert colours is None or not any(
+        colours.hair(image, landmarks_of(i))[person_in(image)].any()
+        for i, image in zip(FRAMES, images, strict=True)
+    )
 
 
 def test_where_nothing_is_the_persons_nothing_is_learnt():
     images = [draw(i) for i in FRAMES]
     nobody = [np.zeros(image.shape[:2], bool) for image in images]
-    assert learn_hair(images, [landmarks_of(i) for i in FRAMES], nobody, nobody) is None
+    assert learn_hair(images, [landmarks_of(i) for i in FRAMES], nobody) is None
 
 
 def test_what_does_not_touch_the_head_or_is_the_necks_shadow_stays_the_bodys():

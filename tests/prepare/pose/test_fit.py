@@ -15,7 +15,7 @@ from audioplane.prepare.pose.fit import (
 )
 from audioplane.prepare.pose.smooth import segments, smooth_poses
 
-CAMERA = Intrinsics.of_size(512)
+CAMERA = Intrinsics(1100.0, 256.0)
 
 
 def synthetic(frames: int, noise: float, seed: int = 0):

@@ -18,7 +18,7 @@ from audioplane.prepare.pose.track import track_head
 from tests.face.figure import template
 
 FRAMES = 150
-CAMERA = Intrinsics.of_size(512)
+CAMERA = Intrinsics(1100.0, 256.0)
 
 
 def head_at_rest() -> np.ndarray:

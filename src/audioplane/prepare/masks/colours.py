@@ -1,14 +1,16 @@
-"""Which colours are person and which background, learnt apart for every part of the outline.
+"""What colour tells of a pixel: the cheeks' hue, and two sets of colours learnt from a video."""
 
-A wall may have the colour of the hair on the other side; beside the hair on this side it mostly
-has not. So colours are counted by sector of the outline, and neighbouring sectors are blended.
-"""
-
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 from scipy.ndimage import gaussian_filter
 
+from audioplane.prepare.masks.geometry import polygon_mask
+
+_SKIN_SPREAD = 3.0
+"""Standard deviations from the cheeks' mean colour at which skin ends."""
 _BINS = 32
+"""Of each channel."""
 _BLUR = 1.2
 """Spread of a counted colour, bins."""
 _DOUBT = 2e-3
@@ -17,48 +19,36 @@ _MOST = 2.5
 """Log odds beyond which no pixel goes."""
 
 
-def learn_odds(
-    colours: UInt8[np.ndarray, "n rows steps 3"],
-    person: Bool[np.ndarray, "n rows steps"],
-    background: Bool[np.ndarray, "n rows steps"],
-    sectors: int,
-) -> Float32[np.ndarray, "sectors b b b"]:
-    """Log odds of person by sector of the rows and by colour.
+def skin_like(
+    image: UInt8[np.ndarray, "h w 3"], landmarks: Float[np.ndarray, "68 2"]
+) -> Bool[np.ndarray, "h w"]:
+    """Pixels whose hue is that of the cheeks, in light or shade."""
+    size = len(image)
+    half = cv2.resize(image, (size // 2, size // 2), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(half, cv2.COLOR_RGB2LAB)[..., 1:].astype(np.float32)
+    cheeks = np.concatenate([landmarks[[2, 3, 4, 48, 31]], landmarks[[35, 54, 12, 13, 14]]])
+    seen = lab[polygon_mask(cheeks.astype(np.float64) / 2, size // 2)]
+    if not len(seen):
+        return np.zeros((size, size), bool)
+    spread = np.clip(seen.std(0), 2.5, 5.0)
+    away = (np.abs(lab - np.median(seen, axis=0)) / spread).max(-1, initial=0)
+    smooth = cv2.GaussianBlur((away < _SKIN_SPREAD).astype(np.float32), (0, 0), 1.5)
+    return cv2.resize(smooth, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
 
-    Args:
-        colours: sampled along the outlines of n frames.
-        person: samples that are taken for person.
-        background: samples that are taken for background.
-        sectors: parts that the rows are divided into.
-    """
-    rows = colours.shape[1]
-    weights = _sector_weights(rows, sectors, reach=1.6)
-    index = _bins(colours)
-    # One table per row would be mostly empty: rows are counted, then blended over a sector.
-    odds = np.zeros((sectors, _BINS, _BINS, _BINS), np.float32)
-    on_all, off_all = (
-        (weights.T.astype(np.float32) @ _count(index, m, rows)).reshape(odds.shape)
-        for m in (person, background)
-    )
-    for sector in range(sectors):
-        on, off = _density(on_all[sector]), _density(off_all[sector])
-        odds[sector] = np.clip(np.log(on + _DOUBT) - np.log(off + _DOUBT), -_MOST, _MOST)
-    return odds
+
+def learn_odds(
+    one: UInt8[np.ndarray, "n 3"], other: UInt8[np.ndarray, "m 3"]
+) -> Float32[np.ndarray, "b b b"]:
+    """Log odds, by colour, that a pixel is of the one set and not of the other."""
+    on, off = (np.log(_density(colours) + _DOUBT) for colours in (one, other))
+    return np.clip(on - off, -_MOST, _MOST)
 
 
 def apply_odds(
-    odds: Float32[np.ndarray, "sectors b b b"], colours: UInt8[np.ndarray, "rows steps 3"]
-) -> Float[np.ndarray, "rows steps"]:
-    """Log odds of samples, blended between the sectors around each row."""
-    rows = len(colours)
-    weights = _sector_weights(rows, len(odds), reach=1.0)
-    index = _bins(colours)
-    flat = odds.reshape(len(odds), -1)
-    values = np.zeros(colours.shape[:2])
-    for sector in range(len(odds)):
-        near = weights[:, sector] > 0
-        values[near] += weights[near, sector, None] * flat[sector][index[near]]
-    return values
+    odds: Float32[np.ndarray, "b b b"], image: UInt8[np.ndarray, "h w 3"]
+) -> Float32[np.ndarray, "h w"]:
+    """Log odds of every pixel."""
+    return odds.ravel()[_bins(image)]
 
 
 def _bins(colours: UInt8[np.ndarray, "*s 3"]) -> np.ndarray:
@@ -66,21 +56,8 @@ def _bins(colours: UInt8[np.ndarray, "*s 3"]) -> np.ndarray:
     return (coarse[..., 0] * _BINS + coarse[..., 1]) * _BINS + coarse[..., 2]
 
 
-def _count(index: np.ndarray, mask: np.ndarray, rows: int) -> Float32[np.ndarray, "rows bins"]:
-    row = np.broadcast_to(np.arange(rows)[None, :, None], index.shape)
-    flat = row[mask].astype(np.int64) * _BINS**3 + index[mask]
-    return np.bincount(flat, minlength=rows * _BINS**3).reshape(rows, -1).astype(np.float32)
-
-
-def _density(count: np.ndarray) -> np.ndarray:
+def _density(colours: UInt8[np.ndarray, "n 3"]) -> Float32[np.ndarray, "b b b"]:
     """Blurred counts, the commonest colour 1: a rare colour of a busy side must not lose to it."""
-    blurred = gaussian_filter(count, _BLUR)
+    count = np.bincount(_bins(colours), minlength=_BINS**3).astype(np.float32)
+    blurred = gaussian_filter(count.reshape(_BINS, _BINS, _BINS), _BLUR)
     return blurred / max(float(blurred.max()), 1e-9)
-
-
-def _sector_weights(rows: int, sectors: int, reach: float) -> Float[np.ndarray, "rows sectors"]:
-    """Tent functions over the rows; each row's weights sum to 1."""
-    at = (np.arange(rows) + 0.5) / rows * sectors - 0.5
-    away = np.abs(at[:, None] - np.arange(sectors))
-    weights = np.maximum(0, 1 - away / reach)
-    return weights / weights.sum(1, keepdims=True)

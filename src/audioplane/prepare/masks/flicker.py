@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from audioplane.prepare.masks.outline import HeadFrame
-from audioplane.prepare.masks.parsing import ParsedFrame
+from audioplane.prepare.masks.frames import MaskedFrame
+from audioplane.prepare.masks.head_frame import HeadFrame
 from audioplane.subject.labels import Label, head_mask
 
 _APART = 2.0
@@ -26,7 +26,7 @@ class Outline:
     head: HeadFrame
 
 
-def head_outline(frame: ParsedFrame, labels: UInt8[np.ndarray, "h w"]) -> Outline:
+def head_outline(frame: MaskedFrame, labels: UInt8[np.ndarray, "h w"]) -> Outline:
     """Read it off a label map. The jaw line before the neck is no part of it: speech moves it."""
     touched = cv2.dilate((labels == Label.BACKGROUND).astype(np.uint8), np.ones((3, 3), np.uint8))
     edge = head_mask(labels) & (touched == 1)
@@ -35,7 +35,7 @@ def head_outline(frame: ParsedFrame, labels: UInt8[np.ndarray, "h w"]) -> Outlin
 
 def flickering(before: Outline, now: Outline) -> float | None:
     """Share of the outline's pixels more than 2 px (of 512) from the next frame's outline, once
-    the head's turn, scale and shift in the picture are applied.
+    the head's turn, scale and shift in the image are applied.
 
     None where the frames do not follow one another in one shot, or show no outline.
     """
@@ -45,7 +45,7 @@ def flickering(before: Outline, now: Outline) -> float | None:
     turn = before.head.onto(now.head)
     places = np.argwhere(before.edge)[:, ::-1] @ turn[:, :2].T + turn[:, 2]
     at = np.rint(places).astype(int)
-    at = at[((at >= 0) & (at < size)).all(-1)]  # what leaves the picture does not flicker
+    at = at[((at >= 0) & (at < size)).all(-1)]  # what leaves the image does not flicker
     if not len(at) or not now.edge.any():
         return None
     away = cv2.distanceTransform((~now.edge).astype(np.uint8), cv2.DIST_L2, 3)

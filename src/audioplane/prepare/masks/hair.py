@@ -1,9 +1,8 @@
-"""Hair that hangs below the jaw: it moves with the head, and without a label of its own it would
-stand still in the torso's picture.
+"""Hair that hangs below the jaw: it moves with the head, so its label must not be the torso's.
 
-What hair looks like is learnt from the clip: what frames the face above the mouth and is no skin,
-against clothes and the neck's middle. A head without hair, or with hair of the skin's hue or the
-clothes' colours, gives no pixel away.
+What hair looks like is learnt from the video: what surrounds the face above the mouth and is no
+skin, against clothes and the neck's middle. Where there is no hair, or it has the hue of the skin
+or the colours of the clothes, no pixel is taken for hair.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from audioplane.prepare.masks.colours import apply_odds, learn_odds
+from audioplane.prepare.masks.colours import apply_odds, learn_odds, skin_like
 from audioplane.prepare.masks.geometry import FaceFrame, face_polygon, head_side, polygon_mask
 
 _FAR = 10.0
@@ -35,45 +34,42 @@ the frame; such a rim is joined to the head by nothing wider, and is nowhere twi
 
 @dataclass(frozen=True)
 class HairColours:
-    """What the clip taught."""
+    """The colours of one person's hair."""
 
-    odds: Float32[np.ndarray, "1 b b b"]
+    odds: Float32[np.ndarray, "b b b"]
     """Log odds of hair by colour."""
 
-    def hair(self, image: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
-        """Pixels of a frame that have a colour of hair."""
+    def hair(
+        self, image: UInt8[np.ndarray, "h w 3"], landmarks: Float[np.ndarray, "68 2"]
+    ) -> Bool[np.ndarray, "h w"]:
+        """Pixels of a frame that have a colour of hair and not the cheeks' hue."""
         half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        odds = apply_odds(self.odds, half.reshape(1, -1, 3)).reshape(half.shape[:2])
-        odds = cv2.GaussianBlur(odds.astype(np.float32), (0, 0), 1.5)
-        return cv2.resize(odds, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) > _SURE
+        odds = cv2.GaussianBlur(apply_odds(self.odds, half), (0, 0), 1.5)
+        alike = cv2.resize(odds, image.shape[1::-1], interpolation=cv2.INTER_LINEAR) > _SURE
+        return alike & ~skin_like(image, landmarks)
 
 
 def learn_hair(
     images: list[UInt8[np.ndarray, "h w 3"]],
     landmarks: list[Float[np.ndarray, "68 2"]],
     persons: list[Bool[np.ndarray, "h w"]],
-    skins: list[Bool[np.ndarray, "h w"]],
 ) -> HairColours | None:
-    """Learn from frames spread over the clip; None where the head shows no hair of its own hue.
+    """Learn from frames spread over the video; None where the head shows no hair of its own hue.
 
     Args:
         images: the frames.
         landmarks: their landmarks, pixels.
         persons: where they show the person.
-        skins: where they have the cheeks' hue.
     """
     hair, other = [], []
-    for image, points, person, skin in zip(images, landmarks, persons, skins, strict=True):
+    for image, points, person in zip(images, landmarks, persons, strict=True):
         size = len(image)
-        hair.append(image[person & _about_face(points, size) & ~skin])
+        hair.append(image[person & _about_face(points, size) & ~skin_like(image, points)])
         other.append(image[person & ~head_side(points, size) & _body(points, size)])
     pixels = sum(image.shape[0] * image.shape[1] for image in images)
     if sum(map(len, hair)) < _LEAST * pixels or not any(map(len, other)):
         return None
-    colours = np.concatenate([*hair, *other])[None, None]
-    is_hair = np.zeros(colours.shape[:3], bool)
-    is_hair[..., : sum(map(len, hair))] = True
-    return HairColours(learn_odds(colours, is_hair, ~is_hair, sectors=1))
+    return HairColours(learn_odds(np.concatenate(hair), np.concatenate(other)))
 
 
 def _about_face(points: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray, "size size"]:

@@ -27,11 +27,6 @@ class Intrinsics:
     centre: float
     """Same for x and y: frames are square."""
 
-    @staticmethod
-    def of_size(size: int) -> "Intrinsics":
-        """The camera assumed for frames of `size` pixels."""
-        return Intrinsics(FOCAL_PER_SIZE * size, size / 2)
-
 
 def project(points: Float[np.ndarray, "*b k 3"], camera: Intrinsics) -> Float[np.ndarray, "*b k 2"]:
     """Points before the camera, metres, to pixels."""

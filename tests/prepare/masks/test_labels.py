@@ -4,17 +4,19 @@ import cv2
 import numpy as np
 
 from audioplane.face.landmarker import to_68
-from audioplane.prepare.masks.outline import HeadFrame
-from audioplane.prepare.masks.parsing import ParsedFrame, Parts, calm, label_frame
+from audioplane.prepare.masks.frames import MaskedFrame, vote
+from audioplane.prepare.masks.head_frame import HeadFrame
+from audioplane.prepare.masks.labels import label_frame
+from audioplane.prepare.masks.person import PersonMask
 from audioplane.subject import Label
 from tests.face.figure import COAT, HAIR, SKIN, DrawnFaces, draw, face_centre, parts
 
 
-def frame(image: np.ndarray, i: int = 0, hair: np.ndarray | None = None) -> ParsedFrame:
+def frame(image: np.ndarray, i: int = 0, hair: np.ndarray | None = None) -> MaskedFrame:
     points = DrawnFaces(None, follow=True).detect(draw(0))[0].points
     head = HeadFrame(np.array(face_centre(0)), np.array([1.0, 0]), np.array([0, 1.0]), 100.0)
     person = (parts(image) > 0).astype(np.float32)
-    return ParsedFrame(i, 0, image, points[:, :2], head, Parts(person, hair))
+    return MaskedFrame(i, 0, image, points[:, :2], to_68(points), head, PersonMask(person, hair))
 
 
 def hair_in(image: np.ndarray) -> np.ndarray:
@@ -62,8 +64,8 @@ def test_neighbours_vote_on_hair_and_person():
     seen, missed = (frame(image, i, hair_in(image)) for i in (0, 1)), draw(0)
     odd = frame(missed, 2, np.zeros((160, 160), bool))
     near = [*seen, odd, *(frame(image, i, hair_in(image)) for i in (3, 4))]
-    voted = calm(odd, near)
-    assert voted.parts.hair is not None
-    assert voted.parts.hair[84:104, 112:115].all()
-    assert voted.parts.person[84:104, 112:115].all()
-    assert not voted.parts.person[20:60, 130:].any()
+    voted = vote(odd, near)
+    assert voted.mask.hair is not None
+    assert voted.mask.hair[84:104, 112:115].all()
+    assert voted.mask.person[84:104, 112:115].all()
+    assert not voted.mask.person[20:60, 130:].any()
