@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import tyro
 
 from audioplane.cli.arguments import PathArgument
-from audioplane.cli.console import console
-from audioplane.cli.weights import LpipsWeights
+from audioplane.cli.console import console, progress_reports
+from audioplane.cli.weights import ScoreWeights
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,17 @@ class Ablate:
     """Which Gaussians the audio deforms: all, as in the paper, or those of the lower face."""
     seed: int = 0
     """Of every variant."""
-    weights: Annotated[LpipsWeights, tyro.conf.arg(name="")] = LpipsWeights()
+    face_landmarker: Path | None = None
+    """MediaPipe's face_landmarker.task; looked up if not given."""
+    weights: Annotated[ScoreWeights, tyro.conf.arg(name="")] = ScoreWeights()
 
     def run(self) -> None:
-        from audioplane.experiments.ablate.run import run_ablation
+        from audioplane.evaluate import Tools
+        from audioplane.experiments.ablate import ablate
         from audioplane.train import PRESETS
 
         config = replace(PRESETS[self.preset], moving=self.moving, seed=self.seed)
-        run_ablation(self.subject, self.out, self.tables, config, self.budget, self.weights.find())
+        tools = Tools(self.face_landmarker, self.weights.find(), self.weights.find_syncnet())
+        with progress_reports() as report:
+            ablate(self.subject, self.out, config, self.tables, self.budget, tools, report)
         console.print(f"{self.out}: report.html, report.json")

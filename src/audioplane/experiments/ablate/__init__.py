@@ -1,6 +1,6 @@
-"""The paper's Tables 1 to 3: which variants they compare, their figures, and ours beside them."""
+"""The paper's Tables 1 to 3: its variants trained on a subject, with its figures beside ours."""
 
-from audioplane.experiments.ablate.report import VariantResult, holds, write_reports
-from audioplane.experiments.ablate.tables import TABLES, Row, Table, variants
+from audioplane.experiments.ablate.report import VariantResult
+from audioplane.experiments.ablate.run import ablate
 
-__all__ = ["TABLES", "Row", "Table", "VariantResult", "holds", "variants", "write_reports"]
+__all__ = ["VariantResult", "ablate"]

@@ -1,132 +1,231 @@
-"""`audioplane ablate`: the paper's tables on a subject, one variant after the other."""
+"""An ablation: the paper's tables on a subject, one variant after the other."""
 
 import json
 import shutil
 import time
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from audioplane.cli.console import console
-from audioplane.cli.training import show_training
 from audioplane.errors import MediaError, TrainingError
-from audioplane.evaluate import ScoreReport, evaluate
-from audioplane.experiments.ablate import VariantResult, variants, write_reports
+from audioplane.evaluate import ScoreReport, Tools, evaluate
+from audioplane.evaluate.report import write_text
+from audioplane.experiments.ablate.page import ablation_page
+from audioplane.experiments.ablate.report import VariantResult, to_json
+from audioplane.experiments.ablate.tables import Variant, variants
+from audioplane.experiments.training import finish_training
 from audioplane.perceptual import LPIPS
+from audioplane.progress import Progress, Report, ignore
 from audioplane.subject import Subject, load_subject
 from audioplane.train import TrainConfig, Trainer, load_head
 from audioplane.train.config import within_iterations, without_lpips
 from audioplane.train.run import name_loss, train_head
 from audioplane.train.views import mouth_density, observe
 
+JSON_NAME, PAGE_NAME = "report.json", "report.html"
 _WARM_UP, _TIMED = 10, 30
 _TRAINING_SHARE = 0.85
 """Of a variant's time; the rest is for loading and evaluation."""
+_LEAST_ITERATIONS = 40
 
 
-def run_ablation(
-    subject: Path,
-    out: Path,
-    tables: tuple[int, ...],
+@dataclass(frozen=True)
+class Pace:
+    """How long an iteration takes, seconds."""
+
+    full: float
+    """At the frames' own size."""
+    half: float
+    """At half of it."""
+
+    def seconds(self, plan: TrainConfig) -> float:
+        """What a training takes, its coarse stage counted as slow as its fine one."""
+        total = plan.coarse_iterations + plan.fine_iterations
+        half = min(plan.half_size_iterations, total)
+        return half * self.half + (total - half) * self.full
+
+
+def ablate(
+    subject: Path | str,
+    out: Path | str,
     config: TrainConfig,
-    budget: float,
-    lpips: LPIPS | None,
+    tables: Sequence[int] = (1, 2, 3),
+    minutes: float = 120.0,
+    tools: Tools | None = None,
+    report: Report | None = None,
 ) -> dict[str, VariantResult]:
-    """Train and score every variant that the tables need; goes on where it was interrupted.
+    """Train and score every variant that the paper's tables need; an interrupted one goes on.
 
-    `config` is the full model's; the budget, minutes for all variants, sets its iterations.
+    Writes the runs, `report.json` and `report.html` into `out`, the reports after every variant.
+
+    Args:
+        subject: Folder of the subject.
+        out: Folder for everything that is made.
+        config: Settings of the full model; `minutes` sets the number of its iterations.
+        tables: Which of the paper's tables: 1 Audio-Plane and dynamic splatting, 2 attention and
+            fusion, 3 the margin of the mask loss.
+        minutes: For all variants together.
+        tools: What the scores are computed with; None leaves what needs weights empty.
+        report: Receives the progress.
+
+    Returns:
+        What each variant reached, by its key.
+
+    Raises:
+        SubjectError: `subject` is not one.
+        TrainingError: `out` holds an ablation with other settings.
+        MediaError: `out` cannot be written.
     """
-    person, chosen = load_subject(subject), variants(tables)
-    base = _plan(person, out, config, budget, len(chosen), lpips)
+    out, tools, report = Path(out), tools or Tools(), report or ignore
+    person, chosen = load_subject(Path(subject)), variants(tables)
+    base = _plan(person, out, config, minutes, len(chosen), tools.lpips)
     results: dict[str, VariantResult] = {}
-    facts = {
-        "subject": person.paths.root.name,
-        "iterations of every variant": f"{base.coarse_iterations} coarse, "
-        f"{base.fine_iterations} fine",
-        "pictures": f"half size for the first {base.half_size_iterations} iterations",
-        "Gaussians": f"at most {base.max_gaussians}; driven by audio: {base.moving}",
-        "loss between pictures": name_loss(base),
-        "seed": str(base.seed),
-    }
-    for i, (key, row) in enumerate(chosen.items()):
-        folder, kept = out / key, out / key / "result.json"
-        if kept.exists():
+    for i, (key, variant) in enumerate(chosen.items()):
+        kept = out / key / "result.json"
+        if not kept.exists():
+            name = f"{key}, {i + 1} of {len(chosen)}"
+            results[key] = _train_variant(person, base, variant, out / key, tools, name, report)
+            write_text(kept, json.dumps(asdict(results[key]), indent=1))
+        else:
             results[key] = VariantResult(**json.loads(kept.read_text()))
-            continue
-        console.print(f"variant {i + 1} of {len(chosen)}: {key}")
-        started = time.perf_counter()
-        config = replace(base, **row.changes)
-        show_training(train_head(person, config, folder, lpips=lpips))
-        seconds = time.perf_counter() - started
-        report = evaluate(
-            folder,
-            subject=subject,
-            out=folder / "evaluation",
-            poses="tracked",
-            lpips=lpips,
-            device="cpu",
-        )
-        results[key] = _result(report.reports["tracked"], folder, person, config, seconds)
-        kept.write_text(json.dumps(asdict(results[key]), indent=1))
-        write_reports(out, tables, results, facts)
-    write_reports(out, tables, results, facts)
+        _write_reports(out, tables, results, _facts(person, base))
     return results
 
 
+def _write_reports(
+    out: Path, tables: Sequence[int], results: dict[str, VariantResult], facts: dict[str, str]
+) -> None:
+    write_text(out / JSON_NAME, to_json(results, facts))
+    write_text(out / PAGE_NAME, ablation_page(tables, results, facts))
+
+
+def _facts(person: Subject, base: TrainConfig) -> dict[str, str]:
+    """What holds for all variants, for people."""
+    return {
+        "subject": person.paths.root.name,
+        "iterations of every variant": f"{base.coarse_iterations} coarse, "
+        f"{base.fine_iterations} fine",
+        "images": f"half size for the first {base.half_size_iterations} iterations",
+        "Gaussians": f"at most {base.max_gaussians}; driven by audio: {base.moving}",
+        "loss between images": name_loss(base),
+        "seed": str(base.seed),
+    }
+
+
 def _plan(
-    subject: Subject, out: Path, config: TrainConfig, budget: float, n: int, lpips: LPIPS | None
+    subject: Subject, out: Path, config: TrainConfig, minutes: float, n: int, lpips: LPIPS | None
 ) -> TrainConfig:
-    """The settings that all variants share: as many iterations as the budget (minutes) allows.
+    """The settings that all variants share: as many iterations as the time allows.
 
     The number is measured once and kept in plan.json, so that a resumed ablation has the same.
     """
     if config.lambda_lpips and lpips is None:
         config = without_lpips(config)
     path = out / "plan.json"
-    asked = {"base": asdict(config), "budget": budget, "variants": n}
+    asked = {"base": asdict(config), "budget": minutes, "variants": n}
     try:
-        out.mkdir(parents=True, exist_ok=True)
         if path.exists():
             kept = json.loads(path.read_text())
             if kept["asked"] != json.loads(json.dumps(asked)):
                 raise TrainingError(f"{out} holds an ablation with other settings: choose another")
             return within_iterations(config, kept["iterations"])
-        iterations = _affordable(subject, out, config, 60 * budget / n * _TRAINING_SHARE, lpips)
-        path.write_text(json.dumps({"asked": asked, "iterations": iterations}, indent=1))
     except OSError as e:
-        raise MediaError(f"{out} cannot be written ({e}): choose another --out") from e
+        raise MediaError(f"{path} cannot be read ({e.strerror})") from e
+    pace = measure_pace(subject, out, config, lpips)
+    iterations = affordable(config, pace, 60 * minutes / n * _TRAINING_SHARE)
+    write_text(path, json.dumps({"asked": asked, "iterations": iterations}, indent=1))
     return within_iterations(config, iterations)
 
 
-def _affordable(
-    subject: Subject, out: Path, config: TrainConfig, seconds: float, lpips: LPIPS | None
-) -> int:
-    """Iterations that fit into a time, each as slow as with three quarters of the Gaussians."""
-    probe = replace(
+def affordable(config: TrainConfig, pace: Pace, seconds: float) -> int:
+    """The most iterations of both stages that a training of these settings does in a time."""
+    low, high = _LEAST_ITERATIONS, 1 + round(seconds / min(pace.half, pace.full))
+    while high - low > 1:  # low fits, high does not
+        middle = (low + high) // 2
+        fits = pace.seconds(within_iterations(config, middle)) <= seconds
+        low, high = (middle, high) if fits else (low, middle)
+    return low
+
+
+def measure_pace(subject: Subject, out: Path, config: TrainConfig, lpips: LPIPS | None) -> Pace:
+    """Time iterations of the fine stage, each with three quarters of the Gaussians."""
+    full = _time_iteration(subject, out / "probe", probe(config, half_size=False), lpips)
+    if not config.half_size_iterations:
+        return Pace(full, full)
+    half = _time_iteration(subject, out / "probe", probe(config, half_size=True), lpips)
+    return Pace(full, half)
+
+
+def probe(config: TrainConfig, half_size: bool) -> TrainConfig:
+    """A short training whose iterations are all like those of one part of the real one."""
+    iterations = 10 * (_WARM_UP + _TIMED)
+    return replace(
         config,
         coarse_iterations=0,
-        fine_iterations=10 * (_WARM_UP + _TIMED),
+        fine_iterations=iterations,
+        half_size_iterations=iterations if half_size else 0,
+        poses_from=0,
         initial_points=max(10, round(0.75 * config.max_gaussians)),
         densify_until=0,
         validate_every=10**9,
         checkpoint_every=10**9,
     )
-    trainer = Trainer(subject, probe, lpips=lpips)
-    events = trainer.run(out / "probe")
+
+
+def _time_iteration(subject: Subject, out: Path, config: TrainConfig, lpips: LPIPS | None) -> float:
+    trainer = Trainer(subject, config, lpips=lpips)
+    events = trainer.run(out)
     while trainer.iteration < _WARM_UP:
         next(events)
     first, started = trainer.iteration, time.perf_counter()
     while trainer.iteration < first + _TIMED:
         next(events)
-    rate = (trainer.iteration - first) / (time.perf_counter() - started)
-    return max(40, round(seconds * rate))
+    return (time.perf_counter() - started) / (trainer.iteration - first)
 
 
-def _result(
-    report: ScoreReport, run: Path, subject: Subject, config: TrainConfig, seconds: float
+def _train_variant(
+    person: Subject,
+    base: TrainConfig,
+    variant: Variant,
+    run: Path,
+    tools: Tools,
+    name: str,
+    report: Report,
 ) -> VariantResult:
-    whole, mouth, lips = report.means["whole"], report.means["mouth"], report.lips
+    config, started = replace(base, **variant.changes), time.perf_counter()
+    finish_training(train_head(person, config, run, lpips=tools.lpips), name, report)
+    seconds = time.perf_counter() - started
+
+    def told(progress: Progress) -> None:
+        report(replace(progress, task=f"{name}: {progress.task}"))
+
+    evaluation = evaluate(
+        run,
+        subject=person.paths.root,
+        out=run / "evaluation",
+        poses="tracked",
+        lpips=tools.lpips,
+        syncnet=tools.syncnet,
+        landmarker=tools.landmarker,
+        device="cpu",
+        report=told,
+    )
     means = load_head(run).head.gaussians.means.double().numpy()
     shutil.rmtree(run / "checkpoints", ignore_errors=True)
+    return variant_result(
+        evaluation.reports["tracked"],
+        density=mouth_density(means, observe(person, person.train), person.K),
+        gaussians=len(means),
+        iterations=config.coarse_iterations + config.fine_iterations,
+        seconds=round(seconds, 1),
+    )
+
+
+def variant_result(
+    scores: ScoreReport, density: float, gaussians: int, iterations: int, seconds: float
+) -> VariantResult:
+    """What the tables keep of a variant's scores."""
+    whole, mouth, lips = scores.means["whole"], scores.means["mouth"], scores.lips
     return VariantResult(
         psnr=whole.psnr,
         ssim=whole.ssim,
@@ -135,8 +234,10 @@ def _result(
         lmd=lips.lmd,
         mac=lips.mac,
         spread=lips.spread,
-        density=mouth_density(means, observe(subject, subject.train), subject.K),
-        gaussians=len(means),
-        iterations=config.coarse_iterations + config.fine_iterations,
-        seconds=round(seconds, 1),
+        density=density,
+        gaussians=gaussians,
+        iterations=iterations,
+        seconds=seconds,
+        syncnet=scores.syncnet.confidence,
+        empty={k: v for k, v in scores.reasons.items() if k in ("lpips", "syncnet", "lmd", "mac")},
     )

@@ -1,4 +1,4 @@
-"""The paper's ablations as settings: what each row changes, and what it reached there."""
+"""The paper's ablations as settings: what each variant changes, and what it reached there."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Row:
+class Variant:
     """One variant of a table."""
 
     label: str
@@ -23,11 +23,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
-    """One of the paper's tables, rows in its order."""
+class PaperTable:
+    """One of the paper's tables, variants in its order."""
 
     title: str
-    rows: tuple[Row, ...]
+    variants: tuple[Variant, ...]
     expected: tuple[tuple[str, str], ...]
     """Pairs of labels: by the paper, the first is better than the second."""
 
@@ -35,35 +35,37 @@ class Table:
 _METRICS = ("psnr", "ssim", "lpips", "syncnet")
 
 
-def _row(label: str, changes: dict[str, Any], *figures: float | None) -> Row:
+def _variant(label: str, changes: dict[str, Any], *figures: float | None) -> Variant:
     pairs = zip(_METRICS, figures, strict=True)
-    return Row(label, changes, {name: value for name, value in pairs if value is not None})
+    return Variant(label, changes, {name: value for name, value in pairs if value is not None})
 
 
-TABLES: dict[int, Table] = {
-    1: Table(
+TABLES: dict[int, PaperTable] = {
+    1: PaperTable(
         "Audio-Plane (A) and dynamic splatting (D)",
         (
-            _row("w/o A&D", {"encoder": "concat", "dynamism": False}, 30.73, 0.920, 0.041, 4.565),
-            _row("w/o A", {"encoder": "concat"}, 30.81, 0.923, 0.039, 5.427),
-            _row("w/o D", {"dynamism": False}, 31.54, 0.925, 0.037, 6.342),
-            _row("all", {}, 31.69, 0.929, 0.035, 6.700),
+            _variant(
+                "w/o A&D", {"encoder": "concat", "dynamism": False}, 30.73, 0.920, 0.041, 4.565
+            ),
+            _variant("w/o A", {"encoder": "concat"}, 30.81, 0.923, 0.039, 5.427),
+            _variant("w/o D", {"dynamism": False}, 31.54, 0.925, 0.037, 6.342),
+            _variant("all", {}, 31.69, 0.929, 0.035, 6.700),
         ),
         (("all", "w/o D"), ("w/o D", "w/o A"), ("w/o A", "w/o A&D")),
     ),
-    2: Table(
+    2: PaperTable(
         "Attention and fusion of the plane sets",
         (
-            _row(
+            _variant(
                 "MLP, multiply",
                 {"attention": "mlp", "fusion": "multiply"},
                 *(31.43, None, 0.093, 4.447),
             ),
-            _row("MLP, add", {"attention": "mlp", "fusion": "add"}, 32.10, None, 0.043, 4.915),
-            _row("MLP, concat", {"attention": "mlp"}, 32.22, None, 0.043, 5.149),
-            _row("cross, multiply", {"fusion": "multiply"}, 31.65, None, 0.052, 5.170),
-            _row("cross, add", {"fusion": "add"}, 32.37, None, 0.042, 5.230),
-            _row("cross, concat", {}, 32.88, None, 0.038, 5.518),
+            _variant("MLP, add", {"attention": "mlp", "fusion": "add"}, 32.10, None, 0.043, 4.915),
+            _variant("MLP, concat", {"attention": "mlp"}, 32.22, None, 0.043, 5.149),
+            _variant("cross, multiply", {"fusion": "multiply"}, 31.65, None, 0.052, 5.170),
+            _variant("cross, add", {"fusion": "add"}, 32.37, None, 0.042, 5.230),
+            _variant("cross, concat", {}, 32.88, None, 0.038, 5.518),
         ),
         (
             ("cross, concat", "cross, add"),
@@ -75,23 +77,23 @@ TABLES: dict[int, Table] = {
             ("cross, multiply", "MLP, multiply"),
         ),
     ),
-    3: Table(
+    3: PaperTable(
         "Margin of the mask loss",
         (
-            _row("0.05", {"margin": 0.05}, 31.76, 0.943, 0.062, 4.443),
-            _row("0.1", {"margin": 0.1}, 32.02, 0.950, 0.047, 4.760),
-            _row("0.2", {}, 31.95, 0.954, 0.042, 5.176),
-            _row("0.3", {"margin": 0.3}, 32.20, 0.952, 0.042, 4.615),
+            _variant("0.05", {"margin": 0.05}, 31.76, 0.943, 0.062, 4.443),
+            _variant("0.1", {"margin": 0.1}, 32.02, 0.950, 0.047, 4.760),
+            _variant("0.2", {}, 31.95, 0.954, 0.042, 5.176),
+            _variant("0.3", {"margin": 0.3}, 32.20, 0.952, 0.042, 4.615),
         ),
         (("0.2", "0.05"), ("0.2", "0.1"), ("0.2", "0.3")),
     ),
 }
 
 
-def variants(tables: Iterable[int]) -> dict[str, Row]:
+def variants(tables: Iterable[int]) -> dict[str, Variant]:
     """Every variant that some tables need, once, by key; the full model first."""
-    found = {"full": Row("full")}
+    found = {"full": Variant("full")}
     for number in tables:
-        for row in TABLES[number].rows:
-            found.setdefault(row.key, row)
+        for variant in TABLES[number].variants:
+            found.setdefault(variant.key, variant)
     return found
