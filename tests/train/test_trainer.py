@@ -117,12 +117,23 @@ def test_another_subject_does_not_go_on_with_a_run(finished, spoken_subject, tmp
         list(train_head(load_subject(copy), TINY, finished[0]))
 
 
-def test_a_finished_run_that_lost_its_head_gets_it_back(finished, spoken_subject, tmp_path):
-    paths = RunPaths(tmp_path)
-    paths.checkpoints.mkdir()
-    shutil.copy(RunPaths(finished[0]).checkpoint(80), paths.checkpoint(80))
-    assert list(train_head(spoken_subject, TINY, tmp_path)) == []
-    assert load_head(tmp_path).iteration == 80
+def codes_of(run, subject):
+    return load_head(run).head.audio_codes(torch.from_numpy(subject.features("mel")))
+
+
+@pytest.mark.parametrize("ema", [False, True])
+def test_a_finished_run_that_lost_its_head_gets_the_same_again(spoken_subject, tmp_path, ema):
+    plan = replace(TINY, coarse_iterations=10, fine_iterations=50, densify_until=20, average=ema)
+    list(train_head(spoken_subject, plan, tmp_path))
+    paths, codes = RunPaths(tmp_path), codes_of(tmp_path, spoken_subject)
+    first = load_tensors(paths.head)[0]
+    kept = load_tensors(paths.checkpoint(60))[0]
+    assert (kept["head/encoder.std"] != 1).all()
+    paths.head.unlink()
+    assert list(train_head(spoken_subject, plan, tmp_path)) == []
+    assert torch.equal(codes_of(tmp_path, spoken_subject), codes)
+    again = load_tensors(paths.head)[0]
+    assert all(torch.equal(first[name], again[name]) for name in first)
 
 
 def test_a_damaged_checkpoint_is_named(finished, spoken_subject, tmp_path):

@@ -1,4 +1,4 @@
-"""A moving average of a head's weights, in which what single pictures push to and fro cancels."""
+"""Exponential moving average (EMA) of a head's weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from audioplane.head import Head
-from audioplane.train.checkpoint import head_tensors
+from audioplane.train.checkpoint import prefixed
 
 EVERY = 20
 """Iterations between two additions."""
@@ -16,7 +16,7 @@ _DECAY = 0.98
 
 
 class WeightAverage:
-    """Exponential moving average of all weights and Gaussians, whose number must not change."""
+    """EMA of all parameters and Gaussians, whose number must not change."""
 
     def __init__(self):
         self.tensors: dict[str, Tensor] = {}
@@ -36,7 +36,10 @@ class WeightAverage:
 
     @contextmanager
     def shown_by(self, head: Head) -> Iterator[None]:
-        """The head has the average for its weights, if there is one, and its own again after."""
+        """The head has the EMA for its weights, if there is one, and its own again after.
+
+        Buffers, such as the statistics of the audio encoder, stay as they are set meanwhile.
+        """
         own = {name: tensor.clone() for name, tensor in _weights(head).items()}
         _put(self.tensors, head)
         try:
@@ -46,11 +49,13 @@ class WeightAverage:
 
 
 def _weights(head: Head) -> dict[str, Tensor]:
-    return {k: v.detach() for k, v in head_tensors(head).items() if v.is_floating_point()}
+    parameters = {k: v.detach() for k, v in head.named_parameters()}
+    gaussians = {k: v.detach() for k, v in head.gaussians.tensors().items()}
+    return prefixed("head", parameters) | prefixed("gaussians", gaussians)
 
 
 @torch.no_grad()
 def _put(tensors: dict[str, Tensor], head: Head) -> None:
-    weights = _weights(head)
-    for name, tensor in tensors.items():
-        weights[name].copy_(tensor)
+    for name, weight in _weights(head).items():
+        if name in tensors:
+            weight.copy_(tensors[name])

@@ -70,4 +70,5 @@ def train_head(
                 log.flush()
             yield event
     if not paths.head.exists():
-        trainer.save_head(paths.head)
+        with trainer.kept_weights():
+            trainer.save_head(paths.head)

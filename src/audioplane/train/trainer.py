@@ -198,7 +198,7 @@ class Trainer:
         if c.average and i > settled and i % average.EVERY == 0:
             self.average.add(self.head)
         if i > c.coarse_iterations and i % c.validate_every == 0 or last:
-            with self.average.shown_by(self.head):
+            with self.kept_weights():
                 event = self._validate()
                 if event.kept:
                     self.save_head(paths.head)
@@ -207,6 +207,13 @@ class Trainer:
             self.save(paths.checkpoint(i))
             paths.drop_old()
             yield CheckpointSaved(i, paths.checkpoint(i))
+
+    @contextmanager
+    def kept_weights(self) -> Iterator[None]:
+        """The head as it is kept: with its EMA and with the audio statistics that belong to it."""
+        with self.average.shown_by(self.head):
+            self.head.encoder.calibrate(self.hearing.train_windows)
+            yield
 
     def progress(self) -> Progress:
         """Where the run stands."""
@@ -303,7 +310,6 @@ class Trainer:
     @torch.no_grad()
     def _validate(self) -> Validated:
         """Mouth error and PSNR on frames of the training share that were never trained on."""
-        self.head.encoder.calibrate(self.hearing.train_windows)
         first = self._row(self.val_refs[0])
         codes = self.head.audio_codes(self.hearing.windows[first:], first)
         by_audio, by_eyes = self.head.moving()
