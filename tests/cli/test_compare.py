@@ -1,12 +1,11 @@
 import json
-from pathlib import Path
 
 import pytest
 
 from audioplane.cli import main
-from audioplane.experiments.compare import compare
 from audioplane.media.audio import write_wav
-from tests.experiments.compare.films import ReadsMouths, pictures, voice, write
+from tests.experiments.compare.conftest import read_drawn_mouths
+from tests.experiments.compare.films import pictures, voice, write
 
 N = 30
 
@@ -16,8 +15,7 @@ def nothing_installed(monkeypatch, tmp_path):
     """No weights, and drawn faces are found without a model file."""
     monkeypatch.setattr("audioplane.assets.cache_root", lambda: tmp_path / "cache")
     monkeypatch.delenv("AUDIOPLANE_ASSETS", raising=False)
-    monkeypatch.setattr(compare, "Landmarker", ReadsMouths)
-    monkeypatch.setattr("audioplane.assets.require_model", lambda model, given=None: Path("none"))
+    read_drawn_mouths(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +73,13 @@ def test_wrong_files_are_one_line(films, tmp_path, capsys):
         last = capsys.readouterr().err.strip().splitlines()[-1]
         assert last.startswith("audioplane: ") and word in last
     assert not (tmp_path / "out").exists()
+
+
+def test_what_could_not_be_scored_is_said_at_the_end(films, tmp_path, capsys):
+    truth, copy = films
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no film")
+    assert main(["compare", truth, copy, str(broken), "--out", str(tmp_path / "out")]) == 1
+    captured = capsys.readouterr()
+    assert "copy" in captured.out and (tmp_path / "out" / "comparison.html").exists()
+    assert "not all videos were scored: broken" in captured.err

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from rich import box
+from rich.table import Table
 
-from audioplane.cli.console import console, output, progress_bar
+from audioplane.cli.console import console, output, progress_reports
 from audioplane.cli.weights import ScoreWeights
-from audioplane.errors import ComparisonError, MediaError
+from audioplane.errors import ComparisonError
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from audioplane.experiments.compare import Comparison
 
-    from audioplane.experiments.compare import Comparison, Tools
-
-JSON_NAME, PAGE_NAME = "comparison.json", "comparison.html"
+TABLE_WIDTH = 110
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -47,65 +47,58 @@ class Compare:
     """Print the comparison as JSON on standard output."""
 
     def run(self) -> None:
-        from audioplane.assets import require_model
-        from audioplane.experiments.compare import Tools, to_json, to_table
-        from audioplane.face.landmarker import FACE_LANDMARKER
+        from audioplane.evaluate import Tools
+        from audioplane.experiments.compare import compare
+        from audioplane.experiments.compare.report import to_json
 
         if len(self.videos) < 2:
             raise ComparisonError("one video is no comparison: give the recording and others")
-        lpips = self.weights.find()
-        tools = Tools(
-            require_model(FACE_LANDMARKER, self.face_landmarker),
-            lpips.score if lpips else None,
-            self.weights.find_syncnet(),
-        )
-        comparison = compare_files(self.videos, self.names, self.out, tools, self.openface)
+        tools = Tools(self.face_landmarker, self.weights.find(), self.weights.find_syncnet())
+        truth, *others = self.videos
+        with progress_reports() as report:
+            comparison = compare(
+                truth,
+                others,
+                names=self.names,
+                out=self.out,
+                tools=tools,
+                openface=self.openface,
+                report=report,
+            )
         if self.json:
             sys.stdout.write(to_json(comparison) + "\n")
         else:
-            output.print(to_table(comparison), crop=False)
+            output.print(comparison_table(comparison), crop=False)
         console.print(f"{self.out}: comparison.html, comparison.json")
+        if comparison.failed:
+            left_out = ", ".join(comparison.failed)
+            raise ComparisonError(f"not all videos were scored: {left_out}, see above")
 
 
-def compare_files(
-    videos: Sequence[Path], names: Sequence[str], out: Path, tools: Tools, openface: Sequence[Path]
-) -> Comparison:
-    """Compare all but the first video with the first, and write both reports into a folder.
+def comparison_table(comparison: Comparison) -> Table:
+    """The comparison for a terminal `TABLE_WIDTH` wide, the paper's figures under each name."""
+    from audioplane.experiments.compare.report import (
+        aligned,
+        reasons,
+        shown_columns,
+        span_text,
+        table_lines,
+    )
 
-    Raises `ComparisonError` if names and videos do not fit or a video shows something else,
-    `MediaError` if a file cannot be read or written.
-    """
-    from audioplane.evaluate.report import write_text
-    from audioplane.experiments.compare import compare_videos, comparison_page, to_json
-
-    with progress_bar() as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total or None, note="")
-            bar.update(tasks[what], completed=done, total=total or None)
-
-        truth, *others = videos
-        named = list(zip(named_videos(others, names), others, strict=True))
-        comparison = compare_videos(truth, named, tools, openface, tell)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise MediaError(f"{out} cannot be made: {e.strerror}") from e
-    write_text(out / JSON_NAME, to_json(comparison))
-    write_text(out / PAGE_NAME, comparison_page(comparison))
-    return comparison
-
-
-def named_videos(videos: Sequence[Path], names: Sequence[str]) -> list[str]:
-    """A name for each video: the given ones, else those of the files."""
-    chosen = list(names) or [video.stem for video in videos]
-    if len(chosen) != len(videos):
-        raise ComparisonError(
-            f"{len(names)} names for {len(videos)} videos: give one for each video after the "
-            "ground truth"
-        )
-    if twice := {name for name in chosen if chosen.count(name) > 1}:
-        raise ComparisonError(f"two videos are called {min(twice)}: give each its own with --names")
-    return chosen
+    columns = shown_columns(comparison)
+    table = Table(
+        title=span_text(comparison),
+        title_justify="left",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+        width=TABLE_WIDTH,
+    )
+    table.add_column("method")
+    for column in columns:
+        table.add_column(column.title, justify="right", no_wrap=True)
+    for row in table_lines(comparison):
+        table.add_row(row.label, *row.cells, style="dim" if row.paper else None)
+    told = [f"{e.name}: {'; '.join(aligned(e, comparison))}" for e in comparison.entries]
+    table.caption = "\n".join([*told, *reasons(comparison)])
+    table.caption_justify = "left"
+    return table

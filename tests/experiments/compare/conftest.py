@@ -4,16 +4,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audioplane.experiments.compare import compare
+from audioplane.experiments.compare import run
 from tests.experiments.compare.films import ReadsMouths, pictures, voice, write
 
 N = 60
 Write = Callable[..., Path]
 
 
+def read_drawn_mouths(patch: pytest.MonkeyPatch) -> None:
+    """The mouths of the synthetic person are read without a model file."""
+    patch.setattr(run, "Landmarker", ReadsMouths)
+    patch.setattr(run, "require_model", lambda model, given=None: Path("none"))
+
+
 @pytest.fixture(autouse=True)
-def drawn_faces(monkeypatch):
-    monkeypatch.setattr(compare, "Landmarker", ReadsMouths)
+def drawn_mouths(monkeypatch):
+    read_drawn_mouths(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from audioplane.experiments.compare.align import (
     Alignment,
     align,
     common_span,
-    picture_shift,
+    image_shift,
     sound_shift,
 )
-from audioplane.experiments.compare.look import Look
+from audioplane.experiments.compare.scan import Scan
 from audioplane.media.video import VideoInfo
 
 
@@ -31,13 +31,13 @@ def noise(n: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 0.1, n).astype(np.float32)
 
 
-def shown(name: str, n: int = 100, width: int = 100, height: int = 100) -> Look:
+def shown(name: str, n: int = 100, width: int = 100, height: int = 100) -> Scan:
     info = VideoInfo(width, height, 25.0, n / 25, True)
     portrait = np.random.default_rng(5).uniform(0, 255, (64, 64)).astype(np.float32)
     found, shots = np.ones(n, bool), Shots((None,) * n, ())
     landmarks, shapes = np.zeros((n, 68, 2)), np.zeros((n, 52), np.float32)
     pictures, sound = thumbnails(n), noise(n * 640)
-    return Look(Path(name), info, landmarks, shapes, found, shots, pictures, portrait, sound)
+    return Scan(Path(name), info, landmarks, shapes, found, shots, pictures, portrait, sound)
 
 
 @pytest.mark.parametrize("shift", [0, 1, -1, 7, -30])
@@ -46,15 +46,15 @@ def test_a_shift_of_pictures_is_found(shift):
     video = longer[40 - shift : 160 - shift]  # late by `shift`
     rng = np.random.default_rng(3)
     worse = np.clip(video * 0.8 + rng.normal(10, 6, video.shape), 0, 255).astype(np.uint8)
-    found, likeness = picture_shift(worse, longer[40:160])
+    found, likeness = image_shift(worse, longer[40:160])
     assert found == shift and likeness > 0.7
 
 
 def test_other_pictures_are_not_shifted():
-    _, likeness = picture_shift(thumbnails(200, 1)[:, ::-1], thumbnails(200, 2))
+    _, likeness = image_shift(thumbnails(200, 1)[:, ::-1], thumbnails(200, 2))
     assert likeness < 0.3
     still = np.full((50, 32, 32), 7, np.uint8)
-    assert picture_shift(still, still) == (0, 0.0)
+    assert image_shift(still, still) == (0, 0.0)
 
 
 @pytest.mark.parametrize("late", [0, 1, 1234, -16000])
@@ -72,7 +72,7 @@ def test_other_sounds_and_silence_have_no_shift():
 def test_pictures_tell_before_sound_before_nothing():
     truth = shown("truth")
     told = align(truth, truth)
-    assert (told.scale, told.shift, told.found_by, told.sound_shift) == (1, 0, "pictures", 0)
+    assert (told.scale, told.shift, told.found_by, told.sound_shift) == (1, 0, "images", 0)
     assert told.likeness == pytest.approx(1)
     other = replace(truth, thumbnails=thumbnails(100, 9)[:, ::-1, ::-1])
     assert truth.sound is not None
@@ -102,8 +102,8 @@ def test_another_face_is_refused():
 def test_the_span_that_all_show():
     truth = shown("truth", 100)
 
-    def at(n: int, shift: int) -> tuple[Look, Alignment]:
-        return shown(f"video of {n}", n), Alignment(1.0, shift, "pictures", 1.0, None)
+    def at(n: int, shift: int) -> tuple[Scan, Alignment]:
+        return shown(f"video of {n}", n), Alignment(1.0, shift, "images", 1.0, None)
 
     assert common_span(truth, [at(100, 0)]) == (0, 100)
     assert common_span(truth, [at(120, 5), at(100, 0)]) == (0, 100)

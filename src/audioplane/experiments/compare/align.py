@@ -3,24 +3,26 @@
 Legend: a video is late by `shift` if its frame k + shift shows what frame k of the truth does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
+from audioplane.clock import FPS, SAMPLE_RATE
 from audioplane.errors import ComparisonError
 from audioplane.evaluate.scores.lips import correlation
-from audioplane.experiments.compare.look import FPS, Look
+from audioplane.experiments.compare.scan import Scan
 
 MAX_SHIFT = 2 * FPS
 """Frames to either side among which the offset is sought."""
 TRUST = 0.3
-"""Correlation of pictures or sounds over time below which they tell no offset."""
+"""Correlation of images or sounds over time below which they show no offset."""
 GAIN = 0.8
-"""An offset must bring what pictures have not in common down to this part of what it is at 0."""
+"""An offset must bring 1 − correlation of the images down to this part of what it is at 0."""
 SAME_ASPECT = 0.01
-"""Part by which the proportions of two pictures may differ."""
+"""Part by which the proportions of two images may differ."""
 SAME_FACE = 0.68
 """`face_likeness` below which two faces are of two people: between people at most .62, between
 thirds of one video at least .74 (five people, docs/decisions/experiments.md)."""
@@ -30,37 +32,36 @@ _SMOOTH = 6.0
 """Deviation of the blur that leaves the light, pixels of a portrait."""
 _FEATURES = (slice(8, 60), slice(8, 56))
 """Of a portrait: brows to chin."""
-_RATE = 16_000
 _SOUND_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a video lies to the ground truth."""
+    """How a video is offset from the ground truth."""
 
     scale: float
     """Truth's width over the video's."""
     shift: int
-    """Frames by which the video's pictures are late."""
+    """Frames by which the video's images are late."""
     found_by: str
-    """What told the shift: "pictures", "sound", or "start" where nothing did."""
+    """What showed the shift: "images", "sound", or "start" where nothing did."""
     likeness: float
-    """Correlation over time of the pictures at that shift."""
+    """Correlation over time of the images at that shift."""
     sound_shift: float | None
     """Seconds by which the video's sound is late; None where it has none or another one."""
 
 
-def align(video: Look, truth: Look) -> Alignment:
-    """Find out how a video lies to the ground truth.
+def align(video: Scan, truth: Scan) -> Alignment:
+    """Find out how a video is offset from the ground truth.
 
-    Raises `ComparisonError` if it shows another picture or another face.
+    Raises `ComparisonError` if it shows another crop or another face.
     """
     scale = truth.info.width / video.info.width
     proportion = scale * video.info.height / truth.info.height
     if abs(proportion - 1) > SAME_ASPECT:
         raise ComparisonError(
             f"{video.path} is {video.info.width}×{video.info.height}, the ground truth "
-            f"{truth.info.width}×{truth.info.height}: crop it to the same picture first"
+            f"{truth.info.width}×{truth.info.height}: crop it alike first"
         )
     alike = face_likeness(video.portrait, truth.portrait)
     if not alike >= SAME_FACE:
@@ -71,9 +72,9 @@ def align(video: Look, truth: Look) -> Alignment:
     sound = None
     if video.sound is not None and truth.sound is not None:
         sound = sound_shift(video.sound, truth.sound)
-    shift, likeness = picture_shift(video.thumbnails, truth.thumbnails)
+    shift, likeness = image_shift(video.thumbnails, truth.thumbnails)
     if likeness >= TRUST:
-        return Alignment(scale, shift, "pictures", likeness, sound)
+        return Alignment(scale, shift, "images", likeness, sound)
     if sound is not None:
         return Alignment(scale, round(sound * FPS), "sound", likeness, sound)
     return Alignment(scale, 0, "start", likeness, sound)
@@ -85,13 +86,13 @@ def face_likeness(a: Float32[np.ndarray, "64 64"], b: Float32[np.ndarray, "64 64
     return correlation(x[_FEATURES].ravel(), y[_FEATURES].ravel())
 
 
-def picture_shift(
+def image_shift(
     video: UInt8[np.ndarray, "m 32 32"], truth: UInt8[np.ndarray, "k 32 32"]
 ) -> tuple[int, float]:
-    """Frames by which pictures are late, and their correlation over time there.
+    """Frames by which images are late, and their correlation over time there.
 
     What stands still is taken away first, so that it is the motion that has to fit; head and
-    shoulders move more of the picture than lips do.
+    shoulders move more of the image than lips do.
     """
     a, b = (x.reshape(len(x), -1).astype(np.float32) for x in (video, truth))
     scores = {}
@@ -112,18 +113,18 @@ def sound_shift(video: Float32[np.ndarray, " n"], truth: Float32[np.ndarray, " m
     """Seconds, 2 at most, by which a sound is late; None if they have nothing in common."""
     from scipy.signal import correlate
 
-    a, b = (x[: _SOUND_SECONDS * _RATE].astype(np.float64) for x in (video, truth))
+    a, b = (x[: _SOUND_SECONDS * SAMPLE_RATE].astype(np.float64) for x in (video, truth))
     norm = float(np.linalg.norm(a) * np.linalg.norm(b))
     if norm == 0:
         return None
     scores: Float[np.ndarray, " l"] = correlate(a, b, method="fft") / norm
     lags = np.arange(1 - len(b), len(a))
-    scores[np.abs(lags) > MAX_SHIFT / FPS * _RATE] = -1
+    scores[np.abs(lags) > MAX_SHIFT / FPS * SAMPLE_RATE] = -1
     at = int(scores.argmax())
-    return float(lags[at] / _RATE) if scores[at] >= TRUST else None
+    return float(lags[at] / SAMPLE_RATE) if scores[at] >= TRUST else None
 
 
-def common_span(truth: Look, videos: list[tuple[Look, Alignment]]) -> tuple[int, int]:
+def common_span(truth: Scan, videos: Sequence[tuple[Scan, Alignment]]) -> tuple[int, int]:
     """First and last frame (exclusive) of the truth that every video shows.
 
     Raises `ComparisonError` if there are too few.

@@ -4,17 +4,17 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from audioplane.clock import FPS
 from audioplane.evaluate.scores.metrics import Image
-from audioplane.experiments.compare.compare import Comparison, Entry
-from audioplane.experiments.compare.look import FPS
+from audioplane.experiments.compare.comparison import Comparison, Entry
 from audioplane.experiments.compare.pair import fit
 from audioplane.experiments.compare.report import (
     PROTOCOL,
     aligned,
     reasons,
-    rows,
     shown_columns,
     span_text,
+    table_lines,
 )
 from audioplane.page import (
     Html,
@@ -32,19 +32,19 @@ from audioplane.page import (
     text_page,
 )
 
-PICTURE, MOUTH = 256, 128
+WHOLE, MOUTH = 256, 128
 """Widths of what is shown, pixels."""
 
 
 def comparison_page(comparison: Comparison) -> str:
-    """The page: scores, what was aligned, pictures, mouth curves, protocol."""
+    """The page: scores, what was aligned, images, mouth curves, protocol."""
     entries = comparison.entries
     told = {e.name: "; ".join(aligned(e, comparison)) for e in entries}
     missing = [empty(reason) for reason in reasons(comparison)]
     sections = (
         Section("Scores", [*_scores(comparison), *missing]),
         Section("What was aligned", [facts(told)]),
-        Section("Pictures", list(_moments(comparison))),
+        Section("Images", list(_moments(comparison))),
         Section("Mouths", [_curve(entry) for entry in entries]),
         Section("Protocol", [listing(PROTOCOL)]),
     )
@@ -54,7 +54,7 @@ def comparison_page(comparison: Comparison) -> str:
 def _scores(comparison: Comparison) -> list[Html]:
     """The table, and what the paper says of speed."""
     titles = ["method", *(c.title for c in shown_columns(comparison))]
-    lines = [[r.label, *(text or None for text in r.cells)] for r in rows(comparison)]
+    lines = [[r.label, *(text or None for text in r.cells)] for r in table_lines(comparison)]
     known = [e.published for e in comparison.entries if e.published]
     told = ", ".join(f"{p.method} {p.fps:g}" for p in known if p.fps)
     speed = [paragraph(f"The paper's frames a second: {told}.")] if told else []
@@ -64,19 +64,19 @@ def _scores(comparison: Comparison) -> list[Html]:
 def _moments(comparison: Comparison) -> Iterable[Html]:
     names = ["ground truth", *(e.name for e in comparison.entries)]
     for moment in zip(*(e.examples for e in comparison.entries), strict=True):
-        pictures = [moment[0].truth, *(example.image for example in moment)]
+        images = [moment[0].truth, *(example.image for example in moment)]
         parts = [
             Html(_views(p, moment[0].mouth, name) + paragraph(name))
-            for name, p in zip(names, pictures, strict=True)
+            for name, p in zip(names, images, strict=True)
         ]
         frame = moment[0].frame
         yield figure(side_by_side(parts), f"Frame {frame}", f"At {frame / FPS:.2f} s.")
 
 
 def _views(image: Image, mouth: tuple[slice, slice], name: str) -> Html:
-    """The picture and its mouth."""
+    """The image and its mouth."""
     height, width = image.shape[:2]
-    whole = fit(image, (PICTURE, max(1, round(height * PICTURE / width))))
+    whole = fit(image, (WHOLE, max(1, round(height * WHOLE / width))))
     lips = fit(np.ascontiguousarray(image[mouth]), (MOUTH, MOUTH))
     return Html(picture(whole, name) + picture(lips, f"{name}, mouth"))
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
+from audioplane.clock import FPS, FRAME_SAMPLES, spread_over
 from audioplane.errors import ComparisonError
 from audioplane.evaluate.heldout import score_regions
 from audioplane.evaluate.report import FrameScores
@@ -22,14 +23,12 @@ from audioplane.evaluate.scores.metrics import Image
 from audioplane.evaluate.syncnet import Shots, SyncNet, SyncScores, sync_scores
 from audioplane.evaluate.tools import Perceptual
 from audioplane.experiments.compare.align import Alignment
-from audioplane.experiments.compare.look import FPS, Look
+from audioplane.experiments.compare.scan import Scan
 from audioplane.face.regions import mouth_aperture
 from audioplane.media.video import read_frames
 
 EXAMPLES = 4
 """Frames that are shown, evenly spread."""
-SAMPLES = 640
-"""Samples of sound a frame: 16 kHz over 25 frames a second."""
 READER = "MediaPipe FaceLandmarker"
 
 
@@ -49,8 +48,8 @@ class Example:
 class Pair:
     """A video and the ground truth, aligned, and the frames that are scored."""
 
-    truth: Look
-    shown: Look
+    truth: Scan
+    shown: Scan
     alignment: Alignment
     first: int
     """Of the truth."""
@@ -69,11 +68,11 @@ class Pair:
         shift = self.alignment.shift
         return slice(self.first + shift, self.last + shift)
 
-    def pictures(
-        self, lpips: Perceptual | None, tell: Callable[[int], None]
+    def score_images(
+        self, lpips: Perceptual | None, step: Callable[[], None]
     ) -> tuple[tuple[FrameScores, ...], tuple[Example, ...]]:
-        """Scores of every pair of pictures, and some of them to be shown."""
-        moments = np.linspace(self.first, self.last - 1, EXAMPLES + 2).round().astype(int)
+        """Scores of every pair of images, and some of them to be shown."""
+        moments = self.first + spread_over(len(self), EXAMPLES + 2)
         size = (self.truth.info.width, self.truth.info.height)
         films = (frames(x.path, span) for x, span in zip(*self._sides, strict=True))
         scores, examples = [], []
@@ -84,11 +83,11 @@ class Pair:
             scores.append(FrameScores(frame, regions, *self._mouths(frame)))
             if frame in moments[1:-1]:
                 examples.append(Example(frame, true, image, _mouth_square(landmarks, size)))
-            tell(len(scores))
+            step()
         return tuple(scores), tuple(examples)
 
     @property
-    def _sides(self) -> tuple[tuple[Look, Look], tuple[slice, slice]]:
+    def _sides(self) -> tuple[tuple[Scan, Scan], tuple[slice, slice]]:
         return (self.shown, self.truth), (self._own, self._true)
 
     def _mouths(self, frame: int) -> tuple[float | None, float | None, float | None]:
@@ -129,21 +128,21 @@ class Pair:
 
     @property
     def sound(self) -> Float32[np.ndarray, " n"] | None:
-        """The video's own sound; the truth's, shifted as the pictures are, where it has none."""
+        """The video's own sound; the truth's, shifted as the images are, where it has none."""
         if self.shown.sound is not None or self.truth.sound is None:
             return self.shown.sound
-        samples = self.alignment.shift * SAMPLES
+        samples = self.alignment.shift * FRAME_SAMPLES
         return np.pad(self.truth.sound, (max(0, samples), 0))[max(0, -samples) :]
 
-    def sync(self, network: SyncNet, tell: Callable[[int], None]) -> SyncScores:
-        """SyncNet on the video's own pictures."""
+    def sync(self, network: SyncNet, step: Callable[[int], None]) -> SyncScores:
+        """SyncNet on the video's own images."""
         span = self._own
         if self.sound is None:
             return SyncScores(empty="neither this video nor the ground truth has sound")
         cuts = tuple(c - span.start for c in self.shown.shots.cuts if span.start < c < span.stop)
         shots = Shots(self.shown.shots.faces[span], cuts)
-        sound = self.sound[span.start * SAMPLES : span.stop * SAMPLES]
-        return sync_scores(lambda: frames(self.shown.path, span), sound, shots, network, tell)
+        sound = self.sound[span.start * FRAME_SAMPLES : span.stop * FRAME_SAMPLES]
+        return sync_scores(lambda: frames(self.shown.path, span), sound, shots, network, step)
 
 
 def frames(path: Path, span: slice) -> Iterator[Image]:
@@ -152,7 +151,7 @@ def frames(path: Path, span: slice) -> Iterator[Image]:
 
 
 def fit(image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> UInt8[np.ndarray, "y x 3"]:
-    """A picture at a width and height."""
+    """An image at a width and height."""
     if image.shape[1::-1] == size:
         return image
     how = cv2.INTER_AREA if image.shape[1] > size[0] else cv2.INTER_CUBIC
@@ -162,7 +161,7 @@ def fit(image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> UInt8[np.nd
 def _mouth_square(
     landmarks: Float[np.ndarray, "68 2"], size: tuple[int, int]
 ) -> tuple[slice, slice]:
-    """Twice as wide as the lips, inside the picture."""
+    """Twice as wide as the lips, inside the image."""
     mouth = landmarks[48:68]
     half = min(round(float(np.ptp(mouth[:, 0]))), *(s // 2 for s in size))
     x, y = (int(np.clip(c, half, s - half)) for c, s in zip(mouth.mean(0), size, strict=True))

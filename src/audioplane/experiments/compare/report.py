@@ -1,33 +1,28 @@
-"""A comparison as a table like the paper's Table 4: as text, as JSON and as one page."""
+"""A comparison as a table like the paper's Table 4, and as JSON."""
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from rich import box
-from rich.table import Table
-
+from audioplane.clock import FPS
 from audioplane.evaluate.report import ScoreReport
 from audioplane.evaluate.scores.metrics import PSNR_CAP
 from audioplane.experiments.compare.align import MAX_SHIFT
-from audioplane.experiments.compare.compare import Comparison, Entry
-from audioplane.experiments.compare.look import FPS
+from audioplane.experiments.compare.comparison import Comparison, Entry
 from audioplane.experiments.compare.published import TRUTH, Published
 
 FORMAT_VERSION = 1
 """Version of the JSON report."""
-TABLE_WIDTH = 110
-"""Characters."""
 PROTOCOL = (
-    "decoded files as they are, at 25 frames a second (picture on screen in the middle of each "
+    "decoded files as they are, at 25 frames a second (image on screen in the middle of each "
     "interval), in the ground truth's size",
     "only frames of the ground truth that every video shows; mean of per-frame values",
     "PSNR, SSIM (Gaussian window 11, sigma 1.5, mean of R, G and B), LPIPS v0.1 on AlexNet: whole "
-    f"picture; identical pictures count as {PSNR_CAP:.0f} dB",
+    f"image; identical images count as {PSNR_CAP:.0f} dB",
     "LMD: mouth landmarks, mean-centred, pixels of the ground truth; MAC: correlation of mouth "
     "aperture; late: frames by which it is highest (+: lips late); mouths are read by MediaPipe's "
     "landmarker in video and ground truth alike",
-    "SyncNet: confidence and distance by the authors' pipeline on each video's own pictures, with "
+    "SyncNet: confidence and distance by the authors' pipeline on each video's own images, with "
     "MediaPipe's face box in place of S3FD's and without re-encoding",
     "BSE-U, BSE-L: blendshape error of upper and lower face (ours, not AUE); AUE-U, AUE-L: "
     "action unit error from OpenFace's tables",
@@ -88,7 +83,8 @@ def reasons(comparison: Comparison) -> list[str]:
         for metric, reason in entry.report.reasons.items():
             found.setdefault((metric, reason), []).append(entry.name)
     everywhere = len(comparison.entries)
-    return [
+    failed = [f"{name} was not scored: {reason}" for name, reason in comparison.failed.items()]
+    return failed + [
         f"{metric}{'' if len(names) == everywhere else ' of ' + ', '.join(names)}: {reason}"
         for (metric, reason), names in found.items()
     ]
@@ -96,7 +92,7 @@ def reasons(comparison: Comparison) -> list[str]:
 
 def aligned(entry: Entry, comparison: Comparison) -> list[str]:
     """What was done to a video before it was scored."""
-    own, true, at = entry.look, comparison.truth, entry.alignment
+    own, true, at = entry.scan, comparison.truth, entry.alignment
     told = []
     if own.info.fps and abs(own.info.fps - FPS) > 0.01:
         told.append(f"resampled from {own.info.fps:.4g} to {FPS} fps by time stamps")
@@ -104,7 +100,7 @@ def aligned(entry: Entry, comparison: Comparison) -> list[str]:
         told.append(f"scaled from {own.info.width}×{own.info.height}")
     side = "late" if at.shift > 0 else "early"
     if at.shift:
-        told.append(f"pictures {abs(at.shift)} frames {side} (told by {at.found_by}): moved")
+        told.append(f"images {abs(at.shift)} frames {side} (by {at.found_by}): moved")
     if at.found_by == "start":
         told.append(
             f"no offset within {MAX_SHIFT / FPS:.0f} s fits (likeness {at.likeness:.2f}): "
@@ -116,7 +112,7 @@ def aligned(entry: Entry, comparison: Comparison) -> list[str]:
         told.append("another sound than the ground truth's")
     elif abs(late := at.sound_shift - at.shift / FPS) > 0.5 / FPS:
         side = "late" if late > 0 else "early"
-        told.append(f"sound {abs(late) * 1000:.0f} ms {side} to its pictures: left as it is")
+        told.append(f"sound {abs(late) * 1000:.0f} ms {side} to its images: left as it is")
     left = len(own) - (comparison.last - comparison.first)
     if left:
         told.append(f"{left} frames left out")
@@ -145,6 +141,7 @@ def to_json(comparison: Comparison) -> str:
         },
         "scored": {"fps": FPS, "first": comparison.first, "last": comparison.last - 1},
         "videos": [_video(entry, comparison) for entry in comparison.entries],
+        "failed": dict(comparison.failed),
     }
     return json.dumps(data, indent=1, allow_nan=False)
 
@@ -154,8 +151,8 @@ def _video(entry: Entry, comparison: Comparison) -> dict[str, object]:
     lips = asdict(report.lips)
     return {
         "name": entry.name,
-        "file": str(entry.look.path),
-        "frames": len(entry.look),
+        "file": str(entry.scan.path),
+        "frames": len(entry.scan),
         "alignment": {**asdict(entry.alignment), "told": aligned(entry, comparison)},
         "means": {name: asdict(scores) for name, scores in report.means.items()},
         "lips": {k: v for k, v in lips.items() if k != "empty"},
@@ -167,7 +164,7 @@ def _video(entry: Entry, comparison: Comparison) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableLine:
     """A line of the table."""
 
     label: str
@@ -177,44 +174,27 @@ class Row:
     """Whether these are figures of the paper."""
 
 
-def rows(comparison: Comparison) -> list[Row]:
+def table_lines(comparison: Comparison) -> list[TableLine]:
     """Ground truth and videos, under each what the paper reports of it."""
     columns = shown_columns(comparison)
-    lines = [Row("ground truth", tuple(truth_cell(comparison, c) for c in columns))]
+    lines = [TableLine("ground truth", tuple(truth_cell(comparison, c) for c in columns))]
     lines += _paper(columns, TRUTH)
     for entry in comparison.entries:
-        lines.append(Row(entry.name, tuple(cell(c.get(entry.report), c.form) for c in columns)))
+        lines.append(
+            TableLine(entry.name, tuple(cell(c.get(entry.report), c.form) for c in columns))
+        )
         lines += _paper(columns, entry.published)
     return lines
 
 
-def _paper(columns: tuple[Column, ...], row: Published | None) -> list[Row]:
+def _paper(columns: tuple[Column, ...], row: Published | None) -> list[TableLine]:
     """A line for each of the paper's test sets."""
     if row is None:
         return []
     sets = (("A", asdict(row.a)), ("B", asdict(row.b)))
     return [
-        Row(f"  paper, set {name}", tuple(cell(f.get(c.published), c.form) for c in columns), True)
+        TableLine(
+            f"  paper, set {name}", tuple(cell(f.get(c.published), c.form) for c in columns), True
+        )
         for name, f in sets
     ]
-
-
-def to_table(comparison: Comparison) -> Table:
-    """The comparison for a terminal `TABLE_WIDTH` wide, the paper's figures under each name."""
-    columns = shown_columns(comparison)
-    table = Table(
-        title=span_text(comparison),
-        title_justify="left",
-        box=box.SIMPLE,
-        padding=(0, 1, 0, 0),
-        width=TABLE_WIDTH,
-    )
-    table.add_column("method")
-    for column in columns:
-        table.add_column(column.title, justify="right", no_wrap=True)
-    for row in rows(comparison):
-        table.add_row(row.label, *row.cells, style="dim" if row.paper else None)
-    told = [f"{e.name}: {'; '.join(aligned(e, comparison))}" for e in comparison.entries]
-    table.caption = "\n".join([*told, *reasons(comparison)])
-    table.caption_justify = "left"
-    return table

@@ -11,19 +11,20 @@ import pytest
 import torch
 from torch import Tensor
 
+from audioplane.cli.compare import comparison_table
 from audioplane.errors import ComparisonError, MediaError
 from audioplane.evaluate.scores.action_units import UNITS
 from audioplane.evaluate.syncnet import SyncNet
-from audioplane.experiments.compare import Tools, compare_videos, comparison_page, to_json, to_table
+from audioplane.experiments.compare import compare
 from audioplane.experiments.compare.align import align, common_span
-from audioplane.experiments.compare.look import look
+from audioplane.experiments.compare.page import comparison_page
 from audioplane.experiments.compare.pair import Pair
-from audioplane.experiments.compare.report import aligned
+from audioplane.experiments.compare.report import aligned, to_json
+from audioplane.experiments.compare.scan import scan_video
+from audioplane.progress import Progress
 from tests.evaluate.scores.test_action_units import write_table
-from tests.experiments.compare.conftest import N
+from tests.experiments.compare.conftest import N, read_drawn_mouths
 from tests.experiments.compare.films import ReadsMouths, pictures, voice
-
-TOOLS = Tools(Path("none"))
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +47,13 @@ def videos(film) -> list[tuple[str, Path]]:
 
 @pytest.fixture(scope="module")
 def comparison(truth, videos):
+    told: list[Progress] = []
     with pytest.MonkeyPatch.context() as patch:
-        from audioplane.experiments.compare import compare
-
-        patch.setattr(compare, "Landmarker", ReadsMouths)
-        told = []
-        found = compare_videos(truth, videos, TOOLS, tell=lambda *step: told.append(step))
-    assert ("score half", N - 5, N - 5) in told and ("look at early", N - 5, N - 5) in told
+        read_drawn_mouths(patch)
+        names, files = zip(*videos, strict=True)
+        found = compare(truth, files, names=names, report=told.append)
+    assert Progress("score half", N - 5, N - 5) in told
+    assert Progress("look at early", N - 5, N - 5) in told
     return found
 
 
@@ -67,8 +68,8 @@ def test_what_differs_is_aligned_and_said(comparison):
     shifts = {e.name: e.alignment.shift for e in comparison.entries}
     assert shifts == {name: -5 if name == "early" else 0 for name in told}
     assert told["copy"] == "5 frames left out"
-    assert told["early"] == "pictures 5 frames early (told by pictures): moved"
-    assert "sound 160 ms late to its pictures: left as it is" in told["Wav2Lip"]
+    assert told["early"] == "images 5 frames early (by images): moved"
+    assert "sound 160 ms late to its images: left as it is" in told["Wav2Lip"]
     assert "scaled from 80×80" in told["half"]
     assert "no sound: SyncNet hears the ground truth's" in told["blurred"]
     assert "resampled from 50 to 25 fps" in told["fast"]
@@ -108,7 +109,7 @@ def test_json_holds_all_of_it(comparison):
 def test_table_has_the_papers_figures_under_the_name(comparison, capsys):
     from rich.console import Console
 
-    Console(width=80).print(to_table(comparison), crop=False)
+    Console(width=80).print(comparison_table(comparison), crop=False)
     lines = capsys.readouterr().out.splitlines()
     row = next(i for i, line in enumerate(lines) if line.split()[:1] == ["Wav2Lip"])
     assert lines[row + 1].split() == ["paper,", "set", "A", "31.58", "0.913", "0.082", "8.554"]
@@ -135,7 +136,7 @@ def test_the_page_needs_no_other_file(comparison):
 
 
 def test_names_are_text(truth, videos):
-    found = compare_videos(truth, [("<b>&", videos[0][1])], TOOLS)
+    found = compare(truth, [videos[0][1]], names=["<b>&"])
     page = comparison_page(found)
     assert "<td>&lt;b&gt;&amp;</td>" in page and "<b>&" not in page
 
@@ -149,16 +150,17 @@ def test_openface_tables_follow_the_alignment(truth, videos, tmp_path):
         write_table(tmp_path / "copy.csv", louder),
         write_table(tmp_path / "early.csv", values[5:]),
     ]
-    found = compare_videos(truth, videos[:2], TOOLS, tables)
+    films = [path for _, path in videos[:2]]
+    found = compare(truth, films, openface=tables)
     loud, same = (e.report.expression for e in found.entries)
     assert (loud.aue_upper, loud.aue_lower) == (0, pytest.approx(1.0))
     assert (same.aue_upper, same.aue_lower) == (0, 0)
     assert "AUE-U" in comparison_page(found) and loud.bse_lower is not None
     with pytest.raises(ComparisonError, match="2 OpenFace tables for 3 videos"):
-        compare_videos(truth, videos[:2], TOOLS, tables[:2])
+        compare(truth, films, openface=tables[:2])
     short = write_table(tmp_path / "short.csv", values[:20])
     with pytest.raises(ComparisonError, match="ends 40 frames before"):
-        compare_videos(truth, videos[:1], TOOLS, [tables[0], short])
+        compare(truth, films[:1], openface=[tables[0], short])
 
 
 class Opening(SyncNet):
@@ -182,7 +184,7 @@ def test_syncnet_hears_the_right_sound(film):
     n = 112
     frames = pictures(n, scale=2)
     files = film("long", frames, voice(n)), film("long silent", frames[4:])
-    truth, silent = (look(path, ReadsMouths(None), lambda n: None) for path in files)
+    truth, silent = (scan_video(path, ReadsMouths(None), lambda: None) for path in files)
     alignment = align(silent, truth)
     span = common_span(truth, [(silent, alignment)])
     told: list[int] = []
@@ -195,9 +197,30 @@ def test_syncnet_hears_the_right_sound(film):
 
 def test_wrong_input(truth, tmp_path, film):
     with pytest.raises(ComparisonError, match="nothing to compare"):
-        compare_videos(truth, [], TOOLS)
+        compare(truth, [])
+    with pytest.raises(ComparisonError, match="nowhere.mp4 is not a file"):
+        compare(truth, [tmp_path / "nowhere.mp4"])
     with pytest.raises(MediaError, match="nowhere.mp4 is not a file"):
-        compare_videos(truth, [("x", tmp_path / "nowhere.mp4")], TOOLS)
+        compare(tmp_path / "nowhere.mp4", [truth])
     short = film("short", pictures(12))
     with pytest.raises(ComparisonError, match="leaves 12 frames"):
-        compare_videos(truth, [("short", short)], TOOLS)
+        compare(truth, [short])
+
+
+def test_a_bad_video_does_not_end_the_comparison(truth, videos, tmp_path, film):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a film")
+    short = film("too short", pictures(12))
+    told: list[Progress] = []
+    files = [broken, videos[0][1], short]
+    found = compare(truth, files, out=tmp_path / "out", report=told.append)
+    assert [e.name for e in found.entries] == ["copy"]
+    assert found.entries[0].report.means["whole"].psnr > 35
+    assert (found.first, found.last) == (0, N)  # what is left out shortens nothing
+    assert found.failed.keys() == {"broken", "too short"}
+    assert "leaves 12 frames" in found.failed["too short"]
+    assert any("broken is left out" in p.message for p in told)
+    data = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert data["failed"] == found.failed
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert "too short was not scored" in page

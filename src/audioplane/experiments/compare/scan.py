@@ -1,4 +1,4 @@
-"""One pass through a video: faces, cuts, thumbnails, sound. No picture is kept."""
+"""One pass through a video: faces, cuts, thumbnails, sound. No image is kept."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
+from audioplane.clock import FPS
 from audioplane.errors import ComparisonError
 from audioplane.evaluate.scores.lips import MouthTrack
 from audioplane.evaluate.syncnet import Shots, ShotWatcher
@@ -18,7 +19,6 @@ from audioplane.face.similarity import fit_similarity
 from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoInfo, probe_video, read_frames
 
-FPS = 25
 THUMBNAIL = 32
 """Side of a thumbnail, pixels."""
 THUMBNAIL_FRAMES = 60 * FPS
@@ -32,7 +32,7 @@ _ANCHORS_AT = np.array([[18, 22], [46, 22], [32, 38], [23, 48], [41, 48]], np.fl
 
 
 @dataclass(frozen=True)
-class Look:
+class Scan:
     """What a video of t frames at 25 a second shows: about a kilobyte a frame."""
 
     path: Path
@@ -49,7 +49,7 @@ class Look:
     portrait: Float32[np.ndarray, "64 64"]
     """Mean face, upright and of one size, grey."""
     sound: Float32[np.ndarray, " n"] | None
-    """At 16 kHz, from the first picture on."""
+    """At 16 kHz, from the first image on."""
 
     def __len__(self) -> int:
         return len(self.found)
@@ -61,16 +61,16 @@ class Look:
         return MouthTrack(mouth_aperture(landmarks), mouths, self.found[span])
 
 
-def look(path: Path, landmarker: Landmarker, tell: Callable[[int], None]) -> Look:
-    """Look through a video, telling the frames seen so far.
+def scan_video(path: Path, landmarker: Landmarker, step: Callable[[], None]) -> Scan:
+    """Look through a video once.
 
     Args:
         path: any file that FFmpeg reads.
-        landmarker: for single pictures and several faces.
-        tell: called after every frame.
+        landmarker: for single images and several faces.
+        step: called after every frame.
 
     Raises:
-        MediaError: it cannot be read or has no pictures.
+        MediaError: it cannot be read or has no images.
         ComparisonError: it shows no face.
     """
     info = probe_video(path)
@@ -91,11 +91,11 @@ def look(path: Path, landmarker: Landmarker, tell: Callable[[int], None]) -> Loo
             thumbnails.append(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
         if face is not None:
             portrait += upright(grey, face)
-        tell(len(points))
+        step()
     found = np.array([p is not None for p in points])
     if not found.any():
         raise ComparisonError(f"{path} shows no face: a talking head is needed")
-    return Look(
+    return Scan(
         path,
         info,
         _filled(points, found),

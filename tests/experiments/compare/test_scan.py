@@ -3,16 +3,16 @@ import numpy as np
 import pytest
 
 from audioplane.errors import ComparisonError
-from audioplane.experiments.compare.look import PORTRAIT, look, upright
+from audioplane.experiments.compare.scan import PORTRAIT, scan_video, upright
 from tests.experiments.compare.conftest import N
 from tests.experiments.compare.films import ReadsMouths, openings, pictures
 from tests.face.figure import face_centre, template
 
 
 def read(path):
-    told: list[int] = []
-    shown = look(path, ReadsMouths(None, max_faces=4), told.append)
-    assert told == list(range(1, len(shown) + 1))
+    told = []
+    shown = scan_video(path, ReadsMouths(None, max_faces=4), lambda: told.append(1))
+    assert len(told) == len(shown)
     return shown
 
 
