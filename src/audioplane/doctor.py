@@ -114,7 +114,7 @@ def _models() -> Iterator[Check]:
     from audioplane.face.landmarker import FACE_LANDMARKER
     from audioplane.perceptual.weights import FILES
     from audioplane.prepare.masks.segmenter import PERSON_NETWORK, SEGMENTER
-    from audioplane.speech.models import DEEPSPEECH, HUBERT, WAV2VEC2
+    from audioplane.speech import feature_kind, kind_names
 
     yield Check("model", "their cache", "there", str(cache_root() / "models"))
     gives = "prepare and preflight need it, and fetch it (3.8 MB) where there is a network"
@@ -127,8 +127,9 @@ def _models() -> Iterator[Check]:
         gives = "LPIPS as score and as loss of preset paper; --download of evaluate fetches it"
         yield _model(model, gives)
     yield _model(WEIGHTS, "SyncNet's scores; --download of evaluate and compare fetches it")
-    for kind, model in (("deepspeech", DEEPSPEECH), ("wav2vec2", WAV2VEC2), ("hubert", HUBERT)):
-        yield _model(model, f"speech features '{kind}'")
+    for kind in map(feature_kind, kind_names()):
+        if kind.model:
+            yield _model(kind.model, f"speech features '{kind.name}'")
 
 
 def _model(model: ModelFile, gives: str) -> Check:

@@ -11,7 +11,9 @@ import pytest
 from audioplane.cli import main
 from audioplane.cli.arguments import Kind
 from audioplane.media.audio import read_audio, write_wav
-from audioplane.speech import KINDS, models
+from audioplane.speech import kind_names
+from audioplane.speech.deepspeech import MODEL as DEEPSPEECH
+from audioplane.speech.networks import HUBERT, WAV2VEC2
 from audioplane.subject import Subject, load_subject
 from audioplane.train.config import PRESETS
 from tests.speech.tiny_deepspeech import write_deepspeech
@@ -31,9 +33,9 @@ def networks(tmp_path, monkeypatch) -> Path:
     """A folder with small networks under the published names; no other place has any."""
     folder = tmp_path / "models" / "speech"
     folder.mkdir(parents=True)
-    write_deepspeech(folder / models.DEEPSPEECH.name)
-    write_wav2vec2(folder / models.WAV2VEC2.name)
-    write_hubert(folder / models.HUBERT.name)
+    write_deepspeech(folder / DEEPSPEECH.name)
+    write_wav2vec2(folder / WAV2VEC2.name)
+    write_hubert(folder / HUBERT.name)
     monkeypatch.setenv("AUDIOPLANE_ASSETS", str(tmp_path))
     monkeypatch.setattr("audioplane.assets.cache_root", lambda: tmp_path / "cache")
     return folder
@@ -81,7 +83,7 @@ def test_a_network_that_is_not_here_is_named_before_any_work(tmp_path, monkeypat
     video.write_bytes(b"never looked at")
     assert main(["prepare", str(video), "--out", str(out), "--speech", "deepspeech"]) == 1
     said = capsys.readouterr().err
-    assert models.DEEPSPEECH.url in said and str(tmp_path / "cache") in said
+    assert DEEPSPEECH.url in said and str(tmp_path / "cache") in said
     assert not out.exists()
 
 
@@ -97,4 +99,4 @@ def test_a_given_network_is_taken(subject, tmp_path, networks, capsys):
 
 
 def test_the_commands_offer_every_kind():
-    assert get_args(Kind) == tuple(KINDS)
+    assert get_args(Kind) == kind_names()

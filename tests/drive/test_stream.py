@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from audioplane.clock import FRAME_SAMPLES
 from audioplane.drive import Animator
-from audioplane.drive.stream import FRAME, LiveHead, speaker_of
+from audioplane.drive.stream import LiveHead, speaker_of
 from audioplane.errors import SpeechError, SubjectError
 from audioplane.head import Head, HeadShape
-from audioplane.speech.mel import mel_steps
-from audioplane.speech.window import windows
+from audioplane.speech import Speech, compute_features, stream_statistics
 
 
 def _live(animator, sound, sizes, voice):
@@ -17,7 +17,7 @@ def _live(animator, sound, sizes, voice):
     for size in sizes:
         frames += live.push(sound[at : at + size])
         at += size
-        assert len(frames) >= (min(at, len(sound)) - live.look_ahead) // FRAME
+        assert len(frames) >= (min(at, len(sound)) - live.look_ahead) // FRAME_SAMPLES
     return frames + live.finish()
 
 
@@ -36,13 +36,13 @@ def test_codes_are_those_of_the_whole_sound_for_chunks_of_any_size(
     size,
 ):
     sound = speech[: 16000 if size > 1 else 8000]
-    voice = speaker_of(animator, "mel")
-    monkeypatch.setattr("audioplane.speech.level.RunningLevel.hear", lambda self, power: False)
+    voice = stream_statistics(Speech(sound), "mel")
+    monkeypatch.setattr("audioplane.speech.level.RunningLevel.update", lambda self, power: False)
     frames = _live(animator, sound, [size] * -(-len(sound) // size), voice)
-    expected = animator.codes(windows(mel_steps(sound, voice)))
-    assert [f.index for f in frames] == list(range(len(sound) // FRAME))
+    expected = animator.codes(compute_features(sound, "mel"))
+    assert [f.index for f in frames] == list(range(len(sound) // FRAME_SAMPLES))
     torch.testing.assert_close(torch.stack([f.code for f in frames]), expected, atol=1e-3, rtol=0)
-    kept = len(frames) * FRAME
+    kept = len(frames) * FRAME_SAMPLES
     np.testing.assert_array_equal(np.concatenate([f.sound for f in frames]), sound[:kept])
 
 
@@ -70,7 +70,9 @@ def test_with_less_look_ahead_codes_are_guessed_and_not_those_of_other_frames(
         live, frames = LiveHead(animator, kind, None, look_ahead), []
         for first in range(0, len(sound), size):
             frames += live.push(sound[first : first + size])
-            assert len(frames) == max(0, (min(first + size, len(sound)) - look_ahead) // FRAME)
+            assert len(frames) == max(
+                0, (min(first + size, len(sound)) - look_ahead) // FRAME_SAMPLES
+            )
         return torch.stack([f.code for f in frames])[:35]
 
     whole = codes(LiveHead(animator, kind).look_ahead, 5000)
@@ -110,7 +112,7 @@ def test_a_short_sound_still_gives_its_frames(animator):
     for samples in (0, 100, 640, 1300, 3000):
         live = LiveHead(animator, "mel")
         frames = live.push(np.zeros(samples, np.float32)) + live.finish()
-        assert len(frames) == max(1, samples // FRAME)
+        assert len(frames) == max(1, samples // FRAME_SAMPLES)
 
 
 def test_what_cannot_be_streamed_is_refused(animator):
@@ -132,7 +134,7 @@ def test_a_voice_is_adapted_to_as_it_is_heard_and_silence_is_none(animator, spee
     speaker = live._speaker
     adapted = animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), speaker)
     assert not torch.allclose(plain, adapted, atol=1e-3)
-    assert len(still) + len(spoken) == len(speech) // FRAME + 50
+    assert len(still) + len(spoken) == len(speech) // FRAME_SAMPLES + 50
     silent = LiveHead(animator, "mel")
     silent.push(np.zeros(16000 * 4, np.float32))
     torch.testing.assert_close(

@@ -6,7 +6,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from audioplane.errors import SpeechError
-from audioplane.speech.deepspeech import CONTEXT, deepspeech_features, deepspeech_steps
+from audioplane.speech import Speech, compute_features, deepspeech
+from audioplane.speech.deepspeech import CONTEXT
 from tests.speech.tiny_deepspeech import CEPSTRA, FIELD, FRAMES, HOP, STEPS, write_deepspeech
 
 Babble = Callable[..., np.ndarray]
@@ -15,6 +16,14 @@ Babble = Callable[..., np.ndarray]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_deepspeech(tmp_path_factory.mktemp("deepspeech") / "tiny.tflite")
+
+
+def deepspeech_steps(waveform: np.ndarray, model: Path) -> np.ndarray:
+    return np.concatenate([*deepspeech.deepspeech_steps(Speech(waveform), model)])
+
+
+def deepspeech_features(waveform: np.ndarray, model: Path) -> np.ndarray:
+    return compute_features(waveform, "deepspeech", model)
 
 
 def as_mozilla_runs_it(waveform: np.ndarray, model: Path) -> np.ndarray:
@@ -53,7 +62,7 @@ def test_steps_are_what_the_whole_graph_says(babble: Babble, model: Path) -> Non
     np.testing.assert_allclose(np.exp(steps).sum(1), 1, atol=1e-5)
 
 
-def test_windows_are_the_peers(babble: Babble, model: Path) -> None:
+def test_windows_are_those_of_prior_work(babble: Babble, model: Path) -> None:
     speech = babble(1.0)
     features, steps = deepspeech_features(speech, model), deepspeech_steps(speech, model)
     assert features.shape == (25, 16, 29) and features.dtype == np.float32
@@ -61,6 +70,13 @@ def test_windows_are_the_peers(babble: Babble, model: Path) -> None:
     # The first window begins with eight zeros, the last but one ends with five and the last seven.
     assert not features[0, :8].any() and features[0, 8:].any(axis=1).all()
     assert not features[-1, -6:].any() and features[-1, :-6].any(axis=1).all()
+
+
+def test_chunks_leave_no_seam(babble: Babble, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    speech = babble(1.3)
+    whole = deepspeech_steps(speech, model)
+    monkeypatch.setattr(deepspeech, "_CHUNK", 7)
+    np.testing.assert_array_equal(deepspeech_steps(speech, model), whole)
 
 
 def test_a_shift_of_one_frame_shifts_the_rows(babble: Babble, model: Path) -> None:

@@ -1,70 +1,120 @@
-from collections.abc import Callable
-from pathlib import Path
+"""The registry: what others add, and what is derived from it."""
 
 import numpy as np
 import pytest
 
 from audioplane.errors import SpeechError
-from audioplane.speech import DEFAULT_KIND, KINDS, can_compute, compute_features, require_kind
-from tests.speech.tiny_deepspeech import write_deepspeech
-from tests.speech.tiny_networks import write_hubert, write_wav2vec2
-
-Babble = Callable[..., np.ndarray]
-
-
-@pytest.mark.parametrize(("kind", "size"), [("mel", 80), ("phones", 40), ("mel+phones", 120)])
-@pytest.mark.parametrize("samples", [0, 100, 700, 16000, 16639])
-def test_shape_and_type(babble: Babble, kind: str, size: int, samples: int) -> None:
-    features = compute_features(babble(2.0)[:samples], kind)
-    assert features.shape == (max(1, samples // 640), 16, size) and KINDS[kind].size == size
-    assert features.dtype == np.float32 and features.flags.writeable
-    assert np.isfinite(features).all()
-
-
-@pytest.mark.parametrize("kind", ["mel", "phones", "mel+phones"])
-def test_values_are_about_standardised(babble: Babble, kind: str) -> None:
-    features = compute_features(babble(3.0), kind)
-    assert abs(features.mean()) < 0.7 and 0.6 < features.std() < 1.5
+from audioplane.speech import (
+    FeatureKind,
+    Speech,
+    StepStream,
+    StreamStatistics,
+    can_compute,
+    can_stream,
+    centred_windows,
+    combine,
+    compute_features,
+    feature_kind,
+    kind_names,
+    kinds,
+    open_stream,
+    register,
+)
+from audioplane.speech.kinds import feature_files, kinds_in
+from audioplane.speech.window import STEP, STEPS_BEFORE
 
 
-def test_both_are_side_by_side(babble: Babble) -> None:
+def loudness(speech: Speech) -> np.ndarray:
+    return centred_windows(np.log10(speech.power + 1e-7)[:, None], speech.frames, silence=-7.0)
+
+
+class LoudnessStream(StepStream):
+    look_ahead = 7 * STEP
+
+    def __init__(self, statistics: StreamStatistics):
+        self._sound = np.zeros(STEPS_BEFORE * STEP, np.float32)
+
+    def push(self, sound: np.ndarray) -> np.ndarray:
+        self._sound = np.concatenate([self._sound, sound])
+        count = len(self._sound) // STEP
+        blocks, self._sound = np.split(self._sound, [count * STEP])
+        return np.log10(Speech(blocks).power + 1e-7)[:, None].astype(np.float32)
+
+    def predict(self) -> np.ndarray:
+        return np.zeros((0, 1), np.float32)
+
+
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> FeatureKind:
+    monkeypatch.setattr(kinds, "_KINDS", dict(kinds._KINDS))
+    kind = FeatureKind("loudness", loudness, 1, stream=LoudnessStream, aliases=("db",))
+    return register(kind)
+
+
+def test_a_kind_that_is_added_is_one_of_all(babble, added: FeatureKind) -> None:
+    speech = babble(2.0)
+    assert kind_names()[-1] == "loudness" and can_compute("db") and can_stream("loudness")
+    features = compute_features(speech, "loudness")
+    assert features.shape == (50, 16, 1) and features.dtype == np.float32
+    assert (features[0, :7] == -7).all() and (features[-1, -7:] == -7).all()
+    stream = open_stream("loudness")
+    streamed = np.concatenate([stream.push(speech[:9000]), stream.push(speech[9000:])])
+    np.testing.assert_allclose(streamed, features[: len(streamed)], atol=1e-5)
+    assert len(streamed) == 50 - 4
+
+
+def test_it_can_be_combined_with_others_at_once(babble, added: FeatureKind) -> None:
     speech = babble(1.0)
-    both = compute_features(speech, "mel+phones")
-    np.testing.assert_array_equal(both[:, :, :80], compute_features(speech, "mel"))
-    np.testing.assert_array_equal(both[:, :, 80:], compute_features(speech, "phones"))
+    both = compute_features(speech, "mel+loudness")
+    np.testing.assert_array_equal(both[..., :80], compute_features(speech, "mel"))
+    np.testing.assert_array_equal(both[..., 80:], compute_features(speech, "loudness"))
+    assert feature_kind("mel+loudness").size == 81 and can_stream("mel+phones+loudness")
+    assert open_stream("mel+loudness").look_ahead == 2400
 
 
-def test_default_can_be_computed() -> None:
-    assert DEFAULT_KIND in KINDS and KINDS[DEFAULT_KIND].model is None
-    assert require_kind(DEFAULT_KIND) is None
+@pytest.mark.parametrize("name", ["loudness", "db", "eo", "mel+phones"])
+def test_a_name_is_given_once(added: FeatureKind, name: str) -> None:
+    with pytest.raises(SpeechError, match="already|cannot be named"):
+        register(FeatureKind(name, loudness, 1))
 
 
-@pytest.mark.parametrize("kind", ["ds", ""])
-def test_an_unknown_kind_is_refused(babble: Babble, kind: str) -> None:
-    with pytest.raises(SpeechError, match="mel, phones, mel\\+phones"):
-        compute_features(babble(0.1), kind)
+@pytest.mark.parametrize("name", ["Loudness", "a/b", "a+b", ""])
+def test_a_name_fits_in_a_file_name(name: str) -> None:
+    with pytest.raises(SpeechError, match="cannot be named"):
+        register(FeatureKind(name, loudness, 1))
 
 
-def test_samples_that_are_not_numbers_are_refused() -> None:
-    with pytest.raises(SpeechError, match="not numbers"):
-        compute_features(np.full(640, np.nan, np.float32), "mel")
+def test_what_does_not_fit_together_is_not_combined() -> None:
+    with pytest.raises(SpeechError, match=r"windows differ \(mel 16, hubert 2 steps\)"):
+        feature_kind("mel+hubert")
+    with pytest.raises(SpeechError, match="more than one of them needs a model"):
+        combine(feature_kind("deepspeech"), feature_kind("wav2vec2"))
 
 
-def test_networks_are_kinds_too(babble: Babble, tmp_path: Path) -> None:
-    speech = babble(1.0)
-    spelling = write_deepspeech(tmp_path / "d.tflite")
-    assert compute_features(speech, "deepspeech", spelling).shape == (25, 16, 29)
-    listening = write_wav2vec2(tmp_path / "w")
-    features = compute_features(speech, "wav2vec2", listening)
-    assert features.shape == (25, 16, 44)
-    np.testing.assert_array_equal(compute_features(speech, "eo", listening), features)
-    assert compute_features(speech, "hu", write_hubert(tmp_path / "h")).shape == (25, 2, 16)
+@pytest.mark.parametrize(
+    ("computed", "message"),
+    [
+        (np.zeros((25, 16, 2), np.float32), r"shape \(25, 16, 2\), expected \[frames, 16, 1\]"),
+        (np.zeros((24, 16, 1), np.float32), "24 frames, the sound has 25"),
+    ],
+)
+def test_a_kind_that_computes_other_sizes_than_it_says_is_named(
+    added: FeatureKind, computed: np.ndarray, message: str
+) -> None:
+    register(FeatureKind("wrong", lambda speech: computed, 1))
+    with pytest.raises(SpeechError, match=f"'wrong' computed.*{message}"):
+        compute_features(np.zeros(16000, np.float32), "wrong")
 
 
-def test_peers_names_are_known_but_their_deepspeech_is_another() -> None:
+def test_names_of_prior_work_are_known_but_their_deepspeech_is_another() -> None:
     assert can_compute("eo") and can_compute("hu") and not can_compute("ds")
+    assert not can_compute("never-heard-of")
 
 
-def test_a_model_for_a_kind_that_needs_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SpeechError, match="need no model"):
-        require_kind("mel", tmp_path)
+def test_files_of_a_kind_are_those_of_its_names() -> None:
+    assert feature_files("mel+phones") == ("aud_mel+phones.npy",)
+    assert feature_files("wav2vec2") == ("aud_wav2vec2.npy", "aud_eo.npy")
+    assert feature_files("eo") == ("aud_eo.npy", "aud_wav2vec2.npy")
+    assert feature_files("ds") == ("aud_ds.npy", "aud.npy")
+    assert feature_files("mine") == ("aud_mine.npy",)
+    assert kinds_in(["aud.npy", "aud_eo.npy", "aud_mine.npy", "aud.wav"]) == ["ds", "eo", "mine"]

@@ -6,11 +6,22 @@ import pytest
 import torch
 
 from audioplane.errors import SpeechError
-from audioplane.speech import networks
-from audioplane.speech.networks import hubert_features, network_steps, wav2vec2_features
+from audioplane.speech import Speech, compute_features, networks, require_kind
 from tests.speech.tiny_networks import write_hubert, write_wav2vec2
 
 Babble = Callable[..., np.ndarray]
+
+
+def wav2vec2_features(waveform: np.ndarray, model: Path) -> np.ndarray:
+    return compute_features(waveform, "wav2vec2", model)
+
+
+def hubert_features(waveform: np.ndarray, model: Path) -> np.ndarray:
+    return compute_features(waveform, "hubert", model)
+
+
+def network_steps(waveform: np.ndarray, network: networks.Network) -> np.ndarray:
+    return np.concatenate([*networks.network_steps(Speech(waveform), network)])
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +48,12 @@ def local_network() -> tuple[networks.Network, list[int]]:
     )
     lengths: list[int] = []
 
-    def listen(sound: torch.Tensor) -> torch.Tensor:
-        lengths.append(sound.shape[1])
-        return layers(sound[None]).transpose(1, 2)
+    @torch.no_grad()
+    def run(sound: np.ndarray) -> np.ndarray:
+        lengths.append(len(sound))
+        return layers(torch.from_numpy(sound)[None])[:].T.numpy()
 
-    return listen, lengths
+    return run, lengths
 
 
 def test_chunks_leave_no_seam_and_do_not_grow(
@@ -95,7 +107,7 @@ def test_level_and_offset_do_not_matter(babble: Babble, wav2vec2: Path) -> None:
 
 
 def test_steps_are_what_transformers_says(babble: Babble, wav2vec2: Path) -> None:
-    """The peers' way, by the library's own feature extractor, of a sound of whole steps."""
+    """As prior work does it, by the library's own feature extractor, of a sound of whole steps."""
     from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
 
     speech = babble(1.2)
@@ -119,3 +131,28 @@ def test_another_model_is_refused(tmp_path: Path, wav2vec2: Path, babble: Babble
     (slow / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(SpeechError, match="does not load as Wav2Vec2ForCTC"):
         wav2vec2_features(speech, slow)
+
+
+def test_a_folder_counts_with_its_weights_and_what_transformers_cached_is_found_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUDIOPLANE_ASSETS", str(tmp_path / "named"))
+    monkeypatch.setattr("audioplane.assets.cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    def put(folder: Path, weights: str) -> Path:
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+        (folder / weights).write_bytes(b"weights")
+        return folder
+
+    repository = tmp_path / "hub" / "models--facebook--hubert-large-ls960-ft"
+    snapshot = put(repository / "snapshots" / "abc", "pytorch_model.bin")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc")
+    mine = put(tmp_path / "cache/models/speech" / networks.HUBERT.name, "other.bin")
+    assert require_kind("hubert") == snapshot
+    (mine / "model.safetensors").write_bytes(b"weights")
+    assert require_kind("hubert") == mine
+    given = put(tmp_path / "given", "model.safetensors")
+    assert require_kind("hubert", given) == given

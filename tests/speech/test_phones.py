@@ -4,21 +4,27 @@ import numpy as np
 import pytest
 
 from audioplane.errors import SpeechError
-from audioplane.speech import phones
+from audioplane.speech import Speech, compute_features, phones
 from audioplane.speech.phones import (
     CENTRE,
     PHONES,
     SPREAD,
-    decode_phones,
-    phone_features,
     phone_steps,
 )
 
 Babble = Callable[..., np.ndarray]
 
 
+def decode_phones(waveform: np.ndarray) -> np.ndarray:
+    return np.concatenate([*phones.decode_phones(Speech(waveform))])
+
+
+def phone_features(waveform: np.ndarray) -> np.ndarray:
+    return compute_features(waveform, "phones")
+
+
 def test_every_step_is_a_distribution_over_40_phones(babble: Babble) -> None:
-    steps = phone_steps(babble(1.5)) * SPREAD + CENTRE
+    steps = np.concatenate([*phone_steps(Speech(babble(1.5)))]) * SPREAD + CENTRE
     assert steps.shape[1] == len(PHONES) == 40
     np.testing.assert_allclose(steps.sum(1), 1, atol=1e-5)
     assert (steps > -1e-6).all()
@@ -34,7 +40,7 @@ def test_silence_is_silence_and_needs_no_decoder(monkeypatch: pytest.MonkeyPatch
 def test_a_decoded_phone_lies_where_it_was_spoken(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = np.zeros(200, int)
     decoded[100:104] = 2  # centred on 1.0128 s + 15 ms
-    monkeypatch.setattr(phones, "decode_phones", lambda waveform: decoded)
+    monkeypatch.setattr(phones, "decode_phones", lambda speech: iter([decoded]))
     spoken = phone_features(np.zeros(32000, np.float32))[:, :, 2] * SPREAD + CENTRE
     times = (np.arange(50)[:, None] + 0.5) / 25 + (np.arange(16) - 7.5) * 0.02
     assert abs((times * spoken).sum() / spoken.sum() - 1.0278) < 1e-3

@@ -1,10 +1,15 @@
 """Arguments that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-Kind = Literal["mel", "phones", "mel+phones", "deepspeech", "wav2vec2", "hubert"]
+from audioplane.speech.kinds import kind_names
+
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = tyro.extras.literal_type_from_choices(kind_names())
 PathArgument = Annotated[Path, tyro.conf.Positional]
 Device = Literal["auto", "cpu", "cuda"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from audioplane.cli.arguments import Kind, PathArgument
 from audioplane.cli.console import console, progress_bar
+from audioplane.speech.kinds import DEFAULT_KIND
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Prepare:
     """Folder of the subject."""
     size: int = 512
     """Height and width of the frames, pixels."""
-    speech: Kind = "mel+phones"
+    speech: Kind = DEFAULT_KIND
     """Kind of speech features; deepspeech, wav2vec2 and hubert need the extra 'speech' and a model
     file, see --speech-model. 'audioplane speech' adds other kinds later."""
     speech_model: Path | None = None

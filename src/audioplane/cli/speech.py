@@ -5,6 +5,7 @@ from pathlib import Path
 
 from audioplane.cli.arguments import Kind, PathArgument
 from audioplane.cli.console import console
+from audioplane.speech.kinds import DEFAULT_KIND
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class Speech:
 
     subject: PathArgument
     """Folder of the subject."""
-    kind: Kind = "mel+phones"
+    kind: Kind = DEFAULT_KIND
     """Kind of speech features; written to aud_KIND.npy, for 'train --speech KIND'."""
     model: Path | None = None
     """The file or folder of that kind's network; looked up if not given."""

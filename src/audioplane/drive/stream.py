@@ -7,17 +7,21 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from audioplane.clock import FRAME_SAMPLES
 from audioplane.drive.animator import Animator
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.mark import Marker
 from audioplane.media.audio import read_audio
+from audioplane.speech import (
+    Speech,
+    SpeechStream,
+    StreamStatistics,
+    open_stream,
+    stream_statistics,
+)
 from audioplane.speech.level import PAUSE, RunningLevel, block_power
-from audioplane.speech.mel import typical_voice
-from audioplane.speech.stream import SpeechStream, learn_voice, open_stream
-from audioplane.speech.voice import Voice
 
-FRAME = 640
-"""Samples of a frame at 16 kHz: 40 ms."""
+FRAME = FRAME_SAMPLES  # until serve takes it from the clock
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,14 @@ class HeardFrame:
     """The frame's own 40 ms at 16 kHz."""
 
 
-def speaker_of(animator: Animator, kind: str) -> Voice | None:
-    """The voice that a head learned from; None where its subject has no sound.
+def speaker_of(animator: Animator, kind: str) -> StreamStatistics | None:
+    """The statistics of the voice that a head learned from; None where its subject has no sound.
 
     Raises `SpeechError` for features that cannot be streamed.
     """
     open_stream(kind)
     path = animator.subject.paths.audio
-    return learn_voice(read_audio(path), kind) if path.is_file() else None
+    return stream_statistics(Speech(read_audio(path)), kind) if path.is_file() else None
 
 
 class LiveHead:
@@ -49,13 +53,13 @@ class LiveHead:
         self,
         animator: Animator,
         kind: str,
-        voice: Voice | None = None,
+        voice: StreamStatistics | None = None,
         look_ahead: int | None = None,
     ):
         """`kind`: the features that the head was trained on; `voice` as of `speaker_of`.
 
         `look_ahead`: samples after a frame's end that are waited for; None for all that the
-        features look at. With fewer the rest is guessed (`SpeechStream.foreseen`).
+        features look at. With fewer the rest is guessed (`SpeechStream.predict`).
 
         Raises `SpeechError` for features that cannot be streamed.
         """
@@ -63,9 +67,9 @@ class LiveHead:
         self._speaker = animator.head.encoder.speaker()
         self._silent = PAUSE
         """Frames since the voice was heard."""
-        self._level = RunningLevel((voice or typical_voice()).level)
+        self._level = RunningLevel((voice or StreamStatistics()).level)
         self._speech: SpeechStream = open_stream(kind, voice)
-        whole = self._speech.look_ahead + CONTEXT_AFTER * FRAME
+        whole = self._speech.look_ahead + CONTEXT_AFTER * FRAME_SAMPLES
         self.look_ahead = whole if look_ahead is None else min(look_ahead, whole)
         """Samples after a frame's end that have to be heard before it is drawn."""
         self._run: Float[np.ndarray, "u w f"] | None = None
@@ -84,7 +88,7 @@ class LiveHead:
         frames = []
         self._keep(sound)
         while len(sound):  # each frame by what is heard when it is due, in pieces of any length
-            missing = (self._index + 1) * FRAME + self.look_ahead - self._speech.heard
+            missing = (self._index + 1) * FRAME_SAMPLES + self.look_ahead - self._speech.samples
             self._settle(self._speech.push(sound[:missing]))
             if missing <= len(sound):
                 frames.append(self._frame())
@@ -93,18 +97,18 @@ class LiveHead:
 
     def finish(self) -> list[HeardFrame]:
         """The frames up to the end of what was heard. Nothing can be pushed after."""
-        count = max(1, self._speech.heard // FRAME) - self._index
+        count = max(1, self._speech.samples // FRAME_SAMPLES) - self._index
         self._settle(self._speech.finish())
-        self._keep(np.zeros(FRAME, np.float32))
+        self._keep(np.zeros(FRAME_SAMPLES, np.float32))
         if self._run is not None:
             self._settle(np.repeat(self._run[-1:], CONTEXT_AFTER, 0))
         return [self._frame() for _ in range(count)]
 
     def _keep(self, sound: Float[np.ndarray, " n"]) -> None:
         self._rest = np.concatenate([self._rest, sound])
-        whole = len(self._rest) // FRAME
-        self._sound.extend(self._rest[: whole * FRAME].reshape(-1, FRAME))
-        self._rest = self._rest[whole * FRAME :]
+        whole = len(self._rest) // FRAME_SAMPLES
+        self._sound.extend(self._rest[: whole * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES))
+        self._rest = self._rest[whole * FRAME_SAMPLES :]
 
     def _settle(self, windows: Float[np.ndarray, "t w f"]) -> None:
         if self._run is None:
@@ -119,7 +123,7 @@ class LiveHead:
     def _frame(self) -> HeardFrame:
         """The next one, by what is known of it now."""
         sound = self._sound.popleft()
-        heard = [self._level.hear(float(power)) for power in block_power(sound)]
+        heard = [self._level.update(float(power)) for power in block_power(sound)]
         self._silent = 0 if any(heard) else self._silent + 1
         spoken = self._silent <= PAUSE
         code = self._animator.excerpt_codes(self._context(), self._speaker, spoken)[0]
@@ -134,13 +138,13 @@ class LiveHead:
         """Windows about the next frame; where they are not settled yet, as they look by now."""
         span = CONTEXT_BEFORE + 1 + CONTEXT_AFTER
         if self._run is None:
-            guessed = self._speech.foreseen(self._index + 1 + CONTEXT_AFTER)
+            guessed = self._speech.predict(self._index + 1 + CONTEXT_AFTER)
             padded = np.concatenate([np.repeat(guessed[:1], CONTEXT_BEFORE, 0), guessed])
             return padded[self._index :]
         missing = span - len(self._run)
         if missing <= 0:
             return self._run[:span]
-        guessed = self._speech.foreseen(self._late + missing)[self._late :]
+        guessed = self._speech.predict(self._late + missing)[self._late :]
         return np.concatenate([self._run, guessed])
 
     def draw(self, frame: HeardFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w 3"]:

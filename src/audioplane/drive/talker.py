@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 
 from audioplane.assets import sha256_of
 from audioplane.cli.console import console, in_flags, progress_bar
@@ -15,9 +15,8 @@ from audioplane.drive import Animator
 from audioplane.errors import SpeechError, SubjectError
 from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoWriter
-from audioplane.speech import can_compute, compute_features, load_external_features
-from audioplane.speech.familiarity import STRANGE
-from audioplane.speech.level import CLIPPED_DB, crest_factor, spoken_frames
+from audioplane.speech import Speech, can_compute, compute_features, load_external_features
+from audioplane.speech.familiarity import sound_warnings
 from audioplane.subject import load_subject
 from audioplane.train import TrainedHead, load_head
 
@@ -67,9 +66,9 @@ def articulate(animator: Animator, factor: float) -> None:
 
 
 def features_of(
-    trained: TrainedHead, waveform: Float32[np.ndarray, " n"], speech_model: Path | None = None
+    trained: TrainedHead, speech: Speech, speech_model: Path | None = None
 ) -> Float[np.ndarray, "t w f"]:
-    """What a head hears of a sound at 16 kHz; `speech_model` as for `Manner`.
+    """The features that a head takes of a sound; `speech_model` as for `Manner`.
 
     Raises `SpeechError` for a head whose features cannot be computed here.
     """
@@ -78,45 +77,30 @@ def features_of(
             f"this head was trained on features '{trained.config.speech}' that cannot be computed "
             "here: bring the speech as a .npy file of them"
         )
-    return compute_features(waveform, trained.config.speech, speech_model)
+    return compute_features(speech, trained.config.speech, speech_model)
 
 
 def codes_of(
     trained: TrainedHead,
     animator: Animator,
-    waveform: Float32[np.ndarray, " n"],
+    speech: Speech,
     speech_model: Path | None = None,
 ) -> Float[torch.Tensor, "t k"]:
-    """What a head is to say to a sound of any voice at 16 kHz; raises as `features_of` does."""
-    features = features_of(trained, waveform, speech_model)
-    return animator.codes(features, spoken_frames(waveform, len(features)))
+    """What a head is to say to a sound of any voice; raises as `features_of` does."""
+    features = features_of(trained, speech, speech_model)
+    return animator.codes(features, speech.spoken_frames())
 
 
-def strangeness(trained: TrainedHead, waveform: Float32[np.ndarray, " n"]) -> float | None:
+def strangeness(trained: TrainedHead, speech: Speech) -> float | None:
     """`Familiarity.strangeness`; None, too, for heads of before they kept what they learned."""
-    return trained.familiarity.strangeness(waveform) if trained.familiarity else None
+    return trained.familiarity.strangeness(speech) if trained.familiarity else None
 
 
-def warn_if_strange(
-    trained: TrainedHead, waveform: Float32[np.ndarray, " n"], name: str
-) -> float | None:
-    """`strangeness`, with a word on the console where it is large or the sound is clipped."""
-    value, crest = strangeness(trained, waveform), crest_factor(waveform)
-    if value is not None and value > STRANGE:
-        console.print(
-            f"{name} is unlike the speech that this head learned from ({value:.1f} times its usual "
-            f"distance; speech in any language stays under {STRANGE}): noise, music? "
-            "The lips may not follow it",
-            style="yellow",
-        )
-    elif crest is not None and crest < CLIPPED_DB:
-        console.print(
-            f"{name} is cut off at its loudest (peaks {crest:.1f} dB above its level; speech has "
-            f"more than {CLIPPED_DB:g}): shouting, an overdriven microphone? Record it at a lower "
-            "level; the lips may not follow it",
-            style="yellow",
-        )
-    return value
+def warn_if_strange(trained: TrainedHead, speech: Speech, name: str) -> float | None:
+    """`strangeness`, with `sound_warnings` on the console."""
+    for warning in sound_warnings(speech, trained.familiarity, name):
+        console.print(warning, style="yellow")
+    return strangeness(trained, speech)
 
 
 def drive_file(
@@ -142,10 +126,10 @@ def drive_file(
         sound, codes = None, animator.codes(load_external_features(speech))
     else:
         sound = read_audio(speech, SOUND_RATE)
-        waveform = read_audio(speech)
+        described = Speech(read_audio(speech))
         with console.status("listening to the speech"):
-            codes = codes_of(trained, animator, waveform, manner.speech_model)
-        warn_if_strange(trained, waveform, speech.name)
+            codes = codes_of(trained, animator, described, manner.speech_model)
+        warn_if_strange(trained, described, speech.name)
     width, height = animator.size
     writer = VideoWriter(
         out, width, height, audio=sound, audio_rate=SOUND_RATE, crf=manner.crf, seal=stated.seal

@@ -15,7 +15,7 @@ from audioplane.head import Head, Motion
 from audioplane.head.deformation import read_delta
 from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoWriter
-from audioplane.speech.level import heard_frames
+from audioplane.speech import Speech
 from audioplane.subject import FrameRef, Subject
 
 _CLOSED, _OPEN = 5, 95
@@ -72,7 +72,8 @@ def _in_pause(subject: Subject) -> Bool[np.ndarray, " t"]:
     rows = np.array([ref.aud_id for ref in subject.train])
     if not subject.paths.audio.exists():
         return np.zeros(len(rows), bool)
-    heard = heard_frames(read_audio(subject.paths.audio), int(rows.max()) + 1)
+    speech = Speech(read_audio(subject.paths.audio))
+    heard = speech.active_frames(int(rows.max()) + 1)
     near = np.convolve(heard, np.ones(2 * _PAUSE + 1), "same") > 0
     return ~near[rows]
 

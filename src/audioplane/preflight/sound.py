@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audioplane.media.audio import SPEECH_RATE
-from audioplane.speech.level import BLOCK, active_blocks
+from audioplane.speech import Speech
 
 _FULL = 0.99
 """Of full scale: from here on a sample counts as clipped."""
@@ -33,10 +33,9 @@ class SoundFigures:
 
 def listen(waveform: Float[np.ndarray, " n"]) -> SoundFigures:
     """Measure a mono waveform at 16 kHz."""
-    blocks = waveform[: len(waveform) // BLOCK * BLOCK].reshape(-1, BLOCK)
-    power = np.square(blocks, dtype=np.float64).mean(1)
-    active = active_blocks(waveform)
-    level = _db(power[active].mean() if active.any() else 0.0)
+    speech = Speech(waveform)
+    power, active = speech.power, speech.active
+    level = _db(speech.level or 0.0)
     floor = _db(float(np.percentile(power, 10)) if len(power) else 0.0)
     loudest = float(np.abs(waveform).max(initial=0.0))
     return SoundFigures(

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from audioplane.clock import FRAME_SAMPLES
 from audioplane.credentials import Provenance
 from audioplane.drive import Animator
-from audioplane.drive.stream import FRAME, LiveHead, speaker_of
+from audioplane.drive.stream import LiveHead, speaker_of
 from audioplane.errors import ServeError
-from audioplane.speech.voice import Voice
+from audioplane.speech import StreamStatistics
 
 _MARGIN = 0.12
 """Seconds that pictures and sound wait at the client, besides two drawings."""
@@ -26,7 +27,7 @@ class ServedHead:
     animator: Animator
     kind: str
     """Speech features that it was trained on."""
-    voice: Voice | None
+    voice: StreamStatistics | None
     provenance: Provenance
     """What its pictures say of their making; every session has its own `for_another`."""
     look_ahead: int
@@ -60,7 +61,7 @@ def open_head(
     voice, name = speaker_of(animator, kind), run.resolve().name
     head = ServedHead(name, animator, kind, voice, provenance, look_ahead, 0.0)
     live = head.listen()
-    frames = live.push(np.zeros(live.look_ahead + 6 * FRAME, np.float32))
+    frames = live.push(np.zeros(live.look_ahead + 6 * FRAME_SAMPLES, np.float32))
     marker, times = provenance.marker(*animator.size), []
     for frame in frames:
         started = time.perf_counter()

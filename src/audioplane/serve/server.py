@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 
 from audioplane.cli.console import console, in_flags
+from audioplane.clock import SAMPLE_RATE
 from audioplane.credentials.options import ProvenanceOptions
 from audioplane.credentials.sealing import state_provenance
 from audioplane.doctor import SERVE_PACKAGES
 from audioplane.drive.talker import articulate, open_animator
 from audioplane.errors import ServeError
 from audioplane.serve.limits import LOOPBACK
-from audioplane.speech import SAMPLE_RATE
 from audioplane.train import load_head
 from audioplane.train.trainer import one_torch_thread
 

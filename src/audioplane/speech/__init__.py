@@ -1,27 +1,48 @@
-"""Speech features: a 16 kHz waveform becomes one window of features a video frame."""
+"""Speech features: a sound at 16 kHz becomes one window of features a video frame."""
 
 from audioplane.speech.external import load_external_features
+from audioplane.speech.features import compute_features, feature_chunks, require_kind
 from audioplane.speech.kinds import (
     DEFAULT_KIND,
-    KINDS,
-    PEER_NAMES,
     FeatureKind,
     can_compute,
-    compute_features,
-    require_kind,
+    combine,
+    feature_kind,
+    kind_names,
+    register,
 )
-from audioplane.speech.window import SAMPLE_RATE, WINDOW, frame_count
+from audioplane.speech.sound import Speech
+from audioplane.speech.step_stream import StepStream, StreamStatistics
+from audioplane.speech.stream import SpeechStream, can_stream, open_stream, stream_statistics
+from audioplane.speech.window import WINDOW, centred_windows, frame_count
+
+# The modules of our own kinds register them, in the order in which lists name them.
+from audioplane.speech import mel, phones  # isort: skip
+
+register(combine(mel.KIND, phones.KIND))
+
+from audioplane.speech import deepspeech, networks  # isort: skip # noqa: E402, F401
 
 __all__ = [
     "DEFAULT_KIND",
-    "KINDS",
-    "PEER_NAMES",
-    "SAMPLE_RATE",
     "WINDOW",
     "FeatureKind",
+    "Speech",
+    "SpeechStream",
+    "StepStream",
+    "StreamStatistics",
     "can_compute",
+    "can_stream",
+    "centred_windows",
+    "combine",
     "compute_features",
+    "feature_chunks",
+    "feature_kind",
     "frame_count",
+    "kind_names",
     "load_external_features",
+    "open_stream",
+    "register",
     "require_kind",
+    "stream_statistics",
 ]

@@ -1,23 +1,36 @@
-"""DeepSpeech 0.9.3: what it would spell, 50 times a second, in the windows of the AD-NeRF family.
+"""Feature kind `deepspeech`: the letters of DeepSpeech 0.9.3, 50 times a second, in the windows of
+the AD-NeRF family.
 
 Mozilla's TFLite file holds two graphs in one: 512 samples → 26 cepstral coefficients (`mfccs`), and
 16 steps of those, each with 9 before and 9 after → 29 probabilities, through an LSTM whose state
 goes in and out. Run as it is, both run each time; here they are taken apart. The LSTM only looks
-back, so a speech of any length goes through it in one stream.
+back, so a sound of any length goes through it in one stream.
 
-The peers' `aud_ds.npy` was made by DeepSpeech 0.1.0, another network with the same alphabet: a head
-that was trained on one cannot be driven by the other.
+The `aud_ds.npy` of prior work was made by DeepSpeech 0.1.0, another network with the same alphabet:
+a head that was trained on one cannot be driven by the other.
 """
 
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float32
 
+from audioplane.assets import ModelFile
 from audioplane.errors import SpeechError
-from audioplane.speech.window import STEP, STEPS_PER_FRAME, frame_count, peer_windows
+from audioplane.speech.kinds import Chunks, FeatureKind, register
+from audioplane.speech.sound import Speech
+from audioplane.speech.window import STEP, STEPS_PER_FRAME, prior_window_chunks
 
+MODEL = ModelFile(
+    "deepspeech-0.9.3-models.tflite",
+    "https://github.com/mozilla/DeepSpeech/releases/download/v0.9.3/deepspeech-0.9.3-models.tflite",
+    None,
+    "speech",
+)
+"""Mozilla's DeepSpeech 0.9.3 for LiteRT, 47 MB (MPL-2.0)."""
 SYMBOLS = 29
 """Space, a to z, apostrophe, and CTC's blank."""
 FIELD = 512
@@ -25,54 +38,56 @@ FIELD = 512
 CONTEXT = 9
 """Steps before and after one that the network sees with it."""
 _FLOOR = 1e-13
-"""Probability below which none is told from another; the peers' logits reach as far down."""
+"""Probability below which none is told from another; prior work's logits reach as far down."""
+_CHUNK = 1000
+"""Steps whose coefficients are made at a time: 20 s."""
 
 
-def deepspeech_features(
-    waveform: Float[np.ndarray, " n"], model: Path
-) -> Float[np.ndarray, "t 16 29"]:
+def deepspeech_windows(speech: Speech, model: Path) -> Chunks:
     """Logarithms of the symbols' probabilities: the network's logits but for a step's constant.
 
     Raises `SpeechError` where the file is not Mozilla's or does not load.
     """
-    return peer_windows(deepspeech_steps(waveform, model))
+    return prior_window_chunks(deepspeech_steps(speech, model))
 
 
-def deepspeech_steps(waveform: Float[np.ndarray, " n"], model: Path) -> Float[np.ndarray, "s 29"]:
-    """As `deepspeech_features`, two steps for each frame; past the sound's end, silence."""
-    hearing, spelling = _load(model)
-    cepstra = np.pad(_cepstra(waveform, hearing), ((CONTEXT, CONTEXT), (0, 0)))
-    view = np.lib.stride_tricks.sliding_window_view(cepstra, 2 * CONTEXT + 1, axis=0)
-    inputs = view.transpose(0, 2, 1)
+def deepspeech_steps(speech: Speech, model: Path) -> Iterator[Float32[np.ndarray, "_ 29"]]:
+    """Two steps for each frame, in chunks; past the sound's end, silence."""
+    cepstral, spelling = _load(model)
     batch = spelling.shape("input_node")[1]
     state = [np.zeros(spelling.shape(f"previous_state_{part}"), np.float32) for part in "ch"]
-    steps = np.empty((len(inputs), SYMBOLS), np.float32)
-    for first in range(0, len(inputs), batch):
-        part = inputs[first : first + batch]
-        padded = np.zeros((1, batch, *part.shape[1:]), np.float32)
-        padded[0, : len(part)] = part
-        spelt, *state = spelling.run(padded, *state)
-        steps[first : first + len(part)] = spelt[: len(part)]
-    return np.log(np.maximum(steps, _FLOOR))
+    missing = STEPS_PER_FRAME * speech.frames
+    held = np.zeros((CONTEXT, cepstral.shape("mfccs")[-1]), np.float32)
+    silence = np.zeros((CONTEXT + batch, held.shape[1]), np.float32)
+    for cepstra in chain(_cepstra(speech, cepstral), [silence]):
+        held = np.concatenate([held, cepstra])
+        while missing and len(held) >= 2 * CONTEXT + batch:
+            view = np.lib.stride_tricks.sliding_window_view(held, 2 * CONTEXT + 1, axis=0)
+            inputs = np.ascontiguousarray(view[:batch].transpose(0, 2, 1))[None]
+            spelt, *state = spelling.run(inputs, *state)
+            steps, held = spelt[:batch][:missing], held[batch:]
+            missing -= len(steps)
+            yield np.log(np.maximum(steps, _FLOOR))
 
 
-def _cepstra(waveform: Float[np.ndarray, " n"], hearing: "_Graph") -> Float[np.ndarray, "s c"]:
-    """Cepstral coefficients of every step, by the network's own graph."""
-    count = STEPS_PER_FRAME * frame_count(len(waveform))
-    padded = np.zeros((count - 1) * STEP + FIELD, np.float32)
-    padded[: len(waveform)] = waveform[: len(padded)]
-    frames = np.lib.stride_tricks.sliding_window_view(padded, FIELD)[::STEP]
-    cepstra = np.empty((count, hearing.shape("mfccs")[-1]), np.float32)
-    for row, frame in zip(cepstra, frames, strict=True):
-        row[:] = hearing.run(frame)[0].reshape(-1)
-    return cepstra
+def _cepstra(speech: Speech, graph: "_Graph") -> Iterator[Float32[np.ndarray, "_ c"]]:
+    """Cepstral coefficients of every step of the frames, by the network's own graph, in chunks."""
+    count = STEPS_PER_FRAME * speech.frames
+    lengths = [min(_CHUNK, count - first) for first in range(0, count, _CHUNK)]
+    firsts = range(0, count * STEP, _CHUNK * STEP)
+    spans = [(a, a + (n - 1) * STEP + FIELD) for a, n in zip(firsts, lengths, strict=True)]
+    for n, piece in zip(lengths, speech.cut(spans), strict=True):
+        cepstra = np.empty((n, graph.shape("mfccs")[-1]), np.float32)
+        for row, first in zip(cepstra, range(0, n * STEP, STEP), strict=True):
+            row[:] = graph.run(piece[first : first + FIELD])[0].reshape(-1)
+        yield cepstra
 
 
 def _load(model: Path) -> tuple["_Graph", "_Graph"]:
-    """What makes coefficients of sound, and what makes symbols of coefficients."""
+    """The graph from samples to coefficients, and that from coefficients to symbols."""
     try:
         content = model.read_bytes()
-        hearing = _Graph(content, ("input_samples",), ("mfccs",))
+        cepstral = _Graph(content, ("input_samples",), ("mfccs",))
         spelling = _Graph(
             content,
             ("input_node", "previous_state_c", "previous_state_h"),
@@ -82,9 +97,9 @@ def _load(model: Path) -> tuple["_Graph", "_Graph"]:
         raise SpeechError(
             f"{model} does not load as DeepSpeech 0.9.3 ({type(e).__name__}): fetch it again"
         ) from e
-    if hearing.shape("input_samples") != (FIELD,) or spelling.shape("logits")[1:] != (SYMBOLS,):
+    if cepstral.shape("input_samples") != (FIELD,) or spelling.shape("logits")[1:] != (SYMBOLS,):
         raise SpeechError(f"{model} is not the English DeepSpeech 0.9.3: fetch that one")
-    return hearing, spelling
+    return cepstral, spelling
 
 
 class _Graph:
@@ -130,3 +145,20 @@ def _cut_out(content: bytes, inputs: tuple[str, ...], outputs: tuple[str, ...]) 
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+register(
+    FeatureKind(
+        "deepspeech",
+        deepspeech_windows,
+        SYMBOLS,
+        "letters heard by DeepSpeech",
+        model=MODEL,
+        package="ai_edge_litert",
+    )
+)
+register(
+    FeatureKind(
+        "ds", None, SYMBOLS, "letters heard by DeepSpeech 0.1.0, of prior work", files=("aud.npy",)
+    )
+)

@@ -8,17 +8,18 @@ worse. Steady noise lies in the middle of
 all speech, but stays there: it is told by how little its descriptions vary.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from audioplane.speech.level import heard_frames
-from audioplane.speech.mel import BANDS, mel_features
-from audioplane.speech.window import STEP, STEPS_PER_FRAME, WINDOW
+from audioplane.speech.bands import BANDS
+from audioplane.speech.level import CLIPPED_DB
+from audioplane.speech.mel import mel_windows
+from audioplane.speech.sound import Speech
+from audioplane.speech.window import STEPS_PER_FRAME, WINDOW
 
-SAMPLES = STEP * STEPS_PER_FRAME
-"""Of 16 kHz in one video frame."""
 NEIGHBOUR = 5
 """Which of the nearest descriptions counts."""
 MOST_EXAMPLES = 800
@@ -29,6 +30,10 @@ _LEAST_DEVIATION = 0.05
 _FEWEST = 40
 _FEWEST_VARIED = 25
 """Descriptions, a second of sound, below which their variation tells nothing."""
+_FEWEST_JUDGED = 50
+"""Descriptions, two seconds of sound, below which speech may be as far away as music."""
+_NARROW = 1.5
+"""Factor on `STRANGE` for narrow-band sound, which lies further from any full-band speech."""
 _LEAST_VARIETY = 0.05
 _SAME_WINDOW = WINDOW // STEPS_PER_FRAME
 """Frames whose windows overlap: an example is no neighbour of itself."""
@@ -47,9 +52,9 @@ class Familiarity:
     """Median distance of the training frames among themselves."""
 
     @staticmethod
-    def learn(waveform: Float[np.ndarray, " n"]) -> "Familiarity | None":
-        """Remember speech at 16 kHz; None where it holds less than two seconds of sound."""
-        described = describe(waveform)
+    def learn(speech: Speech) -> "Familiarity | None":
+        """Remember the training speech; None where it holds less than two seconds of sound."""
+        described = np.concatenate([described for described, _ in describe(speech)])
         if len(described) < _FEWEST:
             return None
         rows = np.linspace(0, len(described) - 1, min(MOST_EXAMPLES, len(described)))
@@ -60,52 +65,92 @@ class Familiarity:
         distances[np.abs(rows[:, None] - rows) < _SAME_WINDOW] = np.inf
         return Familiarity(examples, deviation, float(np.median(_nearest(distances))))
 
-    def strangeness(self, waveform: Float[np.ndarray, " n"]) -> float | None:
+    def strangeness(self, speech: Speech) -> float | None:
         """How far from the training speech, or how much steadier: the larger of the two.
 
         The one is the median distance of a sound's frames, in multiples of the training speech's
         own; the other 1 over the sound's `variety`. About 1 for more of the same; beyond `STRANGE`
-        the sound is unlike what was learned. None where nothing is heard.
+        the sound is unlike what was learned. None where less than two seconds are heard.
         """
-        described, whole = _described(waveform)
-        if not len(described):
+        distances, means = [], []
+        for described, whole in describe(speech):
+            scaled = described / self.deviation
+            distances.append(_nearest(_squared_distances(scaled, self.examples)))
+            means.append(scaled[whole, :BANDS])
+        distance = np.concatenate(distances)
+        if len(distance) < _FEWEST_JUDGED:
             return None
-        distances = _squared_distances(described / self.deviation, self.examples)
-        distance = float(np.median(_nearest(distances))) / self.usual
-        variety = self._variety(described[whole])
-        return distance if variety is None else max(distance, 1 / max(variety, _LEAST_VARIETY))
+        far = float(np.median(distance)) / self.usual
+        variety = self._variety(np.concatenate(means))
+        return far if variety is None else max(far, 1 / max(variety, _LEAST_VARIETY))
 
-    def variety(self, waveform: Float[np.ndarray, " n"]) -> float | None:
+    def variety(self, speech: Speech) -> float | None:
         """Deviation over time of a sound's mean mel bands, over that of the training speech.
 
         None for less than a second of sound. Windows that reach beyond the ends do not count.
         """
-        described, whole = _described(waveform)
-        return self._variety(described[whole])
+        return self._variety(
+            np.concatenate([(d / self.deviation)[whole, :BANDS] for d, whole in describe(speech)])
+        )
 
-    def _variety(self, described: Float32[np.ndarray, "t 160"]) -> float | None:
-        if len(described) < _FEWEST_VARIED:
+    def _variety(self, means: Float32[np.ndarray, "t 80"]) -> float | None:
+        if len(means) < _FEWEST_VARIED:
             return None
-        means = [x[:, :BANDS] for x in (described / self.deviation, self.examples)]
-        own, usual = (float(m.var(0).mean()) for m in means)
+        own, usual = (float(m.var(0).mean()) for m in (means, self.examples[:, :BANDS]))
         return float(np.sqrt(own / usual))
 
 
-def describe(waveform: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "t 160"]:
-    """Mean and deviation of the mel bands in every frame in which something is heard."""
-    return _described(waveform)[0]
+def sound_warnings(
+    speech: Speech, familiarity: Familiarity | None, name: str = "the sound"
+) -> list[str]:
+    """What somebody should know before a head speaks this sound, a sentence each: that it is
+    unlike the speech the head learned from, cut off at its loudest, or narrow-band.
+
+    Nothing is said of sounds in which less than two seconds are heard, nor of how familiar they
+    are to a head that did not keep what it learned (`familiarity` None).
+    """
+    if speech.active_frames().sum() < _FEWEST_JUDGED:
+        return []
+    warnings, narrow = [], speech.is_narrow
+    limit = STRANGE * (_NARROW if narrow else 1)
+    strange = familiarity.strangeness(speech) if familiarity else None
+    if narrow:
+        warnings.append(
+            f"{name} is narrow-band: nothing is heard above 4 kHz, as on a telephone. The lips "
+            "follow full-band speech better"
+        )
+    if strange is not None and strange > limit:
+        warnings.append(
+            f"{name} is unlike the speech that this head learned from ({strange:.1f} times its "
+            f"usual distance; speech in any language stays under {limit:g}): noise, music? The "
+            "lips may not follow it"
+        )
+    elif speech.crest is not None and speech.crest < CLIPPED_DB:
+        warnings.append(
+            f"{name} is cut off at its loudest (peaks {speech.crest:.1f} dB above its level; "
+            f"speech has more than {CLIPPED_DB:g}): shouting, an overdriven microphone? Record it "
+            "at a lower level; the lips may not follow it"
+        )
+    return warnings
 
 
-def _described(
-    waveform: Float[np.ndarray, " n"],
-) -> tuple[Float32[np.ndarray, "t 160"], Bool[np.ndarray, " t"]]:
-    """`describe`, and which of these frames have their whole window within the sound."""
-    windows = mel_features(waveform)
-    counted = heard_frames(waveform, len(windows))
-    within = np.zeros(len(windows), bool)
-    within[_REACH : max(_REACH, len(windows) - _REACH)] = True
-    heard = windows[counted]
-    return np.concatenate([heard.mean(1), heard.std(1)], axis=1), within[counted]
+def describe(
+    speech: Speech,
+) -> Iterator[tuple[Float32[np.ndarray, "_ 160"], Bool[np.ndarray, " _"]]]:
+    """Mean and deviation of the mel bands in every frame in which something is heard, in chunks;
+    and which of these frames have their whole window within the sound."""
+    active, first = speech.active_frames(), 0
+    within = np.zeros(len(active), bool)
+    within[_REACH : max(_REACH, len(active) - _REACH)] = True
+    for windows in mel_windows(speech):
+        frames = slice(first, first + len(windows))
+        counted = active[frames]
+        spoken = windows[counted]
+        yield (
+            np.concatenate([spoken.mean(1), spoken.std(1)], axis=1),
+            within[frames][counted],
+        )
+        first += len(windows)
 
 
 def _squared_distances(

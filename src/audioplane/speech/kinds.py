@@ -1,135 +1,200 @@
-"""The kinds of speech features that can be computed here, by name."""
+"""Feature kinds: ways to compute speech features, by name, and those that others add.
 
-from collections.abc import Callable, Mapping
+A kind owns everything of its own: how it computes a whole sound and opens a stream, the model that
+it needs, and how other projects name its file. Adding one takes one file:
+
+    def loudness(speech: Speech) -> np.ndarray:
+        steps = np.log10(speech.power + 1e-7)[:, None]              # 50 a second
+        return centred_windows(steps, speech.frames, silence=-7.0)  # [T, 16, 1]
+
+    register(FeatureKind("loudness", loudness, size=1))
+
+From then on "loudness" is a kind, and so are "loudness+phones" and other combinations.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float
 
 from audioplane.assets import ModelFile
 from audioplane.errors import SpeechError
-from audioplane.speech.mel import BANDS, mel_features
-from audioplane.speech.models import DEEPSPEECH, HUBERT, WAV2VEC2, require_network
-from audioplane.speech.phones import PHONES, phone_features
+from audioplane.speech.sound import Speech
+from audioplane.speech.step_stream import StepStream
+from audioplane.speech.window import WINDOW
 
-Alone = Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, "t w f"]]
-WithModel = Callable[[Float[np.ndarray, " n"], Path], Float[np.ndarray, "t w f"]]
+Chunks = Iterator[Float[np.ndarray, "_ w f"]]
+"""Windows of consecutive frames."""
+DEFAULT_KIND = "mel+phones"
+"""The best on held-out speech of those that need no download (docs/decisions/speech.md)."""
 
 
 @dataclass(frozen=True)
 class FeatureKind:
     """One kind of speech features."""
 
-    compute: WithModel
-    """Waveform at 16 kHz and where `model` lies → [T, W, `size`], 25 rows a second."""
+    name: str
+    """Lower-case letters, digits, "-" and "_"; the features lie in `aud_<name>.npy`."""
+    compute: Callable[..., np.ndarray | Chunks] | None
+    """A `Speech`, and the path of `model` where there is one → [T, `window`, `size`], 25 rows a
+    second, or an iterator of that in chunks, for sounds of any length in constant memory. None for
+    a kind that is only read from files."""
     size: int
-    """Features of one step."""
-    about: str
-    """What it is, for help texts."""
+    """Values of one step."""
+    about: str = ""
+    """One line for help texts."""
+    window: int = WINDOW
+    """Steps in the window of one frame."""
+    stream: type[StepStream] | None = None
+    """Computes it while somebody speaks; None where it cannot. Its `window` is `WINDOW`."""
     model: ModelFile | None = None
     """The network it needs, which cannot be shipped."""
+    package: str = ""
+    """The library that runs it, by its import name; the extra `speech` installs it."""
+    aliases: tuple[str, ...] = ()
+    """Names of the same features in other projects."""
+    files: tuple[str, ...] = ()
+    """Further names of its file in folders of other projects."""
+    parts: "tuple[FeatureKind, ...]" = ()
+    """The kinds that a combination is made of."""
+
+    @property
+    def streams(self) -> tuple[type[StepStream], ...] | None:
+        """What computes it, side by side, while somebody speaks; None where it cannot."""
+        streams = [part.stream for part in self.parts or (self,)]
+        found = tuple(stream for stream in streams if stream is not None)
+        return found if len(found) == len(streams) else None
+
+    def chunks(self, speech: Speech, model: Path | None = None) -> Chunks:
+        """What `compute` gives, float32 and in chunks.
+
+        Raises `SpeechError` where it is not of the sizes that this kind says.
+        """
+        if self.compute is None:
+            raise SpeechError(f"speech features '{self.name}' are only read from files")
+        computed = self.compute(speech, model) if self.model else self.compute(speech)
+        rows = 0
+        for chunk in (computed,) if isinstance(computed, np.ndarray) else computed:
+            size = chunk.shape[2] if self.model and chunk.ndim == 3 else self.size
+            if chunk.shape[1:] != (self.window, size):
+                raise SpeechError(
+                    f"the feature kind '{self.name}' computed an array of shape {chunk.shape}, "
+                    f"expected [frames, {self.window}, {size}]"
+                )
+            rows += len(chunk)
+            yield chunk.astype(np.float32, copy=False)
+        if rows != speech.frames:
+            raise SpeechError(
+                f"the feature kind '{self.name}' computed {rows} frames, the sound has "
+                f"{speech.frames}"
+            )
 
 
-def _alone(compute: Alone) -> WithModel:
-    return lambda waveform, _: compute(waveform)
+_KINDS: dict[str, FeatureKind] = {}
 
 
-def mel_and_phones(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, "t 16 120"]:
-    """Log-mel bands, then phones, of the same steps."""
-    return np.concatenate([mel_features(waveform), phone_features(waveform)], axis=2)
+def register(kind: FeatureKind) -> FeatureKind:
+    """Make a kind known by its name and aliases; returns it.
 
-
-# What runs the networks takes seconds to import: only those who compute them wait.
-
-
-def _deepspeech(waveform: Float[np.ndarray, " n"], model: Path) -> Float[np.ndarray, "t 16 29"]:
-    from audioplane.speech.deepspeech import deepspeech_features
-
-    return deepspeech_features(waveform, model)
-
-
-def _wav2vec2(waveform: Float[np.ndarray, " n"], model: Path) -> Float[np.ndarray, "t 16 f"]:
-    from audioplane.speech.networks import wav2vec2_features
-
-    return wav2vec2_features(waveform, model)
-
-
-def _hubert(waveform: Float[np.ndarray, " n"], model: Path) -> Float[np.ndarray, "t 2 f"]:
-    from audioplane.speech.networks import hubert_features
-
-    return hubert_features(waveform, model)
-
-
-KINDS: Mapping[str, FeatureKind] = MappingProxyType(
-    {
-        "mel": FeatureKind(_alone(mel_features), BANDS, "log-mel spectrogram, 80 bands"),
-        "phones": FeatureKind(_alone(phone_features), len(PHONES), "phones heard by pocketsphinx"),
-        "mel+phones": FeatureKind(
-            _alone(mel_and_phones), BANDS + len(PHONES), "both, side by side"
-        ),
-        "deepspeech": FeatureKind(_deepspeech, 29, "letters heard by DeepSpeech", DEEPSPEECH),
-        "wav2vec2": FeatureKind(_wav2vec2, 44, "letters heard by wav2vec 2.0", WAV2VEC2),
-        "hubert": FeatureKind(_hubert, 1024, "hidden states of HuBERT", HUBERT),
-    }
-)
-DEFAULT_KIND = "mel+phones"
-"""The best on held-out speech of those that need no download."""
-PEER_NAMES: Mapping[str, str] = MappingProxyType({"eo": "wav2vec2", "hu": "hubert"})
-"""What the peers call a kind in `aud_<name>.npy`. Their "ds" is DeepSpeech 0.1.0, not ours."""
-
-
-def can_compute(kind: str) -> bool:
-    """Whether a kind is one of `KINDS`, by our name or the peers'."""
-    return PEER_NAMES.get(kind, kind) in KINDS
-
-
-def require_kind(kind: str, model: Path | None = None) -> Path | None:
-    """Check that a kind can be computed here, before hours of work rest on it.
-
-    Args:
-        kind: A name in `KINDS` or `PEER_NAMES`.
-        model: The file or folder of its network; None to look it up (`require_network`).
-
-    Returns:
-        Where its network lies; None for a kind that needs none.
-
-    Raises:
-        SpeechError: Unknown kind, or the library that it needs is missing.
-        ModelError: Its network is missing.
+    Raises `SpeechError` for a name that is taken or has other characters than it may.
     """
-    if not can_compute(kind):
-        raise SpeechError(
-            f"speech features '{kind}' cannot be computed here: choose one of "
-            f"{', '.join(KINDS)}, or bring a .npy file of them"
-        )
-    needed = KINDS[PEER_NAMES.get(kind, kind)].model
-    if needed is None and model is not None:
-        raise SpeechError(f"speech features '{kind}' need no model: leave {model} away")
-    return require_network(needed, model) if needed else None
+    if not kind.parts and not re.fullmatch("[a-z0-9_-]+", kind.name):
+        raise SpeechError(f"a feature kind cannot be named '{kind.name}': use a-z, 0-9, - and _")
+    for name in (kind.name, *kind.aliases):
+        if name in _KINDS or _by_alias(name):
+            raise SpeechError(f"there is a feature kind '{name}' already: choose another name")
+    _KINDS[kind.name] = kind
+    return kind
 
 
-def compute_features(
-    waveform: Float[np.ndarray, " n"], kind: str = DEFAULT_KIND, model: Path | None = None
-) -> Float[np.ndarray, "t w f"]:
-    """Speech features of a whole sound.
+def combine(*kinds: FeatureKind) -> FeatureKind:
+    """The values of several kinds side by side, named after all of them: `mel+phones`.
 
-    Args:
-        waveform: Speech at 16 kHz, mono, about [−1, 1].
-        kind: A name in `KINDS` or `PEER_NAMES`.
-        model: The file or folder of its network; None to look it up.
-
-    Returns:
-        float32 [T, W, F], T = max(1, n // 640): row t is the window about frame t, which lasts
-        from t / 25 to (t + 1) / 25 s. Past the ends, silence. W is 16 (320 ms), 2 for hubert. Our
-        own kinds have about zero mean and unit variance over speech and do not depend on its
-        level; those of networks are what the peers' scripts write.
-
-    Raises:
-        SpeechError: Unknown kind, its network is missing, or samples that are not finite.
+    Raises `SpeechError` for kinds whose windows differ, or of which more than one needs a model.
     """
-    place = require_kind(kind, model)
-    if not np.isfinite(waveform).all():
-        raise SpeechError("the sound holds samples that are not numbers: convert it to WAV again")
-    return KINDS[PEER_NAMES.get(kind, kind)].compute(waveform, place or Path())
+    name = "+".join(kind.name for kind in kinds)
+    if len({kind.window for kind in kinds}) > 1:
+        windows = ", ".join(f"{kind.name} {kind.window}" for kind in kinds)
+        raise SpeechError(f"'{name}' cannot be combined: their windows differ ({windows} steps)")
+    models = [kind for kind in kinds if kind.model]
+    if len(models) > 1:
+        raise SpeechError(f"'{name}' cannot be combined: more than one of them needs a model")
+
+    def compute(speech: Speech, model: Path | None = None) -> Chunks:
+        return _side_by_side([kind.chunks(speech, model) for kind in kinds])
+
+    return FeatureKind(
+        name,
+        compute if all(kind.compute for kind in kinds) else None,
+        sum(kind.size for kind in kinds),
+        f"{' and '.join(kind.name for kind in kinds)}, side by side",
+        kinds[0].window,
+        model=models[0].model if models else None,
+        package=models[0].package if models else "",
+        parts=kinds,
+    )
+
+
+def _side_by_side(parts: list[Chunks]) -> Chunks:
+    """Concatenate the values of the same frames, whatever the lengths of the chunks."""
+    held = [next(part, None) for part in parts]
+    while all(chunk is not None for chunk in held):
+        chunks = [chunk for chunk in held if chunk is not None]
+        count = min(map(len, chunks))
+        yield np.concatenate([chunk[:count] for chunk in chunks], axis=2)
+        rests = [chunk[count:] for chunk in chunks]
+        held = [
+            rest if len(rest) else next(part, None) for rest, part in zip(rests, parts, strict=True)
+        ]
+
+
+def kind_names() -> tuple[str, ...]:
+    """The kinds that can be computed here, those that were registered first to the front."""
+    return tuple(name for name, kind in _KINDS.items() if kind.compute)
+
+
+def feature_kind(name: str) -> FeatureKind:
+    """A kind by its name, an alias, or the names of several joined by "+".
+
+    Raises `SpeechError` for a name that is not known.
+    """
+    if found := _KINDS.get(name) or _by_alias(name):
+        return found
+    parts = name.split("+")
+    if len(parts) > 1 and all(part in _KINDS for part in parts):
+        return combine(*(_KINDS[part] for part in parts))
+    raise SpeechError(
+        f"there are no speech features '{name}': choose one of {', '.join(kind_names())}"
+    )
+
+
+def _by_alias(name: str) -> FeatureKind | None:
+    return next((kind for kind in _KINDS.values() if name in kind.aliases), None)
+
+
+def can_compute(name: str) -> bool:
+    """Whether there is a kind of this name or alias that can be computed here."""
+    try:
+        return feature_kind(name).compute is not None
+    except SpeechError:
+        return False
+
+
+def feature_files(name: str) -> tuple[str, ...]:
+    """Names of the files in a subject's folder that may hold these features: the first that is
+    there does. Features that nobody registered lie under their own name."""
+    kind = _KINDS.get(name) or _by_alias(name)
+    if kind is None:
+        return (f"aud_{name}.npy",)
+    names = dict.fromkeys((name, kind.name, *kind.aliases))
+    return (*(f"aud_{n}.npy" for n in names), *kind.files)
+
+
+def kinds_in(files: Collection[str]) -> list[str]:
+    """Names of the features in a folder that has these files, as `feature_files` takes them."""
+    names = {match[1] for file in files if (match := re.fullmatch(r"aud_(.+)\.npy", file))}
+    names |= {kind.name for kind in _KINDS.values() if set(kind.files) & set(files)}
+    return sorted(names)

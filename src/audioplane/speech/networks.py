@@ -1,26 +1,40 @@
-"""What wav2vec 2.0 and HuBERT hear, chunk by chunk, shaped as the peers shape it.
+"""Feature kinds `wav2vec2` and `hubert`: outputs of these networks, shaped as prior work does.
 
 Their convolutions make step k, 20 ms, from samples 320 k to 320 k + 399. A transformer then looks
 at all steps that it is given; here these are 20 s and 5 s to either side, so that memory does not
-grow with the speech. Loudness and offset are those of the whole sound (the processor's zero mean
+grow with the sound. Loudness and offset are those of the whole sound (the processor's zero mean
 and unit variance), never of a chunk.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float32
 
+from audioplane.assets import ModelFile
+from audioplane.clock import SAMPLE_RATE
 from audioplane.errors import SpeechError
-from audioplane.speech.window import STEP, STEPS_PER_FRAME, frame_count, peer_windows
+from audioplane.speech.kinds import Chunks, FeatureKind, register
+from audioplane.speech.sound import Speech
+from audioplane.speech.window import STEP, STEPS_PER_FRAME, prior_window_chunks
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
+WAV2VEC2 = ModelFile(
+    "wav2vec2-large-xlsr-53-esperanto",
+    "https://huggingface.co/cpierse/wav2vec2-large-xlsr-53-esperanto",
+    None,
+    "speech",
+    "cpierse/wav2vec2-large-xlsr-53-esperanto",
+)
+"""wav2vec 2.0 that spells Esperanto, 1.3 GB (Apache-2.0)."""
+HUBERT = ModelFile(
+    "hubert-large-ls960-ft",
+    "https://huggingface.co/facebook/hubert-large-ls960-ft",
+    None,
+    "speech",
+    "facebook/hubert-large-ls960-ft",
+)
+"""HuBERT large, 1.3 GB (Apache-2.0)."""
 FIELD = 400
 """Samples that one step is made from."""
 CHUNK = 1000
@@ -30,64 +44,64 @@ CONTEXT = 250
 _UNUSED = ("masked_spec_embed",)
 """Ends of the names of weights that only training uses."""
 
-Network = Callable[[Float[Tensor, "1 n"]], Float[Tensor, "1 s f"]]
+Network = Callable[[Float32[np.ndarray, " n"]], Float32[np.ndarray, "s f"]]
 
 
-def wav2vec2_features(
-    waveform: Float[np.ndarray, " n"], model: Path
-) -> Float[np.ndarray, "t 16 f"]:
-    """Logits of a wav2vec 2.0 that spells, in the peers' windows (F = 44 for theirs).
+def wav2vec2_windows(speech: Speech, model: Path) -> Chunks:
+    """Logits of a wav2vec 2.0 that spells (44 symbols in prior work's).
 
     Raises `SpeechError` where the model's folder cannot be loaded.
     """
-    from transformers import Wav2Vec2ForCTC
-
-    network = _load(Wav2Vec2ForCTC, model)
-    return peer_windows(network_steps(waveform, lambda sound: network(sound).logits))
+    network = _load("Wav2Vec2ForCTC", "logits", model)
+    return prior_window_chunks(network_steps(speech, network))
 
 
-def hubert_features(waveform: Float[np.ndarray, " n"], model: Path) -> Float[np.ndarray, "t 2 f"]:
-    """HuBERT's last hidden states, the two steps of each frame (F = 1024 for the large one).
+def hubert_windows(speech: Speech, model: Path) -> Chunks:
+    """HuBERT's last hidden states (1024 of the large one), the two steps of each frame.
 
     Raises `SpeechError` where the model's folder cannot be loaded.
     """
-    from transformers import HubertModel
-
-    network = _load(HubertModel, model)
-    steps = network_steps(waveform, lambda sound: network(sound).last_hidden_state)
-    return steps.reshape(-1, STEPS_PER_FRAME, steps.shape[1])
+    network = _load("HubertModel", "last_hidden_state", model)
+    for steps in network_steps(speech, network):
+        yield steps.reshape(-1, STEPS_PER_FRAME, steps.shape[1])
 
 
-@torch.no_grad()
-def network_steps(waveform: Float[np.ndarray, " n"], network: Network) -> Float[np.ndarray, "s f"]:
-    """What a network says of each step of a sound, two for each frame; past its end, silence."""
-    count = STEPS_PER_FRAME * frame_count(len(waveform))
-    mean, deviation = _level(waveform)
-    steps = None
-    for first in range(0, count, CHUNK):
-        last = min(first + CHUNK, count)
-        low, high = max(0, first - CONTEXT), min(count, last + CONTEXT)
-        piece = np.zeros((high - low - 1) * STEP + FIELD, np.float32)
-        heard = waveform[low * STEP : low * STEP + len(piece)]
-        piece[: len(heard)] = (heard - mean) / deviation
-        said = network(torch.from_numpy(piece)[None])[0, first - low : last - low].numpy()
-        steps = np.empty((count, said.shape[1]), np.float32) if steps is None else steps
-        steps[first:last] = said
-    assert steps is not None  # there is at least one frame
-    return steps
+def network_steps(speech: Speech, network: Network) -> Iterator[Float32[np.ndarray, "_ f"]]:
+    """What a network gives for each step of a sound, two for each frame, in chunks; past its end,
+    silence."""
+    count = STEPS_PER_FRAME * speech.frames
+    mean, deviation = _level(speech)
+    starts = range(0, count, CHUNK)
+    steps = [(max(0, i - CONTEXT), min(count, i + CHUNK + CONTEXT)) for i in starts]
+    spans = [(low * STEP, (high - 1) * STEP + FIELD) for low, high in steps]
+    for first, (low, _), (start, _), sound in zip(
+        starts, steps, spans, speech.cut(spans), strict=True
+    ):
+        # Silence past the end is that of the network's input, not of the sound.
+        inside = sound[: max(0, speech.samples - start)]
+        piece = np.pad((inside - mean) / deviation, (0, len(sound) - len(inside)))
+        yield network(piece.astype(np.float32))[first - low :][: min(CHUNK, count - first)]
 
 
-def _level(waveform: Float[np.ndarray, " n"]) -> tuple[float, float]:
+def _level(speech: Speech) -> tuple[float, float]:
     """Mean and deviation of a sound, as the processor of `transformers` takes them."""
-    if not len(waveform):
+    total = squares = 0.0
+    minute = 60 * SAMPLE_RATE
+    starts = range(0, speech.samples, minute)
+    for piece in speech.cut((i, min(i + minute, speech.samples)) for i in starts):
+        total += float(piece.sum(dtype=np.float64))
+        squares += float(np.einsum("i,i->", piece, piece, dtype=np.float64))
+    if not speech.samples:
         return 0.0, 1.0
-    mean = float(waveform.mean(dtype=np.float64))
-    power = float(np.einsum("i,i->", waveform, waveform, dtype=np.float64)) / len(waveform)
-    return mean, float(np.sqrt(max(power - mean**2, 0) + 1e-7))
+    mean = total / speech.samples
+    return mean, float(np.sqrt(max(squares / speech.samples - mean**2, 0) + 1e-7))
 
 
-def _load(kind: Any, folder: Path) -> "PreTrainedModel":
-    """A network of `transformers` from its folder, ready to listen. No code in it is run."""
+def _load(kind: str, output: str, folder: Path) -> Network:
+    """One output of a network of `transformers` from its folder. No code in it is run."""
+    # It takes seconds to import: only those who compute these kinds wait.
+    import torch
+    import transformers
     from transformers.utils import logging
 
     # It reports weights of the other task's head, which are not used, as if something was wrong.
@@ -95,19 +109,50 @@ def _load(kind: Any, folder: Path) -> "PreTrainedModel":
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        network, report = kind.from_pretrained(
+        network, report = getattr(transformers, kind).from_pretrained(
             folder, local_files_only=True, output_loading_info=True, weights_only=True
         )
     except Exception as e:  # it passes on whatever its readers raise
         raise SpeechError(
-            f"{folder} does not load as {kind.__name__} ({type(e).__name__}): fetch it again"
+            f"{folder} does not load as {kind} ({type(e).__name__}): fetch it again"
         ) from e
     finally:
         logging.set_verbosity(verbosity)
         logging.enable_progress_bar()
     missing = [name for name in report["missing_keys"] if not name.endswith(_UNUSED)]
     if missing:
-        raise SpeechError(f"{folder} is no {kind.__name__}: it lacks {missing[0]}")
+        raise SpeechError(f"{folder} is no {kind}: it lacks {missing[0]}")
     if network.config.inputs_to_logits_ratio != STEP:
         raise SpeechError(f"{folder} has steps of another length than 20 ms: use another model")
-    return network.eval()
+    network.eval()
+
+    @torch.no_grad()
+    def run(sound: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, "s f"]:
+        return getattr(network(torch.from_numpy(sound)[None]), output)[0].numpy()
+
+    return run
+
+
+register(
+    FeatureKind(
+        "wav2vec2",
+        wav2vec2_windows,
+        44,
+        "letters heard by wav2vec 2.0",
+        model=WAV2VEC2,
+        package="transformers",
+        aliases=("eo",),
+    )
+)
+register(
+    FeatureKind(
+        "hubert",
+        hubert_windows,
+        1024,
+        "hidden states of HuBERT",
+        window=STEPS_PER_FRAME,
+        model=HUBERT,
+        package="transformers",
+        aliases=("hu",),
+    )
+)

@@ -1,30 +1,30 @@
-"""Which phone is spoken when: 39 phones of English and silence, from pocketsphinx.
+"""Feature kind `phones`: 39 phones of English and silence, from pocketsphinx.
 
 The acoustic and the phone language model lie inside the pocketsphinx wheel, so nothing is fetched.
 The decoder names one phone every 10 ms; a one-hot vector of that, smoothed over time, is what a
 posterior would look like. Wrong phones are mostly of the same mouth shape, and the decoder runs
-on any language: it is a listener who writes down everything as English.
+on any language: it takes everything for English.
 """
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int
 
+from audioplane.clock import SAMPLE_RATE
 from audioplane.errors import SpeechError
-from audioplane.speech.level import BLOCK, TARGET_DB, RunningLevel, speech_gain
-from audioplane.speech.voice import Voice
-from audioplane.speech.window import (
-    SAMPLE_RATE,
-    STEPS_BEFORE,
-    frame_count,
-    step_count,
-    windows,
-)
+from audioplane.speech.kinds import Chunks, FeatureKind, register
+from audioplane.speech.level import BLOCK, RunningLevel
+from audioplane.speech.sound import Speech
+from audioplane.speech.step_stream import AFTER_FRAME, StepStream, StreamStatistics
+from audioplane.speech.window import STEP, STEPS_BEFORE, WINDOW, step_count, window_chunks
 
 if TYPE_CHECKING:
     from pocketsphinx import Decoder
 
+NAME = "phones"
 PHONES = tuple(
     "SIL AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW "
     "V W Y Z ZH".split()
@@ -44,34 +44,58 @@ CENTRE, SPREAD = 1 / len(PHONES), 0.13
 PIECE, OVERLAP = 30 * SAMPLE_RATE, SAMPLE_RATE
 """Samples decoded at a time, and those before and after that only give context: bounds the
 decoder's memory, and lets its cepstral mean follow a change of speaker."""
+DELAY = 6
+"""Frames that the decoder stays behind what it was fed: its window and its deltas."""
+LEARNT = 20 * SAMPLE_RATE
+"""Samples of a known speaker that the cepstral mean is learnt from."""
 SETTLE = 10
 """Frames that the decoder of a stream has to be ahead of one before that one's phone is taken."""
 
 
-def phone_features(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, "t 16 40"]:
-    """Smoothed phones of speech at 16 kHz in [−1, 1], one row a video frame.
+def phone_windows(speech: Speech) -> Chunks:
+    """Windows of smoothed phones, in chunks.
 
     Raises `SpeechError` where pocketsphinx or its models do not load.
     """
-    return windows(phone_steps(waveform))
+    return window_chunks(phone_steps(speech))
 
 
-def phone_steps(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, "s 40"]:
-    """Normalised phones, as many as `step_count`, the first `STEPS_BEFORE` steps early."""
-    count = step_count(frame_count(len(waveform)))
-    phones = decode_phones(waveform)
-    # Row 2m − `before` of `padded` is the decoder's frame 2m − REACH for the first step m.
-    before = 2 * STEPS_BEFORE + REACH
-    after = max(0, 2 * count + 2 * REACH - before - len(phones))
-    return _smooth(np.pad(phones, (before, after), constant_values=SILENCE), count)
+def phone_steps(speech: Speech) -> Iterator[Float32[np.ndarray, "_ 40"]]:
+    """Steps, as many as `step_count`, the first `STEPS_BEFORE` steps early, in chunks."""
+    missing, smoothing = step_count(speech.frames), _Smoothing()
+    after = np.full(2 * (STEP // HOP * WINDOW + REACH), SILENCE)
+    for phones in chain(decode_phones(speech), [after]):
+        steps = smoothing.push(phones)[:missing]
+        missing -= len(steps)
+        yield steps
 
 
-def _smooth(padded: Int[np.ndarray, " k"], count: int) -> Float[np.ndarray, "s 40"]:
-    """Features of `count` steps, the first of which is in the middle of 2 `REACH` + 1 phones."""
+class _Smoothing:
+    """Phones of every 10 ms in, steps out; `STEPS_BEFORE` steps of silence come first."""
+
+    def __init__(self) -> None:
+        # From the first frame that the smoothing of the next step reaches.
+        self._phones = np.full(STEP // HOP * STEPS_BEFORE + REACH, SILENCE)
+
+    def push(self, phones: Int[np.ndarray, " k"]) -> Float32[np.ndarray, "s 40"]:
+        """The steps all of whose phones came."""
+        self._phones = np.concatenate([self._phones, phones])
+        steps = _smooth(self._phones)
+        self._phones = self._phones[2 * len(steps) :]
+        return steps
+
+    def predict(self, phones: Int[np.ndarray, " k"]) -> Float32[np.ndarray, "s 40"]:
+        """The steps that these phones would give if the last one went on. Nothing is kept."""
+        return _smooth(np.pad(np.concatenate([self._phones, phones]), (0, REACH), "edge"))
+
+
+def _smooth(phones: Int[np.ndarray, " k"]) -> Float32[np.ndarray, "s 40"]:
+    """Steps by as many phones as there are, the first in the middle of 2 `REACH` + 1 of them."""
+    count = max(0, (len(phones) - 2 * REACH + 1) // 2)
     one_hot = np.eye(len(PHONES), dtype=np.float32)
     steps = np.zeros((count, len(PHONES)), np.float32)
     for lag, weight in enumerate(_kernel()):
-        steps += weight * one_hot[padded[lag : lag + 2 * count : 2]]
+        steps += weight * one_hot[phones[lag : lag + 2 * count : 2]]
     return ((steps - CENTRE) / SPREAD).astype(np.float32)
 
 
@@ -82,21 +106,20 @@ def _kernel() -> Float[np.ndarray, " k"]:
     return (weights / weights.sum()).astype(np.float32)
 
 
-def decode_phones(waveform: Float[np.ndarray, " n"]) -> Int[np.ndarray, " k"]:
-    """Index into `PHONES` of every 10 ms; frame k is centred on `FIRST_CENTRE` + k / 100 s."""
-    gain = speech_gain(waveform)
-    phones = np.full(len(waveform) // HOP, SILENCE)
-    decoder = None
-    for start in range(0, len(phones) * HOP, PIECE):
-        low = max(0, start - OVERLAP)
-        piece = waveform[low : start + PIECE + OVERLAP] * gain
-        if not piece.any():
-            continue
-        decoder = decoder or _open_decoder()
-        decoded = _decode_piece(decoder, piece)[(start - low) // HOP :]
-        room = phones[start // HOP : (start + PIECE) // HOP]
-        room[: len(decoded)] = decoded[: len(room)]
-    return phones
+def decode_phones(speech: Speech) -> Iterator[Int[np.ndarray, " _"]]:
+    """Index into `PHONES` of every 10 ms, in chunks; frame k of all of them is centred on
+    `FIRST_CENTRE` + k / 100 s."""
+    gain, decoder = speech.gain, None
+    end = speech.samples // HOP * HOP
+    starts = range(0, end, PIECE)
+    spans = ((max(0, s - OVERLAP), min(s + PIECE + OVERLAP, speech.samples)) for s in starts)
+    for start, sound in zip(starts, speech.cut(spans), strict=True):
+        phones = np.full((min(start + PIECE, end) - start) // HOP, SILENCE)
+        if sound.any():
+            decoder = decoder or _open_decoder()
+            decoded = _decode_piece(decoder, sound * gain)[min(start, OVERLAP) // HOP :]
+            phones[: len(decoded)] = decoded[: len(phones)]
+        yield phones
 
 
 def _open_decoder() -> "Decoder":
@@ -126,7 +149,7 @@ def _decode_piece(decoder: "Decoder", piece: Float[np.ndarray, " n"]) -> Int[np.
     decoder.process_raw(_pcm(piece), no_search=False, full_utt=True)
     decoder.end_utt()
     phones = np.full(len(piece) // HOP, SILENCE)
-    for first, last, phone in _heard(decoder):
+    for first, last, phone in _segments(decoder):
         phones[first : last + 1] = phone
     return phones
 
@@ -135,33 +158,40 @@ def _pcm(sound: Float[np.ndarray, " n"]) -> bytes:
     return np.clip(np.round(sound * 32767), -32768, 32767).astype(np.int16).tobytes()
 
 
-def _heard(decoder: "Decoder") -> list[tuple[int, int, int]]:
+def _segments(decoder: "Decoder") -> list[tuple[int, int, int]]:
     """First frame, last frame and phone of what a decoder's best path holds."""
     index = {name: i for i, name in enumerate(PHONES)}
     segments = decoder.seg() or ()
     return [(s.start_frame, s.end_frame, index.get(s.word, SILENCE)) for s in segments]
 
 
-class PhoneSteps:
+class PhoneStream(StepStream):
     """`phone_steps` of a sound that arrives in pieces.
 
     The decoder runs along, and a frame's phone is taken when `SETTLE` more frames were decoded: by
     then nine in ten agree with a decoding of the whole (docs/decisions/serve.md).
     """
 
-    def __init__(self, voice: Voice | None = None, follow: bool = True):
-        """Starts from `voice` (None: typical speech). `follow`: let the level follow the sound."""
+    look_ahead = AFTER_FRAME - STEP + (REACH + SETTLE + DELAY + 1) * HOP
+
+    def __init__(self, statistics: StreamStatistics):
         self._decoder = _open_decoder()
-        if voice and voice.cepstra:
-            self._decoder.set_cmn(voice.cepstra)
-        self._level = RunningLevel(voice.level if voice else 10 ** (TARGET_DB / 10), follow)
+        if cepstra := statistics.own.get(NAME):
+            self._decoder.set_cmn(cepstra)
+        self._level = RunningLevel(statistics.level)
         self._sound = np.zeros(0, np.float32)
-        # From the first frame that the smoothing of the next step reaches.
-        self._phones = np.full(2 * STEPS_BEFORE + REACH, SILENCE)
+        self._smoothing = _Smoothing()
         self._taken = 0
         """Frames of the sound whose phones are taken."""
         self._recent = b""
         self._begin(0)
+
+    @classmethod
+    def learn(cls, speech: Speech, statistics: StreamStatistics) -> StreamStatistics:
+        """Add the decoder's cepstral mean of the first 20 s."""
+        stream = cls(statistics)
+        stream.push(next(speech.cut([(0, min(LEARNT, speech.samples))])))
+        return statistics.with_own(NAME, stream._decoder.get_cmn(True))
 
     def _begin(self, first: int) -> None:
         """Start an utterance whose frame 0 is frame `first` of the sound."""
@@ -173,55 +203,48 @@ class PhoneSteps:
         self._fed += len(pcm) // 2
 
     def push(self, sound: Float[np.ndarray, " n"]) -> Float[np.ndarray, "s 40"]:
-        """The steps that are settled now; the first `STEPS_BEFORE` are silence."""
         self._sound = np.concatenate([self._sound, sound])
+        steps = [np.zeros((0, len(PHONES)), np.float32)]
         blocks = len(self._sound) // BLOCK
         for i in range(blocks):
             block = self._sound[i * BLOCK : (i + 1) * BLOCK]
-            self._level.hear(float(block @ block) / BLOCK)
+            self._level.update(float(block @ block) / BLOCK)
             pcm = _pcm(block * self._level.gain)
             self._recent = (self._recent + pcm)[-2 * OVERLAP :]
             self._feed(pcm)
             if self._fed >= PIECE + OVERLAP:
-                self._take()
+                steps.append(self._take())
                 self._decoder.end_utt()
                 self._begin(self._first + (self._fed - len(self._recent) // 2) // HOP)
                 self._feed(self._recent)
         self._sound = self._sound[blocks * BLOCK :]
         if blocks:
-            self._take()
-        return self._steps()
+            steps.append(self._take())
+        return np.concatenate(steps)
 
-    def _take(self) -> None:
-        """Keep the phones that are settled by now."""
+    def _take(self) -> Float[np.ndarray, "s 40"]:
+        """The steps of the phones that are settled by now."""
         ahead = self._ahead()
         settled = max(0, len(ahead) - SETTLE)
-        self._phones = np.concatenate([self._phones, ahead[:settled]])
         self._taken += settled
+        return self._smoothing.push(ahead[:settled])
 
     def _ahead(self) -> Int[np.ndarray, " k"]:
         """Phones after those that are taken, by the best path so far."""
-        heard = _heard(self._decoder)
-        end = self._first + heard[-1][1] + 1 if heard else 0
+        segments = _segments(self._decoder)
+        end = self._first + segments[-1][1] + 1 if segments else 0
         phones = np.full(max(0, end - self._taken), SILENCE)
-        for first, last, phone in heard:
+        for first, last, phone in segments:
             first, last = (max(0, self._first + f - self._taken) for f in (first, last + 1))
             phones[first:last] = phone
         return phones
 
-    def guess(self) -> Float[np.ndarray, "s 40"]:
-        """The steps up to what was heard last, by phones that may still change."""
-        phones = np.concatenate([self._phones, self._ahead()])
-        phones = np.pad(phones, (0, REACH), "edge")
-        return _smooth(phones, max(0, (len(phones) - 2 * REACH + 1) // 2))
+    def predict(self) -> Float[np.ndarray, "s 40"]:
+        return self._smoothing.predict(self._ahead())
 
-    def _steps(self) -> Float[np.ndarray, "s 40"]:
-        count = max(0, (len(self._phones) - 2 * REACH + 1) // 2)
-        steps = _smooth(self._phones, count)
-        self._phones = self._phones[2 * count :]
-        return steps
 
-    @property
-    def cepstra(self) -> str:
-        """The cepstral mean of what was heard, for the `Voice` of another stream."""
-        return self._decoder.get_cmn(True)
+KIND = register(
+    FeatureKind(
+        NAME, phone_windows, len(PHONES), "phones heard by pocketsphinx", stream=PhoneStream
+    )
+)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audioplane.errors import SubjectError
+from audioplane.speech import DEFAULT_KIND
 from audioplane.subject.layout import FPS, SubjectPaths
 from audioplane.subject.poses import pose_file
 from audioplane.subject.subject import Subject
@@ -104,8 +105,8 @@ def _missing(subject: Subject, features: dict[str, FeatureFacts]) -> dict[str, s
         missing["speech features"] = (
             f"nothing can be trained: add them with 'audioplane speech {paths.root}'"
         )
-    elif not {"mel+phones", "mel"} & set(usable):
-        missing["mel+phones"] = (
+    elif not {DEFAULT_KIND, "mel"} & set(usable):
+        missing[DEFAULT_KIND] = (
             f"name the kind that is here, 'train --speech {usable[0]}', or add ours with "
             f"'audioplane speech {paths.root}'"
         )

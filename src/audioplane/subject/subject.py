@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from audioplane.errors import SubjectError
 from audioplane.media.image import read_image
+from audioplane.speech.kinds import feature_files, kinds_in
 from audioplane.subject.action_units import read_blinks
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import head_mask, read_labels
@@ -21,14 +22,6 @@ from audioplane.subject.transforms import FrameRef, Split
 
 _MISSING_ROWS = 5
 """Rows by which features may be short: some subjects of the peers lack the last one."""
-_FEATURE_FILES = {
-    "ds": ("aud_ds.npy", "aud.npy"),
-    "eo": ("aud_eo.npy", "aud_wav2vec2.npy"),
-    "hu": ("aud_hu.npy", "aud_hubert.npy"),
-    "wav2vec2": ("aud_wav2vec2.npy", "aud_eo.npy"),
-    "hubert": ("aud_hubert.npy", "aud_hu.npy"),
-}
-"""Files that hold a kind of features which has several names; the first that is there is read."""
 
 
 @dataclass(frozen=True)
@@ -92,15 +85,11 @@ class Subject:
 
     def kinds(self) -> list[str]:
         """Names of the speech features that lie here, as `features` takes them."""
-        names = {path.stem[4:] for path in self.paths.root.glob("aud_*.npy")}
-        if (self.paths.root / "aud.npy").exists():
-            names.add("ds")
-        return sorted(names)
+        return kinds_in([path.name for path in self.paths.root.glob("aud*.npy")])
 
     def features(self, kind: str) -> Float[np.ndarray, "t w f"]:
         """Speech features, one row an `aud_id`. Raises `SubjectError` if they are not here."""
-        names = _FEATURE_FILES.get(kind, (f"aud_{kind}.npy",))
-        paths = [self.paths.root / name for name in names]
+        paths = [self.paths.root / name for name in feature_files(kind)]
         path = next((p for p in paths if p.exists()), paths[0])
         try:
             features = np.load(path, allow_pickle=False)

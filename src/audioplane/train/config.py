@@ -5,6 +5,7 @@ from typing import Literal
 
 from audioplane.errors import TrainingError
 from audioplane.head import Attention, Encoder, Fusion, HeadShape, time_cells
+from audioplane.speech.kinds import DEFAULT_KIND
 from audioplane.splat.simd import LANES
 
 
@@ -15,7 +16,7 @@ class TrainConfig:
     Lengths are in head widths: the width of the head's silhouette, in world units.
     """
 
-    speech: str = "mel+phones"
+    speech: str = DEFAULT_KIND
     """Kind of speech features; a subject holds them as aud_<kind>.npy."""
     seed: int = 0
     """Everything random follows from it."""

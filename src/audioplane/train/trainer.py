@@ -12,11 +12,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from audioplane.clock import FRAME_SAMPLES
 from audioplane.errors import TrainingError
 from audioplane.head import Head, Motion, corrected_view
 from audioplane.media.audio import read_audio
 from audioplane.perceptual import LPIPS
-from audioplane.speech.familiarity import SAMPLES, Familiarity
+from audioplane.speech import Speech
+from audioplane.speech.familiarity import Familiarity
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
 from audioplane.train import average
@@ -350,7 +352,8 @@ class Trainer:
         if not self.subject.paths.audio.exists():
             return None
         last = max(ref.aud_id for ref in self.train_refs)
-        return Familiarity.learn(read_audio(self.subject.paths.audio)[: SAMPLES * (last + 1)])
+        speech = read_audio(self.subject.paths.audio)[: FRAME_SAMPLES * (last + 1)]
+        return Familiarity.learn(Speech(speech))
 
     def _facts(self) -> dict:
         return {

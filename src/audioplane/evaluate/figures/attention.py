@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from audioplane.head import Head
 from audioplane.media.audio import read_audio
+from audioplane.speech import Speech
 from audioplane.speech.phones import PHONES, SILENCE, decode_phones
 from audioplane.subject import Subject
 
@@ -79,7 +80,8 @@ def _spoken_phones(subject: Subject, frames: int) -> Float[np.ndarray, "t p"] | 
     """Share of each phone in every frame, as pocketsphinx hears it; None without a sound."""
     if not subject.paths.audio.exists():
         return None
-    heard = decode_phones(read_audio(subject.paths.audio))[: 4 * frames]
+    speech = Speech(read_audio(subject.paths.audio))
+    heard = np.concatenate([*decode_phones(speech)])[: 4 * frames]
     heard = np.pad(heard, (0, 4 * frames - len(heard)), constant_values=SILENCE)
     return np.eye(len(PHONES))[heard].reshape(frames, 4, -1).mean(1)
 

@@ -43,6 +43,7 @@ from audioplane.face.landmarker import FACE_LANDMARKER
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
 from audioplane.media.video import VideoWriter, read_frames
+from audioplane.speech import Speech
 from audioplane.subject import FrameRef
 from audioplane.subject.layout import FPS
 from audioplane.train import TrainedHead, load_head
@@ -116,8 +117,9 @@ def _row(ref: FrameRef, codes: Float[Tensor, "t k"]) -> int:
 
 def _drive(speaker: _Speaker, speech: Path, out: Path) -> CrossRow:
     animator, waveform = speaker.animator, read_audio(speech)
-    unlike = warn_if_strange(speaker.trained, waveform, speech.name)
-    codes = codes_of(speaker.trained, animator, waveform)
+    heard = Speech(waveform)
+    unlike = warn_if_strange(speaker.trained, heard, speech.name)
+    codes = codes_of(speaker.trained, animator, heard)
     name = f"{speaker.name}-{speech.name}.mp4"
     sound = read_audio(speech, SOUND_RATE)
     stated = state_provenance(ProvenanceOptions(), speaker.run, speaker.trained, sha256_of(speech))
@@ -168,7 +170,7 @@ def _own_speech(speaker: _Speaker) -> list[CrossRow]:
         for code, ref in zip(codes, person.val, strict=True):
             yield ref, animator.draw(code, ref, person.plate(ref))
 
-    unlike = strangeness(speaker.trained, sound)
+    unlike = strangeness(speaker.trained, Speech(sound))
     rows = []
     for name, frames in ((RECORDING, recorded), (OWN, driven)):
         spoken = watch(animator, codes, frames(), speaker.views.rendered)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from audioplane.cli.console import progress_bar
+from audioplane.clock import SAMPLE_RATE
 from audioplane.drive.talker import codes_of, open_animator, strangeness
 from audioplane.errors import MediaError
 from audioplane.evaluate.mouth.view import open_mouth_views
@@ -23,7 +24,7 @@ from audioplane.experiments.stress.report import (
     stress_page,
     stress_row,
 )
-from audioplane.speech import SAMPLE_RATE
+from audioplane.speech import Speech
 from audioplane.subject import Subject
 from audioplane.subject.layout import FPS
 from audioplane.train import load_head
@@ -57,10 +58,11 @@ def run_stress(
         total = sum(len(sound) // (SAMPLE_RATE // FPS) for sound in sounds.values())
         task = bar.add_task("stress", total=total, note="")
         for name, sound in sounds.items():
-            codes = codes_of(trained, animator, sound)
+            speech = Speech(sound)
+            codes = codes_of(trained, animator, speech)
             spoken = watch(animator, codes, animator.speak(codes, None), views.rendered)
             shown = _middle(len(codes)) if name == PAUSE else slice(None)
-            rows.append(stress_row(name, spoken, strangeness(trained, sound), shown))
+            rows.append(stress_row(name, spoken, strangeness(trained, speech), shown))
             watched.append(spoken)
             bar.advance(task, len(codes))
     codes = animator.codes(person.features(trained.config.speech))
