@@ -42,6 +42,13 @@ def test_every_document_that_code_names_exists() -> None:
             assert (ROOT / name).is_file(), f"{source.relative_to(ROOT)} names {name}"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_module_that_a_document_names_exists(document: Path) -> None:
+    for name in re.findall(r"`([\w/]+/\w+\.py)`", document.read_text("utf-8")):
+        places = (ROOT / name, PACKAGE / name, PACKAGE.parent / name)
+        assert any(place.is_file() for place in places), f"{document.name} names {name}"
+
+
 def test_the_tree_of_the_readme_is_that_of_the_repository() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     tree = re.search(r"^src/audioplane/\n.*?^```", readme, re.M | re.S)
