@@ -13,10 +13,10 @@ import torch
 from audioplane import __version__
 from audioplane.cli import main
 from audioplane.credentials import read_credentials
-from audioplane.drive.talker import articulate, open_animator
+from audioplane.drive import Talker
 from audioplane.evaluate.syncnet import SyncNet
 from audioplane.media.audio import read_audio, write_wav
-from audioplane.train import load_head
+from audioplane.run import open_run
 from audioplane.train.config import PRESETS
 from tests.perceptual.random_weights import random_weights
 from tests.train.configs import TINY
@@ -36,12 +36,11 @@ def evaluate_tracked(run: Path, out: Path) -> list[str]:
 
 
 def test_lips_move_as_far_as_asked(run_folder, spoken_subject, tmp_path, capsys):
-    animator = open_animator(load_head(run_folder), None)
     features = spoken_subject.features("mel")
     spread = {}
     for factor in (0.0, 1.0, 2.0):
-        articulate(animator, factor)
-        spread[factor] = animator.codes(features).std(0).mean().item()
+        talker = Talker(open_run(run_folder), articulation=factor)
+        spread[factor] = talker.animator.codes(features).std(0).mean().item()
     assert spread[0.0] < 1e-6 < 1.2 * spread[1.0] < spread[2.0]
     arguments = ["drive", str(run_folder), str(spoken_subject.paths.audio)]
     arguments += ["--out", str(tmp_path / "o.mp4")]

@@ -4,19 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from audioplane.cli import main
-from audioplane.drive.talker import warn_if_strange
 from audioplane.experiments.cross.report import OWN, RECORDING
-from audioplane.experiments.stress.stimuli import music, noise, shout
 from audioplane.media.audio import write_wav
 from audioplane.media.video import probe_video
-from audioplane.speech import Speech
-from audioplane.speech.familiarity import Familiarity
 from audioplane.synthetic import make_synthetic_sentence
-from audioplane.train import load_head
 from audioplane.train.run import train_head
 from tests.train.configs import TINY
 
@@ -57,24 +51,3 @@ def test_stress_says_whether_the_mouth_rests(run_folder, monkeypatch, capsys):
     assert [row["name"] for row in report["rows"]] == names
     assert report["usual_move"] > 0 and len(report["findings"]) == 9
     assert "silence" in (run_folder / "stress" / "stress.html").read_text()
-
-
-def test_sounds_unlike_the_training_speech_are_warned_of(run_folder, capsys):
-    trained = load_head(run_folder)
-    known = Familiarity.learn(Speech(make_synthetic_sentence(8.0, seed=1).waveform))
-    familiar = replace(trained, familiarity=known)
-    assert warn_if_strange(familiar, Speech(music(3.0)), "song.mp3") is not None
-    warning = capsys.readouterr().err
-    assert "song.mp3 is unlike the speech" in warning and "music" in warning
-    warn_if_strange(familiar, Speech(make_synthetic_sentence(3.0, seed=2).waveform), "talk.wav")
-    assert (
-        warn_if_strange(replace(trained, familiarity=None), Speech(music(2.0)), "song.mp3") is None
-    )
-    warn_if_strange(familiar, Speech(np.zeros(16000, np.float32)), "silence.wav")
-    assert not capsys.readouterr().err
-    warn_if_strange(familiar, Speech(noise(3.0)), "wind.wav")
-    assert "wind.wav is unlike the speech" in capsys.readouterr().err
-    warn_if_strange(
-        familiar, Speech(shout(make_synthetic_sentence(3.0, seed=2).waveform)), "shout.wav"
-    )
-    assert "shout.wav is cut off at its loudest" in capsys.readouterr().err

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from audioplane.cli import main
-from audioplane.credentials.options import ProvenanceOptions
-from audioplane.drive.talker import drive_file
+from audioplane.drive import Talker
 from audioplane.errors import DeviceError
 from audioplane.evaluate import evaluate
-from audioplane.splat.device import choose_device
+from audioplane.run import open_run
+from audioplane.splat.device import ChosenDevice, choose_device
 from audioplane.train.run import train_head
 from tests.gpu import stand_in
 from tests.train.configs import TINY
@@ -30,19 +30,18 @@ def machine(monkeypatch):
     return have
 
 
-def test_auto_takes_a_gpu_where_gsplat_can_draw_on_it(machine, capsys):
+def test_auto_takes_a_gpu_where_gsplat_can_draw_on_it(machine):
     for gpu, gsplat, expected in ((1, 1, "cuda"), (0, 1, "cpu"), (0, 0, "cpu")):
         machine(bool(gpu), bool(gsplat))
-        assert choose_device("auto") == torch.device(expected)
-    assert not capsys.readouterr().err
+        assert choose_device("auto") == ChosenDevice(torch.device(expected))
     machine(True, False)
-    assert choose_device("auto") == torch.device("cpu")
-    assert 'audioplane[cuda]"' in capsys.readouterr().err
+    chosen = choose_device("auto")
+    assert chosen.device == torch.device("cpu") and 'audioplane[cuda]"' in chosen.note
 
 
 def test_the_cpu_can_always_be_had(machine):
     machine(True, True)
-    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("cpu").device == torch.device("cpu")
 
 
 def test_a_gpu_that_is_not_there_is_an_error_that_says_why(machine):
@@ -70,8 +69,8 @@ def test_a_run_on_a_gpu_is_driven_and_evaluated_there(spoken_subject, tmp_path):
     np.save(speech, spoken_subject.features("mel")[:3])
     with stand_in() as device:
         list(train_head(spoken_subject, plan, run, device))
-        frames = drive_file(run, speech, out, ProvenanceOptions(), device=device)
-        assert frames == 3 and out.exists()
+        made = Talker(open_run(run), device).write(speech, out)
+        assert made.n_frames == 3 and out.exists()
         there = evaluate(run, out=tmp_path / "there", poses="refined", device=device).reports
     here = evaluate(run, out=tmp_path / "here", poses="refined", device="cpu").reports
     ours, theirs = (reports["refined"].means["whole"].psnr for reports in (there, here))

@@ -7,9 +7,8 @@ import torch
 
 from audioplane.cli import main
 from audioplane.credentials.options import ProvenanceOptions
+from audioplane.run import RunPaths, load_tensors, save_tensors
 from audioplane.serve.server import Address, serve_runs
-from audioplane.train import RunPaths
-from audioplane.train.checkpoint import load_tensors, save_tensors
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
 OPTIONS = (ProvenanceOptions(), 240, 1.0, torch.device("cpu"))

@@ -12,8 +12,7 @@ from audioplane.credentials import Origin, own_test_signer, sign_video
 from audioplane.mark import Marker, MarkPayload
 from audioplane.media.audio import write_wav
 from audioplane.media.video import VideoWriter, read_frames
-from audioplane.train import RunPaths, load_head
-from audioplane.train.checkpoint import load_tensors, save_tensors
+from audioplane.run import RunPaths, load_tensors, open_run, save_tensors
 from tests.credentials.certificates import write_identity
 
 
@@ -23,7 +22,7 @@ def silent_run(run_folder, tmp_path) -> Path:
     run = tmp_path / "run"
     shutil.copytree(run_folder, run)
     tensors, facts = load_tensors(RunPaths(run).head)
-    del facts["consent"], facts["version"]
+    facts["consent"] = ""
     save_tensors(RunPaths(run).head, tensors, facts)
     return run
 
@@ -61,7 +60,7 @@ def test_a_driven_video_says_what_it_is(run_folder, spoken_subject, speech, tmp_
     credentials = found["credentials"]
     assert status == 0 and found["made_with_audioplane"] and credentials["intact"]
     origin = credentials["origin"]
-    assert origin["consent"] == spoken_subject.info.consent == load_head(run_folder).consent
+    assert origin["consent"] == spoken_subject.info.consent == open_run(run_folder).consent
     assert origin["marked"] and len(origin["head"]) == len(origin["speech"]) == 64
     assert main(["verify", str(out)]) == 0
     text = capsys.readouterr().out

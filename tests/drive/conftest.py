@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from audioplane.drive import Animator
+from audioplane.run import SubjectFootage
 from audioplane.train import Trainer
 from tests.train.configs import TINY
 
@@ -22,4 +23,4 @@ def head(spoken_subject):
 @pytest.fixture(scope="module")
 def animator(head, spoken_subject):
     views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in spoken_subject.train[:20]}
-    return Animator(head, spoken_subject, views)
+    return Animator(head, SubjectFootage.of(spoken_subject, list(views)), views)

@@ -5,10 +5,9 @@ import pytest
 import torch
 
 from audioplane.drive import Animator, ping_pong
-from audioplane.drive.animator import longest_shot
 from audioplane.errors import SubjectError
 from audioplane.head import BY_AUDIO
-from audioplane.subject import FrameRef
+from audioplane.run import SubjectFootage
 from tests.gpu import stand_in
 
 
@@ -16,34 +15,6 @@ def test_ping_pong_shows_no_turning_frame_twice():
     assert [ping_pong(t, 4) for t in range(9)] == [0, 1, 2, 3, 2, 1, 0, 1, 2]
     assert [ping_pong(t, 1) for t in range(3)] == [0, 0, 0]
     assert [ping_pong(t, 2) for t in range(5)] == [0, 1, 0, 1, 0]
-
-
-def frames(*ids: int) -> list[FrameRef]:
-    return [FrameRef(i, i, np.eye(4)) for i in ids]
-
-
-def shot(refs: list[FrameRef], cuts: tuple[int, ...]) -> tuple[int, int]:
-    found = longest_shot(refs, cuts)
-    start = refs.index(found[0])
-    assert list(found) == refs[start : start + len(found)]
-    return found[0].img_id, found[-1].img_id
-
-
-def test_the_longest_shot_is_shown():
-    assert shot(frames(*range(300)), ()) == (0, 299)
-    assert shot(frames(*range(300)), (60, 200, 260)) == (60, 199)
-    assert shot(frames(*range(300)), (0, 300)) == (0, 299)
-
-
-def test_some_missing_frames_are_led_over_and_many_are_not():
-    few = frames(*range(100), *range(104, 300))
-    assert shot(few, ()) == (0, 299)
-    assert shot(few, (102,)) == (104, 299)
-    assert shot(frames(*range(100), *range(110, 300)), ()) == (110, 299)
-
-
-def test_shots_that_are_all_short_are_shown_one_after_the_other():
-    assert shot(frames(*range(120)), (40, 80)) == (0, 119)
 
 
 def test_one_frame_a_row_of_features_for_speech_longer_than_the_subject(animator, spoken_subject):
@@ -87,7 +58,9 @@ def test_a_gpu_speaks_as_the_cpu(animator, head, spoken_subject):
     features, views = spoken_subject.features("mel")[:3], animator._views
     expected = animator.speak(animator.codes(features), None)
     with stand_in() as device:
-        there = Animator(copy.deepcopy(head).to(device), spoken_subject, views)
+        there = Animator(
+            copy.deepcopy(head).to(device), SubjectFootage.of(spoken_subject, list(views)), views
+        )
         frames = list(there.speak(there.codes(features), None))
         gaussians, dynamism = there.deformed(there.codes(features)[0], spoken_subject.train[0])
         assert dynamism.device.type == gaussians.means.device.type == device
@@ -99,8 +72,3 @@ def test_a_gpu_speaks_as_the_cpu(animator, head, spoken_subject):
 def test_features_of_another_kind_are_refused(animator):
     with pytest.raises(SubjectError, match="80"):
         animator.codes(np.zeros((5, 16, 29), np.float32))
-
-
-def test_another_persons_folder_is_refused(head, spoken_subject):
-    with pytest.raises(SubjectError, match="trained on"):
-        Animator(head, spoken_subject, {999: torch.eye(4)})

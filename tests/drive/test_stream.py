@@ -6,9 +6,10 @@ import torch
 
 from audioplane.clock import FRAME_SAMPLES
 from audioplane.drive import Animator
-from audioplane.drive.stream import LiveHead, speaker_of
+from audioplane.drive.stream import LiveHead
 from audioplane.errors import SpeechError, SubjectError
 from audioplane.head import Head, HeadShape
+from audioplane.run import SubjectFootage
 from audioplane.speech import Speech, compute_features, stream_statistics
 
 
@@ -47,7 +48,7 @@ def test_codes_are_those_of_the_whole_sound_for_chunks_of_any_size(
 
 
 def test_running_means_do_not_depend_on_the_chunks(animator, speech):
-    voice = speaker_of(animator, "mel")
+    voice = stream_statistics(Speech(speech), "mel")
     one = _live(animator, speech, [len(speech)], voice)
     other = _live(animator, speech, [1000] * (len(speech) // 1000 + 1), voice)
     codes = [torch.stack([f.code for f in frames]) for frames in (one, other)]
@@ -62,7 +63,7 @@ def test_with_less_look_ahead_codes_are_guessed_and_not_those_of_other_frames(
     torch.manual_seed(0)
     like = Head(HeadShape(120 if kind == "mel+phones" else 80), torch.Generator().manual_seed(0))
     views = {r.img_id: torch.eye(4) for r in spoken_subject.train[:3]}
-    animator = Animator(like, spoken_subject, views)
+    animator = Animator(like, SubjectFootage.of(spoken_subject, list(views)), views)
 
     sound = speech[:32000]
 
@@ -121,7 +122,7 @@ def test_what_cannot_be_streamed_is_refused(animator):
 
 
 def test_a_head_that_follows_time_is_refused(animator, monkeypatch):
-    monkeypatch.setattr(animator._head, "times", object(), raising=False)
+    monkeypatch.setattr(animator.head, "times", object(), raising=False)
     with pytest.raises(SubjectError, match="six-plane"):
         LiveHead(animator, "mel").push(np.zeros(16000, np.float32))
 

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import torch
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
 from audioplane.credentials import Origin, Provenance, own_test_signer  # noqa: E402
 from audioplane.credentials.provenance import utc_now  # noqa: E402
-from audioplane.drive import Animator  # noqa: E402
+from audioplane.drive import Talker  # noqa: E402
+from audioplane.run import open_run  # noqa: E402
 from audioplane.serve.heads import Gallery, open_head  # noqa: E402
-from audioplane.train import Trainer  # noqa: E402
-from tests.train.configs import TINY  # noqa: E402
+from tests.run.made import make_run  # noqa: E402
 
 KEY = b"\x5a" * 32
 
@@ -29,16 +28,10 @@ def stated() -> Provenance:
 
 @pytest.fixture(scope="session")
 def served(spoken_subject, tmp_path_factory):
-    """An untrained head of the drawn subject, named "drawn"."""
-    trainer = Trainer(spoken_subject, TINY)
-    trainer.frames.close()
-    last = trainer.head.field.rest[-1]
-    assert isinstance(last, torch.nn.Linear)
-    torch.nn.init.normal_(last.weight, std=0.3)
-    trainer.head.encoder.calibrate(trainer.hearing.windows)
-    views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in spoken_subject.train[:20]}
-    animator = Animator(trainer.head.requires_grad_(False), spoken_subject, views)
-    return open_head(tmp_path_factory.mktemp("runs") / "drawn", animator, "mel", stated(), 3840)
+    """An untrained head of the synthetic subject, named "drawn"."""
+    folder = make_run(tmp_path_factory.mktemp("runs") / "drawn", spoken_subject)
+    talker = Talker(open_run(folder, spoken_subject.paths.root))
+    return open_head(talker, stated(), 3840)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
+import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -7,15 +8,20 @@ import torch
 
 from audioplane.errors import CheckpointError, SubjectError, TrainingError
 from audioplane.perceptual import LPIPS
+from audioplane.run import RunPaths, load_tensors, open_run
 from audioplane.subject import SubjectPaths, load_subject
-from audioplane.train import CheckpointSaved, Progress, Trainer, Validated, load_head
-from audioplane.train.checkpoint import RunPaths, load_tensors
-from audioplane.train.config import PRESETS, without_lpips
-from audioplane.train.run import name_loss, train_head
+from audioplane.train import CheckpointSaved, Progress, TrainConfig, Trainer, Validated
+from audioplane.train.config import PRESETS, name_loss, without_lpips
+from audioplane.train.run import train_head
 from audioplane.train.trainer import is_worth_keeping
 from tests.gpu import gpu, stand_in
 from tests.perceptual.random_weights import random_weights
 from tests.train.configs import TINY
+
+
+def as_json(config: TrainConfig) -> dict:
+    """Settings as a file keeps them."""
+    return json.loads(json.dumps(asdict(config)))
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +49,9 @@ def test_the_newest_good_head_is_kept_with_its_poses(finished, spoken_subject):
     out, events = finished
     validated = [e for e in events if isinstance(e, Validated)]
     assert all(e.kept for e in validated)  # two unseen frames judge nobody
-    trained = load_head(out)
+    trained = open_run(out)
     assert trained.iteration == validated[-1].iteration == 80
-    assert trained.config == TINY
+    assert trained.settings == as_json(TINY)
     train = spoken_subject.train
     # The last twentieth of the training frames only chooses the best head.
     assert sorted(trained.views) == [r.img_id for r in train[: len(trained.views)]]
@@ -118,7 +124,7 @@ def test_another_subject_does_not_go_on_with_a_run(finished, spoken_subject, tmp
 
 
 def codes_of(run, subject):
-    return load_head(run).head.audio_codes(torch.from_numpy(subject.features("mel")))
+    return open_run(run).head.audio_codes(torch.from_numpy(subject.features("mel")))
 
 
 @pytest.mark.parametrize("ema", [False, True])
@@ -181,7 +187,7 @@ def gives_the_losses_of_the_cpu(subject, device, path, within):
     assert losses(there, 4) == pytest.approx(losses(here, 4), rel=2 * within)
     assert there.progress().gaussians == pytest.approx(here.progress().gaussians, rel=0.05)
     there.save_head(path / "head.safetensors")
-    assert load_head(path).head.device.type == "cpu"
+    assert open_run(path).head.device.type == "cpu"
 
 
 def test_a_gpu_trains_as_the_cpu(spoken_subject, tmp_path):
@@ -274,8 +280,8 @@ def test_every_variant_trains_and_loads(spoken_subject, tmp_path, switches):
     plan = replace(TINY, coarse_iterations=10, fine_iterations=10, **switches)
     events = list(train_head(spoken_subject, plan, tmp_path))
     assert events[-1].iteration == 20
-    trained = load_head(tmp_path)
-    assert trained.config == plan
+    trained = open_run(tmp_path)
+    assert trained.settings == as_json(plan)
     codes = trained.head.audio_codes(torch.from_numpy(spoken_subject.features("mel"))[:9])
     assert codes.std(0).mean() > 1e-4
     lines = trained.head.grid.lines
@@ -309,7 +315,7 @@ def test_the_average_is_what_is_kept_and_training_does_not_see_it(spoken_subject
     for name, averaged in (("plain", False), ("averaged", True)):
         out = tmp_path / name
         list(train_head(spoken_subject, replace(plan, average=averaged), out))
-        heads.append(load_head(out).head.gaussians.means)
+        heads.append(open_run(out).head.gaussians.means)
         checkpoints.append(load_tensors(RunPaths(out).checkpoint(80))[0])
     assert torch.equal(*(c["gaussians/means"] for c in checkpoints))
     assert torch.equal(heads[0], checkpoints[0]["gaussians/means"])

@@ -14,6 +14,7 @@ from audioplane.drive.renderer import renderer_for
 from audioplane.head import Motion
 from audioplane.mark import Marker, MarkPayload
 from audioplane.media.video import VideoWriter
+from audioplane.run import SubjectFootage
 from audioplane.speech import compute_features
 from audioplane.splat import rasterize
 from audioplane.subject import Subject, load_subject
@@ -113,7 +114,9 @@ def bench_drive(watch: Stopwatch) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         subject = _subject(Path(folder))
         views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in subject.train}
-        animator = Animator(seeded_head(n).to(watch.device), subject, views)
+        animator = Animator(
+            seeded_head(n).to(watch.device), SubjectFootage.of(subject, list(views)), views
+        )
         sound = make_synthetic_sentence(_SPEECH_SECONDS, seed=4).waveform
         path, count = Path(folder) / "out.mp4", round(_SPEECH_SECONDS * 25)
         marker = Marker(_SIZE, _SIZE, MarkPayload(1, 2), bytes(32))

@@ -22,6 +22,6 @@ class Bench:
 
     def run(self) -> None:
         from audioplane.bench.run import run_bench
-        from audioplane.splat.device import choose_device
+        from audioplane.cli.device import use_device
 
-        run_bench(self.what, choose_device(self.device), self.json)
+        run_bench(self.what, use_device(self.device), self.json)

@@ -33,11 +33,11 @@ class Cross:
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
+        from audioplane.cli.device import use_device
         from audioplane.experiments.cross.report import cross_table
         from audioplane.experiments.cross.run import run_cross
-        from audioplane.splat.device import choose_device
 
-        device = choose_device(self.device)
+        device = use_device(self.device)
         syncnet, model = self.weights.find_syncnet(), self.face_landmarker
         rows = run_cross(self.runs, self.speech, self.out, self.subjects, model, device, syncnet)
         if self.json:

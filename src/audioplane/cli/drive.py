@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from audioplane.cli.arguments import Device, PathArgument
-from audioplane.cli.console import console
+from audioplane.cli.console import console, in_flags, progress_bar
 from audioplane.credentials.options import ProvenanceOptions
 
 
@@ -37,13 +37,27 @@ class Drive:
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
-        from audioplane.drive.talker import Manner, drive_file
-        from audioplane.splat.device import choose_device
+        from audioplane.cli.device import use_device
+        from audioplane.drive import Talker
+        from audioplane.run import open_run
 
         started = time.perf_counter()
-        device = choose_device(self.device)
-        files = (self.run_folder, self.speech, self.out)
-        manner = Manner(self.subject, self.speech_model, self.articulation, self.crf)
-        n = drive_file(*files, self.provenance, manner, device)
-        rate = n / (time.perf_counter() - started)
-        console.print(f"{self.out}: {n / 25:.2f} s, {rate:.1f} frames/s from file to file")
+        device = use_device(self.device)
+        talker = Talker(
+            open_run(self.run_folder, self.subject),
+            device,
+            self.articulation,
+            self.speech_model,
+            self.provenance,
+        )
+        with progress_bar() as bar:
+            task = bar.add_task("drive", total=None, note="")
+
+            def show(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            made = talker.write(self.speech, self.out, crf=self.crf, progress=show)
+        for warning in made.warnings:
+            console.print(in_flags(warning, self), style="yellow")
+        rate = made.n_frames / (time.perf_counter() - started)
+        console.print(f"{made.path}: {made.seconds:.2f} s, {rate:.1f} frames/s from file to file")

@@ -35,10 +35,10 @@ class Serve:
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
+        from audioplane.cli.device import use_device
         from audioplane.serve.server import Address, serve_runs
-        from audioplane.splat.device import choose_device
 
-        device = choose_device(self.device)
+        device = use_device(self.device)
         address = Address(self.host, self.port, self.token, self.webrtc)
         ears = (self.lookahead, self.articulation)
         serve_runs(self.runs, address, self.provenance, *ears, device)

@@ -29,11 +29,11 @@ class Stress:
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
+        from audioplane.cli.device import use_device
         from audioplane.experiments.stress.run import run_stress
-        from audioplane.splat.device import choose_device
 
         out = self.out or self.run_folder / "stress"
-        device = choose_device(self.device)
+        device = use_device(self.device)
         report = run_stress(self.run_folder, out, self.subject, self.face_landmarker, device)
         if self.json:
             sys.stdout.write((out / "stress.json").read_text() + "\n")

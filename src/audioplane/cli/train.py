@@ -60,8 +60,8 @@ class Train:
     """Where it trains; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
+        from audioplane.cli.device import use_device
         from audioplane.cli.training import show_training
-        from audioplane.splat.device import choose_device
         from audioplane.subject import load_subject
         from audioplane.train import PRESETS
         from audioplane.train.config import with_fine_iterations, without_lpips
@@ -73,7 +73,7 @@ class Train:
             config = replace(config, speech=self.speech)
         if self.iterations is not None:
             config = with_fine_iterations(config, self.iterations)
-        device = choose_device(self.device)
+        device = use_device(self.device)
         console.print(f"device: {device}")
         lpips = self.weights.find() if config.lambda_lpips else None
         if config.lambda_lpips and lpips is None:

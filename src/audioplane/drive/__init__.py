@@ -1,5 +1,6 @@
 """A trained head and speech become frames, composited over torso and background."""
 
 from audioplane.drive.animator import Animator, DrivenFrame, ping_pong
+from audioplane.drive.talker import Talker, TalkerStream, WrittenVideo
 
-__all__ = ["Animator", "DrivenFrame", "ping_pong"]
+__all__ = ["Animator", "DrivenFrame", "Talker", "TalkerStream", "WrittenVideo", "ping_pong"]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from audioplane.errors import SubjectError
 from audioplane.head import Gaussians, Head, Motion, View
 from audioplane.head.audio import Speaker
 from audioplane.mark import Marker
-from audioplane.subject import FrameRef, Subject
+from audioplane.run import Footage
+from audioplane.subject import FrameRef
 
 
 @dataclass(frozen=True)
@@ -34,43 +34,20 @@ def ping_pong(t: int, n: int) -> int:
     return min(step, 2 * n - 2 - step) if n > 1 else 0
 
 
-_GAP = 5
-"""Missing frames over which a head may be led on."""
-_SHORTEST = 50
-"""Frames under which to and fro would be a twitch."""
-
-
-def longest_shot(refs: Sequence[FrameRef], cuts: Sequence[int]) -> Sequence[FrameRef]:
-    """The most frames in a row that no cut and no gap part; all of them if even these are few."""
-    breaks = [0]
-    for i in range(1, len(refs)):
-        before, after = refs[i - 1].img_id, refs[i].img_id
-        if after - before > _GAP or any(before < cut <= after for cut in cuts):
-            breaks.append(i)
-    shots = [refs[a:b] for a, b in pairwise([*breaks, len(refs)])]
-    longest = max(shots, key=len)
-    return longest if len(longest) >= _SHORTEST else refs
-
-
 class Animator:
     """Draws a head, on the device it lies on, at its subject's poses, moved by any speech."""
 
-    def __init__(self, head: Head, subject: Subject, views: dict[int, Tensor]):
+    def __init__(self, head: Head, footage: Footage, views: dict[int, Tensor]):
         """`views` are refined world→camera matrices by img_id; other frames keep the tracked ones.
 
-        Raises `SubjectError` if the subject shows none of the frames of `views`.
+        The head is drawn as it is now; later changes of its weights are not seen.
         """
-        self._head, self.subject, self._views = head, subject, dict(views)
-        self._refs = [r for r in subject.train if r.img_id in views]
-        if not self._refs:
-            raise SubjectError(
-                f"{subject.paths.root} is not the subject that this head was trained on"
-            )
-        self._shot = longest_shot(self._refs, subject.info.cuts)
-        height, width = subject.background.shape[:2]
-        self.size = (width, height)
-        self._K = torch.from_numpy(subject.K).float()
-        self._renderer = renderer_for(head, width, height)
+        self.head, self.footage, self._views = head, footage, dict(views)
+        self.size = footage.size
+        """Width and height of its frames, pixels."""
+        self._loop = footage.loop
+        self._K = torch.from_numpy(footage.K).float()
+        self._renderer = renderer_for(head, *self.size)
 
     @torch.no_grad()
     def codes(
@@ -81,25 +58,20 @@ class Animator:
 
         Raises `SubjectError` if the features are of another kind.
         """
-        expected = self._head.shape.feature_dim
+        expected = self.head.shape.feature_dim
         if features.shape[2] != expected:
             raise SubjectError(
                 f"the speech features have {features.shape[2]} values a step, this head was "
                 f"trained on {expected}: use the kind it was trained with"
             )
-        device = self._head.device
+        device = self.head.device
         frames = None if spoken is None else torch.from_numpy(spoken).to(device)
-        return self._head.audio_codes(torch.from_numpy(features).to(device), spoken=frames)
-
-    @property
-    def head(self) -> Head:
-        """What is drawn."""
-        return self._head
+        return self.head.audio_codes(torch.from_numpy(features).to(device), spoken=frames)
 
     @property
     def refs(self) -> Sequence[FrameRef]:
         """The frames that the head was trained on, in order."""
-        return self._refs
+        return self.footage.refs
 
     @torch.no_grad()
     def excerpt_codes(
@@ -111,15 +83,15 @@ class Animator:
 
         Raises `SubjectError` where not speech but time moves the head.
         """
-        if self._head.times is not None:
+        if self.head.times is not None:
             raise SubjectError("a head with --encoder six-plane follows the time, not speech")
-        heard = torch.from_numpy(run).to(self._head.device)
-        return self._head.excerpt_codes(heard, speaker, spoken)
+        heard = torch.from_numpy(run).to(self.head.device)
+        return self.head.excerpt_codes(heard, speaker, spoken)
 
     def pose(self, t: int) -> FrameRef:
         """The subject's frame whose pose, blink and torso frame t of any speech has: the longest
         shot to and fro, so that head and body never leap."""
-        return self._shot[ping_pong(t, len(self._shot))]
+        return self._loop[ping_pong(t, len(self._loop))]
 
     def view(self, ref: FrameRef) -> View:
         """The camera of one of the subject's frames, on the CPU."""
@@ -134,15 +106,15 @@ class Animator:
 
     @torch.no_grad()
     def _motion(self, code: Float[Tensor, " k"], ref: FrameRef) -> Motion:
-        blink = torch.from_numpy(self.subject.blink(ref)).float()
-        return Motion(code, self._head.eyes(blink.to(self._head.device)))
+        blink = torch.from_numpy(self.footage.blink(ref)).float()
+        return Motion(code, self.head.eyes(blink.to(self.head.device)))
 
     @torch.no_grad()
     def deformed(
         self, code: Float[Tensor, " k"], ref: FrameRef
     ) -> tuple[Gaussians, Float[Tensor, " n"]]:
         """Gaussians that speak `code` with the blink of `ref`, and their dynamism."""
-        return self._head.deform(self._motion(code, ref))
+        return self.head.deform(self._motion(code, ref))
 
     def draw(
         self, code: Float[Tensor, " k"], ref: FrameRef, plate: UInt8[np.ndarray, "h w 3"]
@@ -161,11 +133,11 @@ class Animator:
         """
         upcoming = self.pose(0)
         with ThreadPoolExecutor(1, thread_name_prefix="plates") as pool:
-            plate = pool.submit(self.subject.plate, upcoming)
+            plate = pool.submit(self.footage.plate, upcoming)
             for index, code in enumerate(codes):
                 ref, ready = upcoming, plate.result()
                 upcoming = self.pose(index + 1)
-                plate = pool.submit(self.subject.plate, upcoming)
+                plate = pool.submit(self.footage.plate, upcoming)
                 frame = self.draw(code, ref, ready)
                 if marker is not None:
                     frame = replace(frame, image=marker.mark(frame.image, index))

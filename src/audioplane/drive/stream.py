@@ -11,17 +11,9 @@ from audioplane.clock import FRAME_SAMPLES
 from audioplane.drive.animator import Animator
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.mark import Marker
-from audioplane.media.audio import read_audio
-from audioplane.speech import (
-    Speech,
-    SpeechStream,
-    StreamStatistics,
-    open_stream,
-    stream_statistics,
-)
+from audioplane.speech import SpeechStream, StreamStatistics, open_stream
 from audioplane.speech.level import PAUSE, RunningLevel, block_power
 
-FRAME = FRAME_SAMPLES  # until serve takes it from the clock
 
 
 @dataclass(frozen=True)
@@ -36,16 +28,6 @@ class HeardFrame:
     """The frame's own 40 ms at 16 kHz."""
 
 
-def speaker_of(animator: Animator, kind: str) -> StreamStatistics | None:
-    """The statistics of the voice that a head learned from; None where its subject has no sound.
-
-    Raises `SpeechError` for features that cannot be streamed.
-    """
-    open_stream(kind)
-    path = animator.subject.paths.audio
-    return stream_statistics(Speech(read_audio(path)), kind) if path.is_file() else None
-
-
 class LiveHead:
     """Sound in, frames to draw out, in bounded memory, for as long as it goes on."""
 
@@ -56,7 +38,7 @@ class LiveHead:
         voice: StreamStatistics | None = None,
         look_ahead: int | None = None,
     ):
-        """`kind`: the features that the head was trained on; `voice` as of `speaker_of`.
+        """`kind`: the features that the head was trained on; `voice` as of `Run.voice`.
 
         `look_ahead`: samples after a frame's end that are waited for; None for all that the
         features look at. With fewer the rest is guessed (`SpeechStream.predict`).
@@ -150,5 +132,5 @@ class LiveHead:
     def draw(self, frame: HeardFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w 3"]:
         """The picture of a frame; any frames may be left out. `marker` as for `Animator.speak`."""
         ref = self._animator.pose(frame.index)
-        drawn = self._animator.draw(frame.code, ref, self._animator.subject.plate(ref)).image
+        drawn = self._animator.draw(frame.code, ref, self._animator.footage.plate(ref)).image
         return drawn if marker is None else marker.mark(drawn, frame.index)

@@ -1,142 +1,284 @@
-"""`audioplane drive`: from a sound file to a video file."""
+"""A head that speaks: a trained head, its footage and any speech become frames.
 
+talker = Talker.open("runs/me")
+talker.write("speech.wav", "me.mp4")          # a video file, marked and signed
+for image in talker.speak("speech.wav"): ...  # frames as numpy arrays, one at a time
+stream = talker.stream()                      # speech that is still being spoken
+for image in stream.push(waveform): ...
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from audioplane.assets import sha256_of
-from audioplane.cli.console import console, in_flags, progress_bar
-from audioplane.credentials.options import ProvenanceOptions
-from audioplane.credentials.sealing import state_provenance
-from audioplane.drive import Animator
-from audioplane.errors import SpeechError, SubjectError
+from audioplane.clock import FPS, SAMPLE_RATE
+from audioplane.credentials import Provenance, ProvenanceOptions, state
+from audioplane.credentials.provenance import who_agreed
+from audioplane.drive.animator import Animator, DrivenFrame
+from audioplane.drive.stream import LiveHead
+from audioplane.errors import CredentialsError, SpeechError
 from audioplane.media.audio import read_audio
 from audioplane.media.video import VideoWriter
+from audioplane.run import Run, RunPaths, open_run
 from audioplane.speech import Speech, can_compute, compute_features, load_external_features
 from audioplane.speech.familiarity import sound_warnings
-from audioplane.subject import load_subject
-from audioplane.train import TrainedHead, load_head
+from audioplane.splat.device import choose_device
 
 MOST_ARTICULATE = 4.0
 SOUND_RATE = 48_000
-"""Samples a second of the film's sound; speech features are computed at 16 kHz."""
+"""Samples a second of a video's sound; speech features are computed at 16 kHz."""
+LOOK_AHEAD = 0.24
+"""Seconds of speech after a frame that a stream waits for (docs/live.md)."""
+
+MARKED_AND_SIGNED = ProvenanceOptions()
+Spoken = Path | str | np.ndarray | Speech
+"""A sound or video file, a `.npy` file of speech features, a waveform [n] at 16 kHz, or features
+[T, W, F], or a `Speech`."""
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How a head is made to speak."""
+class WrittenVideo:
+    """What `Talker.write` made."""
 
-    subject: Path | None = None
-    """Its subject's folder, if that has moved."""
-    speech_model: Path | None = None
-    """The network that its features need, if any; looked up if not given."""
-    articulation: float = 1.0
-    """See `articulate`."""
-    crf: int = 18
-    """H.264 quality, 0 (lossless) to 51 (worst)."""
+    path: Path
+    n_frames: int
+    warnings: tuple[str, ...]
+    """For people: what the lips may not follow, what signs the video."""
 
-
-def open_animator(
-    trained: TrainedHead, subject: Path | None, device: torch.device | str = "cpu"
-) -> Animator:
-    """The head of a run, taken to a device, before its subject, which may have moved.
-
-    Raises `SubjectError` if the folder is not there or holds another subject.
-    """
-    folder = subject or trained.subject
-    if not folder.is_dir():
-        raise SubjectError(f"{folder} is gone: name the subject's folder with --subject")
-    person = load_subject(folder)
-    if person.identity != trained.identity:
-        raise SubjectError(f"{folder} is not the subject that this head was trained on")
-    return Animator(trained.head.to(device), person, trained.views)
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.n_frames / FPS
 
 
-def articulate(animator: Animator, factor: float) -> None:
-    """Let a head's lips move further (above 1) or less far (below) than it learned to.
+class Talker:
+    """A trained head before its footage, ready to speak. `Talker.open` makes it."""
 
-    Raises `SpeechError` for a factor that no speaker has.
-    """
-    if not 0 <= factor <= MOST_ARTICULATE:
-        raise SpeechError(f"--articulation {factor:g}: choose between 0 and {MOST_ARTICULATE:g}")
-    animator.head.encoder.articulation = factor
+    def __init__(
+        self,
+        run: Run,
+        device: torch.device | str = "cpu",
+        articulation: float = 1.0,
+        speech_model: Path | None = None,
+        provenance: ProvenanceOptions = MARKED_AND_SIGNED,
+    ):
+        """As `Talker.open`, of a run that is open."""
+        if not 0 <= articulation <= MOST_ARTICULATE:
+            raise SpeechError(
+                f"articulation={articulation:g}: choose between 0 and {MOST_ARTICULATE:g}"
+            )
+        self.run = run
+        self.animator = Animator(run.head.to(device), run.footage, run.views)
+        run.head.encoder.articulation = articulation
+        self._model, self._options = speech_model, provenance
 
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        subject: Path | str | None = None,
+        device: str = "auto",
+        articulation: float = 1.0,
+        speech_model: Path | None = None,
+        provenance: ProvenanceOptions = MARKED_AND_SIGNED,
+    ) -> "Talker":
+        """Open a trained head so that it can speak.
 
-def features_of(
-    trained: TrainedHead, speech: Speech, speech_model: Path | None = None
-) -> Float[np.ndarray, "t w f"]:
-    """The features that a head takes of a sound; `speech_model` as for `Manner`.
+        Args:
+            path: The folder that `train` wrote, or a pack.
+            subject: The subject's folder, if it is not where it was when the head was trained; a
+                pack needs none.
+            device: "cpu", "cuda", or "auto": an NVIDIA GPU where there is one and gsplat.
+            articulation: How far the lips move, 0 to 4, as a multiple of what the head learned:
+                heads that are not sure of a voice mumble, 1.5 opens their mouths.
+            speech_model: File or folder of the network behind the head's feature kind, if it
+                needs one; looked up if not given.
+            provenance: What videos and frames say of their making: mark, credentials, consent.
 
-    Raises `SpeechError` for a head whose features cannot be computed here.
-    """
-    if not can_compute(trained.config.speech):
-        raise SpeechError(
-            f"this head was trained on features '{trained.config.speech}' that cannot be computed "
-            "here: bring the speech as a .npy file of them"
+        Raises:
+            CheckpointError: There is no trained head, or it is damaged.
+            SubjectError: The subject is not there, or is another one.
+            SpeechError: `articulation` is out of range.
+            DeviceError: The device cannot be used here.
+        """
+        run = open_run(path, subject)
+        return cls(run, choose_device(device).device, articulation, speech_model, provenance)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames, pixels."""
+        return self.animator.size
+
+    def features(self, speech: Speech) -> Float[np.ndarray, "t w f"]:
+        """Speech features of the head's kind.
+
+        Raises `SpeechError` for a kind that cannot be computed here.
+        """
+        kind = self.run.speech
+        if not can_compute(kind):
+            raise SpeechError(
+                f"this head was trained on features '{kind}' that cannot be computed here: bring "
+                "the speech as a .npy file of them"
+            )
+        return compute_features(speech, kind, self._model)
+
+    def codes(self, speech: Speech) -> Float[Tensor, "t k"]:
+        """What deforms the head, frame by frame, for speech of any voice.
+
+        Raises as `features` does.
+        """
+        return self.animator.codes(self.features(speech), speech.spoken_frames())
+
+    def strangeness(self, speech: Speech) -> float | None:
+        """`Familiarity.strangeness`; None, too, for heads whose training speech is not known."""
+        known = self.run.familiarity
+        return known.strangeness(speech) if known else None
+
+    def warnings(self, speech: Speech, name: str = "the sound") -> tuple[str, ...]:
+        """Why the lips may not follow some speech, which is called `name`, for people."""
+        return tuple(sound_warnings(speech, self.run.familiarity, name))
+
+    def provenance(self, speech: Path | str = "", out: Path | None = None) -> Provenance:
+        """What a video or stream of this head says of its making.
+
+        Args:
+            speech: The file that it speaks, or the SHA-256 of what it speaks; "" for a stream.
+            out: The video to be written, whose container may hold no credentials.
+
+        Raises `CredentialsError` where nobody consented, or keys cannot be read or made.
+        """
+        run, options = self.run, self._options
+        consent = who_agreed(options.consent, run.consent)
+        if not run.consent and not run.packed:
+            _remember(consent, RunPaths(run.path).consent)
+        digest = sha256_of(speech) if isinstance(speech, Path) else speech
+        return state(run.sha256, consent, digest, options, out)
+
+    def speak(self, speech: Spoken) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        """Frames of the head that says something, 25 a second, marked.
+
+        Args:
+            speech: A sound or video file of any length, format and voice; a `.npy` file of
+                features of the head's kind; a waveform [n] at 16 kHz in about [−1, 1]; features
+                [T, W, F]; or a `Speech`.
+
+        Yields:
+            RGB images, head over torso over background, one for each 40 ms.
+
+        Raises:
+            MediaError: The file cannot be read.
+            SpeechError: The features cannot be computed, or the waveform is not finite.
+            CredentialsError: Nobody consented to the making of this head.
+        """
+        stated = self.provenance()
+        codes = self._codes_of(speech)
+        for frame in self._frames(codes, stated):
+            yield frame.image
+
+    def _codes_of(self, speech: Spoken) -> Float[Tensor, "t k"]:
+        if isinstance(speech, Speech):
+            return self.codes(speech)
+        if isinstance(speech, np.ndarray):
+            return self.animator.codes(speech) if speech.ndim == 3 else self.codes(Speech(speech))
+        path = Path(speech)
+        if path.suffix == ".npy":
+            return self.animator.codes(load_external_features(path))
+        return self.codes(Speech(read_audio(path)))
+
+    def _frames(self, codes: Float[Tensor, "t k"], stated: Provenance) -> Iterator[DrivenFrame]:
+        for _, frame in self.animator.speak(codes, stated.marker(*self.size)):
+            yield frame
+
+    def stream(self, look_ahead: float | None = LOOK_AHEAD) -> "TalkerStream":
+        """Speak what is still being spoken, in constant memory.
+
+        Args:
+            look_ahead: Seconds of speech after a frame that are waited for before it is drawn;
+                with fewer the head answers sooner, with more its lips are surer. None waits for
+                all that the features look at.
+
+        Raises `SpeechError` for a feature kind that cannot be streamed, `CredentialsError` where
+        nobody consented.
+        """
+        samples = None if look_ahead is None else round(look_ahead * SAMPLE_RATE)
+        live = LiveHead(self.animator, self.run.speech, self.run.voice, samples)
+        return TalkerStream(live, self.provenance(), self.size)
+
+    def write(
+        self,
+        speech: Path | str,
+        out: Path | str,
+        *,
+        crf: int = 18,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> WrittenVideo:
+        """Write a video of the head that says something, marked and signed.
+
+        Args:
+            speech: A sound or video file, or a `.npy` file of features, which makes a silent video.
+            out: The video file.
+            crf: H.264 quality, 0 (lossless) to 51 (worst).
+            progress: Called with the number of frames that are drawn, and of all.
+
+        Raises:
+            MediaError: A file cannot be read or written; nothing is left behind.
+            SpeechError, CredentialsError: As `speak`.
+        """
+        speech, out = Path(speech), Path(out)
+        stated = self.provenance(speech, out)
+        sound, warnings = None, stated.notes
+        if speech.suffix == ".npy":
+            codes = self.animator.codes(load_external_features(speech))
+        else:
+            sound, described = read_audio(speech, SOUND_RATE), Speech(read_audio(speech))
+            codes = self.codes(described)
+            warnings += self.warnings(described, speech.name)
+        writer = VideoWriter(
+            out, *self.size, audio=sound, audio_rate=SOUND_RATE, crf=crf, seal=stated.seal
         )
-    return compute_features(speech, trained.config.speech, speech_model)
+        with writer as video:
+            for i, frame in enumerate(self._frames(codes, stated)):
+                video.write(frame.image)
+                if progress is not None:
+                    progress(i + 1, len(codes))
+        return WrittenVideo(out, len(codes), warnings)
 
 
-def codes_of(
-    trained: TrainedHead,
-    animator: Animator,
-    speech: Speech,
-    speech_model: Path | None = None,
-) -> Float[torch.Tensor, "t k"]:
-    """What a head is to say to a sound of any voice; raises as `features_of` does."""
-    features = features_of(trained, speech, speech_model)
-    return animator.codes(features, speech.spoken_frames())
+class TalkerStream:
+    """Sound in, marked frames out. `Talker.stream` makes it."""
+
+    def __init__(self, live: LiveHead, stated: Provenance, size: tuple[int, int]):
+        self._live, self._marker = live, stated.marker(*size)
+
+    @property
+    def look_ahead(self) -> float:
+        """Seconds of sound after a frame that are waited for."""
+        return self._live.look_ahead / SAMPLE_RATE
+
+    def push(self, waveform: Float[np.ndarray, " n"]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        """The frames that can be drawn now, for sound at 16 kHz of any length in [−1, 1].
+
+        Raises `SpeechError` for samples that are not finite.
+        """
+        for frame in self._live.push(np.asarray(waveform, np.float32)):
+            yield self._live.draw(frame, self._marker)
+
+    def finish(self) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+        """The frames up to the end of what was pushed; nothing can be pushed after."""
+        for frame in self._live.finish():
+            yield self._live.draw(frame, self._marker)
 
 
-def strangeness(trained: TrainedHead, speech: Speech) -> float | None:
-    """`Familiarity.strangeness`; None, too, for heads of before they kept what they learned."""
-    return trained.familiarity.strangeness(speech) if trained.familiarity else None
-
-
-def warn_if_strange(trained: TrainedHead, speech: Speech, name: str) -> float | None:
-    """`strangeness`, with `sound_warnings` on the console."""
-    for warning in sound_warnings(speech, trained.familiarity, name):
-        console.print(warning, style="yellow")
-    return strangeness(trained, speech)
-
-
-def drive_file(
-    run: Path,
-    speech: Path,
-    out: Path,
-    provenance: ProvenanceOptions,
-    manner: Manner = Manner(),
-    device: torch.device | str = "cpu",
-) -> int:
-    """Write the video of a head that speaks; returns its number of frames.
-
-    `speech` is a sound (or video) file, or `.npy` features of the kind that the head was trained
-    with; these make a silent video.
-    """
-    trained = load_head(run)
-    stated = state_provenance(provenance, run, trained, sha256_of(speech), out)
-    for note in stated.notes:
-        console.print(in_flags(note, provenance))
-    animator = open_animator(trained, manner.subject, device)
-    articulate(animator, manner.articulation)
-    if speech.suffix == ".npy":
-        sound, codes = None, animator.codes(load_external_features(speech))
-    else:
-        sound = read_audio(speech, SOUND_RATE)
-        described = Speech(read_audio(speech))
-        with console.status("listening to the speech"):
-            codes = codes_of(trained, animator, described, manner.speech_model)
-        warn_if_strange(trained, described, speech.name)
-    width, height = animator.size
-    writer = VideoWriter(
-        out, width, height, audio=sound, audio_rate=SOUND_RATE, crf=manner.crf, seal=stated.seal
-    )
-    with writer as video, progress_bar() as bar:
-        task = bar.add_task("drive", total=len(codes), note="")
-        for _, frame in animator.speak(codes, stated.marker(width, height)):
-            video.write(frame.image)
-            bar.advance(task)
-    return len(codes)
+def _remember(consent: str, note: Path) -> None:
+    """Keep a consent that was stated beside the head that does not say it."""
+    try:
+        note.write_text(consent + "\n")
+    except OSError as e:
+        raise CredentialsError(f"{note} cannot be written ({e.strerror})") from e

@@ -15,7 +15,6 @@ from audioplane.assets import sha256_of
 from audioplane.clock import spread_over
 from audioplane.credentials import Provenance
 from audioplane.drive import Animator, DrivenFrame
-from audioplane.drive.talker import open_animator
 from audioplane.errors import ModelError, SpeechError
 from audioplane.evaluate.figures.attention import strongest_prototypes
 from audioplane.evaluate.figures.contact_sheet import SheetRow, contact_sheet
@@ -34,11 +33,10 @@ from audioplane.evaluate.tools import LPIPS_NOTE, Tools
 from audioplane.media.image import read_image, write_image
 from audioplane.perceptual import LPIPS
 from audioplane.progress import Counter, Progress, Report, ignore
+from audioplane.run import Run, RunPaths, SubjectFootage, open_run
 from audioplane.speech import require_kind
 from audioplane.splat.device import choose_device
 from audioplane.subject import FrameRef, Subject
-from audioplane.train import RunPaths, TrainedHead, load_head
-from audioplane.train.run import name_loss
 
 METRICS_NAME, PAGE_NAME = "metrics.json", "report.html"
 SHEET_NAME, FILM_NAME = "contact_sheet.png", "side_by_side.mp4"
@@ -59,8 +57,7 @@ _SHOWN_FRAMES = 250
 class _Work:
     """What every step of one evaluation needs."""
 
-    run: Path
-    trained: TrainedHead
+    run: Run
     subject: Subject
     features: Float[np.ndarray, "t w f"]
     """Of the subject's own speech."""
@@ -142,25 +139,25 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
 def _open(
     run: Path, subject: Path | str | None, device: torch.device | str, tools: Tools, report: Report
 ) -> _Work:
-    chosen = choose_device(device) if isinstance(device, str) else device
-    trained = load_head(run)
-    animator = open_animator(trained, None if subject is None else Path(subject), chosen)
-    person = animator.subject
-    features = person.features(trained.config.speech)
+    chosen = choose_device(device).device if isinstance(device, str) else device
+    opened = open_run(run, subject)
+    person, footage = opened.subject, SubjectFootage.of(opened.subject, list(opened.views))
+    animator = Animator(opened.head.to(chosen), footage, opened.views)
+    features = person.features(opened.speech)
     held_out = HeldOut.of(animator, person, animator.codes(features))
     sound = sound_of(person, person.val) if person.val else None
-    return _Work(run, trained, person, features, held_out, sound, tools, report)
+    return _Work(opened, person, features, held_out, sound, tools, report)
 
 
 def _refined(work: _Work) -> HeldOut:
     """The held-out frames in refined poses."""
     held_out, person = work.held_out, work.subject
     step = Counter(work.report, "refine the held-out poses", len(person.val))
-    views = dict(work.trained.views)
+    views = dict(work.run.views)
     for ref in person.val:
         views[ref.img_id] = held_out.refined_view(ref)
         step()
-    return replace(held_out, animator=Animator(work.trained.head, person, views))
+    return replace(held_out, animator=Animator(work.run.head, held_out.animator.footage, views))
 
 
 def _score(work: _Work, kind: str, held_out: HeldOut, show: Show) -> ScoreReport:
@@ -212,15 +209,14 @@ def _figures(work: _Work, folder: Path | None) -> Iterator[Show]:
 
 def _provenance(work: _Work) -> Provenance:
     """What the film says of its making; an evaluation does not ask who agreed."""
-    paths, sound = RunPaths(work.run), work.subject.paths.audio
-    return film_provenance(
-        sha256_of(paths.head), work.trained.consent, sha256_of(sound) if sound.exists() else ""
-    )
+    sound = work.subject.paths.audio
+    speech = sha256_of(sound) if sound.exists() else ""
+    return film_provenance(work.run.sha256, work.run.consent, speech)
 
 
 def _speed(work: _Work) -> Speed:
     work.report(Progress("measure the speed"))
-    kind, person = work.trained.config.speech, work.subject
+    kind, person = work.run.speech, work.subject
     sound = sound_of(person, person.train) if _computable(kind) else None
     return measure_speed(work.held_out.animator, work.features, sound, kind)
 
@@ -235,17 +231,17 @@ def _computable(kind: str) -> bool:
 
 
 def _setup(work: _Work) -> EvaluationSetup:
-    trained, person = work.trained, work.subject
+    run, person = work.run, work.subject
     return EvaluationSetup(
         audioplane=__version__,
         git_commit=git_commit(),
         versions=package_versions(),
-        device=str(trained.head.device),
-        head_sha256=sha256_of(RunPaths(work.run).head),
-        iteration=trained.iteration,
-        seed=trained.config.seed,
-        speech=trained.config.speech,
-        loss=name_loss(trained.config),
+        device=str(run.head.device),
+        head_sha256=run.sha256,
+        iteration=run.iteration,
+        seed=run.seed,
+        speech=run.speech,
+        loss=run.loss,
         subject=person.paths.root.name,
         subject_identity=person.identity,
         weights=work.tools.weights(),
@@ -264,8 +260,8 @@ def _contents(
         film=(folder / first / FILM_NAME).read_bytes(),
         examples=example_frames(drawn[first].draw, person, evaluation.reports[first]),
         sound=work.sound,
-        curves=read_curves(RunPaths(work.run).events),
-        prototypes=strongest_prototypes(work.trained.head, person, work.features, shown),
+        curves=read_curves(RunPaths(work.run.path).events),
+        prototypes=strongest_prototypes(work.run.head, person, work.features, shown),
         dynamism=draw_dynamism(held_out.animator, codes, person.val),
     )
 

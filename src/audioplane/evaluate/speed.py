@@ -65,7 +65,7 @@ def measure_speed(
     codes = animator.codes(features[:64])
     gaussians, dynamism = animator.deformed(codes[0], ref)
     device = gaussians.means.device
-    plate = animator.subject.plate(ref)
+    plate = animator.footage.plate(ref)
 
     def film() -> None:
         if sound is not None:

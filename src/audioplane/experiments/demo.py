@@ -14,18 +14,17 @@ from rich.table import Table
 
 from audioplane.cli.console import console, output, progress_bar
 from audioplane.cli.training import show_training
-from audioplane.credentials.options import ProvenanceOptions
-from audioplane.credentials.sealing import state_provenance
-from audioplane.drive.talker import open_animator
+from audioplane.drive.talker import Talker
 from audioplane.errors import TrainingError
 from audioplane.evaluate import ScoreReport, evaluate
 from audioplane.evaluate.mouth.reader import MouthReader
 from audioplane.evaluate.scores.lips import LipScores, aperture_scores
 from audioplane.media.video import VideoWriter
+from audioplane.run import RunPaths, open_run
 from audioplane.speech import compute_features
 from audioplane.subject import FrameRef, Subject, load_subject
 from audioplane.synthetic import make_synthetic, make_synthetic_sentence
-from audioplane.train import PRESETS, RunPaths, load_head
+from audioplane.train import PRESETS
 from audioplane.train.config import with_fine_iterations
 from audioplane.train.run import train_head
 
@@ -75,7 +74,7 @@ def _clear(run: Path, subject: Path) -> None:
         return
     try:
         facts = json.loads(RunPaths(run).config.read_text())
-        ours = facts["subject"] == str(subject.resolve())
+        ours = (run / facts["subject"]).resolve() == subject.resolve()
     except (OSError, ValueError, KeyError):
         ours = False
     if not ours:
@@ -86,10 +85,10 @@ def _clear(run: Path, subject: Path) -> None:
 def _speak_unheard(run: Path, subject: Subject, path: Path, speech: str) -> LipScores:
     """Drive with sentences that no training frame holds, and read the mouth off the frames."""
     sentence = make_synthetic_sentence(SPOKEN_SECONDS, _SPEECH_SEED)
-    trained = load_head(run)
+    talker = Talker(open_run(run))
     digest = hashlib.sha256(sentence.waveform.tobytes()).hexdigest()
-    stated = state_provenance(ProvenanceOptions(), run, trained, digest)
-    animator = open_animator(trained, None)
+    stated = talker.provenance(digest)
+    animator = talker.animator
     codes = animator.codes(compute_features(sentence.waveform, speech))
     width, height = animator.size
     refs, frames = [], []

@@ -22,10 +22,20 @@ def read_image(path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
         data = np.fromfile(path, np.uint8)
     except OSError as e:
         raise MediaError(f"{path} cannot be read: {e.strerror}") from e
+    return decode_image(data, channels, str(path))
+
+
+def decode_image(
+    data: bytes | UInt8[np.ndarray, " n"], channels: int = 3, name: str = "an image"
+) -> UInt8[np.ndarray, "h w c"]:
+    """RGB (`channels` 3) or RGBA (4) out of the bytes of a JPEG, PNG or WebP file.
+
+    Raises `MediaError`, which calls the image by its name.
+    """
     flag = cv2.IMREAD_UNCHANGED if channels == 4 else cv2.IMREAD_COLOR
-    image = cv2.imdecode(data, flag) if len(data) else None
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if len(data) else None
     if image is None or image.ndim != 3 or image.shape[2] != channels or image.dtype != np.uint8:
-        raise MediaError(f"{path} is not a readable image of {channels} channels of 8 bits")
+        raise MediaError(f"{name} is not a readable image of {channels} channels of 8 bits")
     return cv2.cvtColor(image, _TO_RGB[channels])
 
 
@@ -37,8 +47,12 @@ def write_image(path: Path, image: UInt8[np.ndarray, "h w c"], quality: int = 95
 
 
 def encode_image(image: UInt8[np.ndarray, "h w c"], suffix: str, quality: int = 95) -> bytes:
-    """RGB(A) as the bytes of a `.jpg` or `.png` file."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else _PNG
+    """RGB(A) as the bytes of a `.jpg`, `.webp` (both at `quality`; above 100, WebP without loss)
+    or `.png` file."""
+    options = {
+        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality],
+        ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
+    }.get(suffix, _PNG)
     ok, data = cv2.imencode(suffix, cv2.cvtColor(image, _FROM_RGB[image.shape[2]]), options)
     if not ok:
         raise MediaError(f"an image of shape {image.shape} cannot be encoded as {suffix}")

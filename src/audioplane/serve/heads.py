@@ -4,14 +4,13 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from audioplane.clock import FRAME_SAMPLES
 from audioplane.credentials import Provenance
-from audioplane.drive import Animator
-from audioplane.drive.stream import LiveHead, speaker_of
+from audioplane.drive import Animator, Talker
+from audioplane.drive.stream import LiveHead
 from audioplane.errors import ServeError
 from audioplane.speech import StreamStatistics
 
@@ -51,15 +50,13 @@ class Gallery:
         self.artist = ThreadPoolExecutor(1, thread_name_prefix="artist")
 
 
-def open_head(
-    run: Path, animator: Animator, kind: str, provenance: Provenance, look_ahead: int
-) -> ServedHead:
+def open_head(talker: Talker, provenance: Provenance, look_ahead: int) -> ServedHead:
     """A head under the name of its run's folder; measures how long it draws.
 
     `look_ahead` as for `LiveHead`. Raises `SpeechError` for a head that cannot hear live.
     """
-    voice, name = speaker_of(animator, kind), run.resolve().name
-    head = ServedHead(name, animator, kind, voice, provenance, look_ahead, 0.0)
+    run, animator = talker.run, talker.animator
+    head = ServedHead(run.name, animator, run.speech, run.voice, provenance, look_ahead, 0.0)
     live = head.listen()
     frames = live.push(np.zeros(live.look_ahead + 6 * FRAME_SAMPLES, np.float32))
     marker, times = provenance.marker(*animator.size), []

@@ -10,12 +10,11 @@ import torch
 from audioplane.cli.console import console, in_flags
 from audioplane.clock import SAMPLE_RATE
 from audioplane.credentials.options import ProvenanceOptions
-from audioplane.credentials.sealing import state_provenance
 from audioplane.doctor import SERVE_PACKAGES
-from audioplane.drive.talker import articulate, open_animator
+from audioplane.drive.talker import Talker
 from audioplane.errors import ServeError
+from audioplane.run import open_run
 from audioplane.serve.limits import LOOPBACK
-from audioplane.train import load_head
 from audioplane.train.trainer import one_torch_thread
 
 SHORTEST_TOKEN = 16
@@ -61,14 +60,11 @@ def serve_runs(
     heads = []
     with console.status("opening the heads"):
         for run in runs:
-            trained = load_head(run)
-            stated = state_provenance(provenance, run, trained, "")
+            talker = Talker(open_run(run), device, articulation, provenance=provenance)
+            stated = talker.provenance()
             for note in stated.notes:
                 console.print(in_flags(note, provenance))
-            animator = open_animator(trained, None, device)
-            articulate(animator, articulation)
-            kind, ahead = trained.config.speech, lookahead * SAMPLE_RATE // 1000
-            heads.append(open_head(run, animator, kind, stated, ahead))
+            heads.append(open_head(talker, stated, lookahead * SAMPLE_RATE // 1000))
     app = make_app(Gallery(heads), address.token, limits, address.webrtc)
     _announce(address)
     with one_torch_thread():

@@ -1,26 +1,35 @@
-"""`--device`: where the heavy work is done."""
+"""Which device heavy work is done on."""
+
+from dataclasses import dataclass
 
 import torch
 
-from audioplane.cli.console import console
 from audioplane.errors import DeviceError
 
 
-def choose_device(name: str) -> torch.device:
+@dataclass(frozen=True)
+class ChosenDevice:
+    """A device, and what is to be said of the choice."""
+
+    device: torch.device
+    note: str = ""
+    """Why a GPU that is there stays unused; empty otherwise."""
+
+
+def choose_device(name: str) -> ChosenDevice:
     """What "auto", "cpu" or "cuda" means on this machine.
 
     Raises `DeviceError` if it asks for a GPU that is not there or that nothing can draw on.
     """
     if name == "cpu":
-        return torch.device("cpu")
+        return ChosenDevice(torch.device("cpu"))
     reason = no_cuda()
     if reason is None:
-        return torch.device("cuda")
+        return ChosenDevice(torch.device("cuda"))
     if name == "cuda":
-        raise DeviceError(f"--device cuda: {reason}")
-    if torch.cuda.is_available():
-        console.print(f"the GPU stays unused: {reason}")
-    return torch.device("cpu")
+        raise DeviceError(f"device=cuda: {reason}")
+    unused = f"the GPU stays unused: {reason}" if torch.cuda.is_available() else ""
+    return ChosenDevice(torch.device("cpu"), unused)
 
 
 def no_cuda() -> str | None:

@@ -16,7 +16,7 @@ from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import head_mask, read_labels
 from audioplane.subject.layout import SubjectPaths
 from audioplane.subject.poses import pose_file, read_poses
-from audioplane.subject.torso import torso_below_head
+from audioplane.subject.torso import over, torso_below_head
 from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split
 
@@ -130,16 +130,16 @@ class Subject:
         """What each pixel shows, `Label` by its value. Raises `MediaError`."""
         return read_labels(self._read(self.paths.parsing(ref.img_id)))
 
-    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        """Torso over background of one frame: what lies behind its head."""
+    def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"]:
+        """Neck and torso of one frame, RGBA; made from image and labels where it is not stored."""
         path = self.paths.torso(ref.img_id)
         if path.exists():
-            torso = self._read(path, channels=4)
-        else:
-            torso = torso_below_head(self.image(ref), self.labels(ref))
-        alpha = torso[..., 3:].astype(np.uint16)
-        over = torso[..., :3] * alpha + self.background * (255 - alpha)
-        return ((over + 127) // 255).astype(np.uint8)
+            return self._read(path, channels=4)
+        return torso_below_head(self.image(ref), self.labels(ref))
+
+    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+        """Torso over background of one frame: what lies behind its head."""
+        return over(self.torso(ref), self.background)
 
     def _read(self, path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
         picture = read_image(path, channels)

@@ -28,3 +28,12 @@ def torso_below_head(
     rgba[..., 3] = 255 * (body | under)
     rgba[..., :3] *= (rgba[..., 3:] > 0).astype(np.uint8)
     return rgba
+
+
+def over(
+    torso: UInt8[np.ndarray, "h w 4"], background: UInt8[np.ndarray, "h w 3"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """An RGBA image composited over a background."""
+    alpha = torso[..., 3:].astype(np.uint16)
+    blended = torso[..., :3] * alpha + background * (255 - alpha)
+    return ((blended + 127) // 255).astype(np.uint8)

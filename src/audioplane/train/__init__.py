@@ -1,6 +1,5 @@
 """Losses, density control, the two stages, checkpoints."""
 
-from audioplane.train.checkpoint import RunPaths, TrainedHead, load_head
 from audioplane.train.config import PRESETS, TrainConfig
 from audioplane.train.events import CheckpointSaved, Progress, TrainEvent, Validated
 from audioplane.train.trainer import Trainer
@@ -9,11 +8,8 @@ __all__ = [
     "PRESETS",
     "CheckpointSaved",
     "Progress",
-    "RunPaths",
     "TrainConfig",
     "TrainEvent",
-    "TrainedHead",
     "Trainer",
     "Validated",
-    "load_head",
 ]

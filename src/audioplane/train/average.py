@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from audioplane.head import Head
-from audioplane.train.checkpoint import prefixed
+from audioplane.run.tensors import prefixed
 
 EVERY = 20
 """Iterations between two additions."""

@@ -224,3 +224,9 @@ def within_iterations(config: TrainConfig, total: int) -> TrainConfig:
         poses_from=min(config.poses_from, coarse // 2),
     )
     return with_fine_iterations(shorter, max(1, total - coarse))
+
+
+def name_loss(config: TrainConfig) -> str:
+    """What a run minimises between pictures, for people."""
+    terms = {"D-SSIM": config.lambda_dssim, "LPIPS": config.lambda_lpips}
+    return " + ".join(["L1", *(f"{weight} {name}" for name, weight in terms.items() if weight)])

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from audioplane.head import Head
-from audioplane.train.checkpoint import prefixed, under
+from audioplane.run.tensors import prefixed, under
 from audioplane.train.config import TrainConfig
 from audioplane.train.gaussian_adam import GaussianAdam
 from audioplane.train.row_adam import RowAdam

@@ -1,6 +1,7 @@
 """A training run in its folder: starts or goes on, and writes down what it says."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import version
@@ -11,19 +12,13 @@ import torch
 from audioplane import __version__
 from audioplane.errors import TrainingError
 from audioplane.perceptual import LPIPS
+from audioplane.run import RunPaths
 from audioplane.subject import Subject
-from audioplane.train.checkpoint import RunPaths
-from audioplane.train.config import TrainConfig
+from audioplane.train.config import TrainConfig, name_loss
 from audioplane.train.events import Progress, TrainEvent
 from audioplane.train.trainer import Trainer
 
 _LOG_EVERY = 100
-
-
-def name_loss(config: TrainConfig) -> str:
-    """What a run minimises between pictures, for people."""
-    terms = {"D-SSIM": config.lambda_dssim, "LPIPS": config.lambda_lpips}
-    return " + ".join(["L1", *(f"{weight} {name}" for name, weight in terms.items() if weight)])
 
 
 def train_head(
@@ -46,7 +41,7 @@ def train_head(
     if latest := paths.latest():
         trainer.resume(latest)
     facts = {
-        "subject": str(subject.paths.root.resolve()),
+        "subject": os.path.relpath(subject.paths.root, paths.root),
         "config": asdict(config),
         "loss": name_loss(config),
         "device": str(device),

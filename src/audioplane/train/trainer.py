@@ -17,13 +17,15 @@ from audioplane.errors import TrainingError
 from audioplane.head import Head, Motion, corrected_view
 from audioplane.media.audio import read_audio
 from audioplane.perceptual import LPIPS
+from audioplane.run import RunPaths, TrainedHead, write_head
+from audioplane.run.head_file import fill_head, head_tensors
+from audioplane.run.tensors import load_tensors, prefixed, save_tensors, under
 from audioplane.speech import Speech
 from audioplane.speech.familiarity import Familiarity
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
 from audioplane.train import average
-from audioplane.train import checkpoint as files
-from audioplane.train.config import TrainConfig
+from audioplane.train.config import TrainConfig, name_loss
 from audioplane.train.density import DensityControl, DensityLimits
 from audioplane.train.events import CheckpointSaved, Progress, TrainEvent, Validated
 from audioplane.train.frames import FrameStore, TrainFrame
@@ -182,7 +184,7 @@ class Trainer:
         Raises `TrainingError` on a number that is not finite, on audio collapse, or where the disk
         fails; the last checkpoint stands.
         """
-        paths = files.RunPaths(out)
+        paths = RunPaths(out)
         try:
             while self.iteration < self.total:
                 with one_torch_thread():
@@ -192,7 +194,7 @@ class Trainer:
         finally:
             self.frames.close()
 
-    def _after_step(self, paths: files.RunPaths) -> Iterator[TrainEvent]:
+    def _after_step(self, paths: RunPaths) -> Iterator[TrainEvent]:
         c, i, last = self.config, self.iteration, self.iteration == self.total
         if i % _PROGRESS_EVERY == 0 or last:
             yield self.progress()
@@ -285,7 +287,7 @@ class Trainer:
     def _not_finite(self, what: str) -> str:
         names = [
             name
-            for name, tensor in files.head_tensors(self.head).items()
+            for name, tensor in head_tensors(self.head).items()
             if tensor.is_floating_point() and not torch.isfinite(tensor).all()
         ]
         return (
@@ -341,10 +343,19 @@ class Trainer:
             corrected_view(torch.from_numpy(r.viewmat).float(), c, self.head_width)
             for r, c in zip(self.train_refs, self.poses.corrections, strict=True)
         ]
-        tensors = files.head_tensors(self.head) | {"views": torch.stack(views)}
-        if self._familiarity is not None:
-            tensors |= files.familiarity_tensors(self._familiarity)
-        files.save_tensors(path, tensors, self._facts())
+        trained = TrainedHead(
+            head=self.head,
+            speech=self.config.speech,
+            identity=self.subject.identity,
+            views={r.img_id: view for r, view in zip(self.train_refs, views, strict=True)},
+            iteration=self.iteration,
+            seed=self.config.seed,
+            loss=name_loss(self.config),
+            consent=self.subject.info.consent,
+            settings=asdict(self.config),
+            familiarity=self._familiarity,
+        )
+        write_head(path, trained)
 
     @cached_property
     def _familiarity(self) -> Familiarity | None:
@@ -359,10 +370,7 @@ class Trainer:
         return {
             "iteration": self.iteration,
             "config": asdict(self.config),
-            "shape": asdict(self.head.shape),
-            "subject": str(self.subject.paths.root.resolve()),
             "identity": self.subject.identity,
-            "consent": self.subject.info.consent,
             "pose_ids": [r.img_id for r in self.train_refs],
             "head_width": self.head_width,
             "best": self.best,
@@ -376,40 +384,40 @@ class Trainer:
 
         Raises `TrainingError` rather than keep a number that is not finite.
         """
-        tensors = files.head_tensors(self.head)
+        tensors = head_tensors(self.head)
         if not all(torch.isfinite(t).all() for t in tensors.values()):
             raise TrainingError(self._not_finite("a tensor"))
-        tensors |= files.prefixed("optimisers", self.optimisers.state())
-        tensors |= files.prefixed("pose_adam", self.poses.adam.state())
-        tensors |= files.prefixed("lip_reader", dict(self.hearing.reader.state_dict()))
-        tensors |= files.prefixed("average", self.average.tensors)
+        tensors |= prefixed("optimisers", self.optimisers.state())
+        tensors |= prefixed("pose_adam", self.poses.adam.state())
+        tensors |= prefixed("lip_reader", dict(self.hearing.reader.state_dict()))
+        tensors |= prefixed("average", self.average.tensors)
         tensors["poses"] = self.poses.corrections
         tensors["density/gradient_sum"] = self.density.gradient_sum
         tensors["density/seen"] = self.density.seen
-        files.save_tensors(path, tensors, self._facts())
+        save_tensors(path, tensors, self._facts())
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint of the same subject and settings, whatever device made it.
 
         Raises `CheckpointError` if it cannot be read, `TrainingError` if the settings differ.
         """
-        tensors, facts = files.load_tensors(path)
+        tensors, facts = load_tensors(path)
         if TrainConfig.from_json(facts["config"]) != self.config:
             raise TrainingError(f"{path} was made with other settings: choose another --out")
         ids = [r.img_id for r in self.train_refs]
         if facts["identity"] != self.subject.identity or facts["pose_ids"] != ids:
             raise TrainingError(f"{path} was made of another subject: choose another --out")
         tensors = {name: tensor.to(self.head.device) for name, tensor in tensors.items()}
-        files.fill_head(self.head, tensors)
-        self.hearing.reader.load_state_dict(files.under("lip_reader", tensors))
+        fill_head(self.head, tensors)
+        self.hearing.reader.load_state_dict(under("lip_reader", tensors))
         self._make_optimisers()
-        self.optimisers.load(files.under("optimisers", tensors))
-        self.poses.adam.load(files.under("pose_adam", tensors))
+        self.optimisers.load(under("optimisers", tensors))
+        self.poses.adam.load(under("pose_adam", tensors))
         with torch.no_grad():
             self.poses.corrections.copy_(tensors["poses"])
         self.density.gradient_sum = tensors["density/gradient_sum"]
         self.density.seen = tensors["density/seen"]
-        self.average.tensors = files.under("average", tensors)
+        self.average.tensors = under("average", tensors)
         self.average.count = facts["averaged"]
         self.iteration, self.best = facts["iteration"], facts["best"]
         self._means, self.hearing.deaf = _Means(**facts["means"]), facts["deaf"]

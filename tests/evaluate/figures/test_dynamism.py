@@ -4,6 +4,7 @@ import torch
 from audioplane.drive import Animator
 from audioplane.evaluate.figures.dynamism import draw_dynamism, legend
 from audioplane.head import BY_AUDIO, Gaussians, Head, HeadShape
+from audioplane.run import SubjectFootage
 
 
 def test_what_speech_moves_is_red_and_the_rest_grey(spoken_subject):
@@ -24,7 +25,7 @@ def test_what_speech_moves_is_red_and_the_rest_grey(spoken_subject):
     head.requires_grad_(False)
     refs = spoken_subject.train[:4]
     views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in refs}
-    animator = Animator(head, spoken_subject, views)
+    animator = Animator(head, SubjectFootage.of(spoken_subject, list(views)), views)
     codes = animator.codes(spoken_subject.features("mel")[:4])
     front, side = draw_dynamism(animator, codes, refs)
     camera = views[refs[2].img_id].double().numpy() @ np.append(means.T.numpy(), [[1, 1]], 0)

@@ -16,8 +16,9 @@ from audioplane.experiments.ablate.tables import Variant, variants
 from audioplane.experiments.training import finish_training
 from audioplane.perceptual import LPIPS
 from audioplane.progress import Progress, Report, ignore
+from audioplane.run import open_run
 from audioplane.subject import Subject, load_subject
-from audioplane.train import TrainConfig, Trainer, load_head
+from audioplane.train import TrainConfig, Trainer
 from audioplane.train.config import within_iterations, without_lpips
 from audioplane.train.run import name_loss, train_head
 from audioplane.train.views import mouth_density, observe
@@ -210,7 +211,7 @@ def _train_variant(
         device="cpu",
         report=told,
     )
-    means = load_head(run).head.gaussians.means.double().numpy()
+    means = open_run(run).head.gaussians.means.double().numpy()
     shutil.rmtree(run / "checkpoints", ignore_errors=True)
     return variant_result(
         evaluation.reports["tracked"],

@@ -12,18 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audioplane.assets import find_model, sha256_of
-from audioplane.cli.console import progress_bar
-from audioplane.credentials.options import ProvenanceOptions
-from audioplane.credentials.sealing import state_provenance
-from audioplane.drive import Animator, DrivenFrame
-from audioplane.drive.talker import (
-    SOUND_RATE,
-    codes_of,
-    open_animator,
-    strangeness,
-    warn_if_strange,
-)
+from audioplane.assets import find_model
+from audioplane.cli.console import console, progress_bar
+from audioplane.drive import DrivenFrame
+from audioplane.drive.talker import SOUND_RATE, Talker
 from audioplane.errors import CheckpointError, MediaError, SubjectError
 from audioplane.evaluate.mouth.view import MouthViews, open_mouth_views
 from audioplane.evaluate.report import write_text
@@ -43,10 +35,10 @@ from audioplane.face.landmarker import FACE_LANDMARKER
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
 from audioplane.media.video import VideoWriter, read_frames
+from audioplane.run import open_run
 from audioplane.speech import Speech
 from audioplane.subject import FrameRef
 from audioplane.subject.layout import FPS
-from audioplane.train import TrainedHead, load_head
 
 
 @dataclass(frozen=True)
@@ -54,9 +46,7 @@ class _Speaker:
     """A head, its person and who looks at its mouth."""
 
     name: str
-    run: Path
-    trained: TrainedHead
-    animator: Animator
+    talker: Talker
     codes: Float[Tensor, "t k"]
     """Of the person's own speech."""
     usual: Usual
@@ -88,15 +78,14 @@ def run_cross(
     judge = SyncJudge(syncnet, find_model(FACE_LANDMARKER, landmarker))
     rows: list[CrossRow] = []
     for run, subject in zip(runs, subjects or [None] * len(runs), strict=True):
-        trained = load_head(run)
-        animator = open_animator(trained, subject, device)
-        person = animator.subject
+        talker = Talker(open_run(run, subject), device)
+        animator, person = talker.animator, talker.run.subject
         name = _name(person.paths.root.name, {row.head for row in rows})
         with open_mouth_views(person, landmarker) as views:
-            codes = animator.codes(person.features(trained.config.speech))
+            codes = animator.codes(person.features(talker.run.speech))
             learned = codes[[_row(ref, codes) for ref in animator.refs]]
             usual = Usual(usual_mouth(person), usual_move(animator, learned))
-            speaker = _Speaker(name, run, trained, animator, codes, usual, views, judge)
+            speaker = _Speaker(name, talker, codes, usual, views, judge)
             rows += _own_speech(speaker)
             rows += [_drive(speaker, speech, out) for speech in speeches]
     write_text(out / "cross.json", json.dumps(to_json_dict(rows), indent=1))
@@ -116,13 +105,15 @@ def _row(ref: FrameRef, codes: Float[Tensor, "t k"]) -> int:
 
 
 def _drive(speaker: _Speaker, speech: Path, out: Path) -> CrossRow:
-    animator, waveform = speaker.animator, read_audio(speech)
-    heard = Speech(waveform)
-    unlike = warn_if_strange(speaker.trained, heard, speech.name)
-    codes = codes_of(speaker.trained, animator, heard)
+    talker, waveform = speaker.talker, read_audio(speech)
+    animator, described = talker.animator, Speech(waveform)
+    for warning in talker.warnings(described, speech.name):
+        console.print(warning, style="yellow")
+    unlike = talker.strangeness(described)
+    codes = talker.codes(described)
     name = f"{speaker.name}-{speech.name}.mp4"
     sound = read_audio(speech, SOUND_RATE)
-    stated = state_provenance(ProvenanceOptions(), speaker.run, speaker.trained, sha256_of(speech))
+    stated = talker.provenance(speech)
     writer = VideoWriter(
         out / name, *animator.size, audio=sound, audio_rate=SOUND_RATE, seal=stated.seal
     )
@@ -155,7 +146,7 @@ def _telling(speaker: _Speaker, speech: str, n_frames: int) -> Iterator[Callable
 
 def _own_speech(speaker: _Speaker) -> list[CrossRow]:
     """The held-out frames: what the recording reaches, and the head."""
-    animator, person = speaker.animator, speaker.animator.subject
+    animator, person = speaker.talker.animator, speaker.talker.run.subject
     sound = sound_of(person, person.val) if person.val else None
     if sound is None:
         raise SubjectError(f"{person.paths.root} has no held-out speech with sound to compare with")
@@ -170,7 +161,7 @@ def _own_speech(speaker: _Speaker) -> list[CrossRow]:
         for code, ref in zip(codes, person.val, strict=True):
             yield ref, animator.draw(code, ref, person.plate(ref))
 
-    unlike = strangeness(speaker.trained, Speech(sound))
+    unlike = speaker.talker.strangeness(Speech(sound))
     rows = []
     for name, frames in ((RECORDING, recorded), (OWN, driven)):
         spoken = watch(animator, codes, frames(), speaker.views.rendered)

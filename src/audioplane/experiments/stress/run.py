@@ -8,7 +8,7 @@ import torch
 
 from audioplane.cli.console import progress_bar
 from audioplane.clock import SAMPLE_RATE
-from audioplane.drive.talker import codes_of, open_animator, strangeness
+from audioplane.drive.talker import Talker
 from audioplane.errors import MediaError
 from audioplane.evaluate.mouth.view import open_mouth_views
 from audioplane.evaluate.report import write_text
@@ -24,10 +24,10 @@ from audioplane.experiments.stress.report import (
     stress_page,
     stress_row,
 )
+from audioplane.run import open_run
 from audioplane.speech import Speech
 from audioplane.subject import Subject
 from audioplane.subject.layout import FPS
-from audioplane.train import load_head
 
 SECONDS = 6.0
 """Of speech, music and shouting."""
@@ -48,9 +48,8 @@ def run_stress(
     Raises `MediaError` if the subject has no sound, `SpeechError` if features of sounds cannot be
     computed for this head.
     """
-    trained = load_head(run)
-    animator = open_animator(trained, subject, device)
-    person = animator.subject
+    talker = Talker(open_run(run, subject), device)
+    animator, person = talker.animator, talker.run.subject
     rows: list[StressRow] = []
     watched: list[Spoken] = []
     sounds = _sounds(person)
@@ -59,13 +58,13 @@ def run_stress(
         task = bar.add_task("stress", total=total, note="")
         for name, sound in sounds.items():
             speech = Speech(sound)
-            codes = codes_of(trained, animator, speech)
+            codes = talker.codes(speech)
             spoken = watch(animator, codes, animator.speak(codes, None), views.rendered)
             shown = _middle(len(codes)) if name == PAUSE else slice(None)
-            rows.append(stress_row(name, spoken, strangeness(trained, speech), shown))
+            rows.append(stress_row(name, spoken, talker.strangeness(speech), shown))
             watched.append(spoken)
             bar.advance(task, len(codes))
-    codes = animator.codes(person.features(trained.config.speech))
+    codes = animator.codes(person.features(talker.run.speech))
     learned = codes[[min(ref.aud_id, len(codes) - 1) for ref in animator.refs]]
     move = 1e3 * usual_move(animator, learned)
     report = StressReport(person.paths.root.name, usual_mouth(person), move, tuple(rows))

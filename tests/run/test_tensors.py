@@ -5,10 +5,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from audioplane.errors import CheckpointError, TrainingError
+from audioplane.errors import CheckpointError, MediaError
+from audioplane.run import RunPaths, head_file, load_tensors, open_run, save_tensors
+from audioplane.run import tensors as tensors_file
 from audioplane.speech.familiarity import Familiarity
-from audioplane.train import checkpoint
-from audioplane.train.checkpoint import RunPaths, load_head, load_tensors, save_tensors
 
 
 def test_round_trip(tmp_path):
@@ -22,7 +22,7 @@ def test_damaged_bytes_are_an_error_that_says_what_to_do(tmp_path):
     path = tmp_path / "a.safetensors"
     save_tensors(path, {"x": torch.zeros(100)}, {})
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(CheckpointError, match="delete it"):
+    with pytest.raises(CheckpointError, match="damaged"):
         load_tensors(path)
 
 
@@ -47,8 +47,8 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(TrainingError, match="No space left"):
+    monkeypatch.setattr(tensors_file, "save", full)
+    with pytest.raises(MediaError, match="(?i)no (space|room) left"):
         save_tensors(path, {"x": torch.zeros(3)}, {})
     monkeypatch.undo()
     assert torch.equal(load_tensors(path)[0]["x"], torch.ones(3))
@@ -65,16 +65,16 @@ def test_the_last_three_checkpoints_stay(tmp_path):
 
 
 def test_no_head_yet(tmp_path):
-    with pytest.raises(CheckpointError, match="audioplane train"):
-        load_head(tmp_path)
+    with pytest.raises(CheckpointError, match="no trained head"):
+        open_run(tmp_path)
 
 
 def test_what_a_head_learned_from_goes_with_it():
     rng = np.random.default_rng(0)
     examples, deviation = rng.random((7, 160), np.float32), rng.random(160, np.float32)
-    tensors = checkpoint.familiarity_tensors(Familiarity(examples, deviation, 0.5))
+    tensors = head_file.familiarity_tensors(Familiarity(examples, deviation, 0.5))
     assert all(name.startswith("familiarity/") for name in tensors)
-    known = checkpoint.familiarity_from(tensors)
+    known = head_file.familiarity_from(tensors)
     assert known is not None and known.usual == 0.5
     assert np.array_equal(known.examples, examples) and np.array_equal(known.deviation, deviation)
-    assert checkpoint.familiarity_from({"views": torch.zeros(1)}) is None
+    assert head_file.familiarity_from({"views": torch.zeros(1)}) is None

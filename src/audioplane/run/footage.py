@@ -1,0 +1,103 @@
+"""The recorded frames that lend a driven head its pose, blink, torso and background."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from audioplane.errors import SubjectError
+from audioplane.subject import FrameRef, Subject
+
+_GAP = 5
+"""Missing frames over which a head may be led on."""
+_SHORTEST = 50
+"""Frames under which to and fro would be a twitch."""
+
+
+@runtime_checkable
+class Footage(Protocol):
+    """What `Animator` needs of a recording; a subject folder and a pack both have it."""
+
+    @property
+    def refs(self) -> Sequence[FrameRef]:
+        """The frames that the head was trained on and that lie here, in order."""
+        ...
+
+    @property
+    def loop(self) -> Sequence[FrameRef]:
+        """Those of them that a driven head goes through, to and fro: one shot, without a jump."""
+        ...
+
+    @property
+    def K(self) -> Float[np.ndarray, "3 3"]:
+        """Camera intrinsics, pixels."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames, pixels."""
+        ...
+
+    def blink(self, ref: FrameRef) -> Float[np.ndarray, "2"]:
+        """Eye closure of a frame, 0 open to 1 closed, image-left eye first."""
+        ...
+
+    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+        """Torso over background of a frame: what lies behind its head."""
+        ...
+
+
+@dataclass(frozen=True)
+class SubjectFootage:
+    """Footage out of a subject folder; images are decoded when they are asked for."""
+
+    subject: Subject
+    refs: Sequence[FrameRef]
+
+    @staticmethod
+    def of(subject: Subject, trained: Sequence[int]) -> "SubjectFootage":
+        """Those frames of a subject whose img_id is in `trained`.
+
+        Raises `SubjectError` where there is none.
+        """
+        chosen = set(trained)
+        refs = [ref for ref in subject.train if ref.img_id in chosen]
+        if not refs:
+            raise SubjectError(
+                f"{subject.paths.root} is not the subject that this head was trained on"
+            )
+        return SubjectFootage(subject, refs)
+
+    @property
+    def loop(self) -> Sequence[FrameRef]:
+        return longest_shot(self.refs, self.subject.info.cuts)
+
+    @property
+    def K(self) -> Float[np.ndarray, "3 3"]:
+        return self.subject.K
+
+    @property
+    def size(self) -> tuple[int, int]:
+        height, width = self.subject.background.shape[:2]
+        return width, height
+
+    def blink(self, ref: FrameRef) -> Float[np.ndarray, "2"]:
+        return self.subject.blink(ref)
+
+    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+        return self.subject.plate(ref)
+
+
+def longest_shot(refs: Sequence[FrameRef], cuts: Sequence[int]) -> Sequence[FrameRef]:
+    """The most frames in a row that no cut and no gap parts; all of them if even these are few."""
+    breaks = [0]
+    for i in range(1, len(refs)):
+        before, after = refs[i - 1].img_id, refs[i].img_id
+        if after - before > _GAP or any(before < cut <= after for cut in cuts):
+            breaks.append(i)
+    shots = [refs[a:b] for a, b in pairwise([*breaks, len(refs)])]
+    longest = max(shots, key=len)
+    return longest if len(longest) >= _SHORTEST else refs

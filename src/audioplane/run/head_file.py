@@ -1,0 +1,143 @@
+"""The head file: a trained head without its footage, `head.safetensors` of a run folder."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from audioplane.errors import CheckpointError
+from audioplane.head import Gaussians, Head, HeadShape
+from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
+from audioplane.speech.familiarity import Familiarity
+
+
+@dataclass(frozen=True)
+class TrainedHead:
+    """A head and what is known of its training."""
+
+    head: Head
+    speech: str
+    """Name of the feature kind that it was trained on."""
+    identity: str
+    """Which subject it was trained on (`Subject.identity`)."""
+    views: dict[int, Tensor]
+    """Refined poses of the training frames, world→camera [4, 4], by img_id."""
+    iteration: int = 0
+    """Iterations that it was trained for."""
+    seed: int = 0
+    loss: str = ""
+    """What the training minimised between images."""
+    consent: str = ""
+    """Who consented to the making of this head; empty if the subject did not say."""
+    settings: dict = field(default_factory=dict)
+    """All settings of the training, as JSON keeps them."""
+    familiarity: Familiarity | None = None
+    """The speech that it learned from; None where the subject had no sound."""
+
+
+def write_head(path: Path, trained: TrainedHead) -> None:
+    """Write a head file, whole or not at all. Raises `MediaError` where that is impossible."""
+    save_tensors(path, trained_tensors(trained), trained_facts(trained))
+
+
+def read_head(path: Path) -> TrainedHead:
+    """Read a head file of this version or an older one.
+
+    Raises `CheckpointError` if it is missing, damaged, or of another version.
+    """
+    return trained_from(path, *load_tensors(path))
+
+
+def trained_facts(trained: TrainedHead) -> dict:
+    """What a header says of a head."""
+    return {
+        "speech": trained.speech,
+        "identity": trained.identity,
+        "iteration": trained.iteration,
+        "seed": trained.seed,
+        "loss": trained.loss,
+        "consent": trained.consent,
+        "settings": trained.settings,
+        "shape": asdict(trained.head.shape),
+        "pose_ids": list(trained.views),
+    }
+
+
+def trained_tensors(trained: TrainedHead) -> dict[str, Tensor]:
+    """All tensors of a trained head, by their names in a file."""
+    views = list(trained.views.values())
+    tensors = head_tensors(trained.head) | {"views": torch.stack(views)}
+    if trained.familiarity is not None:
+        tensors |= familiarity_tensors(trained.familiarity)
+    return tensors
+
+
+def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> TrainedHead:
+    """What `trained_tensors` and `trained_facts` described.
+
+    Raises `CheckpointError`, naming the file, where they do not belong together.
+    """
+    try:
+        facts = _of_version_1(facts) if facts["version"] == 1 else facts
+        head = Head(
+            HeadShape(**{**facts["shape"], "scales": tuple(facts["shape"]["scales"])}),
+            torch.Generator(),
+        )
+        fill_head(head, tensors)
+        views = dict(zip(map(int, facts["pose_ids"]), tensors["views"], strict=True))
+        trained = TrainedHead(
+            head.requires_grad_(False).eval(),
+            str(facts["speech"]),
+            str(facts["identity"]),
+            views,
+            int(facts["iteration"]),
+            int(facts["seed"]),
+            str(facts["loss"]),
+            str(facts["consent"]),
+            dict(facts["settings"]),
+            familiarity_from(tensors),
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as e:
+        raise damaged(path, f"{type(e).__name__}: {e}") from e
+    if any(view.shape != (4, 4) for view in views.values()):
+        raise CheckpointError(f"{path} holds poses that are not 4 x 4 matrices")
+    return trained
+
+
+def _of_version_1(facts: dict) -> dict:
+    """Facts as they are today, of a file that kept the training's flat settings only."""
+    config = facts["config"]
+    terms = {"D-SSIM": config.get("lambda_dssim", 0), "LPIPS": config.get("lambda_lpips", 0)}
+    loss = " + ".join(["L1", *(f"{w} {name}" for name, w in terms.items() if w)])
+    own = {"speech": config["speech"], "seed": config["seed"], "loss": loss, "settings": config}
+    return {"consent": "", **facts, **own}
+
+
+def head_tensors(head: Head) -> dict[str, Tensor]:
+    """All weights and Gaussians of a head."""
+    gaussians = prefixed("gaussians", head.gaussians.tensors())
+    return prefixed("head", dict(head.state_dict())) | gaussians
+
+
+def fill_head(head: Head, tensors: dict[str, Tensor]) -> None:
+    """Put weights and Gaussians into a head of the same shape."""
+    weights = under("head", tensors)
+    head.driver = torch.zeros_like(weights["driver"])
+    with torch.no_grad():
+        head.load_state_dict(weights)
+    head.gaussians = Gaussians(**under("gaussians", tensors))
+
+
+def familiarity_tensors(known: Familiarity) -> dict[str, Tensor]:
+    """What a head's file keeps of the speech that it learned from."""
+    arrays = {"examples": known.examples, "deviation": known.deviation, "usual": known.usual}
+    return prefixed("familiarity", {k: torch.as_tensor(v) for k, v in arrays.items()})
+
+
+def familiarity_from(tensors: dict[str, Tensor]) -> Familiarity | None:
+    """What `familiarity_tensors` wrote; None in files of before it was kept."""
+    kept = under("familiarity", tensors)
+    if not kept:
+        return None
+    return Familiarity(kept["examples"].numpy(), kept["deviation"].numpy(), float(kept["usual"]))

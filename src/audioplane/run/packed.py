@@ -1,0 +1,122 @@
+"""Reading a pack: the head and the footage that lies in the file.
+
+The file is a safetensors file. Its header says what the head is; its body holds the tensors of the
+head file and the footage of the loop: K [3, 3], the background (a WebP image without loss), and of
+each frame its pose, its blink and its torso (a WebP image with alpha). Nothing in it names a path
+or a user of the machine that made it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from audioplane.errors import MediaError
+from audioplane.media.image import decode_image
+from audioplane.run.head_file import TrainedHead, trained_from
+from audioplane.run.tensors import check_digest, damaged, read_facts
+from audioplane.speech import StreamStatistics
+from audioplane.subject import FrameRef
+from audioplane.subject.torso import over
+
+TORSO, BACKGROUND, K, BLINKS = (f"footage/{x}" for x in ("torso/", "background", "K", "blinks"))
+
+
+class TensorsOnDisk(Mapping[str, Tensor]):
+    """Tensors of a safetensors file, read when they are asked for."""
+
+    def __init__(self, path: Path):
+        self._file: Any = safe_open(path, "pt")
+        self._names = list(self._file.keys())
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._file.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+@dataclass(frozen=True)
+class PackedFootage:
+    """Footage out of a pack; torsos are decoded when they are asked for."""
+
+    refs: Sequence[FrameRef]
+    K: Float[np.ndarray, "3 3"]
+    size: tuple[int, int]
+    background: UInt8[np.ndarray, "h w 3"]
+    blinks: dict[int, Float[np.ndarray, "2"]]
+    """By img_id."""
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def loop(self) -> Sequence[FrameRef]:
+        return self.refs
+
+    def blink(self, ref: FrameRef) -> Float[np.ndarray, "2"]:
+        return self.blinks[ref.img_id]
+
+    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+        torso = decode_image(self.tensors[f"{TORSO}{ref.img_id}"].numpy().tobytes(), 4)
+        return over(torso, self.background)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """What a pack holds."""
+
+    trained: TrainedHead
+    footage: PackedFootage
+    voice: StreamStatistics | None
+    head_sha256: str
+    """Digest of the head file that was packed: marks of both agree."""
+
+
+def read_pack(path: Path) -> Pack:
+    """Open a pack. Raises `CheckpointError` if it is missing, damaged or of another version."""
+    facts = read_facts(path)
+    try:
+        tensors = TensorsOnDisk(path)
+        check_digest(path, tensors, facts)
+        model = {name: tensors[name] for name in tensors if not name.startswith("footage/")}
+        trained = trained_from(path, model, facts)
+        ids, views = list(trained.views), trained.views
+        width, height = (int(x) for x in facts["size"])
+        blinks = tensors[BLINKS].numpy()
+        footage = PackedFootage(
+            [FrameRef(i, i, views[i].double().numpy()) for i in ids],
+            tensors[K].numpy(),
+            (width, height),
+            decode_image(tensors[BACKGROUND].numpy().tobytes(), 3),
+            dict(zip(ids, blinks, strict=True)),
+            tensors,
+        )
+        if footage.background.shape != (height, width, 3) or not ids:
+            raise ValueError("its footage is not of one size")
+        missing = sum(f"{TORSO}{i}" not in set(tensors) for i in ids)
+        if missing:
+            raise ValueError(f"{missing} torsos are missing")
+        return Pack(trained, footage, voice_from(facts["voice"]), str(facts["head_sha256"]))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, MediaError) as e:
+        raise damaged(path, e) from e
+
+
+def voice_facts(voice: StreamStatistics | None) -> dict | None:
+    """The statistics of a voice as JSON keeps them."""
+    if voice is None:
+        return None
+    return {**asdict(voice), "bands": voice.bands.tolist()}
+
+
+def voice_from(facts: dict | None) -> StreamStatistics | None:
+    """What `voice_facts` described."""
+    if facts is None:
+        return None
+    return StreamStatistics(**{**facts, "bands": np.array(facts["bands"], np.float32)})

@@ -1,0 +1,135 @@
+"""A trained head on disk, with the footage that it is driven by: a run folder or a pack."""
+
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from audioplane.assets import sha256_of
+from audioplane.errors import CheckpointError, SubjectError
+from audioplane.media.audio import read_audio
+from audioplane.run.footage import Footage, SubjectFootage
+from audioplane.run.head_file import TrainedHead, read_head
+from audioplane.run.packed import Pack, read_pack
+from audioplane.run.paths import RunPaths
+from audioplane.run.tensors import read_facts
+from audioplane.speech import Speech, StreamStatistics, stream_statistics
+from audioplane.subject import FrameRef, Subject, load_subject
+
+
+@dataclass(frozen=True)
+class Run(TrainedHead):
+    """A trained head with its footage; `open_run` makes it."""
+
+    path: Path = Path()
+    """The run folder or the pack."""
+    sha256: str = ""
+    """Digest of the head file, in a pack that of the one that was packed."""
+    subject_folder: Path | None = None
+    """Where the subject should be; None where nobody said."""
+    _pack: Pack | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Of the folder or the pack."""
+        return self.path.resolve().stem if self._pack else self.path.resolve().name
+
+    @property
+    def packed(self) -> bool:
+        """Whether it is a pack, which needs no subject to be driven."""
+        return self._pack is not None
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The subject that the head was trained on.
+
+        Raises `SubjectError` where its folder is not there or holds another subject.
+        """
+        folder = self.subject_folder
+        if folder is None:
+            raise SubjectError(
+                f"{self.path} does not say where its subject lies: pass subject=…, its folder"
+            )
+        if not folder.is_dir():
+            raise SubjectError(f"{folder} is gone: pass subject=…, the subject's folder")
+        subject = load_subject(folder)
+        if subject.identity != self.identity:
+            raise SubjectError(f"{folder} is not the subject that this head was trained on")
+        return subject
+
+    @cached_property
+    def footage(self) -> Footage:
+        """What lends poses, blinks, torsos and background. Raises as `subject` does."""
+        if self._pack is not None:
+            return self._pack.footage
+        return SubjectFootage.of(self.subject, list(self.views))
+
+    @cached_property
+    def voice(self) -> StreamStatistics | None:
+        """The voice that the head learned from; None where its subject has no sound.
+
+        Raises as `subject` does, and `SpeechError` for a feature kind that cannot be streamed.
+        """
+        if self._pack is not None:
+            return self._pack.voice
+        path = self.subject.paths.audio
+        return stream_statistics(Speech(read_audio(path)), self.speech) if path.is_file() else None
+
+    def view(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
+        """World→camera of a frame: refined where it was trained on, else as tracked."""
+        refined = self.views.get(ref.img_id)
+        if refined is not None:
+            return refined
+        return torch.from_numpy(np.asarray(ref.viewmat)).float()
+
+
+def open_run(path: Path | str, subject: Path | str | None = None) -> Run:
+    """Open a trained head: the folder that `train` writes, or a pack.
+
+    Args:
+        path: The run folder or the pack.
+        subject: The subject's folder, if it is not where it was when the head was trained.
+
+    Raises:
+        CheckpointError: Nothing is there, or it is damaged or of another version.
+    """
+    path, folder = Path(path), None if subject is None else Path(subject)
+    if path.is_file():
+        pack = read_pack(path)
+        return Run(**vars(pack.trained), path=path, sha256=pack.head_sha256,
+                   subject_folder=folder, _pack=pack)  # fmt: skip
+    paths = RunPaths(path)
+    if not paths.head.exists():
+        raise CheckpointError(f"{path} holds no trained head: train one first, or check the name")
+    trained = read_head(paths.head)
+    if not trained.consent:
+        trained = replace(trained, consent=_stated_consent(paths))
+    folder = folder or _known_subject(paths)
+    return Run(
+        **vars(trained),
+        path=path,
+        sha256=sha256_of(paths.head),
+        subject_folder=folder,
+    )
+
+
+def _known_subject(paths: RunPaths) -> Path | None:
+    """Where the subject lay when the head was trained; relative to the run, if it says so."""
+    try:
+        named = json.loads(paths.config.read_text())["subject"]
+    except (OSError, ValueError, KeyError, TypeError):
+        named = read_facts(paths.head).get("subject")  # heads of version 1
+    return (paths.root / named).resolve() if isinstance(named, str) and named else None
+
+
+def _stated_consent(paths: RunPaths) -> str:
+    """Who consented, as it was stated when the head was first driven; empty if it never was."""
+    try:
+        return paths.consent.read_text().strip() if paths.consent.exists() else ""
+    except (OSError, ValueError) as e:
+        raise CheckpointError(f"{paths.consent} cannot be read ({e})") from e

@@ -1,0 +1,31 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from audioplane.drive import Talker
+from audioplane.experiments.stress.stimuli import music, noise, shout
+from audioplane.run import open_run
+from audioplane.speech import Speech
+from audioplane.speech.familiarity import Familiarity
+from audioplane.synthetic import make_synthetic_sentence
+from tests.run.made import make_run
+
+
+@pytest.fixture(scope="module")
+def run_folder(spoken_subject, tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("runs") / "me", spoken_subject)
+
+
+def test_sounds_unlike_the_training_speech_are_warned_of(run_folder, spoken_subject):
+    run = open_run(run_folder, spoken_subject.paths.root)
+    known = Familiarity.learn(Speech(make_synthetic_sentence(8.0, seed=1).waveform))
+    talker, unknowing = (Talker(replace(run, familiarity=f)) for f in (known, None))
+    (warning,) = talker.warnings(Speech(music(3.0)), "song.mp3")
+    assert "song.mp3 is unlike the speech" in warning and "music" in warning
+    talk = make_synthetic_sentence(3.0, seed=2).waveform
+    assert not talker.warnings(Speech(talk), "talk.wav")
+    assert unknowing.strangeness(Speech(music(3.0))) is None
+    assert not talker.warnings(Speech(np.zeros(48000, np.float32)), "silence.wav")
+    assert "wind.wav is unlike" in talker.warnings(Speech(noise(3.0)), "wind.wav")[0]
+    assert "shout.wav" in talker.warnings(Speech(shout(talk)), "shout.wav")[0]

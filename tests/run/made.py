@@ -1,0 +1,25 @@
+"""A run folder of an untrained head that moves, quickly made."""
+
+from pathlib import Path
+
+import torch
+
+from audioplane.run import RunPaths, TrainedHead, write_head
+from audioplane.subject import Subject
+from audioplane.train import Trainer
+from tests.train.configs import TINY
+
+
+def make_run(folder: Path, subject: Subject, consent: str = "the synthetic subject") -> Path:
+    """A head as training starts it, whose deformation field does something, of 20 frames."""
+    trainer = Trainer(subject, TINY)
+    trainer.frames.close()
+    last = trainer.head.field.rest[-1]
+    assert isinstance(last, torch.nn.Linear)
+    torch.nn.init.normal_(last.weight, std=0.3)
+    trainer.head.encoder.calibrate(trainer.hearing.windows)
+    views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in subject.train[:20]}
+    head = trainer.head.requires_grad_(False)
+    trained = TrainedHead(head, "mel", subject.identity, views, consent=consent)
+    write_head(RunPaths(folder).head, trained)
+    return folder
