@@ -14,6 +14,7 @@ from audioplane.mark import Marker
 from audioplane.speech import SpeechStream, StreamStatistics, open_stream
 from audioplane.speech.level import PAUSE, RunningLevel, block_power
 
+FRAME = FRAME_SAMPLES  # until serve takes it from the clock
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ or a user of the machine that made it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def voice_facts(voice: StreamStatistics | None) -> dict | None:
     """The statistics of a voice as JSON keeps them."""
     if voice is None:
         return None
-    return {**asdict(voice), "bands": voice.bands.tolist()}
+    return {"level": voice.level, "bands": voice.bands.tolist(), "own": dict(voice.own)}
 
 
 def voice_from(facts: dict | None) -> StreamStatistics | None:
