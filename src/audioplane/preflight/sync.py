@@ -12,6 +12,7 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
 from audioplane.media.audio import SPEECH_RATE
+from audioplane.speech.vowels import vowel_level
 
 RANGE = 0.4
 """Seconds to either side in which the offset is sought."""
@@ -21,8 +22,6 @@ NOTICEABLE = 0.1
 """Seconds; an offset beyond this is a fault of the recording, not of the estimate or the speaker's
 lips, which are early by nature."""
 
-_BAND = (600.0, 3000.0)
-"""Hertz."""
 _HOP, _WINDOW = 80, 400
 """Samples between, and in, the windows of a spectrum."""
 _SMOOTH = 0.04
@@ -104,14 +103,10 @@ def _voice(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
     """Amplitude of the band, without slow changes."""
     n = max(1, len(waveform) // _HOP)
     padded = np.pad(waveform, (_WINDOW // 2, _WINDOW))
-    frequencies = np.fft.rfftfreq(_WINDOW, 1 / SPEECH_RATE)
-    band = (frequencies >= _BAND[0]) & (frequencies < _BAND[1])
-    hann = np.hanning(_WINDOW).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: n * _HOP : _HOP]
     amplitude = np.empty(n)
     for start in range(0, n, 4096):  # bounds the memory
-        spectrum = np.fft.rfft(windows[start : start + 4096] * hann)[:, band]
-        amplitude[start : start + 4096] = np.sqrt(np.square(np.abs(spectrum)).sum(1))
+        amplitude[start : start + 4096] = vowel_level(windows[start : start + 4096])
     rate = SPEECH_RATE / _HOP
     return _quick(gaussian_filter1d(amplitude, _SMOOTH * rate), rate)
 

@@ -56,8 +56,8 @@ def test_names_and_shapes_are_the_authors(random_network):
 
 def test_a_clip_at_once_is_its_windows_one_by_one(random_network):
     clip = torch.rand(3, 7, 224, 224) * 255
-    one_by_one = torch.cat([random_network.see(clip[:, i : i + 5]) for i in range(3)])
-    seen = random_network.see(clip)
+    one_by_one = torch.cat([random_network.embed_images(clip[:, i : i + 5]) for i in range(3)])
+    seen = random_network.embed_images(clip)
     assert seen.shape == (3, 1024)
     torch.testing.assert_close(seen, one_by_one, rtol=1e-4, atol=1e-4)
     assert (seen[0] - seen[1]).abs().max() > 1e-3
@@ -65,9 +65,9 @@ def test_a_clip_at_once_is_its_windows_one_by_one(random_network):
 
 def test_windows_of_sound_do_not_mix(random_network):
     cepstra = torch.randn(4, 13, 20)
-    together = random_network.hear(cepstra)
+    together = random_network.embed_sound(cepstra)
     assert together.shape == (4, 1024)
-    torch.testing.assert_close(random_network.hear(cepstra[2:3])[0], together[2])
+    torch.testing.assert_close(random_network.embed_sound(cepstra[2:3])[0], together[2])
 
 
 @pytest.mark.parametrize("counters", [True, False])
@@ -78,7 +78,7 @@ def test_a_weights_file_is_loaded(random_network, tmp_path, counters):
     cepstra = torch.randn(2, 13, 20)
     for given in (tmp_path / WEIGHTS.name, tmp_path):
         loaded = SyncNet.load(given)
-        assert torch.equal(loaded.hear(cepstra), random_network.hear(cepstra))
+        assert torch.equal(loaded.embed_sound(cepstra), random_network.embed_sound(cepstra))
 
 
 def test_other_weights_are_refused(random_network, tmp_path):

@@ -53,12 +53,12 @@ class Matching(SyncNet):
     def __init__(self) -> None:
         torch.nn.Module.__init__(self)
 
-    def see(self, clip: Tensor) -> Tensor:
+    def embed_images(self, clip: Tensor) -> Tensor:
         assert clip.shape[0] == 3 and clip.shape[2:] == (224, 224)
         face = clip[:, :, 60:100, 100:124].mean((0, 2, 3)) / 200
         return face.unfold(0, 5, 1)
 
-    def hear(self, cepstra: Tensor) -> Tensor:
+    def embed_sound(self, cepstra: Tensor) -> Tensor:
         amplitude = (cepstra[:, 0] / 2).exp()  # cepstrum 0 is the logarithm of the energy
         return amplitude.reshape(-1, 5, 4).mean(2) / 40_000
 

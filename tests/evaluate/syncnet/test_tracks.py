@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from audioplane.evaluate.syncnet.tracks import (
+    ShotFinder,
     Shots,
-    ShotWatcher,
     crop_face,
     face_tracks,
     overlap,
@@ -87,13 +87,13 @@ def test_the_crop_is_the_authors(x, y, size):
 
 
 def test_cuts_are_seen_but_not_two_at_once():
-    watcher = ShotWatcher()
+    finder = ShotFinder()
     rng = np.random.default_rng(1)
     scenes = [rng.integers(0, 255, (40, 40, 3), np.uint8) for _ in range(4)]
     for i in range(80):
         scene = 0 if i < 30 else 1 if i < 50 else 2 if i < 55 else 3
-        watcher.watch(scenes[scene] // 2 + (i % 3), np.array([[1.0, 2.0, 0], [5, 9, 0], [3, 4, 1]]))
-    seen = watcher.shots()
+        finder.add(scenes[scene] // 2 + (i % 3), np.array([[1.0, 2.0, 0], [5, 9, 0], [3, 4, 1]]))
+    seen = finder.shots()
     assert seen.cuts == (30, 50)  # the next change comes after five frames
     assert len(seen.faces) == 80
     assert seen.faces[0] is not None and seen.faces[0].tolist() == [1, 2, 5, 9]

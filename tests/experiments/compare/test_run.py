@@ -169,12 +169,12 @@ class Opening(SyncNet):
     def __init__(self) -> None:
         torch.nn.Module.__init__(self)
 
-    def see(self, clip: Tensor) -> Tensor:
+    def embed_images(self, clip: Tensor) -> Tensor:
         lips = (clip[2] > 140) & (clip[1] < 95)  # BGR
         area = lips.float().mean((1, 2))
         return (48 * area - 0.54).unfold(0, 5, 1)  # the opening, 0 to 1
 
-    def hear(self, cepstra: Tensor) -> Tensor:
+    def embed_sound(self, cepstra: Tensor) -> Tensor:
         amplitude = (cepstra[:, 0] / 2).exp().reshape(-1, 5, 4).mean(2) / 40_000
         return 0.62 * amplitude - 0.06
 

@@ -1,7 +1,7 @@
 """Lip sync against the sound itself: no weights, no language, no ground truth.
 
-A mouth opens for vowels, and vowels are what is loud between 600 and 3000 Hz. Recordings of people
-reach a correlation of about .4 there (docs/decisions/evaluate.md), so that is as good as it gets.
+A mouth opens for vowels (`speech/vowels.py`). Recordings of people reach a correlation of about .4
+with their level (docs/decisions/evaluate.md), so that is as good as it gets.
 """
 
 from collections.abc import Sequence
@@ -10,16 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
+from audioplane.clock import FRAME_SAMPLES
 from audioplane.evaluate.scores.lips import MIN_FRAMES, find_lag
-from audioplane.media.audio import SPEECH_RATE, read_audio
+from audioplane.media.audio import read_audio
+from audioplane.speech.vowels import vowel_level
 from audioplane.subject import FrameRef, Subject
-from audioplane.subject.layout import FPS
 
-BAND = (600.0, 3000.0)
-"""Hz: of thirty bands, one of the two whose level goes best with the apertures of recordings."""
 MAX_SOUND_LAG = 5
 """Frames to either side among which the lag is sought; unrelated sound finds less in fewer."""
-_BLOCK = SPEECH_RATE // FPS
 
 
 @dataclass(frozen=True)
@@ -40,20 +38,17 @@ def sound_of(subject: Subject, refs: Sequence[FrameRef]) -> Float32[np.ndarray, 
     if not subject.paths.audio.exists():
         return None
     waveform = read_audio(subject.paths.audio)
-    starts = np.array([ref.aud_id for ref in refs]) * _BLOCK
-    padded = np.pad(waveform, (0, max(0, int(starts.max()) + _BLOCK - len(waveform))))
-    return padded[(starts[:, None] + np.arange(_BLOCK)).ravel()]
+    starts = np.array([ref.aud_id for ref in refs]) * FRAME_SAMPLES
+    padded = np.pad(waveform, (0, max(0, int(starts.max()) + FRAME_SAMPLES - len(waveform))))
+    return padded[(starts[:, None] + np.arange(FRAME_SAMPLES)).ravel()]
 
 
 def sound_level(waveform: Float[np.ndarray, " n"], frames: int) -> Float[np.ndarray, " t"]:
-    """Root mean square of a 16 kHz sound inside `BAND`, frame by frame; silence past its end."""
-    whole = np.zeros(frames * _BLOCK)
+    """`vowel_level` of a 16 kHz sound, frame by frame; silence past its end."""
+    whole = np.zeros(frames * FRAME_SAMPLES)
     piece = waveform[: len(whole)]
     whole[: len(piece)] = piece
-    spectra = np.fft.rfft(whole.reshape(frames, _BLOCK) * np.hanning(_BLOCK))
-    hertz = np.fft.rfftfreq(_BLOCK, 1 / SPEECH_RATE)
-    inside = (hertz >= BAND[0]) & (hertz <= BAND[1])
-    return np.sqrt(2 * (np.abs(spectra[:, inside]) ** 2).sum(1)) / _BLOCK
+    return vowel_level(whole.reshape(frames, FRAME_SAMPLES))
 
 
 def sound_sync(

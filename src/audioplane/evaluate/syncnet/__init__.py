@@ -4,17 +4,17 @@ from audioplane.evaluate.syncnet.held_out import held_out_sync
 from audioplane.evaluate.syncnet.judge import NO_SYNCNET, SYNCNET_NOTE, SyncJudge
 from audioplane.evaluate.syncnet.network import SyncNet
 from audioplane.evaluate.syncnet.scores import SyncScores, sync_scores
-from audioplane.evaluate.syncnet.tracks import Shots, ShotWatcher, watch
+from audioplane.evaluate.syncnet.tracks import ShotFinder, Shots, find_shots
 
 __all__ = [
     "NO_SYNCNET",
     "SYNCNET_NOTE",
-    "ShotWatcher",
+    "ShotFinder",
     "Shots",
     "SyncJudge",
     "SyncNet",
     "SyncScores",
+    "find_shots",
     "held_out_sync",
     "sync_scores",
-    "watch",
 ]

@@ -1,4 +1,4 @@
-"""SyncNet on frames of a subject: what a head drew, or the recording."""
+"""SyncNet on frames of a subject: rendered, or the recording."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -10,20 +10,20 @@ from audioplane.subject import FrameRef, Subject
 
 
 def held_out_sync(
-    pictures: Callable[[], Iterable[Image]],
+    images: Callable[[], Iterable[Image]],
     subject: Subject,
     refs: Sequence[FrameRef],
     judge: SyncJudge,
-    tell: Callable[[int], None],
+    step: Callable[[int], None],
 ) -> SyncScores:
-    """Scores of pictures that show the frames `refs`, with what is heard there.
+    """Scores of images that show the frames `refs`, with the sound there.
 
     Args:
-        pictures: Gives them from the start, one for each of `refs`.
+        images: Gives them from the start, one for each of `refs`.
         subject: Whose frames they are.
         refs: Where some are missing between two, a new shot begins.
         judge: Who scores them.
-        tell: Called with the number of pictures watched or embedded, each twice in the end.
+        step: Called with the number of images searched or embedded, each twice in the end.
 
     Raises `MediaError` if the subject's sound cannot be read.
     """
@@ -35,4 +35,4 @@ def held_out_sync(
     if len(refs) <= MIN_FRAMES:
         return SyncScores(empty=TOO_LITTLE)
     gaps = [i for i in range(1, len(refs)) if refs[i].aud_id != refs[i - 1].aud_id + 1]
-    return judge.score(pictures, sound, tell, gaps)
+    return judge.score(images, sound, step, gaps)

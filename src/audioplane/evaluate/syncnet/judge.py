@@ -1,4 +1,4 @@
-"""SyncNet on pictures that pass by, by whatever is at hand to judge with."""
+"""SyncNet with the landmarker that finds its faces, or the reason why there is none."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from audioplane.evaluate.syncnet.network import SyncNet
 from audioplane.evaluate.syncnet.scores import SyncScores, sync_scores
-from audioplane.evaluate.syncnet.tracks import Image, watch
+from audioplane.evaluate.syncnet.tracks import Image, find_shots
 from audioplane.face.finder import FaceFinder
 from audioplane.face.landmarker import Landmarker
 
@@ -39,28 +39,28 @@ class SyncJudge:
 
     def score(
         self,
-        pictures: Callable[[], Iterable[Image]],
+        images: Callable[[], Iterable[Image]],
         sound: Float32[np.ndarray, " n"],
-        tell: Callable[[int], None],
+        step: Callable[[int], None],
         breaks: Sequence[int] = (),
     ) -> SyncScores:
-        """Scores of pictures with their sound.
+        """Scores of images with their sound.
 
         Args:
-            pictures: Gives them from the start, 25 a second.
-            sound: At 16 kHz, from the first picture on.
-            tell: Called with the number of pictures watched or embedded, each twice in the end.
-            breaks: Pictures that begin a new shot, besides the cuts that are seen.
+            images: Gives them from the start, 25 a second.
+            sound: At 16 kHz, from the first image on.
+            step: Called with the number of images searched or embedded, each twice in the end.
+            breaks: Images that begin a new shot, besides the cuts that are seen.
         """
         if self.network is None or self.landmarker is None:
             return SyncScores(empty=self.missing)
 
-        def told() -> Iterable[Image]:
-            for picture in pictures():
-                tell(1)
-                yield picture
+        def counted() -> Iterable[Image]:
+            for image in images():
+                step(1)
+                yield image
 
         with Landmarker(self.landmarker, max_faces=4) as faces:
-            shots = watch(told(), FaceFinder(faces))
+            shots = find_shots(counted(), FaceFinder(faces))
         shots = replace(shots, cuts=tuple(sorted({*shots.cuts, *breaks})))
-        return sync_scores(pictures, sound, shots, self.network, tell)
+        return sync_scores(images, sound, shots, self.network, step)

@@ -1,4 +1,4 @@
-"""SyncNet (Chung and Zisserman 2016, "Out of time"): what is seen and what is heard, in one space.
+"""SyncNet (Chung and Zisserman 2016, "Out of time"): images and sound in one space.
 
 Layer by layer the authors' network (github.com/joonson/syncnet_python), so that their weights fit.
 """
@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from audioplane.assets import ModelFile, read_tensors, require_model
 
 WINDOW = 5
-"""Frames that one embedding sees."""
+"""Frames under one embedding."""
 SIDE = 224
 """Height and width of the face crops, pixels."""
 STEPS = 20
-"""MFCC steps, 10 ms each, that one embedding hears."""
-N_CEPSTRA = 13
+"""MFCC steps, 10 ms each, under one embedding."""
 DIMENSION = 1024
 """Of an embedding."""
 
@@ -36,13 +35,13 @@ class SyncNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.netcnnaud = nn.Sequential(
-            *_heard(1, 64),
+            *_audio_layer(1, 64),
             nn.MaxPool2d(1, 1),
-            *_heard(64, 192),
+            *_audio_layer(64, 192),
             nn.MaxPool2d(3, (1, 2)),
-            *_heard(192, 384),
-            *_heard(384, 256),
-            *_heard(256, 256),
+            *_audio_layer(192, 384),
+            *_audio_layer(384, 256),
+            *_audio_layer(256, 256),
             nn.MaxPool2d(3, 2),
             nn.Conv2d(256, 512, (5, 4)),
             nn.BatchNorm2d(512),
@@ -50,15 +49,15 @@ class SyncNet(nn.Module):
         )
         self.netfcaud = _embedding()
         self.netcnnlip = nn.Sequential(
-            *_seen(3, 96, 7, depth=WINDOW, stride=2, padding=0),
+            *_video_layer(3, 96, 7, depth=WINDOW, stride=2, padding=0),
             nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
-            *_seen(96, 256, 5, stride=2),
+            *_video_layer(96, 256, 5, stride=2),
             nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
-            *_seen(256, 256, 3),
-            *_seen(256, 256, 3),
-            *_seen(256, 256, 3),
+            *_video_layer(256, 256, 3),
+            *_video_layer(256, 256, 3),
+            *_video_layer(256, 256, 3),
             nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
-            *_seen(256, 512, 6, padding=0),
+            *_video_layer(256, 512, 6, padding=0),
         )
         self.netfclip = _embedding()
         self.file: Path | None = None  # where the weights came from
@@ -86,7 +85,7 @@ class SyncNet(nn.Module):
         return network
 
     @torch.inference_mode()
-    def see(self, clip: Float[Tensor, "3 t 224 224"]) -> Float[Tensor, "n 1024"]:
+    def embed_images(self, clip: Float[Tensor, "3 t 224 224"]) -> Float[Tensor, "n 1024"]:
         """Embeddings of the n = t − 4 windows of a clip, BGR from 0 to 255.
 
         Only the first layer looks along time, so a whole clip passes at once.
@@ -94,16 +93,16 @@ class SyncNet(nn.Module):
         return self.netfclip(self.netcnnlip(clip[None])[0, :, :, 0, 0].T)
 
     @torch.inference_mode()
-    def hear(self, cepstra: Float[Tensor, "n 13 20"]) -> Float[Tensor, "n 1024"]:
+    def embed_sound(self, cepstra: Float[Tensor, "n 13 20"]) -> Float[Tensor, "n 1024"]:
         """Embeddings of n windows of sound."""
         return self.netfcaud(self.netcnnaud(cepstra[:, None])[:, :, 0, 0])
 
 
-def _heard(n_in: int, n_out: int) -> tuple[nn.Module, ...]:
+def _audio_layer(n_in: int, n_out: int) -> tuple[nn.Module, ...]:
     return nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)
 
 
-def _seen(
+def _video_layer(
     n_in: int, n_out: int, side: int, depth: int = 1, stride: int = 1, padding: int = 1
 ) -> tuple[nn.Module, ...]:
     layer = nn.Conv3d(n_in, n_out, (depth, side, side), (1, stride, stride), (0, padding, padding))

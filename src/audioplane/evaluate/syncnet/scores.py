@@ -1,6 +1,6 @@
 """SyncNet's confidence and distance of a video, as the authors' `SyncNetInstance.py`.
 
-For every frame the embeddings of what is seen from it on are compared with what is heard up to 15
+For every frame the embedding of the images from it on is compared with those of the sound up to 15
 frames earlier and later. Legend: d_k mean over frames of the distance to the sound k frames later.
 Distance = min d_k, confidence = median d_k − min d_k, offset = −argmin d_k.
 """
@@ -15,6 +15,7 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 from torch.nn.functional import pad, pairwise_distance
 
+from audioplane.clock import FRAME_SAMPLES
 from audioplane.evaluate.syncnet.mfcc import mfcc
 from audioplane.evaluate.syncnet.network import STEPS, WINDOW, SyncNet
 from audioplane.evaluate.syncnet.tracks import (
@@ -31,8 +32,6 @@ MAX_SHIFT = 15
 """Frames to either side among which the offset is sought."""
 BATCH = 20
 """Windows embedded at a time."""
-SAMPLES = 640
-"""Samples of sound a frame: 16 kHz over 25 frames a second."""
 TOO_LITTLE = (
     f"SyncNet needs more than {MIN_FRAMES} frames with sound of one face larger than {MIN_FACE} px"
 )
@@ -60,27 +59,27 @@ def sync_scores(
     waveform: Float32[np.ndarray, " n"],
     shots: Shots,
     network: SyncNet,
-    tell: Callable[[int], None] = lambda n: None,
+    step: Callable[[int], None] = lambda n: None,
 ) -> SyncScores:
     """Scores of a video.
 
     Args:
-        frames: Gives the RGB pictures from the start, 25 a second.
-        waveform: The sound at 16 kHz; sample 640 k is heard with frame k.
-        shots: What `tracks.watch` found in these pictures.
+        frames: Gives the RGB images from the start, 25 a second.
+        waveform: The sound at 16 kHz; sample 640 k sounds with frame k.
+        shots: What `find_shots` found in these images.
         network: With the authors' weights.
-        tell: Called with the number of windows embedded at a time.
+        step: Called with the number of windows embedded at a time.
 
-    Pictures are held `BATCH` at a time.
+    Images are held `BATCH` at a time.
     """
     curves: list[Float[Tensor, " 31"]] = []
     lengths: list[int] = []
     for track in face_tracks(shots):
-        sound = waveform[track.first * SAMPLES : (track.first + len(track)) * SAMPLES]
-        n = min(len(track), len(sound) // SAMPLES) - WINDOW
+        sound = waveform[track.first * FRAME_SAMPLES : (track.first + len(track)) * FRAME_SAMPLES]
+        n = min(len(track), len(sound) // FRAME_SAMPLES) - WINDOW
         if n <= 0:
             continue
-        seen = _embed_pictures(frames(), track, n, network, tell)
+        seen = _embed_track(frames(), track, n, network, step)
         heard = embed_sound(sound, n, network)
         curves.append(distances(seen, heard).mean(0))
         lengths.append(n)
@@ -109,12 +108,12 @@ def curve_scores(curve: Float[Tensor, " 31"]) -> tuple[float, float, int]:
     return float(curve.median() - least), float(least), MAX_SHIFT - int(at)
 
 
-def _embed_pictures(
+def _embed_track(
     frames: Iterable[Image],
     track: FaceTrack,
     n: int,
     network: SyncNet,
-    tell: Callable[[int], None],
+    step: Callable[[int], None],
 ) -> Float[Tensor, "n c"]:
     crops = _crops(frames, track, n + WINDOW - 1)
     clip = list(islice(crops, WINDOW - 1))
@@ -122,9 +121,9 @@ def _embed_pictures(
     while batch := list(islice(crops, BATCH)):
         clip += batch
         tensor = torch.from_numpy(np.stack(clip)).permute(3, 0, 1, 2).float()
-        embedded.append(network.see(tensor))
+        embedded.append(network.embed_images(tensor))
         clip = clip[1 - WINDOW :]
-        tell(len(batch))
+        step(len(batch))
     return torch.cat(embedded)
 
 
@@ -141,4 +140,4 @@ def embed_sound(sound: Float32[np.ndarray, " s"], n: int, network: SyncNet) -> F
     # Four steps a frame; window k starts with frame k.
     windows = np.lib.stride_tricks.sliding_window_view(mfcc(sound), STEPS, axis=0)[::4][:n]
     cepstra = torch.from_numpy(windows.copy())
-    return torch.cat([network.hear(piece) for piece in cepstra.split(BATCH)])
+    return torch.cat([network.embed_sound(piece) for piece in cepstra.split(BATCH)])

@@ -1,4 +1,4 @@
-"""From where a face was found to the crops that SyncNet sees, as the authors' `run_pipeline.py`.
+"""From where a face was found to the crops for SyncNet, as the authors' `run_pipeline.py`.
 
 Their S3FD face detector is replaced by the landmarker of `prepare`: the box around its 478 points
 reaches, as theirs, from the forehead to the chin and from cheek to cheek.
@@ -32,7 +32,7 @@ SMOOTHING = 13
 CROP_SCALE = 0.40
 """Margin around the face's box, in its sides."""
 GREY = 110
-"""Value outside of the picture."""
+"""Value outside of the image."""
 CUT = 27.0
 """Change of hue, saturation and value, in the mean of all pixels, that is a cut."""
 MIN_SHOT = 15
@@ -41,10 +41,10 @@ MIN_SHOT = 15
 
 @dataclass(frozen=True)
 class Shots:
-    """What was seen in a sequence of pictures."""
+    """Faces and cuts of a sequence of images."""
 
     faces: tuple[Corners | None, ...]
-    """The largest face of each picture."""
+    """The largest face of each image."""
     cuts: tuple[int, ...]
     """First frames of new shots, without the first one."""
 
@@ -64,16 +64,16 @@ class FaceTrack:
         return len(self.sizes)
 
 
-class ShotWatcher:
-    """Collects faces and cuts while pictures pass."""
+class ShotFinder:
+    """Collects faces and cuts while images pass."""
 
     def __init__(self) -> None:
         self._faces: list[Corners | None] = []
         self._cuts: list[int] = []
         self._last: np.ndarray | None = None
 
-    def watch(self, image: Image, points: Float[np.ndarray, "p d"] | None) -> None:
-        """Take the next picture and the landmarks of its largest face, None where there is none."""
+    def add(self, image: Image, points: Float[np.ndarray, "p d"] | None) -> None:
+        """Take the next image and the landmarks of its largest face, None where there is none."""
         hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
         index = len(self._faces)
         if self._last is not None and cv2.absdiff(hsv, self._last).mean() >= CUT:
@@ -90,13 +90,13 @@ class ShotWatcher:
         return Shots(tuple(self._faces), tuple(self._cuts))
 
 
-def watch(frames: Iterable[Image], finder: FaceFinder) -> Shots:
-    """Faces and cuts of a sequence of pictures, 25 a second."""
-    watcher = ShotWatcher()
+def find_shots(frames: Iterable[Image], finder: FaceFinder) -> Shots:
+    """Faces and cuts of a sequence of images, 25 a second."""
+    shots = ShotFinder()
     for image in frames:
         face = finder.find(image)
-        watcher.watch(image, None if face is None else face.points)
-    return watcher.shots()
+        shots.add(image, None if face is None else face.points)
+    return shots.shots()
 
 
 def face_tracks(shots: Shots) -> list[FaceTrack]:
@@ -115,7 +115,7 @@ def face_tracks(shots: Shots) -> list[FaceTrack]:
 
 
 def _follow(waiting: Sequence[int], faces: Sequence[Corners | None]) -> list[int]:
-    """The frames in which the face of the first one is seen again and again."""
+    """The frames in which the face of the first one is found again and again."""
     frames = [waiting[0]]
     for i in waiting[1:]:
         if i - frames[-1] > MAX_GAP:
@@ -148,7 +148,7 @@ def _smoothed(frames: Sequence[int], boxes: Float[np.ndarray, "f 4"]) -> FaceTra
 def crop_face(
     image: Image, centre: Float[np.ndarray, "2"], size: float
 ) -> UInt8[np.ndarray, "224 224 3"]:
-    """The square that SyncNet sees: the face with a margin to the sides and below."""
+    """The square that SyncNet is given: the face with a margin to the sides and below."""
     margin = int(size * (1 + 2 * CROP_SCALE))
     x, y = centre + margin
     wide, low = size * (1 + CROP_SCALE), size * (1 + 2 * CROP_SCALE)

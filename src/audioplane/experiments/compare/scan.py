@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 from audioplane.clock import FPS
 from audioplane.errors import ComparisonError
 from audioplane.evaluate.scores.lips import MouthTrack
-from audioplane.evaluate.syncnet import Shots, ShotWatcher
+from audioplane.evaluate.syncnet import ShotFinder, Shots
 from audioplane.face.finder import FaceFinder
 from audioplane.face.landmarker import BLENDSHAPES, Face, Landmarker, to_68
 from audioplane.face.regions import mouth_aperture
@@ -74,14 +74,14 @@ def scan_video(path: Path, landmarker: Landmarker, step: Callable[[], None]) -> 
         ComparisonError: it shows no face.
     """
     info = probe_video(path)
-    finder, watcher = FaceFinder(landmarker), ShotWatcher()
+    finder, shots = FaceFinder(landmarker), ShotFinder()
     points: list[np.ndarray | None] = []
     shapes: list[np.ndarray] = []
     thumbnails: list[np.ndarray] = []
     portrait = np.zeros((PORTRAIT, PORTRAIT), np.float64)
     for image in read_frames(path, FPS):
         face = finder.find(image)
-        watcher.watch(image, None if face is None else face.points)
+        shots.add(image, None if face is None else face.points)
         points.append(None if face is None else to_68(face.points))
         strengths = None if face is None else face.blendshapes
         shapes.append(np.zeros(len(BLENDSHAPES), np.float32) if strengths is None else strengths)
@@ -101,7 +101,7 @@ def scan_video(path: Path, landmarker: Landmarker, step: Callable[[], None]) -> 
         _filled(points, found),
         np.stack(shapes),
         found,
-        watcher.shots(),
+        shots.shots(),
         np.stack(thumbnails),
         (portrait / found.sum()).astype(np.float32),
         read_audio(path) if info.has_audio else None,
