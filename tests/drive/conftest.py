@@ -14,7 +14,7 @@ def head(spoken_subject):
     """A head as training starts it, with a deformation field that does something."""
     trainer = Trainer(spoken_subject, TINY)
     trainer.frames.close()
-    torch.nn.init.normal_(trainer.head.field.rest[-1].weight, std=0.3)
+    torch.nn.init.normal_(trainer.head.field.output.weight, std=0.3)
     trainer.head.encoder.calibrate(trainer.hearing.windows)
     trainer.head.gaussians.logits.requires_grad_(False).fill_(2.0)
     return trainer.head.requires_grad_(False)

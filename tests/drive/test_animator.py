@@ -43,7 +43,7 @@ def test_the_audio_moves_the_mouth_and_not_the_eyes(animator, head, spoken_subje
     second, _ = animator.deformed(codes[9], ref)
     moved = (first.means - second.means).abs().sum(1) > 0
     assert moved.any()
-    assert torch.equal(torch.nonzero(moved), torch.nonzero(head.driver == BY_AUDIO))
+    assert torch.equal(torch.nonzero(moved), torch.nonzero(head.moved_by == BY_AUDIO))
 
 
 def test_refined_views_are_used_where_they_are(animator, spoken_subject):

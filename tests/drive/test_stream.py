@@ -61,7 +61,9 @@ def test_with_less_look_ahead_codes_are_guessed_and_not_those_of_other_frames(
 ):
     """Also where settled windows are further behind than the filter looks back."""
     torch.manual_seed(0)
-    like = Head(HeadShape(120 if kind == "mel+phones" else 80), torch.Generator().manual_seed(0))
+    like = Head(
+        HeadShape(feature_dim=120 if kind == "mel+phones" else 80), torch.Generator().manual_seed(0)
+    )
     views = {r.img_id: torch.eye(4) for r in spoken_subject.train[:3]}
     animator = Animator(like, SubjectFootage.of(spoken_subject, list(views)), views)
 
@@ -132,12 +134,12 @@ def test_a_voice_is_adapted_to_as_it_is_heard_and_silence_is_none(animator, spee
     still = live.push(np.zeros(16000 * 2, np.float32))
     spoken = live.push(speech) + live.finish()
     plain = animator.excerpt_codes(np.zeros((8, 16, 80), np.float32))
-    speaker = live._speaker
-    adapted = animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), speaker)
+    norm = live._norm
+    adapted = animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), norm)
     assert not torch.allclose(plain, adapted, atol=1e-3)
     assert len(still) + len(spoken) == len(speech) // FRAME_SAMPLES + 50
     silent = LiveHead(animator, "mel")
     silent.push(np.zeros(16000 * 4, np.float32))
     torch.testing.assert_close(
-        animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), silent._speaker), plain
+        animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), silent._norm), plain
     )

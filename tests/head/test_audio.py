@@ -5,7 +5,7 @@ from audioplane.head.audio import (
     AudioEncoder,
     AudioNet,
     Convolution,
-    Speaker,
+    RunningNorm,
     with_context,
 )
 
@@ -71,8 +71,8 @@ def vectors(n: int, mean: float, std: float, seed: int = 0) -> torch.Tensor:
     return mean + std * torch.randn(n, 64, generator=generator)
 
 
-def training_voice() -> Speaker:
-    return Speaker(torch.full((64,), 3.0), torch.full((64,), 2.0))
+def training_voice() -> RunningNorm:
+    return RunningNorm(torch.full((64,), 3.0), torch.full((64,), 2.0))
 
 
 def test_a_voice_that_was_not_heard_yet_is_the_training_s():
@@ -81,9 +81,9 @@ def test_a_voice_that_was_not_heard_yet_is_the_training_s():
 
 
 def test_another_voice_is_normalised_by_its_own_statistics_once_it_has_spoken():
-    speaker, raw = training_voice(), vectors(2000, 4.0, 1.2)
-    speaker.hear(raw)
-    a = speaker.normalised(raw)
+    norm, raw = training_voice(), vectors(2000, 4.0, 1.2)
+    norm.update(raw)
+    a = norm.normalised(raw)
     assert abs(a.mean()) < 0.05
     assert 0.9 < a.std() < 1.05
     before = (raw - 3) / 2
@@ -93,18 +93,18 @@ def test_another_voice_is_normalised_by_its_own_statistics_once_it_has_spoken():
 def test_a_few_frames_change_little_and_hearing_in_pieces_changes_nothing():
     raw = vectors(4, 6.0, 0.1)
     once, often = training_voice(), training_voice()
-    once.hear(raw)
+    once.update(raw)
     for frame in raw:
-        often.hear(frame[None])
+        often.update(frame[None])
     torch.testing.assert_close(once.normalised(raw), often.normalised(raw))
     first = training_voice().normalised(raw)
     assert (once.normalised(raw) - first).abs().max() < 0.35 * first.abs().max()
 
 
 def test_a_sound_that_never_changes_is_not_blown_up():
-    speaker, raw = training_voice(), vectors(100_000, 3.0, 1e-3)
-    speaker.hear(raw)
-    a = speaker.normalised(raw)
+    norm, raw = training_voice(), vectors(100_000, 3.0, 1e-3)
+    norm.update(raw)
+    a = norm.normalised(raw)
     assert a.std() < 1.2e-3  # twice what the training's statistics make of it, and no more
 
 
@@ -128,8 +128,8 @@ def test_a_stream_ends_where_the_whole_speech_is():
     windows = 0.5 * torch.randn(400, 16, 6) + 0.3
     spoken = torch.ones(400, dtype=torch.bool)
     whole = encoder(windows, spoken)
-    speaker = encoder.speaker()
+    norm = encoder.running_norm()
     for t in range(400):
-        vector = encoder.excerpt(with_context(windows, t, t + 1), speaker, spoken=True)
+        vector = encoder.excerpt(with_context(windows, t, t + 1), norm, spoken=True)
     torch.testing.assert_close(vector[0], whole[-1], atol=1e-4, rtol=1e-4)
     assert not torch.allclose(encoder(windows)[-1], whole[-1], atol=1e-2)

@@ -18,8 +18,8 @@ def gaussians(n):
 
 def test_the_folded_first_layer_is_the_plain_one():
     torch.manual_seed(0)
-    field = DeformationField(192, 4)
-    torch.nn.init.normal_(field.rest[-1].weight)
+    field = DeformationField(192)
+    torch.nn.init.normal_(field.output.weight)
     S, code = torch.randn(20, 192), torch.randn(192)
     rows, d = field(S, code)
     f = S * code
@@ -29,7 +29,7 @@ def test_the_folded_first_layer_is_the_plain_one():
 
 
 def test_a_new_field_deforms_nothing():
-    rows, d = DeformationField(192, 4)(torch.randn(5, 192), torch.randn(192))
+    rows, d = DeformationField(192)(torch.randn(5, 192), torch.randn(192))
     assert (rows == 0).all() and rows.shape == (5, 23)
     assert ((d > 0) & (d < 1)).all()
 

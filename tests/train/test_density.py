@@ -4,6 +4,7 @@ from audioplane.head import Gaussians
 from audioplane.splat import Splat
 from audioplane.train.density import DensityControl, DensityLimits
 from audioplane.train.gaussian_adam import GaussianAdam
+from tests.head.test_head import make_head
 
 LIMITS = DensityLimits(gradient=1.0, split_scale=0.02, largest_scale=0.5, opacity=0.01, count=100)
 
@@ -57,17 +58,19 @@ def test_sums_take_the_mean_over_frames_that_see_a_gaussian():
 
 
 def test_resizing_keeps_the_moments_of_who_stays():
-    gaussians = cloud()
-    rates = dict.fromkeys(gaussians.tensors(), 0.1)
-    adam = GaussianAdam(gaussians, rates)
-    for tensor in gaussians.tensors().values():
+    head = make_head(0)
+    head.gaussians = cloud()
+    rates = dict.fromkeys(head.gaussians.tensors(), 0.1)
+    adam = GaussianAdam(head, rates)
+    for tensor in head.gaussians.tensors().values():
         tensor.grad = torch.ones_like(tensor)
     adam.step(0.1)
     before = adam.state()["means"]["exp_avg"].clone()
     keep = torch.tensor([True, False, True, False, False])
-    added = Gaussians(**{k: v.detach()[:1] for k, v in gaussians.tensors().items()})
+    added = Gaussians(**{k: v.detach()[:1] for k, v in head.gaussians.tensors().items()})
     adam.resize(keep, added)
     after = adam.state()["means"]["exp_avg"]
+    gaussians = head.gaussians
     assert len(gaussians) == 3 and after.shape == (3, 3)
     assert torch.equal(after[:2], before[keep])
     assert (after[2] == 0).all()

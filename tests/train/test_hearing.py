@@ -17,7 +17,9 @@ def heard_runs(config, unit=1.0, seed=5):
     """The windows that one iteration encodes, and the features they are cut from."""
     rng = np.random.default_rng(0)
     features = unit * rng.standard_normal((40, 16, 6)).astype(np.float32)
-    head = Head(HeadShape(6, scales=(1,), grid_size=4), torch.Generator().manual_seed(0))
+    head = Head(
+        HeadShape(feature_dim=6, scales=(1,), grid_size=4), torch.Generator().manual_seed(0)
+    )
     landmarks = rng.random((40, 68, 2)).astype(np.float32)
     hearing = Hearing(head, features, list(range(40)), landmarks, STILL, config)
     encoded = []
@@ -65,7 +67,9 @@ def test_a_tilt_stays_the_same_through_a_run():
 def test_a_teacher_tells_only_the_frame_that_is_rendered():
     rng = np.random.default_rng(0)
     features = rng.standard_normal((40, 16, 6)).astype(np.float32)
-    head = Head(HeadShape(6, scales=(1,), grid_size=4), torch.Generator().manual_seed(0))
+    head = Head(
+        HeadShape(feature_dim=6, scales=(1,), grid_size=4), torch.Generator().manual_seed(0)
+    )
     landmarks = rng.random((40, 68, 2)).astype(np.float32)
     heard = {}
     for forced in (False, True):

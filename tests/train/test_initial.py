@@ -18,7 +18,7 @@ def views(spoken_subject):
 def test_random_points_lie_inside_every_silhouette(spoken_subject, views):
     K = spoken_subject.K
     bounds = find_bounds(views, K)
-    gaussians = random_gaussians(views, K, bounds, 300, 1, torch.Generator().manual_seed(0))
+    gaussians = random_gaussians(views, K, bounds, 300, torch.Generator().manual_seed(0))
     assert len(gaussians) == 300
     for view in views:
         camera = gaussians.means.double().numpy() @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
@@ -70,4 +70,4 @@ def test_poses_that_fit_no_silhouette_are_an_error(spoken_subject, views):
     bounds.low[:] += 10
     bounds.high[:] += 10
     with pytest.raises(TrainingError, match="no volume"):
-        random_gaussians(views, spoken_subject.K, bounds, 100, 0, torch.Generator())
+        random_gaussians(views, spoken_subject.K, bounds, 100, torch.Generator())

@@ -55,7 +55,7 @@ def standard_scene(n: int, channels: int = 5) -> dict[str, Tensor]:
 def seeded_head(n: int, feature_dim: int = 120) -> Head:
     """A head as a trained one is built: the lower half of the face speaks, a strip blinks."""
     generator = torch.Generator().manual_seed(2)
-    head = Head(HeadShape(feature_dim), generator)
+    head = Head(HeadShape(feature_dim=feature_dim), generator)
     means, quats, scales = cloud(n)
     head.gaussians = Gaussians(
         means=means,
@@ -66,11 +66,9 @@ def seeded_head(n: int, feature_dim: int = 120) -> Head:
     )
     front = means[:, 2] < 0
     speaks, blinks = front & (means[:, 1] > 0.02), front & (means[:, 1].abs() < 0.015)
-    head.driver = torch.zeros(n, dtype=torch.uint8)
-    head.driver[speaks], head.driver[blinks] = BY_AUDIO, BY_EYES
+    head.moved_by = torch.zeros(n, dtype=torch.uint8)
+    head.moved_by[speaks], head.moved_by[blinks] = BY_AUDIO, BY_EYES
     head.low.copy_(-1.2 * torch.tensor(_RADII))
     head.high.copy_(1.2 * torch.tensor(_RADII))
-    last = head.field.rest[-1]
-    assert isinstance(last, torch.nn.Linear)
-    torch.nn.init.normal_(last.weight, std=0.05, generator=generator)
+    torch.nn.init.normal_(head.field.output.weight, std=0.05, generator=generator)
     return head.requires_grad_(False)

@@ -12,7 +12,7 @@ from torch import Tensor
 from audioplane.drive.renderer import renderer_for
 from audioplane.errors import SubjectError
 from audioplane.head import Gaussians, Head, Motion, View
-from audioplane.head.audio import Speaker
+from audioplane.head.audio import RunningNorm
 from audioplane.mark import Marker
 from audioplane.run import Footage
 from audioplane.subject import FrameRef
@@ -75,18 +75,18 @@ class Animator:
 
     @torch.no_grad()
     def excerpt_codes(
-        self, run: Float[np.ndarray, "u w f"], speaker: Speaker | None = None, spoken: bool = False
+        self, run: Float[np.ndarray, "u w f"], norm: RunningNorm | None = None, spoken: bool = False
     ) -> Float[Tensor, "t k"]:
         """Audio codes of the frames of a run of features that have 4 before and 3 after them.
 
-        `speaker` is whose voice it is, who hears these frames if they are `spoken`.
+        `norm` holds the voice's statistics; these frames update it if they are `spoken`.
 
         Raises `SubjectError` where not speech but time moves the head.
         """
         if self.head.times is not None:
             raise SubjectError("a head with --encoder six-plane follows the time, not speech")
         heard = torch.from_numpy(run).to(self.head.device)
-        return self.head.excerpt_codes(heard, speaker, spoken)
+        return self.head.excerpt_codes(heard, norm, spoken)
 
     def pose(self, t: int) -> FrameRef:
         """The subject's frame whose pose, blink and torso frame t of any speech has: the longest

@@ -8,11 +8,13 @@ from typing import no_type_check
 import numpy as np
 from numba import prange
 
-from audioplane.head.deformation import MEAN_UNIT
+from audioplane.head.deformation import DELTA, MEAN_UNIT
 from audioplane.head.gaussians import SH_C0, SH_C1
 from audioplane.jit import jit
 
 _UNIT = np.float32(MEAN_UNIT)
+_MEANS, _QUATS, _SCALES = DELTA.means.start, DELTA.quats.start, DELTA.log_scales.start
+_LOGIT, _SH = DELTA.logits.start, DELTA.sh.start
 _C0, _C1 = np.float32(SH_C0), np.float32(SH_C1)
 _HALF, _ONE, _ZERO, _TOP = np.float32(0.5), np.float32(1), np.float32(0), np.float32(255)
 _CHUNK = 256
@@ -24,22 +26,22 @@ def deform(index, rows, dynamism, raw, moved):
     """Eq. 7 for the Gaussians in `index`: raw + dynamism · rows, activated, into `moved`.
 
     raw holds means, quats, log scales, logits and SH coefficients [n, b, 3]; moved the same, but
-    scales and opacities; rows [m, 11 + 3·b] is D₁'s output.
+    scales and opacities; rows [m, p] is D₁'s output (`DELTA`).
     """
     means, quats, log_scales, logits, sh = raw
     for chunk in prange((len(index) + _CHUNK - 1) // _CHUNK):
         for k in range(chunk * _CHUNK, min(len(index), (chunk + 1) * _CHUNK)):
             i, d = index[k], dynamism[k]
             for axis in range(3):
-                moved[0][i, axis] = means[i, axis] + d * _UNIT * rows[k, axis]
-                scale = log_scales[i, axis] + d * rows[k, 7 + axis]
+                moved[0][i, axis] = means[i, axis] + d * _UNIT * rows[k, _MEANS + axis]
+                scale = log_scales[i, axis] + d * rows[k, _SCALES + axis]
                 moved[2][i, axis] = np.exp(scale)
             for axis in range(4):
-                moved[1][i, axis] = quats[i, axis] + d * rows[k, 3 + axis]
-            moved[3][i] = _ONE / (_ONE + np.exp(-(logits[i] + d * rows[k, 10])))
+                moved[1][i, axis] = quats[i, axis] + d * rows[k, _QUATS + axis]
+            moved[3][i] = _ONE / (_ONE + np.exp(-(logits[i] + d * rows[k, _LOGIT])))
             for base in range(sh.shape[1]):
                 for c in range(3):
-                    moved[4][i, base, c] = sh[i, base, c] + d * rows[k, 11 + 3 * base + c]
+                    moved[4][i, base, c] = sh[i, base, c] + d * rows[k, _SH + 3 * base + c]
 
 
 @jit(parallel=True)

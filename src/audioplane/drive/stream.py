@@ -47,7 +47,7 @@ class LiveHead:
         Raises `SpeechError` for features that cannot be streamed.
         """
         self._animator = animator
-        self._speaker = animator.head.encoder.speaker()
+        self._norm = animator.head.encoder.running_norm()
         self._silent = PAUSE
         """Frames since the voice was heard."""
         self._level = RunningLevel((voice or StreamStatistics()).level)
@@ -109,7 +109,7 @@ class LiveHead:
         heard = [self._level.update(float(power)) for power in block_power(sound)]
         self._silent = 0 if any(heard) else self._silent + 1
         spoken = self._silent <= PAUSE
-        code = self._animator.excerpt_codes(self._context(), self._speaker, spoken)[0]
+        code = self._animator.excerpt_codes(self._context(), self._norm, spoken)[0]
         frame = HeardFrame(self._index, code, sound)
         self._index += 1
         self._late += 1

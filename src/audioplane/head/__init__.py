@@ -1,4 +1,4 @@
-"""The model: Gaussians, audio encoder, Audio-Plane, deformation, dynamism. It knows no files."""
+"""The model: Gaussians, audio encoder, Audio-Plane, deformation, dynamism; no files."""
 
 from audioplane.head.audio_plane import Attention, Fusion
 from audioplane.head.gaussians import Gaussians
@@ -6,14 +6,13 @@ from audioplane.head.head import (
     BY_AUDIO,
     BY_EYES,
     STILL,
-    Encoder,
     Head,
-    HeadShape,
     Motion,
     View,
     splat_head,
 )
 from audioplane.head.poses import corrected_view, refine_view
+from audioplane.head.shape import Encoder, HeadShape
 from audioplane.head.time_planes import time_cells
 
 __all__ = [

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 AUDIO_DIM = 64
 """Length of the audio vector a."""
 CONTEXT_BEFORE, CONTEXT_AFTER = 4, 3
-"""Frames before and after t that the temporal filter looks at."""
+"""Frames before and after t in the window of the temporal filter."""
 _ENOUGH = 25
-"""Frames of speech (1 s) after which a voice's own statistics count as much as the training's."""
+"""Frames with speech (1 s) after which a voice's own statistics count as much as the training's."""
 _FACTOR = 2.0
-"""How many times less or more than in training the vectors of a voice may deviate."""
+"""A voice's deviation is at most this many times more or less than the training's."""
 _BLOCK = 1000
-"""Frames of a long speech that are encoded at a time, so that memory does not grow with it."""
+"""Frames of a speech that are encoded at a time, so that memory does not grow with its length."""
 
 
 class Convolution(nn.Conv1d):
@@ -69,29 +69,29 @@ class AudioAttNet(nn.Module):
         return torch.einsum("ndt,nt->nd", frames, weights)
 
 
-class Speaker:
-    """Mean and deviation of the audio vectors of the voice that drives a head.
+class RunningNorm:
+    """Normalises audio vectors by the statistics of the voice that drives a head.
 
-    Other voices than the one that was learnt from gather elsewhere and deviate less: normalised as
-    that one, they mumble. Starts from the training's statistics and moves on to those of the frames
-    that are spoken, as batch normalisation does that is adapted to new data (Li et al. 2018).
+    The vectors of a voice that the head was not trained on have another mean and a smaller
+    deviation: normalised by the training's statistics, it mumbles. Starts from these and moves to
+    those of the frames with speech, as batch normalisation adapted to new data (Li et al. 2018).
     """
 
     def __init__(self, mean: Float[Tensor, "64"], std: Float[Tensor, "64"]):
-        """Statistics of the training's vectors."""
+        """`mean` and `std` of the training's vectors."""
         self._mean, self._std = mean, std
         self._count = 0
         self._sum, self._squares = (torch.zeros_like(mean, dtype=torch.float64) for _ in range(2))
 
-    def hear(self, raw: Float[Tensor, "n 64"]) -> None:
-        """Take in vectors of frames in which the voice speaks."""
+    def update(self, raw: Float[Tensor, "n 64"]) -> None:
+        """Add vectors of frames with speech."""
         away = (raw - self._mean).double()
         self._count += len(raw)
         self._sum += away.sum(0)
         self._squares += away.square().sum(0)
 
     def normalised(self, raw: Float[Tensor, "n 64"]) -> Float[Tensor, "n 64"]:
-        """Vectors with about zero mean and unit variance over what this voice says."""
+        """Vectors with about zero mean and unit variance over this voice's speech."""
         n = max(1, self._count)
         away = self._sum / n
         variance = (self._squares / n - away.square()).to(raw.dtype)
@@ -105,8 +105,8 @@ class Speaker:
 class AudioEncoder(nn.Module):
     """Runs of consecutive speech windows → audio vectors with zero mean and unit variance.
 
-    The normalisation over many frames, with gradient, is what keeps Eq. 4 from going blind to the
-    audio: without it the query's norm explodes and the softmax settles on one prototype.
+    The normalisation over many frames, with gradient, keeps Eq. 4 from collapsing: without it the
+    query's norm explodes and the softmax settles on one prototype.
     """
 
     mean: Tensor
@@ -119,8 +119,8 @@ class AudioEncoder(nn.Module):
         self.register_buffer("mean", torch.zeros(AUDIO_DIM))
         self.register_buffer("std", torch.ones(AUDIO_DIM))
         self.articulation = 1.0
-        """Factor of the audio vectors of a speech: above 1 the lips move further than they were
-        learnt to, below 1 less."""
+        """Factor on the audio vectors: above 1 the lips move further than in training, below 1
+        less."""
 
     def _raw(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t 64"]:
         """Vectors before normalisation; each run has 7 more windows than vectors."""
@@ -135,33 +135,33 @@ class AudioEncoder(nn.Module):
         std, mean = torch.std_mean(raw, 0, correction=0)
         return (raw - mean) / (std + 1e-4)
 
-    def speaker(self) -> Speaker:
-        """A voice of which nothing is known yet: the one that was learnt from."""
-        return Speaker(self.mean, self.std)
+    def running_norm(self) -> RunningNorm:
+        """A norm that has seen no speech yet: it has the training's statistics."""
+        return RunningNorm(self.mean, self.std)
 
     def forward(
         self, windows: Float[Tensor, "t w f"], spoken: Bool[Tensor, " t"] | None = None
     ) -> Float[Tensor, "t 64"]:
         """Audio vectors of a whole speech, normalised by the stored statistics.
 
-        With `spoken`, the frames in which another voice speaks, by those of this voice.
+        `spoken` marks the frames in which another voice speaks: its own statistics then count.
         """
-        raw, speaker = self._whole(windows), self.speaker()
+        raw, norm = self._whole(windows), self.running_norm()
         if spoken is not None:
-            speaker.hear(raw[spoken])
-        return self.articulation * speaker.normalised(raw)
+            norm.update(raw[spoken])
+        return self.articulation * norm.normalised(raw)
 
     def excerpt(
-        self, run: Float[Tensor, "u w f"], speaker: Speaker | None = None, spoken: bool = False
+        self, run: Float[Tensor, "u w f"], norm: RunningNorm | None = None, spoken: bool = False
     ) -> Float[Tensor, "t 64"]:
         """As `forward`, of the frames of a run that have 4 windows before and 3 after them.
 
-        `speaker` is whose voice it is, who hears these frames if they are `spoken`.
+        `norm` holds the voice's statistics; these frames update it if they are `spoken`.
         """
-        raw, speaker = self._raw(run[None]), speaker or self.speaker()
+        raw, norm = self._raw(run[None]), norm or self.running_norm()
         if spoken:
-            speaker.hear(raw)
-        return self.articulation * speaker.normalised(raw)
+            norm.update(raw)
+        return self.articulation * norm.normalised(raw)
 
     @torch.no_grad()
     def calibrate(self, windows: Float[Tensor, "t w f"]) -> None:

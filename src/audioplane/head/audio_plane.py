@@ -78,7 +78,7 @@ def plane_values(
     """Interp(P_XY), Interp(P_XZ), Interp(P_YZ) of all scales, scale after scale."""
     x, y, z = points.unbind(1)
     at = torch.stack([x, y, x, z, y, z], 1).unflatten(1, (SETS, 1, 2)).transpose(0, 1)
-    # The three sets of a scale lie one after the other: a batch of three pictures.
+    # The three sets of a scale lie one after the other: a batch of three images.
     tables = planes.split([SETS * n * n for n in resolutions])
     pairs = zip(tables, resolutions, strict=True)
     return torch.cat([_sample(t.view(SETS, n, n, -1), at) for t, n in pairs], 1)
@@ -105,7 +105,7 @@ class SpaceGrid(nn.Module):
     def __init__(
         self, generator: torch.Generator, scales: tuple[int, ...] = SCALES, h: int = H, d: int = D
     ):
-        """d has to be a multiple of the lanes that the kernels calculate on."""
+        """`d` has to be a multiple of 8, the lanes of the kernels."""
         super().__init__()
         assert d > 0 and d % LANES == 0
         self.resolutions = [s * h for s in scales]
@@ -151,7 +151,7 @@ def attention_weights(
 
 
 class AudioPrototypes(nn.Module):
-    """The prototype grids A^s and what weighs them: queries q_s = W_s a ("cross", Eq. 4), or an MLP
+    """The prototype grids A^s and what scores them: queries q_s = W_s a ("cross", Eq. 4), or an MLP
     that predicts the scores from a ("mlp", the paper's Table 2)."""
 
     def __init__(
@@ -167,15 +167,15 @@ class AudioPrototypes(nn.Module):
         self.grids = nn.ParameterList(torch.randn(s * h, d, generator=generator) for s in scales)
         self.attention = attention
         outputs = [d if attention == "cross" else len(grid) for grid in self.grids]
-        self.queries = nn.ModuleList(_asker(n, attention) for n in outputs)
+        self.queries = nn.ModuleList(_score_network(n, attention) for n in outputs)
 
     def weights(self, a: Float[Tensor, "t 64"]) -> list[Float[Tensor, "t _"]]:
-        """How much each prototype speaks in t frames, scale by scale; sums to 1 in each."""
+        """Weights of the prototypes in t frames, scale by scale; they sum to 1 in each."""
         found = []
         for query, grid in zip(self.queries, self.grids, strict=True):
-            asked = query(a)
+            scores = query(a)
             cross = self.attention == "cross"
-            found.append(attention_weights(asked, grid) if cross else asked.softmax(-1))
+            found.append(attention_weights(scores, grid) if cross else scores.softmax(-1))
         return found
 
     def forward(self, a: Float[Tensor, "t 64"]) -> Float[Tensor, "t s d"]:
@@ -184,12 +184,12 @@ class AudioPrototypes(nn.Module):
         return torch.stack([weights @ grid for weights, grid in pairs], 1)
 
 
-def _asker(outputs: int, attention: Attention) -> nn.Module:
+def _score_network(outputs: int, attention: Attention) -> nn.Module:
     if attention == "cross":
         return nn.Linear(AUDIO_DIM, outputs)
     last = nn.Linear(64, outputs)
-    # f_a deviates between frames as it does with cross-attention; with PyTorch's own start all
-    # weights are nearly the same and it hardly hears the audio.
+    # f_a deviates between frames as it does with cross-attention; from PyTorch's own initial
+    # weights all scores are nearly the same and f_a hardly depends on the audio.
     nn.init.normal_(last.weight, std=0.4)
     return nn.Sequential(nn.Linear(AUDIO_DIM, 64), nn.ReLU(), last)
 
@@ -197,9 +197,9 @@ def _asker(outputs: int, attention: Attention) -> nn.Module:
 def spread_over_sets(
     code: Float[Tensor, "t s d"], fusion: Fusion = "concat"
 ) -> Float[Tensor, "t k"]:
-    """What multiplies `fuse_sets`' output where f_a^s multiplies each of a scale's three sets.
+    """The factor of `fuse_sets`' output that stands for f_a^s on each of a scale's three sets.
 
-    Concatenated, f_a^s comes once a set; of a sum it is a factor; of a product its third power is.
+    f_a^s once a set where they are concatenated, f_a^s for a sum, its third power for a product.
     """
     if fusion == "concat":
         return code[:, :, None, :].expand(-1, -1, SETS, -1).flatten(1)

@@ -4,16 +4,31 @@ Legend: S [m, 192] Interp(P_ij)·f_k, c [192] the frame's code (f_a spread over 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audioplane.head.gaussians import Gaussians
+from audioplane.head.gaussians import SH_BASES, Gaussians
 
 MEAN_UNIT = 0.01
 """Metres that one unit of D₁'s output moves a mean."""
-_MEAN, _QUAT, _SCALE, _OPACITY = 3, 4, 3, 1
+
+
+class DeltaColumns(NamedTuple):
+    """Which columns of D₁'s output change which parameter of a Gaussian."""
+
+    means: slice = slice(0, 3)
+    quats: slice = slice(3, 7)
+    log_scales: slice = slice(7, 10)
+    logits: slice = slice(10, 11)
+    sh: slice = slice(11, 11 + 3 * SH_BASES)
+    """Basis by basis, three colours each."""
+
+
+DELTA = DeltaColumns()
+"""The layout of D₁'s output, stated here alone."""
 
 
 @dataclass(frozen=True)
@@ -32,25 +47,29 @@ class DeformationField(nn.Module):
 
     Args:
         features: Columns of S.
-        sh_bases: Spherical-harmonics bases of a colour.
         appended: 0 where the code multiplies S (Eq. 6), else its length: it is appended to S.
         dynamism: False leaves D₂ out, and d is 1 (the paper's "w/o D").
     """
 
-    def __init__(self, features: int, sh_bases: int, appended: int = 0, dynamism: bool = True):
+    def __init__(self, features: int, appended: int = 0, dynamism: bool = True):
         super().__init__()
-        outputs = _MEAN + _QUAT + _SCALE + _OPACITY + 3 * sh_bases
         inputs = features + appended
         self.appended, self.dynamism = appended, dynamism
         self.first = nn.Linear(inputs, 64)
-        self.rest = nn.Sequential(nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs))
+        middle, last = nn.Linear(64, 64), nn.Linear(64, DELTA.sh.stop)
+        self.rest = nn.Sequential(nn.ReLU(), middle, nn.ReLU(), last)
         if dynamism:
             self.dynamism_first = nn.Linear(inputs, 16)
             self.dynamism_rest = nn.Sequential(nn.ReLU(), nn.Linear(16, 1))
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
+
+    @property
+    def output(self) -> nn.Linear:
+        """The last layer of D₁; where it is zero, nothing is deformed."""
         last = self.rest[-1]
         assert isinstance(last, nn.Linear)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        return last
 
     def forward(
         self, S: Float[Tensor, "m k"], code: Float[Tensor, " c"]
@@ -78,10 +97,13 @@ class DeformationField(nn.Module):
 
 def read_delta(rows: Float[Tensor, "m p"]) -> Delta:
     """Name the columns of D₁'s output."""
-    means, quats, scales, opacity, sh = rows.split(
-        [_MEAN, _QUAT, _SCALE, _OPACITY, rows.shape[1] - 11], -1
+    return Delta(
+        means=MEAN_UNIT * rows[:, DELTA.means],
+        quats=rows[:, DELTA.quats],
+        log_scales=rows[:, DELTA.log_scales],
+        logits=rows[:, DELTA.logits.start],
+        sh=rows[:, DELTA.sh].unflatten(1, (-1, 3)),
     )
-    return Delta(MEAN_UNIT * means, quats, scales, opacity[:, 0], sh.unflatten(1, (-1, 3)))
 
 
 def apply_deformation(

@@ -8,9 +8,11 @@ from torch import Tensor
 
 SH_C0 = 0.28209479177387814
 SH_C1 = 0.4886025119029199
+SH_BASES = 4
+"""Spherical-harmonics bases of a colour: degree 1."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Gaussians:
     """Raw (pre-activation) parameters of n Gaussians, b spherical-harmonics bases."""
 

@@ -1,68 +1,42 @@
-"""A talking head: Gaussians, what moves them, and how they are seen."""
+"""The model of one person: Gaussians, the networks that deform them, and their splat."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from audioplane.head.audio import AUDIO_DIM, AudioEncoder, Speaker
+from audioplane.head.audio import AUDIO_DIM, AudioEncoder, RunningNorm
 from audioplane.head.audio_plane import (
-    SCALES,
-    Attention,
     AudioPrototypes,
-    D,
-    Fusion,
-    H,
     SpaceGrid,
     fuse_sets,
     spread_over_sets,
 )
 from audioplane.head.deformation import DeformationField, apply_deformation, read_delta
-from audioplane.head.gaussians import Gaussians, sh_colours
+from audioplane.head.gaussians import SH_BASES, Gaussians, sh_colours
 from audioplane.head.plane_kernels import SETS
+from audioplane.head.shape import HeadShape
 from audioplane.head.time_planes import TimePlanes
 from audioplane.splat import Splat, rasterize
 
-Encoder = Literal["audio-plane", "concat", "six-plane"]
-"""What deforms space: audio by Eq. 6, audio appended to features of the space planes (paper, Fig.
-1a), or the time in planes of its own (Fig. 1b)."""
 STILL, BY_AUDIO, BY_EYES = 0, 1, 2
-"""What drives a Gaussian: nothing, the audio, or the eyes' closure."""
-
-
-@dataclass(frozen=True)
-class HeadShape:
-    """What has to be known to build a head before its weights are loaded."""
-
-    feature_dim: int
-    """F of the speech features [T, W, F]."""
-    sh_degree: int = 1
-    scales: tuple[int, ...] = SCALES
-    grid_size: int = H
-    cell_features: int = D
-    time_cells: int = 0
-    """Cells of the time axis, where there is one."""
-    encoder: Encoder = "audio-plane"
-    attention: Attention = "cross"
-    fusion: Fusion = "concat"
-    dynamism: bool = True
+"""What deforms a Gaussian: nothing, the audio, or the eyes' closure."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """What moves the head in one frame."""
+    """Codes that deform the head in one frame."""
 
     audio: Float[Tensor, " k"]
-    """The speech's code, as `Head.audio_codes` gives it."""
+    """The audio's code, from `Head.audio_codes`."""
     eyes: Float[Tensor, " e"]
     """The eyes' code, from `Head.eyes`."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A camera and its picture's size. Its tensors may lie on the CPU when the head does not."""
+    """A camera and its image size. Its tensors may lie on the CPU when the head does not."""
 
     viewmat: Float[Tensor, "4 4"]
     """World→camera, OpenCV axes."""
@@ -72,17 +46,22 @@ class View:
 
 
 class Head(nn.Module):
-    """The model of one person. Sizes of its Gaussians change while it learns."""
+    """The model of one person. The number of its Gaussians changes while it is trained.
 
-    driver: Tensor
+    `state_dict` holds the Gaussians too, and `load_state_dict` takes their number from what it
+    loads.
+    """
+
+    moved_by: Tensor
+    """What deforms each Gaussian, uint8 [n]: `STILL`, `BY_AUDIO` or `BY_EYES`."""
     low: Tensor
     high: Tensor
 
     def __init__(self, shape: HeadShape, generator: torch.Generator):
         super().__init__()
         self.shape = shape
-        self._heard = len(shape.scales) * shape.cell_features
-        features = self._heard * (SETS if shape.fusion == "concat" else 1)
+        self._representation = len(shape.scales) * shape.cell_features
+        features = self._representation * (SETS if shape.fusion == "concat" else 1)
         appended = AUDIO_DIM if shape.encoder == "concat" else 0
         tables = (shape.scales, shape.grid_size, shape.cell_features)
         # PyTorch's own layers draw from its global state only: lend them a seed of ours.
@@ -97,12 +76,10 @@ class Head(nn.Module):
                 self.times = TimePlanes(shape.time_cells, *tables)
             code = appended or features
             self.eyes = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, code))
-            bases = (shape.sh_degree + 1) ** 2
-            self.field = DeformationField(features, bases, appended, shape.dynamism)
-        self.gaussians = Gaussians(
-            *(torch.zeros(0, *s) for s in ((3,), (4,), (3,), (), ((shape.sh_degree + 1) ** 2, 3)))
-        )
-        self.register_buffer("driver", torch.zeros(0, dtype=torch.uint8))
+            self.field = DeformationField(features, appended, shape.dynamism)
+        sizes = ((3,), (4,), (3,), (), (SH_BASES, 3))
+        self.gaussians = Gaussians(*(torch.zeros(0, *s) for s in sizes))
+        self.register_buffer("moved_by", torch.zeros(0, dtype=torch.uint8))
         self.register_buffer("low", -torch.ones(3))
         self.register_buffer("high", torch.ones(3))
 
@@ -111,29 +88,54 @@ class Head(nn.Module):
         """Where its tensors lie."""
         return self.low.device
 
-    def _apply(self, fn, recurse=True):
-        """What `to` calls: the Gaussians are no module's parameters, but go with them."""
-        with torch.no_grad():
-            self.gaussians = Gaussians(**{k: fn(v) for k, v in self.gaussians.tensors().items()})
-        return super()._apply(fn, recurse)
+    @property
+    def gaussians(self) -> Gaussians:
+        """The canonical Gaussians: the head's own parameters, to be replaced all together."""
+        return Gaussians(**dict(self.gaussian_parameters.items()))
+
+    @gaussians.setter
+    def gaussians(self, new: Gaussians) -> None:
+        self.gaussian_parameters = nn.ParameterDict(
+            {
+                name: x
+                if isinstance(x, nn.Parameter)
+                else nn.Parameter(x.detach(), requires_grad=x.requires_grad)
+                for name, x in new.tensors().items()
+            }
+        )
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        """Make room for as many Gaussians as are loaded; `load_state_dict` calls it first."""
+        loaded = state_dict.get(prefix + "moved_by")
+        if loaded is not None and loaded.shape != self.moved_by.shape:
+            self.moved_by = self.moved_by.new_zeros(loaded.shape)
+            own = self.gaussians.tensors()
+            resized = {
+                k: nn.Parameter(v.new_zeros(len(loaded), *v.shape[1:]), v.requires_grad)
+                for k, v in own.items()
+            }
+            self.gaussians = Gaussians(**resized)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     @property
-    def heard_dim(self) -> int:
-        """Length of what `hear` gives for a frame."""
-        return AUDIO_DIM if self.prototypes is None else self._heard
+    def representation_dim(self) -> int:
+        """Length of what `represent_runs` gives for a frame."""
+        return AUDIO_DIM if self.prototypes is None else self._representation
 
     def _represent(self, a: Float[Tensor, "t 64"]) -> Float[Tensor, "t h"]:
         return a if self.prototypes is None else self.prototypes(a).flatten(1)
 
-    def hear(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t h"]:
-        """f_a of all scales (or a itself, where it is appended) for runs of frames."""
+    def represent_runs(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t h"]:
+        """f_a of all scales (or a itself, where it is appended) of runs of frames, normalised as a
+        batch."""
         return self._represent(self.encoder.normalised_batch(runs))
 
-    def spread(self, heard: Float[Tensor, "t h"]) -> Float[Tensor, "t k"]:
-        """From what was heard to codes that deform."""
+    def spread(self, representations: Float[Tensor, "t h"]) -> Float[Tensor, "t k"]:
+        """Codes of frames from their f_a."""
         if self.prototypes is None:
-            return heard
-        return spread_over_sets(heard.unflatten(1, (len(self.shape.scales), -1)), self.shape.fusion)
+            return representations
+        by_scale = representations.unflatten(1, (len(self.shape.scales), -1))
+        return spread_over_sets(by_scale, self.shape.fusion)
 
     def audio_codes(
         self,
@@ -141,36 +143,36 @@ class Head(nn.Module):
         first: int = 0,
         spoken: Bool[Tensor, " t"] | None = None,
     ) -> Float[Tensor, "t k"]:
-        """Codes of a speech's frames, of which `first` is the first: what is heard, normalised as
-        `AudioEncoder.forward` does, or the time."""
+        """Codes of a speech's frames, of which `first` is the first: from the audio, normalised as
+        `AudioEncoder.forward` does, or from the time."""
         if self.times is not None:
             rows = torch.arange(first, first + len(windows), device=self.device)
             return rows.to(self.low.dtype)[:, None]
         return self.spread(self._represent(self.encoder(windows, spoken)))
 
     def prototype_weights(self, windows: Float[Tensor, "t w f"]) -> list[Float[Tensor, "t _"]]:
-        """How much each audio prototype speaks in a speech's frames, scale by scale (Eq. 4).
+        """Weights of the audio prototypes in a speech's frames, scale by scale (Eq. 4).
 
         Empty where the encoder has none.
         """
         return [] if self.prototypes is None else self.prototypes.weights(self.encoder(windows))
 
     def excerpt_codes(
-        self, run: Float[Tensor, "u w f"], speaker: Speaker | None = None, spoken: bool = False
+        self, run: Float[Tensor, "u w f"], norm: RunningNorm | None = None, spoken: bool = False
     ) -> Float[Tensor, "t k"]:
         """As `audio_codes`, of the frames of a run that have 4 windows before and 3 after them.
 
-        Only where speech is what drives: not for an encoder of time.
+        Not for the six-plane encoder, whose code is the time.
         """
-        return self.spread(self._represent(self.encoder.excerpt(run, speaker, spoken)))
+        return self.spread(self._represent(self.encoder.excerpt(run, norm, spoken)))
 
     def _points(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m 3"]:
-        """Where some Gaussians lie in the space planes."""
+        """Coordinates of some Gaussians in the space planes, [−1, 1]³."""
         unit = (self.gaussians.means.detach()[index] - self.low) / (self.high - self.low)
         return unit * 2 - 1
 
     def space_features(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m k"]:
-        """S of some Gaussians: constant as long as the head does not learn."""
+        """S of some Gaussians: constant while the head is not trained."""
         S = self.grid(self._points(index))
         return S if self.times is not None else self._fuse(S)
 
@@ -178,15 +180,15 @@ class Head(nn.Module):
         return fuse_sets(S, len(self.shape.scales), self.shape.fusion)
 
     def moving(self) -> tuple[Int[Tensor, " a"], Int[Tensor, " e"]]:
-        """Indices of the Gaussians that the audio and that the eyes drive."""
-        return tuple(torch.nonzero(self.driver == k)[:, 0] for k in (BY_AUDIO, BY_EYES))  # type: ignore[return-value]
+        """Indices of the Gaussians that the audio and that the eyes deform."""
+        return tuple(torch.nonzero(self.moved_by == k)[:, 0] for k in (BY_AUDIO, BY_EYES))  # type: ignore[return-value]
 
     def deform(
         self, motion: Motion, S: Float[Tensor, "m k"] | None = None
     ) -> tuple[Gaussians, Float[Tensor, " n"]]:
-        """Gaussians of one frame and their dynamism (zero where the audio does not drive).
+        """Gaussians of one frame and their dynamism (zero where the audio does not deform).
 
-        S is `space_features` of `moving`'s indices, one after the other, where it is kept.
+        S is `space_features` of `moving`'s indices, one after the other, where it is already known.
         """
         by_audio, by_eyes = self.moving()
         index = torch.cat([by_audio, by_eyes])
@@ -200,13 +202,13 @@ class Head(nn.Module):
     def deltas(
         self, motion: Motion, S: Float[Tensor, "m k"], by_audio: int
     ) -> tuple[Float[Tensor, "m p"], Float[Tensor, " m"]]:
-        """ΔG as rows and dynamism of `moving`'s Gaussians, of which the audio drives the first."""
-        heard, seen, code = S[:by_audio], S[by_audio:], motion.audio
+        """ΔG as rows and dynamism of `moving`'s Gaussians, of which the audio deforms the first."""
+        of_audio, of_eyes, code = S[:by_audio], S[by_audio:], motion.audio
         if self.times is not None:
             values = self.times(self._points(self.moving()[0]), code)
-            heard, seen = self._fuse(heard * values), self._fuse(seen)
+            of_audio, of_eyes = self._fuse(of_audio * values), self._fuse(of_eyes)
             code = torch.ones_like(motion.eyes)
-        parts = (self.field(heard, code), self.field(seen, motion.eyes))
+        parts = (self.field(of_audio, code), self.field(of_eyes, motion.eyes))
         rows, d = (torch.cat(x) for x in zip(*parts, strict=True))
         return rows, d
 

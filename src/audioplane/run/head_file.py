@@ -7,9 +7,12 @@ import torch
 from torch import Tensor
 
 from audioplane.errors import CheckpointError
-from audioplane.head import Gaussians, Head, HeadShape
+from audioplane.head import Head, HeadShape
 from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
 from audioplane.speech.familiarity import Familiarity
+
+_STATE = "gaussian_parameters."
+"""Begins the names of the Gaussians in a head's state."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,7 @@ def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> Trained
     """
     try:
         facts = _of_version_1(facts) if facts["version"] == 1 else facts
-        head = Head(
-            HeadShape(**{**facts["shape"], "scales": tuple(facts["shape"]["scales"])}),
-            torch.Generator(),
-        )
+        head = Head(HeadShape.from_facts(facts["shape"]), torch.Generator())
         fill_head(head, tensors)
         views = dict(zip(map(int, facts["pose_ids"]), tensors["views"], strict=True))
         trained = TrainedHead(
@@ -116,17 +116,17 @@ def _of_version_1(facts: dict) -> dict:
 
 def head_tensors(head: Head) -> dict[str, Tensor]:
     """All weights and Gaussians of a head."""
-    gaussians = prefixed("gaussians", head.gaussians.tensors())
-    return prefixed("head", dict(head.state_dict())) | gaussians
+    renamed = {_STATE + name: f"gaussians/{name}" for name in head.gaussians.tensors()}
+    renamed["moved_by"] = "head/driver"  # the name in the files of 0.1
+    return {renamed.get(k, f"head/{k}"): v for k, v in head.state_dict().items()}
 
 
 def fill_head(head: Head, tensors: dict[str, Tensor]) -> None:
     """Put weights and Gaussians into a head of the same shape."""
-    weights = under("head", tensors)
-    head.driver = torch.zeros_like(weights["driver"])
-    with torch.no_grad():
-        head.load_state_dict(weights)
-    head.gaussians = Gaussians(**under("gaussians", tensors))
+    state = under("head", tensors)
+    state["moved_by"] = state.pop("driver")
+    state |= {_STATE + name: x for name, x in under("gaussians", tensors).items()}
+    head.load_state_dict(state)
 
 
 def familiarity_tensors(known: Familiarity) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from audioplane.head import Head
-from audioplane.run.tensors import prefixed
+from audioplane.run.head_file import head_tensors
 
 EVERY = 20
 """Iterations between two additions."""
@@ -49,9 +49,8 @@ class WeightAverage:
 
 
 def _weights(head: Head) -> dict[str, Tensor]:
-    parameters = {k: v.detach() for k, v in head.named_parameters()}
-    gaussians = {k: v.detach() for k, v in head.gaussians.tensors().items()}
-    return prefixed("head", parameters) | prefixed("gaussians", gaussians)
+    buffers = {f"head/{name}" for name, _ in head.named_buffers()} | {"head/driver"}
+    return {k: x for k, x in head_tensors(head).items() if k not in buffers}
 
 
 @torch.no_grad()

@@ -6,7 +6,6 @@ from typing import Literal
 from audioplane.errors import TrainingError
 from audioplane.head import Attention, Encoder, Fusion, HeadShape, time_cells
 from audioplane.speech.kinds import DEFAULT_KIND
-from audioplane.splat.simd import LANES
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,6 @@ class TrainConfig:
     """Random Gaussians at the start (paper §4.1)."""
     max_gaussians: int = 50_000
     """The density control does not grow beyond this."""
-    sh_degree: int = 1
-    """Degree of the colours' spherical harmonics, 0 or 1."""
     scales: tuple[int, ...] = (1, 2, 3, 4)
     """s of the planes, lines and prototypes (paper §3.3)."""
     grid_size: int = 64
@@ -124,29 +121,27 @@ class TrainConfig:
     def from_json(cls, facts: dict) -> "TrainConfig":
         """Settings out of a checkpoint; JSON knows no tuples."""
         scales = {"scales": tuple(facts["scales"])} if "scales" in facts else {}
-        return cls(**{**facts, **scales})
+        return cls(**{**{k: v for k, v in facts.items() if k != "sh_degree"}, **scales})
 
     def head_shape(self, feature_dim: int, n_rows: int) -> HeadShape:
         """The head that these settings build for n rows of speech features of a length.
 
-        Raises `TrainingError` for cells that the kernels cannot calculate on.
+        Raises `TrainingError` for settings that no head can have.
         """
-        if self.cell_features < LANES or self.cell_features % LANES:
-            raise TrainingError(
-                f"{self.cell_features} features a cell: choose a multiple of {LANES}"
+        try:
+            return HeadShape(
+                feature_dim=feature_dim,
+                scales=self.scales,
+                grid_size=self.grid_size,
+                cell_features=self.cell_features,
+                time_cells=time_cells(n_rows) if self.encoder == "six-plane" else 0,
+                encoder=self.encoder,
+                attention=self.attention,
+                fusion=self.fusion,
+                dynamism=self.dynamism,
             )
-        return HeadShape(
-            feature_dim,
-            self.sh_degree,
-            self.scales,
-            self.grid_size,
-            self.cell_features,
-            time_cells(n_rows) if self.encoder == "six-plane" else 0,
-            self.encoder,
-            self.attention,
-            self.fusion,
-            self.dynamism,
-        )
+        except ValueError as e:
+            raise TrainingError(str(e)) from e
 
 
 PRESETS: dict[str, TrainConfig] = {

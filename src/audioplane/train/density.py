@@ -1,6 +1,6 @@
 """Density control after 3DGS: double or split where the image pulls, drop what is not seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -79,6 +79,5 @@ def _split(gaussians: Gaussians, mask: Tensor, generator: torch.Generator) -> Ga
     offset: Float[Tensor, "n 3"] = torch.einsum(
         "nij,nj->ni", quat_to_rotation(both.quats), both.log_scales.exp() * noise
     )
-    both.means = both.means + offset
-    both.log_scales = both.log_scales - torch.tensor(_SPLIT_SHRINK).log()
-    return both
+    scales = both.log_scales - torch.tensor(_SPLIT_SHRINK).log()
+    return replace(both, means=both.means + offset, log_scales=scales)

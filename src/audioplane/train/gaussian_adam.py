@@ -1,25 +1,24 @@
 """Adam over Gaussians whose number changes."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from audioplane.head import Gaussians
+from audioplane.head import Gaussians, Head
 
 
 class GaussianAdam:
     """One Adam state per parameter of the Gaussians, resized with them."""
 
-    def __init__(self, gaussians: Gaussians, rates: dict[str, float]):
-        self.gaussians = gaussians
+    def __init__(self, head: Head, rates: dict[str, float]):
+        self._head = head
         self.rates = dict(rates)
         self._build({})
 
     def _build(self, moments: dict[str, dict[str, Tensor]]) -> None:
-        groups = []
-        for name, tensor in self.gaussians.tensors().items():
-            parameter = tensor.detach().contiguous().requires_grad_()
-            setattr(self.gaussians, name, parameter)
-            groups.append({"params": [parameter], "lr": self.rates[name], "name": name})
+        own = self._head.gaussians.tensors()
+        fresh = {k: nn.Parameter(x.detach().contiguous()) for k, x in own.items()}
+        self._head.gaussians = Gaussians(**fresh)
+        groups = [{"params": [x], "lr": self.rates[k], "name": k} for k, x in fresh.items()]
         self._adam = torch.optim.Adam(groups, eps=1e-15, fused=True)
         for group in self._adam.param_groups:
             if state := moments.get(group["name"]):
@@ -45,11 +44,12 @@ class GaussianAdam:
     def resize(self, keep: Tensor, added: Gaussians) -> None:
         """Keep some rows with their moments and append new ones without."""
         moments = self.state()
-        for name, tensor in self.gaussians.tensors().items():
-            new = getattr(added, name)
-            setattr(self.gaussians, name, torch.cat([tensor.detach()[keep], new.detach()]))
+        own, resized = self._head.gaussians.tensors(), {}
+        for name, new in added.tensors().items():
+            resized[name] = torch.cat([own[name].detach()[keep], new.detach()])
             for key in ("exp_avg", "exp_avg_sq"):
                 if name in moments:
                     old = moments[name][key]
                     moments[name][key] = torch.cat([old[keep], torch.zeros_like(new)])
+        self._head.gaussians = Gaussians(**resized)
         self._build(moments)

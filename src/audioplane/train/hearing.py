@@ -51,7 +51,7 @@ class Hearing:
         self._low, self._high = min(rows), max(rows)
         self._deviation = float(features[self._low : self._high + 1].std())
         self._lips = LipTargets(landmarks, views, np.array(rows), head.device)
-        self.reader = self._lips.linear_reader(head.heard_dim)
+        self.reader = self._lips.linear_reader(head.representation_dim)
         self.deaf = 0
         """Iterations in a row in which f_a hardly differed between frames."""
 
@@ -89,7 +89,7 @@ class Hearing:
         noise = c.audio_noise * torch.randn(runs.shape, generator=generator)
         noise += c.audio_offset * torch.randn(n, 1, 1, 1, generator=generator)
         noise += c.audio_tilt * torch.randn(n, 1, 1, features, generator=generator)
-        codes = self._head.hear(runs + self._deviation * put(noise))
+        codes = self._head.represent_runs(runs + self._deviation * put(noise))
         lips = None
         if c.lambda_lips:
             heard = put(starts[:, None] + torch.arange(length))

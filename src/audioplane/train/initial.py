@@ -9,7 +9,7 @@ from torch import Tensor
 
 from audioplane.errors import TrainingError
 from audioplane.head import BY_AUDIO, BY_EYES, STILL, Gaussians
-from audioplane.head.gaussians import colour_to_sh
+from audioplane.head.gaussians import SH_BASES, colour_to_sh
 from audioplane.train.views import Observation, look_up, project
 
 _INITIAL_OPACITY = 0.1
@@ -56,7 +56,6 @@ def random_gaussians(
     K: Float[np.ndarray, "3 3"],
     bounds: Bounds,
     count: int,
-    sh_degree: int,
     generator: torch.Generator,
 ) -> Gaussians:
     """`count` random points inside the visual hull, coloured by the views that see them."""
@@ -81,8 +80,8 @@ def random_gaussians(
     from scipy.spatial import KDTree
 
     distance = KDTree(means).query(means, 4)[0][:, 1:].mean(1)
-    n, bases = len(means), (sh_degree + 1) ** 2
-    sh = torch.zeros(n, bases, 3)
+    n = len(means)
+    sh = torch.zeros(n, SH_BASES, 3)
     sh[:, 0] = colour_to_sh(torch.from_numpy(colours).float())
     return Gaussians(
         means=torch.from_numpy(means).float(),

@@ -19,7 +19,7 @@ class Optimisers:
         self._means_rate = c.lr_means * head_width
         rates = {"quats": c.lr_quats, "log_scales": c.lr_scales, "logits": c.lr_opacities}
         rates |= {"means": self._means_rate, "sh": c.lr_sh}
-        self.gaussians = GaussianAdam(head.gaussians, rates)
+        self.gaussians = GaussianAdam(head, rates)
         self._planes = {"planes": RowAdam(head.grid.planes, head.grid.touched)}
         if head.times is not None:
             self._planes["times"] = RowAdam(head.times.table, head.times.touched)
@@ -63,8 +63,7 @@ class Optimisers:
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Take up kept moments; head and Gaussians have taken up theirs before."""
-        names = self.gaussians.gaussians.tensors()
-        moments = {name: under(f"gaussians/{name}", tensors) for name in names}
+        moments = {name: under(f"gaussians/{name}", tensors) for name in self.gaussians.rates}
         self.gaussians.load({name: m for name, m in moments.items() if m})
         state = self._networks.state_dict()
         count = sum(len(group["params"]) for group in state["param_groups"])

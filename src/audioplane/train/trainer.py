@@ -141,9 +141,7 @@ class Trainer:
         self.head_width = bounds.head_width
         self.head.low.copy_(torch.from_numpy(bounds.low))
         self.head.high.copy_(torch.from_numpy(bounds.high))
-        self.head.gaussians = random_gaussians(
-            self._views, K, bounds, c.initial_points, c.sh_degree, generator
-        )
+        self.head.gaussians = random_gaussians(self._views, K, bounds, c.initial_points, generator)
         self._refresh_drivers()
 
     def _make_optimisers(self) -> None:
@@ -159,7 +157,7 @@ class Trainer:
         return min(ref.aud_id, self._last_row)
 
     def _refresh_drivers(self) -> None:
-        self.head.driver = choose_drivers(
+        self.head.moved_by = choose_drivers(
             self.head.gaussians.means, self._views, self.subject.K, self.config.moving
         )
 

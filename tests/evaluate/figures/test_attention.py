@@ -20,7 +20,7 @@ def test_a_prototype_is_named_after_the_phones_under_it():
 
 @pytest.mark.parametrize("encoder", ["audio-plane", "concat"])
 def test_weights_of_the_frames_that_are_shown(spoken_subject, encoder):
-    shape = HeadShape(80, scales=(1, 2), grid_size=8, encoder=encoder)
+    shape = HeadShape(feature_dim=80, scales=(1, 2), grid_size=8, encoder=encoder)
     head = Head(shape, torch.Generator().manual_seed(0))
     features, shown = spoken_subject.features("mel"), np.array([3, 4, 5])
     found = strongest_prototypes(head, spoken_subject, features, shown)

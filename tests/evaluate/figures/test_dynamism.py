@@ -8,7 +8,9 @@ from audioplane.run import SubjectFootage
 
 
 def test_what_speech_moves_is_red_and_the_rest_grey(spoken_subject):
-    head = Head(HeadShape(80, scales=(1,), grid_size=8), torch.Generator().manual_seed(0))
+    head = Head(
+        HeadShape(feature_dim=80, scales=(1,), grid_size=8), torch.Generator().manual_seed(0)
+    )
     means = torch.tensor([[-0.03, 0.0, 0.0], [0.03, 0.0, 0.0]])
     head.gaussians = Gaussians(
         means,
@@ -17,7 +19,7 @@ def test_what_speech_moves_is_red_and_the_rest_grey(spoken_subject):
         torch.zeros(2),
         torch.zeros(2, 4, 3),
     )
-    head.driver = torch.tensor([0, BY_AUDIO], dtype=torch.uint8)
+    head.moved_by = torch.tensor([0, BY_AUDIO], dtype=torch.uint8)
     with torch.no_grad():
         last = head.field.dynamism_rest[-1]
         assert isinstance(last, torch.nn.Linear)
