@@ -104,7 +104,7 @@ class Head(nn.Module):
             }
         )
 
-    def _load_from_state_dict(self, state_dict, prefix, *args):
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):
         """Make room for as many Gaussians as are loaded; `load_state_dict` calls it first."""
         loaded = state_dict.get(prefix + "moved_by")
         if loaded is not None and loaded.shape != self.moved_by.shape:
@@ -115,7 +115,7 @@ class Head(nn.Module):
                 for k, v in own.items()
             }
             self.gaussians = Gaussians(**resized)
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @property
     def representation_dim(self) -> int:
