@@ -14,9 +14,7 @@ def make_run(folder: Path, subject: Subject, consent: str = "the synthetic subje
     """A head as training starts it, whose deformation field does something, of 20 frames."""
     trainer = Trainer(subject, TINY)
     trainer.frames.close()
-    last = trainer.head.field.rest[-1]
-    assert isinstance(last, torch.nn.Linear)
-    torch.nn.init.normal_(last.weight, std=0.3)
+    torch.nn.init.normal_(trainer.head.field.output.weight, std=0.3)
     trainer.head.encoder.calibrate(trainer.hearing.windows)
     views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in subject.train[:20]}
     head = trainer.head.requires_grad_(False)
