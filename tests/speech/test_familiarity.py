@@ -50,6 +50,13 @@ def test_silence_has_no_distance_and_teaches_nothing(known):
     assert Familiarity.learn(Speech(_voice(1.0, 1))) is None
 
 
+def test_training_speech_that_repeats_itself_divides_nothing_by_zero():
+    known = Familiarity.learn(Speech(np.tile(_voice(2.0, 1), 20)))
+    assert known is not None and known.usual < 0.01
+    strange = known.strangeness(Speech(_voice(5.0, 2)))
+    assert strange is not None and np.isfinite(strange)
+
+
 def test_pauses_do_not_count():
     speech = _voice(3.0, 4)
     counts = [

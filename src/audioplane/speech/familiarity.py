@@ -3,9 +3,8 @@
 Every 320 ms of a sound is described by mean and deviation of its mel bands over time; its distance
 is that to the k-th nearest of the descriptions kept of the training speech, each number in units of
 its deviation there. Voices and languages lie near, music does not
-(docs/decisions/experiments.md); distances from the mean, or along principal axes, separated them
-worse. Steady noise lies in the middle of
-all speech, but stays there: it is told by how little its descriptions vary.
+(docs/decisions/experiments.md). Steady noise lies in the middle of all speech, but stays there: it
+is recognised by how little its descriptions vary.
 """
 
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
+from audioplane.clock import spread_over
 from audioplane.speech.bands import BANDS
 from audioplane.speech.level import CLIPPED_DB
 from audioplane.speech.mel import mel_windows
@@ -27,7 +27,10 @@ MOST_EXAMPLES = 800
 STRANGE = 2.5
 """Times the training speech's own distance beyond which a sound is unlike what was learned."""
 _LEAST_DEVIATION = 0.05
+_LEAST_USUAL = 0.1
+"""Speech has 0.5 to 0.7; a recording that repeats itself has none."""
 _FEWEST = 40
+"""Descriptions, 1.6 s of sound, below which nothing is learnt."""
 _FEWEST_VARIED = 25
 """Descriptions, a second of sound, below which their variation tells nothing."""
 _FEWEST_JUDGED = 50
@@ -57,8 +60,7 @@ class Familiarity:
         described = np.concatenate([described for described, _ in describe(speech)])
         if len(described) < _FEWEST:
             return None
-        rows = np.linspace(0, len(described) - 1, min(MOST_EXAMPLES, len(described)))
-        rows = rows.round().astype(int)
+        rows = spread_over(len(described), MOST_EXAMPLES)
         deviation = described.std(0) + np.float32(_LEAST_DEVIATION)
         examples = described[rows] / deviation
         distances = _squared_distances(examples, examples)
@@ -80,7 +82,7 @@ class Familiarity:
         distance = np.concatenate(distances)
         if len(distance) < _FEWEST_JUDGED:
             return None
-        far = float(np.median(distance)) / self.usual
+        far = float(np.median(distance)) / max(self.usual, _LEAST_USUAL)
         variety = self._variety(np.concatenate(means))
         return far if variety is None else max(far, 1 / max(variety, _LEAST_VARIETY))
 
@@ -117,7 +119,7 @@ def sound_warnings(
     if narrow:
         warnings.append(
             f"{name} is narrow-band: nothing is heard above 4 kHz, as on a telephone. The lips "
-            "follow full-band speech better"
+            "may miss hisses such as s and f"
         )
     if strange is not None and strange > limit:
         warnings.append(

@@ -1,6 +1,6 @@
 """One sound, read once and described once: level, activity and mel bands.
 
-    speech = Speech(waveform)                    # 16 kHz; or Speech(blocks) for an hour of it
+    speech = Speech(waveform)                    # 16 kHz; or Speech(lambda: blocks)
     features = compute_features(speech, kind)    # float32 [T, W, F], T = speech.frames
     spoken = speech.spoken_frames()              # bool [T], for the running norm of another voice
     for warning in sound_warnings(speech, familiarity):
@@ -11,7 +11,7 @@ computed anew for a longer sound.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -59,25 +59,30 @@ ripples."""
 class Speech:
     """A sound at 16 kHz, mono, and what is known of it."""
 
-    def __init__(self, sound: Float[np.ndarray, " n"] | Iterable[Float[np.ndarray, " _"]]):
-        """`sound`: a waveform in [−1, 1]; or its blocks, of any lengths, for a sound too long for
-        memory: a list, or whatever gives them anew each time it is iterated over.
+    def __init__(
+        self, sound: Float[np.ndarray, " n"] | Callable[[], Iterable[Float[np.ndarray, " _"]]]
+    ):
+        """A waveform in [−1, 1]; or, for a sound too long for memory, a function that opens it and
+        gives its blocks, of any lengths. It is called several times.
 
-        Raises `SpeechError` for a generator; for samples that are not finite or lie far outside
-        [−1, 1], as soon as they are looked at.
+        Raises `SpeechError` for another argument; for samples that are not finite or lie far
+        outside [−1, 1], as soon as they are looked at.
         """
-        if not isinstance(sound, np.ndarray) and iter(sound) is sound:
+        if isinstance(sound, np.ndarray):
+            self._open: Callable[[], Iterable[np.ndarray]] = lambda: (sound,)
+        elif callable(sound):
+            self._open = sound
+        else:
             raise SpeechError(
-                "the blocks of a sound are read more than once: pass a list, or an object that "
-                "opens the sound in __iter__, instead of a generator"
+                f"a sound is a waveform (an array) or a function that gives its blocks, not a "
+                f"{type(sound).__name__}"
             )
-        self._blocks: Iterable[np.ndarray] = (sound,) if isinstance(sound, np.ndarray) else sound
 
     @cached_property
     def _measured(self) -> tuple[int, Float64[np.ndarray, " b"]]:
         """Number of samples, and `power`."""
         samples, rest, powers = 0, np.zeros(0, np.float32), [np.zeros(0)]
-        for block in self._blocks:
+        for block in self._open():
             check_samples(block, samples)
             samples += len(block)
             rest = np.concatenate([rest, block]) if len(rest) else block
@@ -153,7 +158,7 @@ class Speech:
 
         No span may begin before the one before it. In memory are the blocks of one span.
         """
-        blocks = iter(self._blocks)
+        blocks = iter(self._open())
         held: deque[np.ndarray] = deque()
         start = end = 0  # what is held covers [start, end)
         for first, last in spans:
