@@ -31,7 +31,7 @@ def test_what_is_missing_and_what_it_costs(copied):
     copied.audio.unlink()
     np.save(copied.features("mel"), np.zeros((9, 16, 80)))
     facts = take_inventory(load_subject(copied.root))
-    assert facts.flags == {"no picture, landmarks, mask or pose": 1}
+    assert facts.flags == {"no landmarks, as ori_imgs/4.lms": 1}
     assert facts.features["mel"].shape == () and "9 rows" in facts.features["mel"].problem
     assert facts.blinks == ""
     assert facts.missing.keys() == {"speech features", "aud.wav", "blinks", "torso_imgs"}
@@ -48,4 +48,4 @@ def test_peers_folders(spoken_subject, tmp_path):
     assert "train --speech eo" in facts.missing["mel+phones"]
     bare = take_inventory(load_subject(ad_nerf(spoken_subject, tmp_path / "ad").root))
     assert bare.missing.keys() == {"mel+phones", "blinks", "torso_imgs"}
-    assert LOST == 7 and bare.flags == {"no picture, landmarks, mask or pose": 1}
+    assert LOST == 7 and bare.flags == {"no pose": 1}

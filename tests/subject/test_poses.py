@@ -17,6 +17,10 @@ needs_assets = pytest.mark.skipif(
 )
 
 
+FAR = torch.tensor([[0.0, 0.0, 8.0]] * 2)
+"""Translations of a head behind the camera; in front of it with the other sign."""
+
+
 def peers() -> Path:
     return Path(os.environ["AUDIOPLANE_ASSETS"]) / "data" / "peers"
 
@@ -56,7 +60,13 @@ def test_angles_turn_the_head_as_the_trackers_do():
     ("content", "says"),
     [
         ({"euler": torch.zeros(3, 3), "trans": torch.zeros(3, 3)}, "KeyError"),
-        ({"euler": torch.zeros(2, 3), "trans": torch.zeros(3, 3), "focal": 9.0}, "ValueError"),
+        ({"euler": torch.zeros(2, 3), "trans": torch.zeros(3, 3), "focal": 9.0}, "expected .n, 3"),
+        (
+            {"euler": torch.full((2, 3), torch.nan), "trans": -FAR, "focal": 9.0},
+            "frame 0: .*finite",
+        ),
+        ({"euler": torch.zeros(2, 3), "trans": FAR, "focal": 9.0}, "frame 0: the head"),
+        ({"euler": torch.zeros(2, 3), "trans": -FAR, "focal": torch.inf}, "focal length of inf"),
         ({"euler": torch.zeros(3, 3), "trans": torch.zeros(3, 3), "focal": 9.0}, "2 frames have"),
         ({"euler": Path("code")}, "UnpicklingError"),
     ],

@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,18 +32,18 @@ def viewmat(i):
     return matrix
 
 
-def write_folder(root: Path, ids=(0, 1, 4, 7), val=(9,)) -> SubjectPaths:
+def write_folder(root: Path, ids=(0, 1, 4, 7), val=(9,), size=SIZE) -> SubjectPaths:
     """A subject whose img_ids have gaps."""
     paths = SubjectPaths(root)
     paths.make_folders()
-    write_image(paths.background, np.full((SIZE, SIZE, 3), 200, np.uint8))
+    write_image(paths.background, np.full((size, size, 3), 200, np.uint8))
     for i in (*ids, *val):
-        write_image(paths.image(i), np.full((SIZE, SIZE, 3), 10 * i, np.uint8), quality=100)
-        torso = np.zeros((SIZE, SIZE, 4), np.uint8)
+        write_image(paths.image(i), np.full((size, size, 3), 10 * i, np.uint8), quality=100)
+        torso = np.zeros((size, size, 4), np.uint8)
         torso[8:] = (50, 60, 70, 255)
         torso[7] = (50, 60, 70, 128)
         write_image(paths.torso(i), torso)
-        labels = np.full((SIZE, SIZE), Label.BACKGROUND, np.uint8)
+        labels = np.full((size, size), Label.BACKGROUND, np.uint8)
         labels[2:8, 4:12] = Label.HEAD
         labels[5:7, 6:9] = Label.MOUTH
         labels[8:] = Label.TORSO
@@ -51,7 +52,7 @@ def write_folder(root: Path, ids=(0, 1, 4, 7), val=(9,)) -> SubjectPaths:
     for name, members in (("train", ids), ("val", val)):
         frames = tuple(FrameRef(i, i, viewmat(i)) for i in members)
         write_split(paths.transforms(name), Split(100.0, 8.0, 8.0, frames))
-    SubjectInfo(SIZE, 10, flags={2: "no face", 3: "no face"}, consent="me", cuts=(4,)).save(
+    SubjectInfo(size, 10, flags={2: "no face", 3: "no face"}, consent="me", cuts=(4,)).save(
         paths.info
     )
     n = max(val) + 1
@@ -126,13 +127,13 @@ def test_features_in_their_kind(paths):
     with pytest.raises(SubjectError, match="shape"):
         subject.features("bad")
     np.save(paths.features("short"), np.zeros((3, 16, 29)))
-    with pytest.raises(SubjectError, match="3 rows, the subject's frames need 10"):
+    with pytest.raises(SubjectError, match="3 rows, the subject's frames need"):
         subject.features("short")
     np.save(paths.features("nan"), np.full((10, 16, 29), np.nan))
     with pytest.raises(SubjectError, match="not finite"):
         subject.features("nan")
     paths.features("empty").write_bytes(b"")
-    with pytest.raises(SubjectError, match="--speech among what is here .*ds"):
+    with pytest.raises(SubjectError, match="empty.npy cannot be read"):
         subject.features("empty")
 
 
@@ -147,13 +148,42 @@ def mirror(path: Path):
     path.write_text(json.dumps(data))
 
 
+def change(path: Path, how):
+    """Change values of a JSON file: by name, or by a function of it."""
+    data = json.loads(path.read_text())
+    data.update(how) if isinstance(how, dict) else how(data)
+    path.write_text(json.dumps(data))
+
+
+def nan_shift(data: dict):
+    data["frames"][2]["transform_matrix"][1][3] = np.nan
+
+
+def behind(data: dict):
+    data["frames"][0]["transform_matrix"][2][3] = 0.8
+
+
+def twice(data: dict):
+    data["frames"][0]["img_id"] = 1
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
         (lambda p: spoil(p.info, "{"), "damaged"),
         (lambda p: spoil(p.info, json.dumps({"format_version": 99})), "version 99"),
         (lambda p: spoil(p.transforms("train"), "{}"), "transforms file"),
-        (lambda p: mirror(p.transforms("train")), "no turn and shift"),
+        (lambda p: mirror(p.transforms("train")), "frame 0: no rotation"),
+        (lambda p: change(p.transforms("train"), nan_shift), "train.json .*frame 4: .*finite"),
+        (lambda p: change(p.transforms("val"), behind), "val.json .*frame 9: the head .*in front"),
+        (lambda p: change(p.transforms("train"), twice), "frame 1 more than once"),
+        (lambda p: change(p.transforms("train"), {"focal_len": np.inf}), "focal length of inf"),
+        (lambda p: change(p.transforms("train"), {"cx": np.nan}), "cx = nan"),
+        (lambda p: change(p.info, {"fps": np.inf}), "fps is inf, expected 25"),
+        (lambda p: change(p.info, {"n_frames": np.nan}), "n_frames is nan"),
+        (lambda p: change(p.info, {"flags": {"99": "no face"}}), "flags name frames"),
+        (lambda p: change(p.info, {"size": 17}), "17 pixels, bc.jpg has 16"),
+        (lambda p: spoil(p.info, "[" * 100_000), "damaged"),
         (lambda p: p.transforms("val").unlink(), "prepared subject"),
         (lambda p: [p.image(i).unlink() for i in (0, 1, 4, 7)], "no usable"),
     ],
@@ -186,6 +216,53 @@ def test_damaged_pictures_and_tracks_are_named(paths):
     paths.track.write_bytes(b"nothing")
     with pytest.raises(SubjectError, match="track"):
         _ = load_subject(paths.root).track
+
+
+def shorter(track: Track) -> Track:
+    return Track(track.landmarks[:3], track.blink[:3], track.valid[:3], track.viewmats[:3])
+
+
+def spoilt(name: str, value: float):
+    def damage(track: Track) -> Track:
+        array = getattr(track, name).copy()
+        array[3].flat[1] = value
+        return replace(track, **{name: array})
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (shorter, "3 rows, the subject's frames need 10"),
+        (spoilt("blink", np.nan), "frame 3 has a blink outside"),
+        (spoilt("blink", 7.0), "frame 3 has a blink outside"),
+        (spoilt("landmarks", 1e30), "frame 3 has landmarks outside"),
+        (spoilt("viewmats", np.nan), "frame 3: numbers that are not finite"),
+        (spoilt("viewmats", 1e6), "frame 3: no rotation"),
+    ],
+)
+def test_absurd_numbers_of_the_tracker_are_refused(paths, damage, says):
+    damage(load_subject(paths.root).track).save(paths.track)
+    subject = load_subject(paths.root)
+    with pytest.raises(SubjectError, match=says):
+        subject.blink(subject.train[0])
+
+
+def test_a_table_of_blinks_that_ends_early_is_of_another_video(paths):
+    paths.track.unlink()
+    paths.action_units.write_text("frame,AU45_r\n" + "".join(f"{i},0.5\n" for i in (1, 2, 3)))
+    subject = load_subject(paths.root)
+    with pytest.raises(SubjectError, match="au.csv has 3 rows"):
+        subject.blink(subject.train[0])
+
+
+@pytest.mark.parametrize("points", [np.full((68, 2), np.nan), np.full((68, 2), 1e6), []])
+def test_landmarks_that_cannot_be_are_refused(paths, points):
+    np.savetxt(paths.landmarks(1), points)
+    subject = load_subject(paths.root)
+    with pytest.raises(SubjectError, match="1.lms"):
+        subject.landmarks(subject.train[1])
 
 
 def test_not_a_folder(tmp_path):

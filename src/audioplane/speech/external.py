@@ -3,6 +3,7 @@
 DeepSpeech [T, 16, 29], wav2vec 2.0 [T, 16, 44] and HuBERT [T, 2, 1024] come in this shape.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,24 @@ from jaxtyping import Float
 
 from audioplane.errors import SpeechError
 
+_LARGEST = 10_000
+"""Bounds every kind: log-mel and posteriors stay under 30, hidden states of HuBERT under 1,000."""
+
 
 def load_external_features(path: Path) -> Float[np.ndarray, "t w f"]:
     """Read features, 25 rows a second, of any floating-point type, as float32.
 
-    Raises `SpeechError` for a file that is missing, damaged, of another shape, or not of finite
-    real numbers.
+    Raises `SpeechError` for a file that is missing, damaged, of another shape, or with numbers that
+    are not finite or beyond ±10,000, which no features reach.
     """
     try:
-        features = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as e:
-        raise SpeechError(f"{path} cannot be read as a .npy file of speech features: {e}") from e
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that are damaged or written by Python 2
+            # Mapped, so that a damaged header cannot ask for more memory than the file is long.
+            features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as e:  # numpy passes on whatever the parser of its header raises
+        why = e.strerror if isinstance(e, OSError) and e.strerror else f"{type(e).__name__}: {e}"
+        raise SpeechError(f"{path} cannot be read as a .npy file of features ({why})") from e
     if not isinstance(features, np.ndarray) or features.ndim != 3 or not features.size:
         shape = getattr(features, "shape", "of an archive")
         raise SpeechError(
@@ -28,7 +36,12 @@ def load_external_features(path: Path) -> Float[np.ndarray, "t w f"]:
         )
     if features.dtype.kind != "f":
         raise SpeechError(f"{path} holds {features.dtype}, expected floating-point features")
-    features = features.astype(np.float32)
-    if not np.isfinite(features).all():
-        raise SpeechError(f"{path} holds values that are not finite: compute the features again")
+    with np.errstate(over="ignore", invalid="ignore"):
+        features = np.array(features, np.float32)
+    usable = (np.abs(features) <= _LARGEST).reshape(len(features), -1).all(1)  # NaN is not
+    if not usable.all():
+        raise SpeechError(
+            f"{path} holds values that are not finite or beyond ±{_LARGEST:,} in row "
+            f"{np.argmin(usable)} and {np.sum(~usable) - 1} more: compute the features again"
+        )
     return features

@@ -1,5 +1,6 @@
-"""A person on disk: the subject folder, its typed loader, and the synthetic subject."""
+"""A person on disk: the subject folder, its typed loader and its checks."""
 
+from audioplane.subject.check import SubjectReport, check_subject
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import Label, head_mask, paint_labels, read_labels, torso_mask
 from audioplane.subject.layout import FORMAT_VERSION, FPS, SubjectPaths
@@ -17,7 +18,9 @@ __all__ = [
     "SubjectFrame",
     "SubjectInfo",
     "SubjectPaths",
+    "SubjectReport",
     "Track",
+    "check_subject",
     "head_mask",
     "load_subject",
     "paint_labels",

@@ -3,10 +3,15 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from audioplane.assets import write_atomically
 from audioplane.errors import SubjectError
 from audioplane.subject.layout import FORMAT_VERSION, FPS
+
+_MOST_PIXELS = 16384
+_MOST_FRAMES = 10_000_000
+"""110 hours."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,23 @@ class SubjectInfo:
             data["flags"] = {int(k): v for k, v in data["flags"].items()}
             data["feature_kinds"] = tuple(data["feature_kinds"])
             data["cuts"] = tuple(data.get("cuts", ()))
+            _check(data)
             return SubjectInfo(**data)
-        except (OSError, KeyError, TypeError, ValueError, AttributeError) as e:
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as e:
             raise SubjectError(f"{path} is damaged ({e}): prepare the video again") from e
+
+
+def _check(data: dict[str, Any]) -> None:
+    """Raise `ValueError` where a value is of another type or out of its range."""
+    for name, most in (("size", _MOST_PIXELS), ("n_frames", _MOST_FRAMES)):
+        if type(data[name]) is not int or not 0 < data[name] <= most:
+            raise ValueError(f"{name} is {data[name]!r}, expected 1 to {most}")
+    if data.get("fps", FPS) != FPS:
+        raise ValueError(f"fps is {data['fps']!r}, expected {FPS}")
+    for name in ("flags", "cuts"):
+        if any(type(i) is not int or not 0 <= i < data["n_frames"] for i in data[name]):
+            raise ValueError(f"{name} name frames that are not among the {data['n_frames']}")
+    texts = [data.get(name, "") for name in ("source", "source_sha256", "consent")]
+    texts += [*data["feature_kinds"], *data.get("tools", {}).values(), *data["flags"].values()]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("a number stands where a text should")

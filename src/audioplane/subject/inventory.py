@@ -7,9 +7,10 @@ import numpy as np
 
 from audioplane.errors import SubjectError
 from audioplane.speech import DEFAULT_KIND
+from audioplane.subject.check import check_subject
 from audioplane.subject.layout import FPS, SubjectPaths
 from audioplane.subject.poses import pose_file
-from audioplane.subject.subject import Subject
+from audioplane.subject.subject import Subject, list_names
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,26 @@ class Inventory:
     features: dict[str, FeatureFacts]
     missing: dict[str, str]
     """What is not here, and what that costs."""
+    damaged: dict[str, str]
+    """Files that cannot be used, and why."""
 
 
 def take_inventory(subject: Subject) -> Inventory:
-    """Look through a subject's folder. Pictures are counted, not decoded."""
+    """Look through a subject's folder. Images are counted and looked over, not decoded.
+
+    Raises `SubjectError` where the file of the blinks is damaged.
+    """
     paths, info = subject.paths, subject.info
+    report = check_subject(subject)
     refs = [*subject.train, *subject.val]
     height, width = subject.background.shape[:2]
     features = {kind: _features(subject, kind) for kind in subject.kinds()}
     flags = dict(Counter(info.flags.values()))
-    incomplete = subject.rows - len(info.flags) - len(refs)
-    if incomplete > 0:
-        flags["no picture, landmarks, mask or pose"] = incomplete
+    flags |= {
+        f"no {what}, as {list_names(names)}": len(names) for what, names in report.missing.items()
+    }
+    if report.without_pose:
+        flags["no pose"] = report.without_pose
     return Inventory(
         folder=str(paths.root),
         made_by="audioplane" if paths.info.exists() else "a peer of the AD-NeRF family",
@@ -77,9 +86,10 @@ def take_inventory(subject: Subject) -> Inventory:
         held_out=len(subject.val),
         flags=flags,
         poses=pose_file(paths).name,
-        blinks=_blinks(subject),
+        blinks=_blinks(subject, report.bridged),
         features=features,
         missing=_missing(subject, features),
+        damaged=report.damaged,
     )
 
 
@@ -90,10 +100,11 @@ def _features(subject: Subject, kind: str) -> FeatureFacts:
         return FeatureFacts((), str(e))
 
 
-def _blinks(subject: Subject) -> str:
+def _blinks(subject: Subject, bridged: int = 0) -> str:
     paths = subject.paths
     found = next((p for p in (paths.track, paths.action_units) if p.exists()), None)
-    return found.name if found else ""
+    note = f", {bridged} rows of it without a number interpolated" if bridged else ""
+    return f"{found.name}{note}" if found else ""
 
 
 def _missing(subject: Subject, features: dict[str, FeatureFacts]) -> dict[str, str]:

@@ -15,7 +15,14 @@ from jaxtyping import Float
 
 from audioplane.errors import SubjectError
 from audioplane.subject.layout import SubjectPaths
-from audioplane.subject.transforms import FrameRef, Split, opengl_to_viewmat, read_split
+from audioplane.subject.transforms import (
+    FrameRef,
+    Split,
+    check_intrinsics,
+    check_view,
+    opengl_to_viewmat,
+    read_split,
+)
 
 _TRANSLATION_UNIT = 0.1
 """World units of one unit of the tracker's."""
@@ -94,7 +101,7 @@ def read_track_params(path: Path, ids: list[int], size: tuple[int, int]) -> Spli
         size: Width and height of the frames, pixels.
 
     Raises:
-        SubjectError: It cannot be read, or its rows are not those frames.
+        SubjectError: It cannot be read, its rows are not those frames, or one is no pose.
     """
     import torch
 
@@ -102,18 +109,30 @@ def read_track_params(path: Path, ids: list[int], size: tuple[int, int]) -> Spli
         params = torch.load(path, map_location="cpu", weights_only=True)
         euler, trans = (params[k].double().numpy() for k in ("euler", "trans"))
         focal = float(torch.as_tensor(params["focal"]).reshape(-1)[0])
-        viewmats = [euler_to_viewmat(e, t) for e, t in zip(euler, trans, strict=True)]
     except Exception as e:  # torch passes on whatever its readers raise
         raise SubjectError(
-            f"{path} is not what a tracker of the AD-NeRF family writes ({type(e).__name__})"
+            f"{path} is not what a tracker of the AD-NeRF family writes ({type(e).__name__}): "
+            "track the video again"
         ) from e
-    if len(viewmats) != len(ids):
+    if euler.shape != trans.shape or euler.shape[1:] != (3,):
         raise SubjectError(
-            f"{path} holds {len(viewmats)} poses, {len(ids)} frames have landmarks: which are of "
-            "which cannot be known"
+            f"{path} holds angles {euler.shape} and translations {trans.shape}, expected [n, 3] "
+            "each: track the video again"
         )
-    frames = tuple(FrameRef(i, i, viewmat) for i, viewmat in zip(ids, viewmats, strict=True))
-    return Split(focal, size[0] / 2, size[1] / 2, frames)
+    if len(euler) != len(ids):
+        raise SubjectError(
+            f"{path} holds {len(euler)} poses, but {len(ids)} frames have landmarks in "
+            f"{path.parent / 'ori_imgs'}: which pose is of which frame cannot be known"
+        )
+    where, frames = "", []
+    try:
+        check_intrinsics(focal, size[0] / 2, size[1] / 2)
+        for i, angles, shift in zip(ids, euler, trans, strict=True):
+            where = f"frame {i}: "
+            frames.append(FrameRef(i, i, check_view(euler_to_viewmat(angles, shift))))
+    except (ValueError, np.linalg.LinAlgError) as e:
+        raise SubjectError(f"{path} is damaged ({where}{e}): track the video again") from e
+    return Split(focal, size[0] / 2, size[1] / 2, tuple(frames))
 
 
 def euler_to_viewmat(

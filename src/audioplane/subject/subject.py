@@ -1,17 +1,19 @@
 """The typed loader of a subject folder. Frames are decoded when they are asked for."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from audioplane.errors import SubjectError
+from audioplane.errors import SpeechError, SubjectError
 from audioplane.media.image import read_image
+from audioplane.speech.external import load_external_features
 from audioplane.speech.kinds import feature_files, kinds_in
-from audioplane.subject.action_units import read_blinks
+from audioplane.subject.action_units import BlinkTable, read_blinks
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import head_mask, read_labels
 from audioplane.subject.layout import SubjectPaths
@@ -21,7 +23,9 @@ from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split
 
 _MISSING_ROWS = 5
-"""Rows by which features may be short: some subjects of the peers lack the last one."""
+"""Rows by which a file of prior work may be short: some lack the last one."""
+_FARTHEST_LANDMARK = 3
+"""Image sizes from the image's corner; trackers put points of hidden parts a little outside."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class Subject:
     K: Float[np.ndarray, "3 3"]
     """Camera intrinsics, pixels."""
     background: UInt8[np.ndarray, "h w 3"]
+    posed: int = 0
+    """Frames that have a pose, in both splits; some may lack another file."""
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files that those lack, by what they hold; such frames are left out."""
 
     @cached_property
     def identity(self) -> str:
@@ -57,21 +65,51 @@ class Subject:
 
     @cached_property
     def track(self) -> Track | None:
-        """The tracker's rows; None where a peer made the folder."""
-        return Track.load(self.paths.track) if self.paths.track.exists() else None
+        """The tracker's rows; None where there are none, as in prior work's folders.
+
+        Raises `SubjectError` where the file is damaged or does not reach the last frame.
+        """
+        if not self.paths.track.exists():
+            return None
+        track = Track.load(self.paths.track)
+        self._require_rows(self.paths.track, len(track.valid), self._last_frame + 1)
+        return track
+
+    @property
+    def _last_frame(self) -> int:
+        return max(ref.img_id for ref in (*self.train, *self.val))
+
+    def _require_rows(self, path: Path, rows: int, needed: int) -> None:
+        if rows < needed:
+            raise SubjectError(
+                f"{path} has {rows} rows, the subject's frames need {needed}: make it again"
+            )
+
+    @cached_property
+    def blink_table(self) -> BlinkTable | None:
+        """OpenFace's blinks, which are used where there is no `track`; None without a table.
+
+        Raises `SubjectError` where the file is damaged or ends long before the last frame.
+        """
+        if not self.paths.action_units.exists():
+            return None
+        table = read_blinks(self.paths.action_units)
+        needed = self._last_frame + 1 - _MISSING_ROWS
+        self._require_rows(self.paths.action_units, len(table.closed), needed)
+        return table
 
     @cached_property
     def _blinks(self) -> Float[np.ndarray, "n 2"]:
         if self.track is not None:
             return self.track.blink
-        if self.paths.action_units.exists():
-            return np.stack([read_blinks(self.paths.action_units)] * 2, axis=1)
+        if self.blink_table is not None:
+            return np.stack([self.blink_table.closed] * 2, axis=1)
         return np.zeros((0, 2), np.float32)
 
     def blink(self, ref: FrameRef) -> Float[np.ndarray, "2"]:
         """Eye closure of a frame, 0 open to 1 closed, image-left eye first; open where unknown.
 
-        Raises `SubjectError` where the file that knows it is damaged.
+        Raises `SubjectError` where the file that knows it is damaged or too short.
         """
         if ref.img_id >= len(self._blinks):
             return np.zeros(2, np.float32)
@@ -91,26 +129,19 @@ class Subject:
         """Speech features, one row an `aud_id`. Raises `SubjectError` if they are not here."""
         paths = [self.paths.root / name for name in feature_files(kind)]
         path = next((p for p in paths if p.exists()), paths[0])
-        try:
-            features = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as e:
+        if not path.exists():
             raise SubjectError(
-                f"{path} cannot be read ({e}): choose --speech among what is here "
+                f"{path} is missing: choose --speech among what is here "
                 f"({', '.join(self.kinds()) or 'nothing'}), or add it: audioplane speech "
                 f"{self.paths.root} --kind {kind}"
-            ) from e
-        if features.ndim != 3 or not len(features):
-            raise SubjectError(
-                f"{path} has shape {features.shape}, expected [frames, window, features]"
             )
+        try:
+            features = load_external_features(path)
+        except SpeechError as e:
+            raise SubjectError(str(e)) from e
         needed = max(ref.aud_id for ref in (*self.train, *self.val)) + 1
-        if len(features) < needed - _MISSING_ROWS:
-            raise SubjectError(
-                f"{path} has {len(features)} rows, the subject's frames need {needed}"
-            )
-        if not np.isfinite(features).all():
-            raise SubjectError(f"{path} holds numbers that are not finite: make it again")
-        return features.astype(np.float32)
+        self._require_rows(path, len(features), needed - _MISSING_ROWS)
+        return features
 
     def frame(self, ref: FrameRef) -> SubjectFrame:
         """Decode the pictures of one frame.
@@ -124,7 +155,7 @@ class Subject:
 
     def image(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
         """The person before the background plate. Raises `MediaError`."""
-        return self._read(_image_path(self.paths, ref.img_id))
+        return self._read(frame_files(self.paths, ref.img_id)["image"])
 
     def labels(self, ref: FrameRef) -> UInt8[np.ndarray, "h w"]:
         """What each pixel shows, `Label` by its value. Raises `MediaError`."""
@@ -155,51 +186,98 @@ class Subject:
         """The 68 landmarks of one frame, pixels."""
         path = self.paths.landmarks(ref.img_id)
         try:
-            points = np.loadtxt(path, dtype=np.float32)
+            numbers = np.array(path.read_text().split(), np.float32)
         except (OSError, ValueError) as e:
-            raise SubjectError(f"{path} cannot be read: {e}") from e
-        if points.shape != (68, 2):
-            raise SubjectError(f"{path} holds {points.shape} numbers, expected 68 rows of x y")
-        return points
+            raise SubjectError(f"{path} cannot be read ({e}): make the landmarks again") from e
+        if numbers.size != 2 * 68:
+            raise SubjectError(
+                f"{path} holds {numbers.size} numbers, expected 68 rows of x y: make the landmarks "
+                "again"
+            )
+        largest = _FARTHEST_LANDMARK * max(self.background.shape)
+        if not (np.abs(numbers) <= largest).all():  # NaN is not
+            raise SubjectError(
+                f"{path} holds points that are not finite or far outside the image: make the "
+                "landmarks again, or delete it and its frame is left out"
+            )
+        return numbers.reshape(68, 2)
 
 
-def _image_path(paths: SubjectPaths, i: int) -> Path:
-    """A frame's picture; AD-NeRF keeps it under another name."""
-    path = paths.image(i)
-    return path if path.exists() else paths.composed(i)
+def frame_files(paths: SubjectPaths, i: int) -> dict[str, Path]:
+    """The files that a frame cannot be used without."""
+    image = paths.image(i)
+    if not image.exists() and paths.composed(i).exists():  # AD-NeRF's name of it
+        image = paths.composed(i)
+    return {"image": image, "landmarks": paths.landmarks(i), "mask": paths.parsing(i)}
 
 
-def _usable(split: Split, paths: SubjectPaths) -> tuple[FrameRef, ...]:
-    """Frames of a split whose files are all there, by `img_id`."""
-    return tuple(
-        f
-        for f in sorted(split.frames, key=lambda f: f.img_id)
-        if _image_path(paths, f.img_id).exists()
-        and paths.landmarks(f.img_id).exists()
-        and paths.parsing(f.img_id).exists()
-    )
+def _without_files(splits: tuple[Split, ...], paths: SubjectPaths) -> dict[str, dict[int, str]]:
+    """Missing files of the frames that have a pose, by what they hold and by `img_id`."""
+    missing: dict[str, dict[int, str]] = {}
+    for i in sorted(frame.img_id for split in splits for frame in split.frames):
+        for what, path in frame_files(paths, i).items():
+            if not path.exists():
+                missing.setdefault(what, {})[i] = str(path.relative_to(paths.root))
+    return missing
 
 
-def load_subject(root: Path) -> Subject:
-    """Open a subject folder, ours or a peer's.
+def list_names(names: Collection[str], most: int = 3) -> str:
+    """The first few of many names."""
+    more = [f"and {len(names) - most} more"] if len(names) > most else []
+    return ", ".join([*list(names)[:most], *more])
 
-    Raises `SubjectError` where it is no subject, of another version, or has no usable frame.
+
+def load_subject(path: Path | str) -> Subject:
+    """Open the folder of a subject, prepared here or by prior work of the AD-NeRF family.
+
+    The poses of all frames and the background are read and checked; images, landmarks, masks and
+    features are read when they are asked for, and looked over by `check_subject`.
+
+    Args:
+        path: The folder, as `prepare` writes it or as docs/prior-work.md lists.
+
+    Returns:
+        The subject: frames that have all their files, the first 10/11 of them in `train`; poses as
+        world→camera in OpenCV axes and metres, intrinsics in pixels.
+
+    Raises:
+        SubjectError: It is no such folder, of another format version, a file of it is damaged (the
+            message names file and frame), or no training frame has all its files.
+        MediaError: The background image cannot be read.
     """
-    paths = SubjectPaths(Path(root))
+    paths = SubjectPaths(Path(path))
     if not paths.root.is_dir():
-        raise SubjectError(f"{root} is not a folder: prepare a video first")
+        raise SubjectError(f"{path} is not a folder: prepare a video first")
     if not pose_file(paths).exists():
         raise SubjectError(f"{pose_file(paths)} is missing: is this a prepared subject?")
     background = read_image(paths.background)
     height, width = background.shape[:2]
     splits = read_poses(paths, (width, height))
-    train, val = (_usable(split, paths) for split in splits)
+    missing = _without_files(splits, paths)
+    left_out = {i for files in missing.values() for i in files}
+    train, val = (
+        tuple(sorted((f for f in s.frames if f.img_id not in left_out), key=lambda f: f.img_id))
+        for s in splits
+    )
+    names = {what: tuple(files.values()) for what, files in missing.items()}
+    posed = sum(len(split.frames) for split in splits)
     if not train:
-        raise SubjectError(f"{root} has no usable training frame")
+        lacking = "; ".join(
+            f"{len(files)} lack their {what} ({list_names(files)})" for what, files in names.items()
+        )
+        raise SubjectError(
+            f"{path} has no usable training frame: of {posed} frames with a pose "
+            f"{lacking or 'none is for training'}; put the files there, or prepare the video again"
+        )
     if paths.info.exists():
         info = SubjectInfo.load(paths.info)
+        if info.size != height:
+            raise SubjectError(
+                f"{paths.info} says frames of {info.size} pixels, {paths.background.name} has "
+                f"{height}: prepare the video again"
+            )
     else:
         info = SubjectInfo(size=height, n_frames=len(train) + len(val))
     first = splits[0]
     K = np.array([[first.focal, 0, first.cx], [0, first.focal, first.cy], [0, 0, 1]])
-    return Subject(paths, info, train, val, K, background)
+    return Subject(paths, info, train, val, K, background, posed, names)

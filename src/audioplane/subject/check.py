@@ -1,0 +1,132 @@
+"""Checks of a subject's files, before hours of work rest on them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from audioplane.errors import AudioplaneError, SubjectError
+from audioplane.subject.subject import Subject, frame_files, list_names
+
+_TAIL = 4096
+"""Bytes at the end of an image in which its end marker is looked for."""
+_JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+
+
+@dataclass(frozen=True)
+class SubjectReport:
+    """What of a subject's frames can be used, and what is wrong with the rest."""
+
+    folder: Path
+    train: int
+    """Training frames that can be used."""
+    held_out: int
+    """Held-out frames that can be used."""
+    left_out: int
+    """Frames with a pose that lack another file."""
+    without_pose: int
+    """Frames of the video that have no pose and are not flagged in `subject.json` either."""
+    missing: dict[str, tuple[str, ...]]
+    """Files that those of `left_out` lack, by what they hold; names relative to `folder`."""
+    damaged: dict[str, str]
+    """Files that cannot be used, and why; names relative to `folder`."""
+    bridged: int
+    """Rows of `au.csv` without a number, whose blinks were interpolated."""
+
+    def warnings(self) -> list[str]:
+        """What is missing, one sentence each; empty for a whole subject."""
+        said = []
+        posed = self.train + self.held_out + self.left_out
+        for what, names in self.missing.items():
+            said.append(
+                f"{len(names)} of {posed} frames are left out, they lack their {what}: "
+                f"{list_names(names)} in {self.folder}"
+            )
+        if self.without_pose:
+            said.append(f"{self.without_pose} frames of the video have no pose: they are left out")
+        if self.bridged:
+            said.append(f"{self.bridged} rows of au.csv hold no blink: interpolated")
+        return said
+
+    def require_whole(self) -> None:
+        """Raise `SubjectError`, with the first names, where files are damaged."""
+        if self.damaged:
+            named = [f"{name} ({why})" for name, why in self.damaged.items()]
+            raise SubjectError(
+                f"{len(named)} files of {self.folder} are damaged: {list_names(named)}; copy them "
+                "again, or delete them, then their frames are left out"
+            )
+
+
+def check_subject(subject: Subject) -> SubjectReport:
+    """Look over all files of a subject's frames in about a second per 2,000 frames.
+
+    Landmarks are read; of images the header and the end marker. The blinks are read too.
+
+    Raises `SubjectError` where the file of the blinks is damaged or too short.
+    """
+    damaged = {}
+    for ref in (*subject.train, *subject.val):
+        files = frame_files(subject.paths, ref.img_id)
+        images = [files["image"], files["mask"], subject.paths.torso(ref.img_id)]
+        for path in images:
+            if fault := _image_fault(path, subject.background.shape[:2]):
+                damaged[str(path.relative_to(subject.paths.root))] = fault
+        try:
+            subject.landmarks(ref)
+        except AudioplaneError:
+            path = files["landmarks"]
+            damaged[str(path.relative_to(subject.paths.root))] = "not 68 finite points"
+    table = None if subject.track else subject.blink_table
+    usable = len(subject.train) + len(subject.val)
+    return SubjectReport(
+        folder=subject.paths.root,
+        train=len(subject.train),
+        held_out=len(subject.val),
+        left_out=subject.posed - usable,
+        without_pose=max(0, subject.rows - len(subject.info.flags) - subject.posed),
+        missing=dict(subject.missing),
+        damaged=damaged,
+        bridged=len(table.unusable) if table else 0,
+    )
+
+
+def _image_fault(path: Path, size: tuple[int, int]) -> str:
+    """What is wrong with an image as far as its first and last bytes show; a torso may lack."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_TAIL)
+            file.seek(max(0, file.seek(0, 2) - _TAIL))
+            tail = file.read()
+    except FileNotFoundError:
+        return ""
+    except OSError as e:
+        return e.strerror or "cannot be read"
+    if not head:
+        return "empty"
+    if head.startswith(_JPEG):
+        found, end = _jpeg_size(head), _JPEG_END
+    elif head.startswith(_PNG):
+        width, height = (int.from_bytes(head[k : k + 4], "big") for k in (16, 20))
+        found, end = (height, width), _PNG_END
+    else:
+        return "neither JPEG nor PNG"
+    if end not in tail:
+        return "cut short"
+    if found and found != size:
+        return f"{found[1]} x {found[0]} pixels instead of {size[1]} x {size[0]}"
+    return ""
+
+
+def _jpeg_size(head: bytes) -> tuple[int, int] | None:
+    """Height and width from the frame header of a JPEG; None where that does not come early."""
+    at = 2
+    while at + 9 <= len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], _big(head, at + 2)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return _big(head, at + 5), _big(head, at + 7)
+        at += 2 + length
+    return None
+
+
+def _big(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 2], "big")
