@@ -240,7 +240,9 @@ def check_output(path: Path, *inputs: Path) -> None:
 
 
 @contextmanager
-def write_atomically(path: Path, mode: int = 0o666, sync: bool = True) -> Iterator[Path]:
+def write_atomically(
+    path: Path, mode: int = 0o666, sync: bool = True, suffix: str = ""
+) -> Iterator[Path]:
     """Write a file under a temporary name, which it trades for its own once it is complete.
 
     An exception leaves no temporary file and an older `path` untouched; one that a killed process
@@ -250,6 +252,7 @@ def write_atomically(path: Path, mode: int = 0o666, sync: bool = True) -> Iterat
         path: Where the file is to lie.
         mode: Its permissions, before the umask.
         sync: The file is on the disk, even if power fails, once this returns.
+        suffix: What the temporary name has to end in.
 
     Yields:
         The temporary path, an empty file beside `path`.
@@ -261,7 +264,7 @@ def write_atomically(path: Path, mode: int = 0o666, sync: bool = True) -> Iterat
     path = Path(path)
     _refuse_special(path)
     target = path.resolve() if path.is_symlink() else path
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}.partial{suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         held = _claim(partial, mode)

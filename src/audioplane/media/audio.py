@@ -1,7 +1,12 @@
-"""Sound: any file that FFmpeg knows to one mono waveform, and a waveform to a WAV file."""
+"""Sound: any file that FFmpeg knows to one mono waveform, and a waveform to a WAV file.
+
+`audio_blocks` reads in blocks and constant memory, `read_audio` all at once; `choose_track` of
+`media.tracks` says what of a file they read, and what there is to say of it.
+"""
 
 import math
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,114 +14,160 @@ import numpy as np
 from jaxtyping import Float32
 
 from audioplane.assets import write_atomically
+from audioplane.clock import SAMPLE_RATE
 from audioplane.errors import MediaError
-from audioplane.media.container import decode, first_picture_time, open_input, start_time
+from audioplane.media.container import decode, open_input
+from audioplane.media.tracks import ChannelTimeline, SoundTrack, choose_track
 
-SPEECH_RATE = 16000
+SPEECH_RATE = SAMPLE_RATE
 """Samples a second that speech features are computed from."""
-
-_GAP = 0.1
-"""Seconds that a time stamp may run ahead of the samples before silence is put in between."""
-_LONGEST_GAP = 60.0
-"""Seconds; a time stamp further ahead than this is taken for damage and not believed."""
+LONGEST = 6 * 3600
+"""Seconds of sound that are read at once."""
 
 
-_LONGEST_BLOCK = 4096
-"""Samples by which decoded sound may outlast its track because a block was filled up."""
-
-
-def read_audio(path: Path, rate: int = SPEECH_RATE) -> Float32[np.ndarray, " n"]:
+def read_audio(
+    path: Path, rate: int = SAMPLE_RATE, audio_track: int | None = None
+) -> Float32[np.ndarray, " n"]:
     """Read the sound of an audio or video file.
 
-    Channels are averaged. Time zero is the first picture where the file has pictures, so that
-    sample `n` belongs to second `n / rate` of `read_frames`; else it is the first sample.
+    Time zero is the first image where the file has images, so that sample `n` belongs to second
+    `n / rate` of `read_frames`; else it is the first sample. Of several tracks the one with speech
+    is read. Channels are averaged, silent ones left out; of channels that cancel each other the
+    loudest is taken.
 
     Args:
         path: any container and codec that FFmpeg reads.
         rate: samples a second of the result.
+        audio_track: number of the sound track, from 1; None for the one with speech.
 
     Returns:
         Mono waveform in [-1, 1].
 
     Raises:
-        MediaError: there is no sound track, or nothing of it can be decoded.
+        MediaError: there is no such sound track, nothing of it can be decoded, it is longer than
+            six hours or holds a sample that is no number.
     """
+    blocks: list[np.ndarray] = []
+    for block in audio_blocks(path, rate, rate, audio_track):
+        if len(blocks) >= LONGEST:
+            raise MediaError(f"{path} is longer than {LONGEST // 3600} hours: cut it")
+        blocks.append(block)
+    return np.concatenate(blocks)
+
+
+def audio_blocks(
+    path: Path, rate: int = SAMPLE_RATE, block: int = SAMPLE_RATE, audio_track: int | None = None
+) -> Iterator[Float32[np.ndarray, " n"]]:
+    """The waveform of `read_audio` in blocks, in constant memory however long it is.
+
+    Args:
+        path: any container and codec that FFmpeg reads.
+        rate: samples a second of the result.
+        block: samples of each block; the last may be shorter.
+        audio_track: number of the sound track, from 1; None for the one with speech.
+
+    Raises:
+        MediaError: as `read_audio`, before the first block, but of any length.
+    """
+    track = choose_track(path, audio_track)
+    return _blocks(_resampled(_mono(path, track), rate), block)
+
+
+def _blocks(
+    pieces: Iterator[Float32[np.ndarray, " _"]], block: int
+) -> Iterator[Float32[np.ndarray, " n"]]:
+    """The same samples in pieces of one size."""
+    kept: list[np.ndarray] = []
+    held = 0
+    for piece in pieces:
+        kept.append(piece)
+        held += len(piece)
+        if held >= block:
+            whole = np.concatenate(kept)
+            for i in range(0, held - held % block, block):
+                yield np.clip(whole[i : i + block], -1.0, 1.0)
+            kept, held = [whole[held - held % block :]], held % block
+    if held:
+        yield np.clip(np.concatenate(kept), -1.0, 1.0)
+
+
+def _mono(path: Path, track: SoundTrack) -> Iterator[tuple[Float32[np.ndarray, " n"], int]]:
+    """Pieces of a track's mix with their rate, up to where the track ends."""
+    mix = np.array(track.mix, np.float32)
     with open_input(path) as container:
-        if not container.streams.audio:
-            raise MediaError(f"{path} has no sound track")
-        stream = container.streams.audio[0]
-        zero = first_picture_time(path)
-        end = _end_time(stream, zero)
-        pieces, source_rate = _decode_mono(decode(container, stream), zero)
-    if not pieces:
-        raise MediaError(f"{path} has a sound track, but nothing of it can be decoded")
-    waveform = np.concatenate(pieces)
-    # A codec's last block is filled up; its track says where the sound really ends.
-    if end is not None and 0 < len(waveform) - end * source_rate < _LONGEST_BLOCK:
-        waveform = waveform[: round(end * source_rate)]
-    return _resample(waveform, source_rate, rate)
+        stream = container.streams.audio[track.number - 1]
+        timeline = ChannelTimeline(stream, track.zero, track.restarts)
+        left = math.inf
+        for frame in decode(container, stream):
+            for piece in timeline.pieces(frame):
+                # A codec's last block is filled up; what was looked at says where the sound ends.
+                if math.isinf(left):
+                    left = round(track.ends * timeline.rate)
+                piece = piece[:, : int(left)]
+                left -= piece.shape[1]
+                yield mix @ piece, timeline.rate
 
 
-def _end_time(stream: Any, zero: Any) -> float | None:
-    """When the track says that its sound ends, seconds after time zero."""
-    start = start_time(stream)
-    if stream.duration is None or start is None:
-        return None
-    return float(start + stream.duration * stream.time_base - (start if zero is None else zero))
+def _resampled(
+    pieces: Iterator[tuple[Float32[np.ndarray, " _"], int]], rate: int
+) -> Iterator[Float32[np.ndarray, " _"]]:
+    """Zero-phase resampling of a sound in pieces, as if it were whole."""
+    resampler: _Resampler | None = None
+    for piece, source_rate in pieces:
+        if source_rate == rate:
+            yield piece
+            continue
+        resampler = resampler or _Resampler(source_rate, rate)
+        yield resampler.push(piece)
+    if resampler is not None:
+        yield resampler.finish()
 
 
-def _decode_mono(frames: Any, zero: Any) -> tuple[list[np.ndarray], int]:
-    """Mono pieces at the rate of the first frame, in step with the time stamps."""
-    pieces: list[np.ndarray] = []
-    rate, count = 0, 0
-    for frame in frames:
-        samples = _channel_mean(frame)
-        rate = rate or frame.sample_rate
-        if frame.sample_rate != rate:
-            samples = _resample(samples, frame.sample_rate, rate)
-        if frame.pts is not None and frame.time_base is not None:
-            now = float(frame.pts * frame.time_base)
-            zero = now if zero is None else zero
-            behind = now - float(zero) - count / rate
-            if not pieces and -_LONGEST_GAP < behind < 0:
-                samples = samples[round(-behind * rate) :]
-                if not len(samples):
-                    continue
-            elif (_GAP if pieces else 0.5 / rate) < behind < _LONGEST_GAP:
-                pieces.append(np.zeros(round(behind * rate), np.float32))
-                count += len(pieces[-1])
-        pieces.append(samples)
-        count += len(samples)
-    return pieces, rate
+class _Resampler:
+    """`scipy.signal.resample_poly` of a sound that comes in pieces: the same samples."""
 
+    _CHUNK = 1 << 16
+    """Samples, at least, that are filtered at once."""
 
-def _channel_mean(frame: Any) -> Float32[np.ndarray, " n"]:
-    """One decoded frame as the mean of its channels, full scale = 1."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    mean = samples.mean(0, dtype=np.float64)
-    if samples.dtype.kind == "u":
-        mean = mean / 128.0 - 1.0
-    elif samples.dtype.kind == "i":
-        mean = mean / -float(np.iinfo(samples.dtype).min)
-    return np.nan_to_num(mean).astype(np.float32)
-
-
-def _resample(
-    waveform: Float32[np.ndarray, " n"], source_rate: int, rate: int
-) -> Float32[np.ndarray, " m"]:
-    """Zero-phase resampling, clipped to [-1, 1]."""
-    if source_rate != rate:
+    def __init__(self, source_rate: int, rate: int):
         # Half a second of import that a sound of the right rate does not need.
-        from scipy.signal import resample_poly
+        from scipy.signal import firwin
 
         common = math.gcd(source_rate, rate)
-        waveform = resample_poly(waveform, rate // common, source_rate // common)
-    return np.clip(waveform, -1.0, 1.0).astype(np.float32)
+        self._up, self._down = rate // common, source_rate // common
+        reach = 10 * max(self._up, self._down)
+        window: Any = ("kaiser", 5.0)
+        self._filter = firwin(2 * reach + 1, 1 / max(self._up, self._down), window=window)
+        # Whole periods of the two rates, so that pieces begin where a sample of each falls.
+        self._margin = math.ceil(reach / self._up / self._down) * self._down
+        self._held = np.zeros(0, np.float32)
+        self._before = 0  # samples held that are out already
+
+    def push(self, piece: Float32[np.ndarray, " _"]) -> Float32[np.ndarray, " _"]:
+        """What can be told once this has come."""
+        self._held = np.concatenate([self._held, piece])
+        ready = (len(self._held) - self._before - self._margin) // self._down * self._down
+        if ready < self._CHUNK:
+            return np.zeros(0, np.float32)
+        out = self._filtered(self._before, self._before + ready)
+        drop = max(0, self._before + ready - self._margin)
+        self._held, self._before = self._held[drop:], self._before + ready - drop
+        return out
+
+    def finish(self) -> Float32[np.ndarray, " _"]:
+        """The rest."""
+        return self._filtered(self._before, len(self._held))
+
+    def _filtered(self, first: int, end: int) -> Float32[np.ndarray, " _"]:
+        from scipy.signal import resample_poly
+
+        known = self._held[: end + self._margin]
+        out = resample_poly(known, self._up, self._down, window=self._filter)
+        begin = first * self._up // self._down
+        return out[begin : math.ceil(end * self._up / self._down)].astype(np.float32)
 
 
-def write_wav(path: Path, waveform: Float32[np.ndarray, " n"], rate: int = SPEECH_RATE) -> None:
+def write_wav(path: Path, waveform: Float32[np.ndarray, " n"], rate: int = SAMPLE_RATE) -> None:
     """Write a mono waveform in [-1, 1] as 16-bit PCM. Raises `MediaError`."""
     path = Path(path)
     pcm = np.round(np.clip(waveform, -1.0, 1.0) * 32767.0).astype("<i2")

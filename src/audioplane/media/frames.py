@@ -1,4 +1,4 @@
-"""Sound and pictures as PyAV's frames and back, for a library that encodes and decodes them."""
+"""Sound and images as PyAV's frames and back, for a library that encodes and decodes them."""
 
 from fractions import Fraction
 

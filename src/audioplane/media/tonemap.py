@@ -1,4 +1,4 @@
-"""High dynamic range to standard: the picture that phones film by default, made ordinary.
+"""High dynamic range to standard: the video that phones record by default, made ordinary.
 
 Light is decoded by the file's transfer function, brought from BT.2020 to BT.709 primaries, rolled
 off above diffuse white and encoded for an SDR screen.
@@ -27,7 +27,7 @@ def is_hdr(transfer: int) -> bool:
 
 
 def hdr_to_sdr(image: UInt16[np.ndarray, "h w 3"], transfer: int) -> UInt8[np.ndarray, "h w 3"]:
-    """Tone-map a 16-bit PQ or HLG picture to 8-bit BT.709."""
+    """Tone-map a 16-bit PQ or HLG image to 8-bit BT.709."""
     signal = np.arange(65536, dtype=np.float64) / 65535
     table = (_pq_light(signal) if transfer == PQ else _hlg_light(signal)).astype(np.float32)
     light = np.clip(table[image] @ _TO_709.T, 0, None)

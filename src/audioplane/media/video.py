@@ -1,38 +1,45 @@
-"""Video: any file that FFmpeg knows to RGB frames at a fixed rate, and frames to an MP4 file."""
+"""Video: any file that FFmpeg knows to RGB frames at a fixed rate."""
 
 import math
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import av
 import numpy as np
+from av.filter import Graph
+from av.sidedata.sidedata import Type
 from av.video.reformatter import Colorspace
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
 from audioplane.errors import MediaError
-from audioplane.media.audio import SPEECH_RATE
 from audioplane.media.container import (
     READ_ERRORS,
+    RESTART,
+    clock_restarts,
     decode,
-    first_picture_time,
+    first_image_time,
     open_input,
-    reason,
     video_stream,
 )
 from audioplane.media.tonemap import hdr_to_sdr, is_hdr
+from audioplane.media.writer import VideoWriter
+
+__all__ = ["VideoInfo", "VideoWriter", "probe_video", "read_frames", "to_rgb"]
 
 _EARLY = 0.002
-"""Seconds by which a picture counts as on screen before its time stamp: time stamps of 50 and
+"""Seconds by which an image counts as on screen before its time stamp: time stamps of 50 and
 100 fps fall on the moments that are sampled, and rounding must not decide there."""
 _LONGEST_STILL = 60.0
-"""Seconds between two pictures beyond which the time stamps are taken for damaged."""
+"""Seconds between two images beyond which the time stamps are taken for damaged."""
+_LARGEST = 16_384
+"""Pixels of a side that are believed."""
 _STEPS_BACK = (0.0, 2.0, 12.0)
-"""Seconds before a moment that are jumped to until a picture before it is met."""
+"""Seconds before a moment that are jumped to until an image before it is met."""
 _HD_HEIGHT = 720
 """Untagged video of fewer lines is BT.601, else BT.709, as players assume."""
 
@@ -46,37 +53,59 @@ class VideoInfo:
     height: int
     """Pixels, after rotation."""
     fps: float
-    """Mean pictures a second; 0 where unknown."""
+    """Mean images a second; 0 where unknown."""
     duration: float
     """Seconds; 0 where unknown, as in a file cut short."""
     has_audio: bool
+    interlaced: bool = False
+    """Whether it is made of half images, which are put together as they are read."""
 
 
 def probe_video(path: Path) -> VideoInfo:
-    """Size, rate and length of a video. Raises `MediaError` if it has no readable picture."""
+    """Size, rate and length of a video. Raises `MediaError` if it has no readable image."""
     with open_input(path) as container:
         stream = _require_video(container, path)
         first = next(decode(container, stream), None)
         if first is None:
-            raise MediaError(f"{path} has a video track, but no picture of it can be decoded")
+            raise MediaError(f"{path} has a video track, but no image of it can be decoded")
         height, width = to_rgb(first, _pixel_aspect(stream)).shape[:2]
+        interlaced = bool(first.interlaced_frame)
         if stream.duration is not None:
             duration = float(stream.duration * stream.time_base)
-        else:
-            duration = (container.duration or 0) / av.time_base
+        elif container.duration:
+            duration = container.duration / av.time_base
+        else:  # browsers record without saying how long
+            duration = _end_of_packets(container, stream, first)
         fps = stream.average_rate or stream.guessed_rate or 0
-        return VideoInfo(width, height, float(fps), duration, bool(container.streams.audio))
+        has_audio = bool(container.streams.audio)
+        return VideoInfo(width, height, float(fps), duration, has_audio, interlaced)
+
+
+def _end_of_packets(container: Any, stream: Any, first: Any) -> float:
+    """Seconds from the first image to the end of the last packet; 0 where none says."""
+    rate = stream.average_rate or stream.guessed_rate or 25
+    begin = 0.0 if first.pts is None else float(first.pts * first.time_base)
+    end = begin
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                length = packet.duration * packet.time_base if packet.duration else 1 / rate
+                end = max(end, float(packet.pts * packet.time_base + length))
+    except READ_ERRORS:
+        pass
+    return end - begin
 
 
 def read_frames(
     path: Path, fps: int = 25, first: int = 0, end: int | None = None
 ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """Pictures of a video at a fixed rate, resampled by time stamps.
+    """Images of a video at a fixed rate, resampled by time stamps.
 
-    Frame `k` is the picture on screen at second `(k + 0.5) / fps` after the first picture, so
+    Frame `k` is the image on screen at second `(k + 0.5) / fps` after the first image, so
     every rate, constant or not, is sampled at the middle of the interval that frame `k` stands
-    for. Rotation metadata is applied, 10-bit and HDR become 8-bit SDR, pixels become square.
-    One picture is held at a time. A file cut short yields what comes before the cut.
+    for. The display matrix is applied, 10-bit and HDR become 8-bit SDR, pixels become square, half
+    images are put together, and time stamps that start again go on. One image is held at a time.
+    A file cut short yields what comes before the cut.
 
     Args:
         path: any container and codec that FFmpeg reads.
@@ -94,14 +123,14 @@ def read_frames(
     with open_input(path) as container:
         stream = _require_video(container, path)
         aspect = _pixel_aspect(stream)
-        pictures, zero = decode(container, stream), None
+        images, zero = decode(container, stream), None
         if first:
-            pictures, zero = _jump(container, stream, path, first / fps)
+            images, zero = _jump(container, stream, path, first / fps)
         count, image, frame = first, None, None
-        for frame, gone in _timed(pictures, stream, path, zero):
+        for frame, gone in _timed(_whole_images(images, stream), stream, path, zero):
             if end is not None and count >= end:
                 return
-            # The picture is converted only if a sampled moment falls on it.
+            # The image is converted only if a sampled moment falls on it.
             until = math.ceil((gone - _EARLY) * fps - 0.5)
             until = until if end is None else min(until, end)
             if until <= count:
@@ -109,13 +138,13 @@ def read_frames(
             shape = None if image is None else image.shape[:2]
             image = to_rgb(frame, aspect)
             if shape is not None and image.shape[:2] != shape:
-                raise MediaError(f"{path} changes its picture size on the way: cut it there")
+                raise MediaError(f"{path} changes its image size on the way: cut it there")
             for _ in range(count, until):
                 yield image
             count = until
         if image is None and not first:
             if frame is None:
-                raise MediaError(f"{path} has a video track, but no picture of it can be decoded")
+                raise MediaError(f"{path} has a video track, but no image of it can be decoded")
             yield to_rgb(frame, aspect)  # shorter than half a frame, but something was shown
 
 
@@ -132,12 +161,12 @@ def _require_video(container: Any, path: Path) -> Any:
 def _jump(
     container: Any, stream: Any, path: Path, second: float
 ) -> tuple[Iterator[Any], float | None]:
-    """Pictures from the last key picture before a second, and when the very first is shown.
+    """Images from the last key image before a second, and when the very first is shown.
 
-    Where the file has no index, or its pictures no time, they come from the beginning.
+    Where the file has no index, or its images no time, they come from the beginning.
     """
-    zero = first_picture_time(path)
-    if zero is None:
+    zero = first_image_time(path)
+    if zero is None or clock_restarts(path):
         return decode(container, stream), None
     for back in (*_STEPS_BACK, second):
         try:
@@ -145,34 +174,40 @@ def _jump(
             container.seek(int(aim / stream.time_base), stream=stream)
         except READ_ERRORS:
             break
-        pictures = decode(container, stream)
-        picture = next(pictures, None)
+        images = decode(container, stream)
+        image = next(images, None)
         # Without an index a jump may land behind its aim.
-        if picture is None or picture.pts is None:
+        if image is None or image.pts is None:
             continue
-        if picture.pts * picture.time_base <= zero + Fraction(second):
-            return chain([picture], pictures), float(zero)
+        if image.pts * image.time_base <= zero + Fraction(second):
+            return chain([image], images), float(zero)
     return decode(container, stream), float(zero)
 
 
 def _timed(
     frames: Iterator[Any], stream: Any, path: Path, zero: float | None = None
 ) -> Iterator[tuple[Any, float]]:
-    """Pictures with the second, after the first picture, at which each leaves the screen.
+    """Images with the second, after the first image, at which each leaves the screen.
 
-    `zero`: when the first picture is shown, if not the first of `frames` is that.
+    `zero`: when the first image is shown, if not the first of `frames` is that.
     """
     usual = 1.0 / float(stream.average_rate or stream.guessed_rate or 25)
     previous: tuple[Any, float, float] | None = None
+    skipped = 0.0
     for frame in frames:
         length = float(frame.duration * frame.time_base) if frame.duration else usual
         if frame.pts is not None:
             now = float(frame.pts * frame.time_base)
         else:
-            now = 0.0 if previous is None else float(zero or 0) + previous[1] + previous[2]
+            now = float(zero or 0) + skipped
+            now += previous[1] + previous[2] if previous is not None else 0.0
         zero = now if zero is None else zero
         now -= zero
+        now -= skipped
         if previous is not None:
+            if now < previous[1] - RESTART:
+                skipped += now - previous[1] - previous[2]
+                now = previous[1] + previous[2]
             if now <= previous[1]:
                 continue
             if now - previous[1] > _LONGEST_STILL:
@@ -186,6 +221,38 @@ def _timed(
         yield previous[0], previous[1] + previous[2]
 
 
+def _whole_images(frames: Iterator[Any], stream: Any) -> Iterator[Any]:
+    """The same images; half images of interlaced video are put together."""
+    graph = None
+    for frame in frames:
+        if graph is None and frame.interlaced_frame:
+            graph = _deinterlacer(frame, stream)
+        if graph is None:
+            yield frame
+            continue
+        graph.push(frame)
+        yield from _pulled(graph)
+    if graph is not None:
+        graph.push(None)
+        yield from _pulled(graph)
+
+
+def _deinterlacer(frame: Any, stream: Any) -> Any:
+    graph = Graph()
+    source = graph.add_buffer(template=stream, time_base=frame.time_base)
+    filters = [source, graph.add("bwdif", "mode=send_frame:deint=interlaced")]
+    graph.link_nodes(*filters, graph.add("buffersink")).configure()
+    return graph
+
+
+def _pulled(graph: Any) -> Iterator[Any]:
+    while True:
+        try:
+            yield graph.pull()
+        except (av.FFmpegError, StopIteration):  # it waits for the next one
+            return
+
+
 def _pixel_aspect(stream: Any) -> float:
     """Width of a pixel over its height."""
     ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
@@ -193,7 +260,9 @@ def _pixel_aspect(stream: Any) -> float:
 
 
 def to_rgb(frame: Any, pixel_aspect: float = 1.0) -> UInt8[np.ndarray, "h w 3"]:
-    """One decoded picture as upright 8-bit RGB with square pixels."""
+    """One decoded image as upright 8-bit RGB with square pixels."""
+    if max(frame.width, frame.height) > _LARGEST:
+        raise MediaError(f"images of {frame.width} × {frame.height} are more than can be read")
     known = frame.colorspace in {int(c) for c in Colorspace}
     guess = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
     space = frame.colorspace if known else guess
@@ -203,139 +272,25 @@ def to_rgb(frame: Any, pixel_aspect: float = 1.0) -> UInt8[np.ndarray, "h w 3"]:
         image = hdr_to_sdr(deep, frame.color_trc)
     else:
         image = frame.to_ndarray(format="rgb24", width=width, src_colorspace=space)
-    quarter_turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, quarter_turns))
+    return np.ascontiguousarray(_upright(image, _display_matrix(frame)))
 
 
-class VideoWriter:
-    """Writes an MP4 (H.264 yuv420p, AAC) under a temporary name and renames it when complete.
+def _display_matrix(frame: Any) -> tuple[int, int, int, int]:
+    """(a, b, c, d): a point (x, y) of an image is shown at (ax + cy, bx + dy); each -1, 0 or 1."""
+    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    if data is None or len(bytes(data)) != 36:
+        return 1, 0, 0, 1
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return 0, int(np.sign(b)) or 1, int(np.sign(c)) or 1, 0
+    return int(np.sign(a)) or 1, 0, 0, int(np.sign(d)) or 1
 
-    A context manager: leaving it by an exception removes the file. The sound is cut, or filled
-    up with silence, to the length of the pictures. Odd sizes get their last row or column twice,
-    because yuv420p knows even sizes only.
-    """
 
-    def __init__(
-        self,
-        path: Path,
-        width: int,
-        height: int,
-        fps: int = 25,
-        audio: Float32[np.ndarray, " n"] | None = None,
-        audio_rate: int = SPEECH_RATE,
-        crf: int = 18,
-        seal: Callable[[Path], None] | None = None,
-    ) -> None:
-        """Open the file.
-
-        Args:
-            path: where the finished file will lie.
-            width: of the frames, pixels.
-            height: of the frames, pixels.
-            fps: frames a second.
-            audio: mono waveform in [-1, 1]; None for a silent film.
-            audio_rate: its samples a second.
-            crf: H.264 quality, 0 lossless to 51 worst.
-            seal: what is done to the complete file before it gets its name.
-
-        Raises:
-            MediaError: the file cannot be written.
-        """
-        self.path = Path(path)
-        self._partial = self.path.with_name(f".{self.path.name}.partial.mp4")
-        self._size = (height, width)
-        self._fps, self._rate = fps, audio_rate
-        self._audio, self._seal = audio, seal
-        self._frames = self._samples = 0
-        try:
-            self._partial.write_bytes(b"")  # fails here and now where nothing can be written
-            self._container = av.open(str(self._partial), "w")
-            self._video = self._open_video(crf)
-            self._sound = None
-            if audio is not None:
-                self._sound = self._container.add_stream("aac", rate=audio_rate, layout="mono")
-        except (av.FFmpegError, OSError, ValueError) as e:
-            self._partial.unlink(missing_ok=True)
-            raise MediaError(f"{path} cannot be written: {reason(e)}") from e
-
-    def _open_video(self, crf: int) -> Any:
-        stream = self._container.add_stream(
-            "libx264", rate=self._fps, options={"crf": str(crf), "preset": "veryfast"}
-        )
-        stream.height, stream.width = (n + n % 2 for n in self._size)
-        stream.pix_fmt = "yuv420p"
-        stream.time_base = Fraction(1, self._fps)
-        context = stream.codec_context
-        context.colorspace, context.color_primaries, context.color_trc = 1, 1, 1
-        context.color_range = 1
-        return stream
-
-    def __enter__(self) -> "VideoWriter":
-        return self
-
-    def write(self, frame: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Append one RGB frame. Raises `MediaError` (full disk, wrong size)."""
-        if frame.shape[:2] != self._size:
-            raise MediaError(f"a frame of {frame.shape[:2]} does not fit a video of {self._size}")
-        even = np.pad(frame, [(0, n % 2) for n in self._size] + [(0, 0)], "edge")
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-        picture = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
-        picture.pts, picture.time_base = self._frames, Fraction(1, self._fps)
-        picture.colorspace, picture.color_range = 1, 1
-        try:
-            self._container.mux(self._video.encode(picture))
-            self._frames += 1
-            self._write_sound(round(self._frames * self._rate / self._fps))
-        except (av.FFmpegError, OSError) as e:
-            raise MediaError(f"{self.path} cannot be written: {reason(e)}") from e
-
-    def _write_sound(self, until: int) -> None:
-        """Encode the samples up to `until`, silence where the waveform has ended."""
-        if self._sound is None or self._audio is None:
-            return
-        piece = self._audio[self._samples : until].astype(np.float32)
-        piece = np.pad(piece, (0, until - self._samples - len(piece)))
-        sound = av.AudioFrame.from_ndarray(piece[None], format="fltp", layout="mono")
-        sound.sample_rate, sound.pts = self._rate, self._samples
-        sound.time_base = Fraction(1, self._rate)
-        self._container.mux(self._sound.encode(sound))
-        self._samples = until
-
-    def close(self) -> None:
-        """Finish the file and give it its name. Raises `MediaError`, and what `seal` raises."""
-        if not self._frames:
-            self.abort()
-            raise MediaError(f"{self.path} was not written: there is no frame to write")
-        try:
-            self._container.mux(self._video.encode(None))
-            if self._sound is not None:
-                self._container.mux(self._sound.encode(None))
-            self._container.close()
-            if self._seal is not None:
-                self._seal(self._partial)
-            self._partial.replace(self.path)
-        except (av.FFmpegError, OSError) as e:
-            self.abort()
-            raise MediaError(f"{self.path} cannot be written: {reason(e)}") from e
-        except BaseException:
-            self.abort()
-            raise
-
-    def abort(self) -> None:
-        """Drop what was written."""
-        try:
-            self._container.close()
-        except (av.FFmpegError, OSError):
-            pass
-        self._partial.unlink(missing_ok=True)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.close()
-        else:
-            self.abort()
+def _upright(
+    image: UInt8[np.ndarray, "h w 3"], matrix: tuple[int, int, int, int]
+) -> UInt8[np.ndarray, "hh ww 3"]:
+    """An image as one of the eight display matrices shows it: turned, mirrored or both."""
+    a, b, c, d = matrix
+    if a == 0:
+        image = image.swapaxes(0, 1)
+    return image[:: b + d, :: a + c]

@@ -1,0 +1,237 @@
+"""Frames and sound to a video file, whose name says which container it is."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace
+from jaxtyping import Float32, UInt8
+
+from audioplane.assets import check_output, write_atomically
+from audioplane.clock import FPS, SAMPLE_RATE
+from audioplane.errors import MediaError
+from audioplane.media.audio import audio_blocks
+from audioplane.media.container import reason
+
+Sound = Float32[np.ndarray, " n"] | Iterable[Float32[np.ndarray, " _"]] | Path
+"""A mono waveform in [-1, 1], blocks of one, or a file to read it from while it is written."""
+
+
+@dataclass(frozen=True)
+class _Container:
+    """How files of a suffix are written."""
+
+    format: str
+    video: str
+    audio: str
+    worst: int
+    """Highest number of `crf`."""
+
+    def options(self, crf: int) -> dict[str, str]:
+        """Of the video encoder."""
+        if self.video == "libx264":
+            return {"crf": str(crf), "preset": "veryfast"}
+        return {"crf": str(crf), "b": "0", "deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
+
+
+CONTAINERS = {
+    ".mp4": _Container("mp4", "libx264", "aac", 51),
+    ".mov": _Container("mov", "libx264", "aac", 51),
+    ".mkv": _Container("matroska", "libx264", "aac", 51),
+    ".webm": _Container("webm", "libvpx-vp9", "libopus", 63),
+}
+"""By suffix: H.264 and AAC, or VP9 and Opus. C2PA credentials have a place in mp4 and mov only."""
+
+
+def check_video_output(path: Path, *inputs: Path, crf: int = 18) -> None:
+    """Refuse, before any work, what `VideoWriter` could not write; nothing is made.
+
+    Args:
+        path: where the video is to lie.
+        inputs: files that are read for it, which it must not replace.
+        crf: its quality.
+
+    Raises:
+        MediaError: another suffix than those of `CONTAINERS`, a `crf` out of range, or a place
+            where no file can be written.
+    """
+    container = CONTAINERS.get(Path(path).suffix.lower())
+    if container is None:
+        names = ", ".join(CONTAINERS)
+        raise MediaError(f"{path}: a video's name ends in one of {names}")
+    if not 0 <= crf <= container.worst:
+        raise MediaError(f"crf={crf} is no quality: choose 0 (lossless) to {container.worst}")
+    check_output(path, *inputs)
+
+
+class VideoWriter:
+    """Writes a video under a temporary name and renames it when complete.
+
+    A context manager: leaving it by an exception removes the file. The sound is cut, or filled
+    up with silence, to the length of the images. Odd sizes get their last row or column twice,
+    because yuv420p knows even sizes only.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        fps: int = FPS,
+        audio: Sound | None = None,
+        audio_rate: int = SAMPLE_RATE,
+        crf: int = 18,
+        seal: Callable[[Path], None] | None = None,
+    ) -> None:
+        """Open the file; its folders are made.
+
+        Args:
+            path: where the finished file will lie; its suffix, one of `CONTAINERS`, says how it
+                is encoded.
+            width: of the frames, pixels.
+            height: of the frames, pixels.
+            fps: frames a second.
+            audio: mono waveform in [-1, 1], its blocks or a sound file, which are read as they
+                are written; None for a video without sound.
+            audio_rate: its samples a second; Opus (webm) knows 8, 12, 16, 24 and 48 kHz.
+            crf: quality, 0 lossless to 51 (VP9: 63) worst.
+            seal: what is done to the complete file before it gets its name.
+
+        Raises:
+            MediaError: the file cannot be written, or the sound file not be read.
+        """
+        self.path = Path(path)
+        check_video_output(self.path, crf=crf)
+        kind = CONTAINERS[self.path.suffix.lower()]
+        self._size = (height, width)
+        self._fps, self._rate = fps, audio_rate
+        self._seal = seal
+        self._blocks = _blocks_of(audio, audio_rate)
+        self._ahead = np.zeros(0, np.float32)
+        self._frames = self._samples = 0
+        self._stack = ExitStack()
+        try:
+            writing = write_atomically(self.path, suffix=self.path.suffix)
+            self._partial = self._stack.enter_context(writing)
+            # FFmpeg takes what stands before a colon in a relative name for a protocol.
+            name = str(self._partial.absolute())
+            self._container: Any = av.open(name, "w", format=kind.format)
+            self._video = self._open_video(kind, crf)
+            self._sound: Any = None
+            if audio is not None:
+                self._sound = self._container.add_stream(kind.audio, rate=audio_rate, layout="mono")
+        except BaseException as e:
+            self._drop(e)
+            if isinstance(e, av.FFmpegError | OSError | ValueError):
+                raise MediaError(f"{path} cannot be written: {reason(e)}") from e
+            raise
+
+    def _open_video(self, kind: _Container, crf: int) -> Any:
+        stream = self._container.add_stream(kind.video, rate=self._fps, options=kind.options(crf))
+        stream.height, stream.width = (n + n % 2 for n in self._size)
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, self._fps)
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc = 1, 1, 1
+        context.color_range = 1
+        return stream
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def write(self, frame: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Append one RGB frame. Raises `MediaError` (full disk, wrong size)."""
+        if frame.shape[:2] != self._size:
+            raise MediaError(f"a frame of {frame.shape[:2]} does not fit a video of {self._size}")
+        even = np.pad(frame, [(0, n % 2) for n in self._size] + [(0, 0)], "edge")
+        image = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+        image = image.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        image.pts, image.time_base = self._frames, Fraction(1, self._fps)
+        image.colorspace, image.color_range = 1, 1
+        try:
+            self._container.mux(self._video.encode(image))
+            self._frames += 1
+            self._write_sound(round(self._frames * self._rate / self._fps))
+        except (av.FFmpegError, OSError) as e:
+            raise MediaError(f"{self.path} cannot be written: {reason(e)}") from e
+
+    def _write_sound(self, until: int) -> None:
+        """Encode the samples up to `until`, silence where the sound has ended."""
+        if self._sound is None:
+            return
+        wanted = until - self._samples
+        while len(self._ahead) < wanted:
+            block = next(self._blocks, None)
+            if block is None:
+                block = np.zeros(wanted - len(self._ahead), np.float32)
+            self._ahead = np.concatenate([self._ahead, block.astype(np.float32)])
+        piece, self._ahead = self._ahead[:wanted], self._ahead[wanted:]
+        sound = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(piece[None]), format="fltp", layout="mono"
+        )
+        sound.sample_rate, sound.pts = self._rate, self._samples
+        sound.time_base = Fraction(1, self._rate)
+        self._container.mux(self._sound.encode(sound))
+        self._samples = until
+
+    def close(self) -> None:
+        """Finish the file and give it its name. Raises `MediaError`, and what `seal` raises."""
+        try:
+            if not self._frames:
+                raise MediaError(f"{self.path} was not written: there is no frame to write")
+            self._container.mux(self._video.encode(None))
+            if self._sound is not None:
+                self._container.mux(self._sound.encode(None))
+            self._container.close()
+            if self._seal is not None:
+                self._seal(self._partial)
+        except BaseException as e:
+            self._drop(e)
+            if isinstance(e, av.FFmpegError | OSError):
+                raise MediaError(f"{self.path} cannot be written: {reason(e)}") from e
+            raise
+        self._stack.close()
+
+    def abort(self) -> None:
+        """Drop what was written."""
+        self._drop(MediaError("dropped"))
+
+    def _drop(self, why: BaseException) -> None:
+        try:
+            if hasattr(self, "_container"):
+                self._container.close()
+        except (av.FFmpegError, OSError):
+            pass
+        try:
+            self._stack.__exit__(type(why), why, None)
+        except BaseException as raised:
+            if raised is not why and raised.__cause__ is not why:
+                raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self._drop(error)
+
+
+def _blocks_of(audio: Any, rate: int) -> Iterator[np.ndarray]:
+    """The sound piece by piece. Of a file, what cannot be read is raised here."""
+    if audio is None:
+        return iter(())
+    if isinstance(audio, str | Path):
+        return audio_blocks(Path(audio), rate)
+    if isinstance(audio, np.ndarray):
+        return (audio[i : i + rate] for i in range(0, len(audio), rate))
+    return iter(audio)
