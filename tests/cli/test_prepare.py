@@ -83,6 +83,13 @@ def test_a_video_that_cannot_be_prepared_is_one_line(tmp_path, capsys, make, say
     assert left <= {"prepare.json", "preflight.html"}
 
 
+@pytest.mark.parametrize(("make", "says"), UNREADABLE)
+def test_an_unreadable_video_leaves_no_folder_behind(tmp_path, make, says):
+    clip, out = make(tmp_path / "me.mp4"), tmp_path / "new" / "s"
+    assert main(["prepare", str(clip), "--out", str(out)]) == 1
+    assert not out.parent.exists()
+
+
 @pytest.mark.parametrize(("make", "says"), HOPELESS)
 def test_a_hopeless_clip_is_refused_before_the_long_work(tmp_path, capsys, make, says):
     clip, out = make(tmp_path / "me.mp4"), tmp_path / "s"
@@ -105,7 +112,7 @@ def test_a_read_only_folder_is_one_line(tmp_path, capsys, monkeypatch):
     assert main(["prepare", str(clip), "--out", str(tmp_path / "s")]) == 1
     assert "cannot be written (Read-only file system)" in capsys.readouterr().err
     assert main(["preflight", str(clip), "--out", str(tmp_path / "s")]) == 1
-    assert "cannot be made (Read-only file system)" in capsys.readouterr().err
+    assert "cannot be written: Read-only file system" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("make", "says"), UNREADABLE)
@@ -129,5 +136,5 @@ def test_preflight_prints_the_verdict_and_leaves_the_page(tmp_path, capsys):
 
 def test_preflight_of_a_hopeless_clip_says_so(tmp_path, capsys):
     clip = write_clip(tmp_path / "me.mp4", sound=None)
-    assert main(["preflight", str(clip), "--json"]) == 0
+    assert main(["preflight", str(clip), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["verdict"] == "hopeless"

@@ -80,4 +80,5 @@ def test_a_clip_without_face_and_sound_says_both(tmp_path):
 
 def test_a_page_that_cannot_be_written_is_a_clear_error(tmp_path, report):
     with pytest.raises(MediaError, match="cannot be written"):
-        write_page(report, tmp_path / "nowhere" / "preflight.html")
+        (tmp_path / "file").write_text("")
+        write_page(report, tmp_path / "file" / "preflight.html")

@@ -60,8 +60,8 @@ def test_a_good_clip_has_no_remark():
     [
         (replace(CLIP, seconds=12.0), "length", "film minutes"),
         (replace(CLIP, seconds=0.0), "length", "cut short"),
-        (replace(CLIP, fps=12.5), "pictures", "25 a second"),
-        (replace(CLIP, usable=0.6), "usable frames", "keep it in the picture"),
+        (replace(CLIP, fps=12.5), "images", "25 a second"),
+        (replace(CLIP, usable=0.6), "usable frames", "keep it in the image"),
         (replace(CLIP, people=2), "people", "largest"),
         (with_face(height=80.0), "face size", "nearer"),
         (with_face(yaw=Spread(30.0, 40.0, 50.0)), "head rotation", "from the front"),
@@ -78,9 +78,9 @@ def test_a_good_clip_has_no_remark():
         (with_sound(speech=0.1), "speech", "silence"),
         (with_sound(seconds=80.0), "speech", "ends before"),
         (with_sound(above_noise=5.0), "noise", "quiet room"),
-        (replace(CLIP, offset=0.2), "sound to picture", "late: prepare moves it by -200 ms"),
-        (replace(CLIP, offset=-0.2), "sound to picture", "early: prepare moves it by +200 ms"),
-        (replace(CLIP, offset_believed=False), "sound to picture", "is it this person"),
+        (replace(CLIP, offset=0.2), "sound to image", "late: prepare moves it by -200 ms"),
+        (replace(CLIP, offset=-0.2), "sound to image", "early: prepare moves it by +200 ms"),
+        (replace(CLIP, offset_believed=False), "sound to image", "is it this person"),
     ],
 )
 def test_each_flaw_is_a_warning_with_advice(figures, name, advice):
@@ -107,5 +107,12 @@ def test_what_cannot_be_learnt_from_is_hopeless(figures, advice):
     assert worst(judge(figures)) == "hopeless"
 
 
-def test_an_offset_that_was_not_sought_is_no_remark():
-    assert remarks(replace(CLIP, offset=None, offset_correlation=None, offset_believed=False)) == []
+def test_an_offset_that_cannot_be_judged_is_said():
+    found = remarks(replace(CLIP, offset=None, offset_correlation=None, offset_believed=False))
+    assert [(f.name, f.value) for f in found] == [("sound to image", "could not be judged")]
+
+
+@pytest.mark.parametrize(("turns", "value", "by"), [(1, "side", "90° counter"), (2, "down", "180")])
+def test_a_video_that_is_not_upright_is_said(turns, value, by):
+    (found,) = remarks(replace(CLIP, quarter_turns=turns))
+    assert found.name == "orientation" and value in found.value and by in found.advice

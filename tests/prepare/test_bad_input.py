@@ -59,10 +59,17 @@ def test_frames_after_the_end_of_the_sound_are_left_out(tmp_path):
 
     assert set(info.flags.values()) == {"no sound"}
     assert sorted(info.flags) == list(range(49, 75))
-    assert listener.told("preflight", "the sound ends before the picture")
+    assert listener.told("preflight", "the sound ends before the images")
     subject = load_subject(tmp_path / "s")
     assert len(read_audio(subject.paths.audio)) == 75 * 640
     assert len(subject.train) + len(subject.val) == 49
+
+
+def test_frames_before_the_first_sound_are_left_out(tmp_path):
+    late = np.concatenate([np.zeros(31 * 640, np.float32), voice(44)])
+    clip = film(tmp_path / "v.mp4", [draw(i) for i in range(75)], late)
+    info = prepare_subject(clip, tmp_path / "s", QUICK)
+    assert info.flags == dict.fromkeys(range(26), "no sound")
 
 
 def test_sound_that_outlasts_the_picture_is_cut(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from audioplane.errors import PrepareError
-from audioplane.face.finder import CropBox
+from audioplane.face.finder import CropBox, FaceFinder
 from audioplane.face.landmarker import Face
 from audioplane.prepare import PrepareOptions, stages
 from audioplane.prepare.crop import choose_crop, find_crop
@@ -80,7 +80,7 @@ def test_a_face_too_small_for_the_frames_is_said_to_be_soft(tmp_path):
 
 def test_a_video_without_a_face_is_a_clear_error():
     with pytest.raises(PrepareError, match="no face was found"):
-        find_crop(iter([wide(i) for i in range(6)]), DrawnFaces(None), lambda n: None)
+        find_crop(iter([wide(i) for i in range(6)]), FaceFinder(DrawnFaces(None)), lambda n: None)
 
 
 def face_at(x: float, y: float, half_width: float) -> Face:
@@ -102,3 +102,22 @@ def test_the_crop_holds_all_places_of_the_face_with_room_around():
         assert low[0] - box.left > 0.3 * face.height
         assert box.left + box.side - high[0] > 0.3 * face.height
         assert low[1] - box.top > 0.4 * face.height
+
+
+def test_a_crop_of_a_portrait_video_stays_inside_the_image():
+    faces = [face_at(x, 500, 100) for x in (240, 300)]  # a usual crop would be 540 px wide
+    box = choose_crop(faces, 960, 540)
+    assert box.inside(540, 960) and box.side >= 500
+    low = np.min([f.points[:, :2].min(0) for f in faces], axis=0)
+    high = np.max([f.points[:, :2].max(0) for f in faces], axis=0)
+    assert (low > [box.left, box.top]).all()
+    assert (high < [box.left + box.side, box.top + box.side]).all()
+    corner = choose_crop([face_at(110, 150, 80)], 720, 1280)
+    assert corner.inside(1280, 720)
+
+
+def test_a_crop_that_cannot_stay_inside_is_said(tmp_path):
+    frames = [wide(i, (1.6, 0, 0), height=256, width=256)[:, 56:200] for i in range(12)]
+    job, said = crop_job(tmp_path, frames)
+    stages.crop_stage(job)
+    assert any("reaches beyond the image" in line for line in said)

@@ -56,6 +56,12 @@ def test_a_focal_length_of_nothing_is_refused(clip, tmp_path):
         prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=0.0))
 
 
+@pytest.mark.parametrize("size", [0, -5, 8, 33, 5000])
+def test_a_size_out_of_bounds_is_refused_at_once(tmp_path, size):
+    fails(tmp_path / "nowhere.mp4", tmp_path / "s", "even size", replace(QUICK, size=size))
+    assert not (tmp_path / "s").exists()
+
+
 def test_a_given_focal_length_is_the_cameras(clip, tmp_path):
     prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=500.0))
     assert load_subject(tmp_path / "s").train[0].img_id == 0

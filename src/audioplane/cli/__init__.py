@@ -63,7 +63,7 @@ def main(args: list[str] | None = None) -> int:
         args=[a for a in args if a != "--debug"],
     )
     try:
-        command.run()
+        return command.run() or 0
     except KeyboardInterrupt:
         console.print("audioplane: stopped; the same command goes on where it was", style="red")
         return 1

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from audioplane.cli.arguments import PathArgument
 from audioplane.cli.console import console, output, progress_bar
-from audioplane.errors import MediaError
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,8 @@ class Preflight:
     face_landmarker: Path | None = None
     """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
 
-    def run(self) -> None:
+    def run(self) -> int:
+        """Print the verdict; 1 where it is hopeless."""
         from audioplane.assets import require_model
         from audioplane.face.landmarker import FACE_LANDMARKER, Landmarker
         from audioplane.preflight import PREFLIGHT_PAGE, check_video, write_page
@@ -40,15 +40,10 @@ class Preflight:
 
             report = check_video(self.video, landmarker, show)
         if self.out is not None:
-            try:
-                self.out.mkdir(parents=True, exist_ok=True)
-            except OSError as e:
-                raise MediaError(
-                    f"{self.out} cannot be made ({e.strerror}): choose another --out"
-                ) from e
             write_page(report, self.out / PREFLIGHT_PAGE)
             console.print(f"{self.out / PREFLIGHT_PAGE}: the same with images and plots")
         if self.json:
             sys.stdout.write(report.to_json() + "\n")
         else:
             output.print(report.to_text())
+        return int(report.verdict == "hopeless")

@@ -23,6 +23,11 @@ class CropBox:
     top: int
     side: int
 
+    def inside(self, width: int, height: int) -> bool:
+        """Whether all of it lies in an image of that size."""
+        right, bottom = self.left + self.side, self.top + self.side
+        return self.left >= 0 and self.top >= 0 and right <= width and bottom <= height
+
     @staticmethod
     def around(centre: Float[np.ndarray, "2"], side: int | float) -> "CropBox":
         """The square of that side, 8 pixels at least, around a point."""
@@ -48,14 +53,21 @@ def crop_image(
 
 
 class FaceFinder:
-    """Finds the largest face of a video at any size and then stays with it."""
+    """Finds one face of a video at any size and then stays with it."""
 
-    def __init__(self, landmarker: Landmarker) -> None:
-        """`landmarker`: for single images and several faces."""
+    def __init__(self, landmarker: Landmarker, speaker: tuple[float, float] | None = None) -> None:
+        """Find the largest face, or the one at a place.
+
+        Args:
+            landmarker: for single images and several faces.
+            speaker: centre of the face that is meant, pixels; where none is near, the largest.
+        """
         self._landmarker = landmarker
+        self._speaker = speaker
         self._last: Face | None = None
         self._misses = 0
         self.people = 0
+        """Most faces seen in one image."""
 
     def find(self, image: UInt8[np.ndarray, "h w 3"], anew: bool = False) -> Face | None:
         """The followed face in source pixels, None where it is not seen.
@@ -81,16 +93,25 @@ class FaceFinder:
     def _search(self, image: np.ndarray) -> Face | None:
         """Look at the whole image, then through ever smaller windows."""
         height, width = image.shape[:2]
-        long_side = max(height, width)
-        faces = self._detect(image, CropBox.around(np.array([width / 2, height / 2]), long_side))
+        faces = self.whole(image)
         for scale in _SEARCH_SCALES:
             if faces:
                 break
             side = round(scale * min(height, width))
             for box in _windows(height, width, side):
                 faces += self._detect(image, box)
-        self.people = max(self.people, len(_distinct(faces)))
-        return max(faces, key=lambda f: f.height, default=None)
+        faces = _distinct(faces)
+        self.people = max(self.people, len(faces))
+        if self._speaker is not None:
+            meant = [f for f in faces if np.linalg.norm(f.centre - self._speaker) < f.height]
+            faces = meant or faces
+        return faces[0] if faces else None
+
+    def whole(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
+        """All faces of an image that are not very small, the largest first."""
+        height, width = image.shape[:2]
+        middle = np.array([width / 2, height / 2])
+        return self._detect(image, CropBox.around(middle, max(height, width)))
 
     def _detect(self, image: np.ndarray, box: CropBox) -> list[Face]:
         """Faces in a window, in pixels of the whole image."""

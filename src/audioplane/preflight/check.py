@@ -85,8 +85,8 @@ def check_video(video: Path, landmarker: Landmarker, report: Report = ignore) ->
         MediaError: pictures or sound cannot be read.
     """
     info = probe_video(video)
-    sample = take_sample(video, info, landmarker, report)
     waveform = read_audio(video) if info.has_audio else None
+    sample = take_sample(video, info, landmarker, waveform, report)
     offset = None if waveform is None else estimate_offset(_stretches(sample), waveform)
     figures = ClipFigures.of(info, sample, None if waveform is None else listen(waveform), offset)
     loudness = np.zeros(0, np.float32) if waveform is None else levels(waveform)

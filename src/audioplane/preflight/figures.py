@@ -104,6 +104,10 @@ class ClipFigures:
     """Seconds by which the sound comes after the picture; None where it cannot be told."""
     offset_correlation: float | None
     offset_believed: bool
+    quarter_turns: int = 0
+    """Counterclockwise, that bring the face upright."""
+    speaker_chosen: bool = False
+    """Whether of several faces the one that speaks was told."""
 
     @staticmethod
     def of(
@@ -124,6 +128,8 @@ class ClipFigures:
             offset=None if offset is None else offset.seconds,
             offset_correlation=None if offset is None else offset.correlation,
             offset_believed=offset is not None and offset.believed,
+            quarter_turns=sample.first_look.quarter_turns,
+            speaker_chosen=sample.first_look.speaker is not None,
         )
 
 

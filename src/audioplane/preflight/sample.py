@@ -6,14 +6,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from audioplane.face.finder import CropBox, FaceFinder, crop_image
 from audioplane.face.head_axes import HeadTurn, head_turn
 from audioplane.face.landmarker import FACE_OVAL, Face, Landmarker, to_68
 from audioplane.face.regions import mouth_aperture
 from audioplane.face.shots import Look, thumbnail
-from audioplane.media.video import VideoInfo, read_frames
+from audioplane.media.video import VideoInfo
+from audioplane.preflight.first_look import FirstLook, look_first, read_upright
 from audioplane.progress import Progress, Report
 
 RATE = 12
@@ -66,23 +67,39 @@ class Sample:
     pictures: list[UInt8[np.ndarray, "p p 3"]]
     """Faces with their surroundings, spread over the video."""
     people: int
-    """Most faces seen in one picture."""
+    """Most faces seen in one image."""
+    first_look: FirstLook = FirstLook()
 
     def faces(self) -> list[SampledFace]:
         """Those that were found."""
         return [f.face for f in self.frames if f.face is not None]
 
 
-def take_sample(video: Path, info: VideoInfo, landmarker: Landmarker, report: Report) -> Sample:
-    """Look at a video. `landmarker`: for single pictures and several faces."""
-    finder = FaceFinder(landmarker)
+def take_sample(
+    video: Path,
+    info: VideoInfo,
+    landmarker: Landmarker,
+    waveform: Float[np.ndarray, " n"] | None,
+    report: Report,
+) -> Sample:
+    """Look at a video.
+
+    Args:
+        video: the file.
+        info: what it says of itself.
+        landmarker: for single images and several faces.
+        waveform: its sound, 16 kHz; None without.
+        report: receives progress.
+    """
+    spans = stretches(info.duration)
+    settled = look_first(video, RATE, spans, landmarker, waveform)
+    finder = FaceFinder(landmarker, settled.speaker)
     frames: list[SampledFrame] = []
     looks: list[Look] = []
     pictures: list[UInt8[np.ndarray, "p p 3"]] = []
-    spans = stretches(info.duration)
     total = sum(end - first for first, end in spans)
     every = max(1, total // _PICTURES)
-    for number, stretch, image in _frames(video, spans):
+    for number, stretch, image in _frames(video, spans, settled.quarter_turns):
         face = finder.find(image)
         seen = None
         if face is not None:
@@ -92,7 +109,7 @@ def take_sample(video: Path, info: VideoInfo, landmarker: Landmarker, report: Re
                 pictures.append(crop_image(image, _around(face, 2.0), _PICTURE))
         frames.append(SampledFrame((number + 0.5) / RATE, stretch, seen))
         report(Progress("preflight", len(frames), total))
-    return Sample(frames, looks, pictures, finder.people)
+    return Sample(frames, looks, pictures, finder.people, settled)
 
 
 def stretches(duration: float) -> list[tuple[int, int]]:
@@ -112,10 +129,10 @@ def stretches(duration: float) -> list[tuple[int, int]]:
 
 
 def _frames(
-    video: Path, spans: list[tuple[int, int]]
+    video: Path, spans: list[tuple[int, int]], quarter_turns: int
 ) -> Iterator[tuple[int, int, UInt8[np.ndarray, "h w 3"]]]:
     for stretch, (first, end) in enumerate(spans):
-        for i, image in enumerate(read_frames(video, RATE, first, end)):
+        for i, image in enumerate(read_upright(video, RATE, quarter_turns, first, end)):
             yield first + i, stretch, image
 
 

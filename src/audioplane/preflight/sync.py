@@ -32,7 +32,7 @@ _APART = 0.16
 """Seconds from the best offset beyond which another one disproves it."""
 _LEAST, _LEAST_LEAD = 0.25, 0.12
 """Correlation at the best offset, and its lead over any other, from which it is believed."""
-_LEAST_SECONDS = 7.5
+LEAST_SECONDS_SEEN = 7.5
 """Less says nothing: strangers agree by chance."""
 
 
@@ -70,7 +70,7 @@ def estimate_offset(
     """The offset at which mouth and voice agree best; None where too little is seen."""
     seen = [s for s in stretches if len(s.times) > 1 and np.isfinite(s.aperture).mean() > 0.5]
     rate = 1 / float(np.diff(seen[0].times).mean()) if seen else 0.0
-    if not seen or sum(len(s.times) for s in seen) < _LEAST_SECONDS * rate:
+    if not seen or sum(len(s.times) for s in seen) < LEAST_SECONDS_SEEN * rate:
         return None
     voice = _voice(waveform)
     times = np.arange(len(voice)) * (_HOP / SPEECH_RATE)

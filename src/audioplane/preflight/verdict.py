@@ -6,7 +6,7 @@ from typing import Literal
 
 from audioplane.preflight.figures import ClipFigures, FaceFigures
 from audioplane.preflight.sound import SoundFigures
-from audioplane.preflight.sync import NOTICEABLE
+from audioplane.preflight.sync import LEAST_SECONDS_SEEN, NOTICEABLE
 
 Level = Literal["good", "warning", "hopeless"]
 
@@ -32,13 +32,13 @@ class Finding:
 
 def judge(figures: ClipFigures) -> list[Finding]:
     """All findings on a clip."""
-    found = [_length(figures), _rate(figures), *_people(figures)]
+    found = [_length(figures), _rate(figures), *_orientation(figures), *_people(figures)]
     if figures.face is None:
         found.append(
             Finding("face", "none", "hopeless", "no face was found: film one person from the front")
         )
     else:
-        found += [_size(figures.face), *_head(figures.face), *_picture(figures.face)]
+        found += [_size(figures.face), *_head(figures.face), *_image(figures.face)]
     if figures.sound is None:
         advice = "there is no sound track: a talking head needs the speech of its video"
         return [*found, Finding("sound", "none", "hopeless", advice)]
@@ -68,9 +68,17 @@ def _length(figures: ClipFigures) -> Finding:
 def _rate(figures: ClipFigures) -> Finding:
     value = f"{figures.fps:.4g} a second, {figures.width} × {figures.height}"
     if 0 < figures.fps < 20:
-        advice = "lips move between the pictures: film at 25 a second or more"
-        return Finding("pictures", value, "warning", advice)
-    return Finding("pictures", value)
+        advice = "lips move between the images: film at 25 a second or more"
+        return Finding("images", value, "warning", advice)
+    return Finding("images", value)
+
+
+def _orientation(figures: ClipFigures) -> Iterator[Finding]:
+    if figures.quarter_turns:
+        turn = {1: "90° counterclockwise", 2: "180°", 3: "90° clockwise"}[figures.quarter_turns]
+        value = "upside down" if figures.quarter_turns == 2 else "on its side"
+        advice = f"prepare turns it by {turn}: check that the face is upright"
+        yield Finding("orientation", value, "warning", advice)
 
 
 def _people(figures: ClipFigures) -> Iterator[Finding]:
@@ -78,15 +86,16 @@ def _people(figures: ClipFigures) -> Iterator[Finding]:
     value = f"{100 * share:.0f} % of {figures.looked_at} looked at"
     if figures.face is not None:
         if share < _LEAST_USABLE:
-            advice = "the face is mostly hidden, turned away or outside the picture"
+            advice = "the face is mostly hidden, turned away or outside the image"
             yield Finding("usable frames", value, "hopeless", advice)
         elif share < 0.9:
-            advice = "frames without the whole face are left out: keep it in the picture"
+            advice = "frames without the whole face are left out: keep it in the image"
             yield Finding("usable frames", value, "warning", advice)
         else:
             yield Finding("usable frames", value)
     if figures.people > 1:
-        advice = "the largest face is taken, the others stay in the background: film one person"
+        which = "face whose mouth moves" if figures.speaker_chosen else "largest face"
+        advice = f"the {which} is taken, the others stay in the background: film one person"
         yield Finding("people", f"{figures.people} faces", "warning", advice)
 
 
@@ -117,7 +126,7 @@ def _head(face: FaceFigures) -> Iterator[Finding]:
         yield Finding("mouth", f"opens by {face.aperture.range:.2f}", "warning", advice)
 
 
-def _picture(face: FaceFigures) -> Iterator[Finding]:
+def _image(face: FaceFigures) -> Iterator[Finding]:
     sharp = f"{face.sharpness:.2f}"
     if face.sharpness < 0.2:
         advice = "the face is soft, and so will the head be: check the focus, clean the lens"
@@ -138,7 +147,7 @@ def _picture(face: FaceFigures) -> Iterator[Finding]:
         yield Finding("exposure", value)
     changes = f"{100 * face.background_changes:.0f} % changes"
     if face.background_changes > 0.15:
-        advice = "it is learnt as one still picture: fix the camera, avoid cuts and passers-by"
+        advice = "it is learnt as one still image: fix the camera, avoid cuts and passers-by"
         yield Finding("background", changes, "warning", advice)
     else:
         yield Finding("background", changes)
@@ -164,7 +173,7 @@ def _sound(sound: SoundFigures, seconds: float) -> Iterator[Finding]:
         advice = "long silence teaches no lips: cut it away"
         yield Finding("speech", speech, "warning", advice)
     elif seconds > 0 and sound.seconds < seconds - 1:
-        advice = "the sound ends before the picture: what follows is left out"
+        advice = "the sound ends before the images: what follows is left out"
         yield Finding("speech", speech, "warning", advice)
     else:
         yield Finding("speech", speech)
@@ -177,18 +186,24 @@ def _sound(sound: SoundFigures, seconds: float) -> Iterator[Finding]:
 
 def _offset(figures: ClipFigures) -> Iterator[Finding]:
     if figures.offset is None or figures.offset_correlation is None:
+        if figures.face is not None:
+            advice = (
+                f"it takes {LEAST_SECONDS_SEEN:g} s with a face to compare mouth and voice: "
+                "check that they are in step"
+            )
+            yield Finding("sound to image", "could not be judged", "warning", advice)
         return
     if not figures.offset_believed:
         advice = (
             "mouth and voice agree at no offset: is it this person who speaks, is the sound right?"
         )
-        yield Finding("sound to picture", "not to be told", "warning", advice)
+        yield Finding("sound to image", "could not be judged", "warning", advice)
         return
     ms = 1000 * figures.offset
     value = f"{ms:+.0f} ms (± 40; correlation {figures.offset_correlation:.2f})"
     if abs(figures.offset) > NOTICEABLE:
         side = "late" if ms > 0 else "early"
-        advice = f"the sound is {side}: prepare moves it by {-ms:+.0f} ms (or --sound-late)"
-        yield Finding("sound to picture", value, "warning", advice)
+        advice = f"the sound is {side}: prepare moves it by {-ms:+.0f} ms"
+        yield Finding("sound to image", value, "warning", advice)
     else:
-        yield Finding("sound to picture", value)
+        yield Finding("sound to image", value)

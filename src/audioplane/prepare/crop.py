@@ -8,14 +8,14 @@ from jaxtyping import UInt8
 
 from audioplane.errors import PrepareError
 from audioplane.face.finder import CropBox, FaceFinder
-from audioplane.face.landmarker import Face, Landmarker
+from audioplane.face.landmarker import Face
 from audioplane.face.shots import Look, Shot, change, find_cuts, judge_shots, leaps, thumbnail
 
 SAMPLE_EVERY = 5
 """Faces are looked for in every fifth frame: heads move little in 0.2 s."""
 
 _FACE_SHARE = 0.5
-"""Height of the face (chin to forehead) over the crop's side, as the peers' subjects have it."""
+"""Height of the face (chin to forehead) over the crop's side, as subjects of prior work have it."""
 _AS_IT_IS = (0.33, 0.68)
 """A square video whose face has a share in this range is a head-and-shoulders clip already."""
 _ABOVE, _BELOW, _BESIDE = 0.5, 0.4, 0.4
@@ -27,6 +27,9 @@ class CropResult:
     """What the stage found."""
 
     box: CropBox
+    width: int
+    """Of the upright video, pixels."""
+    height: int
     n_frames: int
     """Frames of the video at 25 a second."""
     centres: dict[int, tuple[float, float]]
@@ -56,25 +59,38 @@ def choose_crop(faces: list[Face], height: int, width: int) -> CropBox:
     high = np.array([f.points[:, :2].max(0) for f in faces])
     left, top = np.percentile(low, 2, axis=0)
     right, bottom = np.percentile(high, 98, axis=0)
+    least = max(face_height / _AS_IT_IS[1], 1.1 * (right - left), 1.1 * (bottom - top))
     left, right = left - _BESIDE * face_height, right + _BESIDE * face_height
     top, bottom = top - _ABOVE * face_height, bottom + _BELOW * face_height
     side = max(face_height / _FACE_SHARE, right - left, bottom - top)
+    # Beyond the image there is only its edge, repeated: better a tighter crop.
+    side = min(side, max(min(height, width), least))
     centre_x = (left + right) / 2
     # What the square has to spare goes below: shoulders say more than ceiling.
     start = top - 0.25 * (side - (bottom - top))
-    return CropBox(round(centre_x - side / 2), round(start), round(side))
+    box = CropBox(round(centre_x - side / 2), round(start), round(side))
+    return _moved_inside(box, height, width)
+
+
+def _moved_inside(box: CropBox, height: int, width: int) -> CropBox:
+    """The square moved into the image where it fits."""
+    left, top = box.left, box.top
+    if box.side <= width:
+        left = min(max(left, 0), width - box.side)
+    if box.side <= height:
+        top = min(max(top, 0), height - box.side)
+    return CropBox(left, top, box.side)
 
 
 def find_crop(
     frames: Iterator[UInt8[np.ndarray, "h w 3"]],
-    landmarker: Landmarker,
+    finder: FaceFinder,
     tell: Callable[[int], None],
 ) -> CropResult:
     """Look through a video at 25 fps, telling the frames seen so far.
 
     Raises `PrepareError` if it shows no face.
     """
-    finder = FaceFinder(landmarker)
     faces: dict[int, Face] = {}
     looks: dict[int, Look] = {}
     changes: list[float] = []
@@ -94,7 +110,7 @@ def find_crop(
     box = choose_crop(list(kept.values()), *shape)
     centres = {i: (float(f.centre[0]), float(f.centre[1])) for i, f in kept.items()}
     median = float(np.median([f.height for f in kept.values()]))
-    return CropResult(box, len(changes), centres, median, finder.people, shots)
+    return CropResult(box, shape[1], shape[0], len(changes), centres, median, finder.people, shots)
 
 
 def _shot_of(i: int, shots: list[Shot]) -> Shot:

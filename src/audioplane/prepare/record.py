@@ -30,6 +30,10 @@ class Record:
     crop: CropBox | None = None
     sound_late: float = 0.0
     """Seconds by which the sound comes after the picture; it is moved by as much."""
+    quarter_turns: int = 0
+    """Counterclockwise, that bring the video's images upright."""
+    speaker: tuple[float, float] | None = None
+    """Centre of the face that speaks, pixels of the upright image; None: the largest is taken."""
     n_frames: int = 0
     focal: float = 0.0
     """Focal length of the frames, pixels; 0 until the poses are known."""
@@ -63,10 +67,12 @@ def _load(path: Path) -> Record:
         data["crop"] = CropBox(**data["crop"]) if data["crop"] else None
         data["flags"] = {int(k): v for k, v in data["flags"].items()}
         data["face_centres"] = {int(k): (v[0], v[1]) for k, v in data["face_centres"].items()}
+        if data.get("speaker"):
+            data["speaker"] = (data["speaker"][0], data["speaker"][1])
         return Record(path=path, **data)
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as e:
         raise PrepareError(
-            f"{path} is damaged: prepare into another folder, or with --force anew"
+            f"{path} is damaged: prepare into another folder, or with force=True anew"
         ) from e
 
 
@@ -96,15 +102,15 @@ def open_record(out: Path, source_sha256: str, options: dict[str, Any], force: b
         record = _load(path)
         if record.source_sha256 != source_sha256:
             raise PrepareError(
-                f"{out} was prepared from another video: choose another folder, or --force"
+                f"{out} was prepared from another video: choose another folder, or pass force=True"
             )
         if record.options != json.loads(json.dumps(options)):
             raise PrepareError(
-                f"{out} was prepared with other options: choose another folder, or --force"
+                f"{out} was prepared with other options: choose another folder, or pass force=True"
             )
         return record
     if not force and any(out.iterdir()):
-        raise PrepareError(f"{out} is not empty: choose another folder, or --force")
+        raise PrepareError(f"{out} is not empty: choose another folder, or pass force=True")
     record = Record(path, source_sha256, options)
     record.save()
     return record

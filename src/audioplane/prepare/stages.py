@@ -13,13 +13,14 @@ from jaxtyping import Float32, UInt8
 
 from audioplane.assets import require_model
 from audioplane.errors import PrepareError
-from audioplane.face.finder import CropBox, crop_image
+from audioplane.face.finder import CropBox, FaceFinder, crop_image
 from audioplane.face.landmarker import FACE_LANDMARKER, N_POINTS, Face, Landmarker, to_68
 from audioplane.face.shots import Shot
 from audioplane.media.audio import SPEECH_RATE, read_audio, write_wav
 from audioplane.media.image import read_image, write_image
-from audioplane.media.video import probe_video, read_frames
+from audioplane.media.video import probe_video
 from audioplane.preflight import PREFLIGHT_PAGE, check_video, write_page
+from audioplane.preflight.first_look import read_upright
 from audioplane.preflight.sync import NOTICEABLE
 from audioplane.prepare import plates
 from audioplane.prepare.crop import find_crop
@@ -38,8 +39,10 @@ LEAST_FRAMES = 22
 
 _SILENCE = 10 ** (-60 / 20)
 """Peak, of full scale, below which a sound track counts as silent."""
-_NO_SOUND_AFTER = 5
-"""Frames by which the sound may end before the image without a frame being left out."""
+_NO_SOUND = 5
+"""Frames by which the sound may begin late or end early without a frame being left out."""
+_NOTHING = 2.0**-15
+"""Of full scale, one step of 16 bits: before the first sample beyond it there is no sound."""
 _ORIGINAL_QUALITY = 97
 _ENLARGED = 2.2
 """Enlargement of the face from which it looks soft."""
@@ -62,9 +65,11 @@ def preflight_stage(job: Job) -> None:
     write_page(report, page)
     if report.verdict == "hopeless" and not job.options.force:
         raise PrepareError(
-            f"{job.video}: {report.reasons()} ({page} shows more, --force goes on all the same)"
+            f"{job.video}: {report.reasons()} ({page} shows more, force=True goes on all the same)"
         )
     figures, record = report.figures, job.record
+    record.quarter_turns = report.sample.first_look.quarter_turns
+    record.speaker = report.sample.first_look.speaker
     record.notes["preflight"] = report.title
     if job.options.sound_late is not None:
         record.sound_late = job.options.sound_late
@@ -86,8 +91,9 @@ def crop_stage(job: Job) -> None:
         )
     expected = round(info.duration * FPS)
     with _landmarker(job) as landmarker:
-        frames = ahead(read_frames(job.video, FPS))
-        found = find_crop(frames, landmarker, lambda n: job.progress(n, expected))
+        frames = ahead(read_upright(job.video, FPS, job.record.quarter_turns))
+        finder = FaceFinder(landmarker, job.record.speaker)
+        found = find_crop(frames, finder, lambda n: job.progress(n, expected))
     record = job.record
     record.crop, record.n_frames = found.box, found.n_frames
     _note_shots(job, found.shots)
@@ -98,10 +104,13 @@ def crop_stage(job: Job) -> None:
     }
     record.notes["crop"] = (
         f"{found.box.side} px square at {found.box.left},{found.box.top} of "
-        f"{info.width}x{info.height}, face {found.face_height:.0f} px high"
+        f"{found.width}x{found.height}, face {found.face_height:.0f} px high"
     )
     if found.people > 1:
-        job.note("people", f"{found.people} faces seen: the largest was taken")
+        which = "largest" if record.speaker is None else "one whose mouth moves"
+        job.note("people", f"{found.people} faces seen: the {which} was taken")
+    if not found.box.inside(found.width, found.height):
+        job.note("edge", "the crop reaches beyond the image, whose edge is repeated: film wider")
     if scale > _ENLARGED:
         job.note("resolution", f"the face is only {found.face_height:.0f} px high: soft")
 
@@ -146,11 +155,11 @@ def frames_stage(job: Job) -> None:
         )
         return i
 
-    for i in in_order(write, enumerate(ahead(read_frames(job.video, FPS)))):
+    for i in in_order(write, enumerate(ahead(read_upright(job.video, FPS, record.quarter_turns)))):
         job.progress(i + 1, record.n_frames)
     n = record.n_frames * (SPEECH_RATE // FPS)
-    heard = len(waveform) // (SPEECH_RATE // FPS)
-    for i in range(heard + _NO_SOUND_AFTER, record.n_frames):
+    first, end = _sounding(waveform)
+    for i in (*range(first - _NO_SOUND), *range(end + _NO_SOUND, record.n_frames)):
         record.flag(i, "no sound")
     waveform = np.pad(waveform[:n], (0, max(0, n - len(waveform))))
     write_wav(job.paths.audio, waveform)
@@ -165,9 +174,16 @@ def _in_step(waveform: Float32[np.ndarray, " n"], late: float) -> Float32[np.nda
     return waveform[samples:] if samples >= 0 else np.pad(waveform, (-samples, 0))
 
 
+def _sounding(waveform: Float32[np.ndarray, " n"]) -> tuple[int, int]:
+    """First frame with sound, and the frame after the last one."""
+    frame = SPEECH_RATE // FPS
+    begins = int(np.flatnonzero(np.abs(waveform) > _NOTHING)[0])
+    return begins // frame, len(waveform) // frame
+
+
 def _require_crop(record: Record) -> CropBox:
     if record.crop is None:
-        raise PrepareError(f"{record.path} is damaged: prepare with --force anew")
+        raise PrepareError(f"{record.path} is damaged: prepare with force=True anew")
     return record.crop
 
 
