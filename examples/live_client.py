@@ -1,12 +1,11 @@
-"""Speak a WAV file (16 kHz, mono, 16 bit) through a served head and keep its pictures.
+"""Speak a WAV file (16 kHz, mono, 16 bit) through a served head and keep its images.
 
-pip install websockets; python live_client.py speech.wav HEAD pictures [ws://localhost:8000] [TOKEN]
+pip install websockets; python live_client.py speech.wav HEAD images [ws://localhost:8000] [TOKEN]
 """
 
 import json
 import struct
 import sys
-import threading
 import wave
 from pathlib import Path
 
@@ -22,10 +21,11 @@ Path(folder).mkdir(exist_ok=True)
 authorization = {"Authorization": f"Bearer {token}"}
 with connect(f"{address}/api/live?head={head}", additional_headers=authorization) as session:
     print(json.loads(session.recv()))
-    pieces = [pcm[i : i + 6400] for i in range(0, len(pcm), 6400)]  # the server takes them in time
-    threading.Thread(target=lambda: [session.send(piece) for piece in pieces], daemon=True).start()
-    index = 0
+    index = sent = 0
     while index < frames:
+        while sent < min(len(pcm), (index + 125) * 1280):  # 5 s ahead: what is too much is dropped
+            session.send(pcm[sent : sent + 6400])
+            sent += 6400
         message = session.recv()
         if isinstance(message, str):
             print(message)  # latency and rate, once a second

@@ -14,10 +14,15 @@ from audioplane.credentials import Origin, Provenance, own_test_signer  # noqa: 
 from audioplane.credentials.provenance import utc_now  # noqa: E402
 from audioplane.drive import Talker  # noqa: E402
 from audioplane.run import open_run  # noqa: E402
+from audioplane.serve.access import Access  # noqa: E402
+from audioplane.serve.app import make_app  # noqa: E402
 from audioplane.serve.heads import Gallery, open_head  # noqa: E402
+from audioplane.serve.limits import Limits  # noqa: E402
+from audioplane.serve.protocol import server_config  # noqa: E402
 from tests.run.made import make_run  # noqa: E402
 
 KEY = b"\x5a" * 32
+LIMITS, ANYBODY = Limits(), Access()
 
 
 def stated() -> Provenance:
@@ -35,14 +40,11 @@ def served(spoken_subject, tmp_path_factory):
 
 
 @contextmanager
-def running(app) -> Iterator[str]:
+def running(app, limits: Limits = LIMITS, access: Access = ANYBODY) -> Iterator[str]:
     """Serve an application on a free port of loopback; its address without scheme."""
     import uvicorn
 
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="error", ws="websockets-sansio", lifespan="on"
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(app, "127.0.0.1", 0, limits, access))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -52,6 +54,13 @@ def running(app) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def serving(gallery, limits: Limits = LIMITS, access: Access = ANYBODY, webrtc=False):
+    """Serve these heads; the address without scheme."""
+    with running(make_app(gallery, access, limits, webrtc), limits, access) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -22,19 +22,19 @@ from audioplane.credentials import read_credentials
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
-from audioplane.serve.app import make_app
+from audioplane.serve.access import Access
 from audioplane.serve.heads import Gallery
 from audioplane.serve.limits import Limits
 from audioplane.serve.session import Session
 from tests.mark.clips import film
-from tests.serve.conftest import KEY, running
+from tests.serve.conftest import KEY, serving
 
 TOKEN = "a token of some length"
 
 
 @pytest.fixture(scope="module")
 def address(gallery):
-    with running(make_app(gallery, limits=replace(Limits(), requests_a_minute=6000.0))) as address:
+    with serving(gallery, replace(Limits(), requests_a_minute=6000.0)) as address:
         yield address
 
 
@@ -66,7 +66,8 @@ def decoded(jpeg: bytes) -> np.ndarray:
 
 
 def live(address: str, head: str = "drawn", **options):
-    return connect(f"ws://{address}/api/live?head={head}", **options)
+    """A session. What comes is kept in full: a client that does not read cannot say goodbye."""
+    return connect(f"ws://{address}/api/live?head={head}", **{"max_queue": None, **options})
 
 
 def test_the_page_is_whole_and_loads_nothing_from_elsewhere(address):
@@ -141,7 +142,7 @@ def test_frames_carry_a_mark_that_is_the_sessions_own(served, monkeypatch):
     monkeypatch.setattr(Animator, "draw", lambda *_: replace(still, image=frames.pop(0)))
     monkeypatch.setattr(served.animator, "size", (256, 256))
     gallery, pictures = Gallery([served]), {}
-    with running(make_app(gallery)) as address, live(address) as socket:
+    with serving(gallery) as address, live(address) as socket:
         hello = json.loads(socket.recv())
         while len(pictures) < 55:
             for kind, index, jpeg in until(socket, lambda kind, *_: kind == 2):
@@ -196,8 +197,13 @@ def test_no_path_reaches_a_file(address, path):
 
 
 def test_a_foreign_page_or_name_is_refused(address):
-    assert get(f"http://{address}/api/heads", Origin="https://evil.example")[0] == 401
-    assert get(f"http://{address}/api/heads", Host="evil.example")[0] == 401
+    heads = f"http://{address}/api/heads"
+    for header in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
+        status, said = get(heads, **header)
+        assert status == 403 and b"Host" in said and b"--allow-host evil.example" in said
+    assert get(heads, Origin="http://[")[0] == 403
+    with pytest.raises(InvalidStatus, match="403"):
+        live(address, origin="http://[").close()
     with pytest.raises(InvalidStatus):
         live(address, origin="https://evil.example").close()
 
@@ -212,17 +218,21 @@ def test_a_client_that_vanishes_leaves_nothing_behind(address, caplog):
     assert not [r for r in caplog.records if r.levelname == "ERROR"]
 
 
-def test_too_large_a_message_ends_the_session(address):
+def test_too_large_a_message_ends_the_session_with_one_line_in_the_log(address, caplog):
     with live(address) as socket:
         socket.recv()
         socket.send(b"0" * 70_000)
-        with pytest.raises(ConnectionClosed):
+        with pytest.raises(ConnectionClosed, match="1009"):
             until(socket, lambda *_: False)
+    time.sleep(0.3)
+    assert [r.getMessage() for r in caplog.records] == [
+        "a client sent a message of more than 64000 bytes"
+    ]
 
 
 def test_only_who_knows_the_token(gallery):
     limits = replace(Limits(), requests_a_minute=6000.0)
-    with running(make_app(gallery, TOKEN, limits)) as address:
+    with serving(gallery, limits, Access(TOKEN)) as address:
         heads = f"http://{address}/api/heads"
         assert get(heads)[0] == get(heads, Authorization="Bearer guess")[0] == 401
         assert get(heads, Authorization=f"Bearer {TOKEN}")[0] == 200
@@ -236,7 +246,7 @@ def test_only_who_knows_the_token(gallery):
 
 def test_clients_uploads_and_requests_are_limited(gallery):
     limits = Limits(clients=1, upload_bytes=1000, requests_a_minute=30.0, session_seconds=1.0)
-    with running(make_app(gallery, limits=limits)) as address:
+    with serving(gallery, limits) as address:
         with live(address) as socket:
             session = json.loads(socket.recv())["session"]
             with live(address) as other, pytest.raises(ConnectionClosed, match="places"):

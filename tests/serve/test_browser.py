@@ -10,7 +10,7 @@ import pytest
 from audioplane.media.audio import write_wav
 from audioplane.serve.app import make_app
 from audioplane.serve.limits import Limits
-from tests.serve.conftest import running
+from tests.serve.conftest import running, serving
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = next(
@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason="needs Chromium"),
 ]
+ROOMY = replace(Limits(), requests_a_minute=6000.0, clients=4)
 PHONE = {"width": 360, "height": 740}
 
 
@@ -34,8 +35,7 @@ def speech(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(gallery):
-    limits = replace(Limits(), requests_a_minute=6000.0)
-    with running(make_app(gallery, limits=limits)) as address:
+    with serving(gallery, ROOMY) as address:
         yield f"http://{address}/"
 
 
@@ -49,7 +49,7 @@ def calls_address(gallery):
     limits = replace(
         Limits(), requests_a_minute=6000.0, clients=4
     )  # a page that vanishes keeps one
-    with running(make_app(gallery, limits=limits, webrtc=True)) as address:
+    with serving(gallery, limits, webrtc=True) as address:
         yield f"http://{address}/"
 
 
@@ -99,7 +99,7 @@ def status(page, text: str) -> None:
 
 
 def picture(page) -> str:
-    return page.evaluate("document.getElementById('picture').toDataURL()")
+    return page.evaluate("document.getElementById('image').toDataURL()")
 
 
 def test_the_microphone_drives_the_head_by_keyboard_and_the_clip_comes_down(visit, tmp_path):
@@ -161,12 +161,12 @@ STATS = """async () => Object.fromEntries([...(await audioplane.peer.getStats())
 def test_a_call_plays_in_step_with_what_the_microphone_hears(visit, calls_address, tmp_path):
     page = visit(where=calls_address)
     assert page.evaluate("audioplane.way") == "webrtc"
-    assert page.is_visible("#film") and not page.is_visible("#picture")
+    assert page.is_visible("#video") and not page.is_visible("#image")
     page.keyboard.press("Space")
     status(page, "Listening")
     page.wait_for_function("() => document.getElementById('latency').textContent.startsWith('p50')")
-    page.wait_for_function("() => document.getElementById('film').currentTime > 1")
-    assert page.evaluate("[film.videoWidth, film.muted, film.paused]") == [64, False, False]
+    page.wait_for_function("() => document.getElementById('video').currentTime > 1")
+    assert page.evaluate("[video.videoWidth, video.muted, video.paused]") == [64, False, False]
     stats = page.evaluate(STATS)
     assert stats["audio"]["totalAudioEnergy"] > 1e-3 and stats["video"]["framesDecoded"] > 10
     page.keyboard.press("Space")
@@ -185,4 +185,57 @@ def test_a_call_plays_in_step_with_what_the_microphone_hears(visit, calls_addres
 def test_where_no_call_comes_up_the_websocket_takes_over(visit, calls_address):
     refuse = "RTCPeerConnection.prototype.setRemoteDescription = async () => { throw Error('no'); }"
     page = visit(where=calls_address, script=refuse)
-    assert page.evaluate("audioplane.way") == "websocket" and page.is_visible("#picture")
+    assert page.evaluate("audioplane.way") == "websocket" and page.is_visible("#image")
+
+
+COUNT_BITMAPS = """
+  const make = createImageBitmap, close = ImageBitmap.prototype.close;
+  window.bitmaps = 0;
+  window.createImageBitmap = async (blob) => { bitmaps++; return make(blob); };
+  ImageBitmap.prototype.close = function () { bitmaps--; close.call(this); };
+"""
+WAIT = "await new Promise((done) => setTimeout(done, 800))"
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_page_that_is_not_drawn_keeps_no_images(visit, hidden):
+    """Headless pages are never hidden: this one is told that it is, or just not asked to draw."""
+    undrawn = "const ask = requestAnimationFrame; window.requestAnimationFrame = (act) => "
+    script = COUNT_BITMAPS + undrawn + "act.name === 'draw' ? 0 : ask(act);"
+    if hidden:
+        script += "Object.defineProperty(Document.prototype, 'hidden', { get: () => true });"
+    page = visit(script=script)
+    page.wait_for_timeout(3500)
+    assert page.evaluate("bitmaps") <= (0 if hidden else 51)
+
+
+def test_late_images_are_closed(visit):
+    page = visit(script=COUNT_BITMAPS.replace("return make(blob)", f"{WAIT}; return make(blob)"))
+    page.click("#talk")  # a clock that runs: what is late is not shown
+    status(page, "Listening")
+    page.wait_for_timeout(3000)
+    assert page.evaluate("audioplane.late") > 0
+    assert page.evaluate("bitmaps") < 30
+
+
+@pytest.fixture(scope="module")
+def prefixed_address(gallery):
+    """Behind a proxy that adds a prefix."""
+    app = make_app(gallery, None, ROOMY)
+
+    async def proxied(scope, receive, send):
+        if scope["type"] != "lifespan":
+            assert scope["path"].startswith("/heads/mine/")
+            scope = {**scope, "path": scope["path"].removeprefix("/heads/mine")}
+        await app(scope, receive, send)
+
+    with running(proxied, ROOMY) as address:
+        yield f"http://{address}/heads/mine/"
+
+
+def test_the_page_works_under_a_prefix(visit, prefixed_address, speech):
+    page = visit(where=prefixed_address)
+    page.set_input_files("#file", speech)
+    status(page, "Done")
+    with page.expect_download():
+        page.keyboard.press("d")

@@ -14,11 +14,11 @@ from audioplane.drive import Animator, DrivenFrame
 from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
 from audioplane.media.frames import sound_frame
-from audioplane.serve.app import make_app
+from audioplane.serve.access import Access
 from audioplane.serve.heads import Gallery
 from audioplane.serve.limits import Limits
 from tests.mark.clips import film
-from tests.serve.conftest import KEY, running
+from tests.serve.conftest import KEY, serving
 from tests.serve.test_app import TOKEN, get
 
 aiortc = pytest.importorskip("aiortc", reason="needs the extra serve")
@@ -34,7 +34,7 @@ MANY = replace(Limits(), requests_a_minute=6000.0)
 
 @pytest.fixture(scope="module")
 def address(gallery):
-    with running(make_app(gallery, limits=MANY, webrtc=True)) as address:
+    with serving(gallery, MANY, webrtc=True) as address:
         yield address
 
 
@@ -152,7 +152,7 @@ def test_frames_carry_the_mark_through_the_encoder(served, monkeypatch):
             await caller.until(lambda: len(caller.pictures) > 54)
         return caller
 
-    with running(make_app(gallery, webrtc=True)) as address:
+    with serving(gallery, webrtc=True) as address:
         caller = asyncio.run(call(address))
     gallery.artist.shutdown()
     numbers = [round(25 * at) for at, _ in caller.stamps["video"]]
@@ -183,7 +183,7 @@ def test_an_upload_is_spoken_and_can_be_downloaded(address, tmp_path):
 def test_a_call_that_ends_or_never_comes_gives_its_place_back(gallery, monkeypatch):
     monkeypatch.setattr(calls, "CONNECT_SECONDS", 0.5)
     limits = replace(MANY, clients=1)
-    with running(make_app(gallery, limits=limits, webrtc=True)) as address:
+    with serving(gallery, limits, webrtc=True) as address:
 
         async def call() -> None:
             peer = aiortc.RTCPeerConnection(aiortc.RTCConfiguration([]))
@@ -210,7 +210,7 @@ def test_a_call_that_ends_or_never_comes_gives_its_place_back(gallery, monkeypat
 
 def test_the_end_of_the_server_ends_its_calls(gallery):
     async def call() -> float:
-        server = running(make_app(gallery, webrtc=True))
+        server = serving(gallery, webrtc=True)
         async with calling(server.__enter__()) as caller:
             await caller.until(lambda: len(caller.pictures) > 3)
             started = asyncio.get_running_loop().time()
@@ -238,9 +238,9 @@ def test_what_is_no_offer_is_refused(address, head, offer, status):
 
 
 def test_only_who_knows_the_token_and_only_where_it_is_offered(gallery, address):
-    with running(make_app(gallery, TOKEN, MANY, webrtc=True)) as guarded:
+    with serving(gallery, MANY, Access(TOKEN), webrtc=True) as guarded:
         assert get(f"http://{guarded}/api/offer?head=drawn", b"v=0")[0] == 401
-    with running(make_app(gallery, limits=MANY)) as without:
+    with serving(gallery, MANY) as without:
         assert get(f"http://{without}/api/offer?head=drawn", b"v=0")[0] == 404
         assert json.loads(get(f"http://{without}/api/ways")[1]) == ["websocket"]
     assert json.loads(get(f"http://{address}/api/ways")[1]) == ["webrtc", "websocket"]

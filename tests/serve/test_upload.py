@@ -1,3 +1,4 @@
+import asyncio
 import time
 from dataclasses import replace
 
@@ -11,6 +12,10 @@ from audioplane.serve.limits import Limits
 from audioplane.serve.upload import decode_upload, is_sound
 
 
+def decode(content: bytes, limits: Limits) -> np.ndarray:
+    return asyncio.run(decode_upload(content, limits))
+
+
 @pytest.fixture
 def wav(tmp_path):
     sound = np.sin(np.arange(8000) * 0.1).astype(np.float32) * 0.3
@@ -19,18 +24,18 @@ def wav(tmp_path):
 
 
 def test_a_file_of_another_rate_becomes_16_khz(wav):
-    sound = decode_upload(wav, Limits())
+    sound = decode(wav, Limits())
     assert len(sound) == 16000 and 0.29 < np.abs(sound[100:-100]).max() < 0.32
 
 
 def test_a_long_sound_is_refused(wav):
     with pytest.raises(ServeError, match="longer than 0 s"):
-        decode_upload(wav, replace(Limits(), upload_seconds=0.4))
+        decode(wav, replace(Limits(), upload_seconds=0.4))
 
 
 def test_a_damaged_file_is_refused(wav):
     with pytest.raises(ServeError, match="cannot be decoded"):
-        decode_upload(wav[:30], Limits())
+        decode(wav[:30], Limits())
 
 
 @pytest.mark.parametrize(
@@ -44,19 +49,19 @@ def test_a_damaged_file_is_refused(wav):
     ],
 )
 def test_lists_of_other_files_never_reach_the_decoder(content, monkeypatch):
-    monkeypatch.setattr(upload.subprocess, "run", None)
+    monkeypatch.setattr(upload.asyncio, "create_subprocess_exec", None)
     assert not is_sound(content)
     with pytest.raises(ServeError, match="no sound file"):
-        decode_upload(content, Limits())
+        decode(content, Limits())
 
 
 def test_what_takes_too_much_memory_is_given_up(wav):
     with pytest.raises(ServeError, match="cannot be decoded"):
-        decode_upload(wav, replace(Limits(), decode_memory=60 << 20))
+        decode(wav, replace(Limits(), decode_memory=60 << 20))
 
 
 def test_what_takes_too_long_is_killed(wav):
     started = time.monotonic()
     with pytest.raises(ServeError, match="too long to decode"):
-        decode_upload(wav, replace(Limits(), decode_seconds=0.01))
+        decode(wav, replace(Limits(), decode_seconds=0.01))
     assert time.monotonic() - started < 5

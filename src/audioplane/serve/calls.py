@@ -16,15 +16,18 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
+from audioplane.clock import SAMPLE_RATE
 from audioplane.errors import ServeError
 from audioplane.media.frames import AudioFrame, VoiceFrames
 from audioplane.serve.heads import ServedHead
 from audioplane.serve.playout import Playout
 from audioplane.serve.service import Service
-from audioplane.serve.session import RATE, Session
+from audioplane.serve.session import Session
 
 CONNECT_SECONDS = 5.0
 """Time that a client has to connect after it was answered."""
+_AHEAD = 0.5
+"""Seconds that a microphone may be ahead of the clock."""
 _CLOSE_SECONDS = 2.0
 """Time for saying goodbye."""
 _KINDS = ["application", "audio", "video"]
@@ -58,7 +61,7 @@ class Call:
 
     def _obey(self, message: bytes | str) -> None:
         if isinstance(message, str):
-            self._session.obey(message)
+            self._session.command(message)
 
     def _look(self) -> None:
         if self._peer.connectionState in ("failed", "closed"):
@@ -99,13 +102,12 @@ class Call:
         if self._microphone is None:  # it only listens
             await self._ended.wait()
             return
-        voice = VoiceFrames(RATE)
+        voice = VoiceFrames(SAMPLE_RATE)
         with suppress(MediaStreamError):
             while True:
                 frame = await self._microphone.recv()
-                # Who sends more than is spoken is not waited for: it would pile up.
-                if isinstance(frame, AudioFrame) and not self._session.full:
-                    await self._session.hear(voice.pcm(frame))
+                if isinstance(frame, AudioFrame):
+                    self._session.feed(voice.pcm(frame))
 
     async def close(self) -> None:
         """Hang up."""
@@ -118,7 +120,7 @@ async def take_call(service: Service, head: ServedHead, offer: str) -> str:
     service.places -= 1
     call = None
     try:
-        session = await asyncio.to_thread(Session, service.gallery, head, service.limits)
+        session = await asyncio.to_thread(Session, service.gallery, head, service.limits, _AHEAD)
         call = Call(service, session)
         answer = await call.answer(offer)
     except BaseException:

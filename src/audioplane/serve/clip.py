@@ -1,33 +1,47 @@
-"""What a head said in a session, as a film: every frame is drawn, also those left out live."""
+"""What a head said in a session, as a video: every frame is drawn, also those left out live."""
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 
 from audioplane.drive.stream import HeardFrame
 from audioplane.media.video import VideoWriter
+from audioplane.serve.scratch import scratch_folder
 from audioplane.serve.session import Session, pcm_of
 
 
-async def render_clip(session: Session, frames: Sequence[HeardFrame], artist: Executor) -> bytes:
-    """An MP4 of these frames, with its credentials. The artist draws for others in between.
+async def render_clip(
+    session: Session, frames: Sequence[HeardFrame], drawing: Executor, writing: Executor
+) -> bytes:
+    """An MP4 of these frames, with its credentials; given up where this is cancelled.
 
-    The speech that the credentials name is the PCM16 that the client was sent.
+    `drawing` draws, for others in between; `writing` encodes and signs. The speech that the
+    credentials name is the PCM16 that the client was sent.
     """
-    loop = asyncio.get_running_loop()
+    stopped = Event()
+    work = (session, frames, drawing, stopped)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(writing, _render, *work)
+    finally:
+        stopped.set()
+
+
+def _render(
+    session: Session, frames: Sequence[HeardFrame], drawing: Executor, stopped: Event
+) -> bytes:
     sound = np.concatenate([frame.sound for frame in frames])
     stated = session.provenance.saying(hashlib.sha256(pcm_of(sound)).hexdigest())
-    size = session.head.animator.size
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         path = Path(folder) / "clip.mp4"
-        film = VideoWriter(path, *size, audio=sound, seal=stated.seal)
-        with film:
+        size = session.head.animator.size
+        with VideoWriter(path, *size, audio=sound, seal=stated.seal) as video:
             for frame in frames:
-                picture = await loop.run_in_executor(artist, session.picture, frame)
-                await asyncio.to_thread(film.write, picture)
+                if stopped.is_set():
+                    raise CancelledError
+                video.write(drawing.submit(session.picture, frame).result())
         return path.read_bytes()

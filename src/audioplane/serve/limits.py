@@ -1,12 +1,8 @@
-"""What a client may ask for: sizes, lengths, numbers, rates, and who it has to be."""
+"""What a client may ask for: sizes, lengths, numbers and rates."""
 
-import hmac
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -20,16 +16,49 @@ class Limits:
     upload_bytes: int = 20_000_000
     upload_seconds: float = 180.0
     """Length of the sound in an uploaded file; longer ones are refused."""
+    stall_seconds: float = 20.0
+    """Time without progress after which receiving an upload is given up."""
     decode_seconds: float = 20.0
-    """Time to receive an upload, and then to decode it, before that is given up."""
+    """Time to decode an upload before that is given up."""
     decode_memory: int = 2 << 30
     """Bytes of address space for decoding an upload."""
     message_bytes: int = 64_000
     """Size of a message of a session."""
+    ahead_seconds: float = 180.0
+    """Sound that waits for the clock in a session; what exceeds it is dropped."""
+    excess_seconds: float = 3600.0
+    """Dropped sound after which a session ends."""
     requests_a_minute: float = 120.0
-    """Requests and sessions of one address."""
+    """Requests and sessions of one address; those without the token are counted apart."""
     clip_seconds: float = 180.0
     """How far back a clip can be downloaded."""
+    connections: int = 128
+    """Open HTTP connections; where there are more, the one that has been idle longest is closed."""
+    connections_an_address: int = 32
+    header_seconds: float = 10.0
+    """Time for the head of a request."""
+
+
+class Bucket:
+    """Tokens that are used up and flow back."""
+
+    def __init__(self, size: float, a_second: float, clock: Callable[[], float] = time.monotonic):
+        self._size, self._a_second, self._clock = size, a_second, clock
+        self._left, self._then = size, clock()
+
+    @property
+    def full(self) -> bool:
+        """Whether it is as if nothing had been taken."""
+        return self._left + (self._clock() - self._then) * self._a_second >= self._size
+
+    def take(self, cost: float = 1.0) -> bool:
+        """Use up `cost` tokens, if they are there."""
+        now = self._clock()
+        self._left = min(self._size, self._left + (now - self._then) * self._a_second)
+        self._then = now
+        enough = self._left >= cost
+        self._left -= cost if enough else 0
+        return enough
 
 
 class Rate:
@@ -37,34 +66,13 @@ class Rate:
 
     def __init__(self, a_minute: float, clock: Callable[[], float] = time.monotonic):
         self._a_minute, self._clock = a_minute, clock
-        self._left: dict[str, tuple[float, float]] = {}
+        self._buckets: dict[str, Bucket] = {}
 
     def allow(self, address: str) -> bool:
         """Whether this address may do one more now."""
-        now, most = self._clock(), max(1.0, self._a_minute / 3)
-        if len(self._left) > 10_000:  # forget those whose allowance is full again
-            self._left = {a: x for a, x in self._left.items() if now - x[1] < 60}
-        left, then = self._left.get(address, (most, now))
-        left = min(most, left + (now - then) * self._a_minute / 60)
-        self._left[address] = (left - (left >= 1), now)
-        return left >= 1
-
-
-def authorised(token: str | None, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
-    """Whether a request may be answered.
-
-    With a token: only with that token, as `Authorization: Bearer …` or `?token=…`. Without: only by
-    the names of this machine, so that no foreign name can be made to point here. And never for a
-    page of another origin.
-    """
-    host = headers.get("host", "")
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
-        return False
-    if token is None:
-        try:
-            return urlsplit(f"//{host}").hostname in LOOPBACK
-        except ValueError:
-            return False
-    given = headers.get("authorization", "").removeprefix("Bearer ") or query.get("token", "")
-    return hmac.compare_digest(given.encode(), token.encode())
+        if len(self._buckets) > 10_000:
+            self._buckets = {a: b for a, b in self._buckets.items() if not b.full}
+        if address not in self._buckets:
+            size = max(1.0, self._a_minute / 3)
+            self._buckets[address] = Bucket(size, self._a_minute / 60, self._clock)
+        return self._buckets[address].take()

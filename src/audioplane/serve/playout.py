@@ -11,12 +11,13 @@ import numpy as np
 from aiortc import MediaStreamTrack, RTCDataChannel
 from jaxtyping import UInt8
 
+from audioplane.clock import SAMPLE_RATE
 from audioplane.drive.stream import FRAME, HeardFrame
 from audioplane.media.frames import AudioFrame, VideoFrame, picture_frame, sound_frame
-from audioplane.serve.session import RATE, Session, pcm_of
+from audioplane.serve.session import Session, pcm_of
 from audioplane.serve.sockets import PICTURE, header
 
-_PIECE = RATE // 50
+_PIECE = SAMPLE_RATE // 50
 """Samples of a sound packet."""
 _AFTER_SOUND = 0.05
 """Seconds that a picture leaves after its sound: browsers keep sound that much longer."""
@@ -51,13 +52,13 @@ class Playout:
         """Take the sound of the next frame."""
         start, delay = frame.index * FRAME, self.session.head.delay
         if self._zero is None:
-            self._zero = asyncio.get_running_loop().time() + delay - start / RATE
+            self._zero = asyncio.get_running_loop().time() + delay - start / SAMPLE_RATE
         wait = -self.lateness(start)
         if wait < 0:
             self._zero += _MARGIN - wait
             self._waits.clear()
         elif len(self._waits) == _WATCHED and min(self._waits) > delay:
-            sooner = min(_FASTER * FRAME / RATE, min(self._waits) - delay)
+            sooner = min(_FASTER * FRAME / SAMPLE_RATE, min(self._waits) - delay)
             self._zero -= sooner
             self._waits = deque((w - sooner for w in self._waits), _WATCHED)
         self._waits.append(-self.lateness(start))
@@ -72,7 +73,7 @@ class Playout:
     def lateness(self, sample: int) -> float:
         """Seconds since this sample was due; negative before."""
         assert self._zero is not None  # nothing waits before the first sound
-        return asyncio.get_running_loop().time() - self._zero - sample / RATE
+        return asyncio.get_running_loop().time() - self._zero - sample / SAMPLE_RATE
 
     def leaves(self, index: int) -> None:
         """Note a picture that is handed to the encoder and tell the client."""
@@ -100,7 +101,7 @@ class SoundTrack(MediaStreamTrack):
                 await self.came.wait()
             self._pcm += self.waiting.popleft()
         await asyncio.sleep(max(0.0, -self._playout.lateness(self._sent)))
-        frame = sound_frame(self._pcm[: 2 * _PIECE], RATE, self._sent)
+        frame = sound_frame(self._pcm[: 2 * _PIECE], SAMPLE_RATE, self._sent)
         self._pcm = self._pcm[2 * _PIECE :]
         self._sent += _PIECE
         return frame
@@ -130,7 +131,7 @@ class PictureTrack(MediaStreamTrack):
                 self._playout.session.skipped += 1
                 continue
             self._playout.leaves(index)
-            return picture_frame(picture, index * FRAME, RATE)
+            return picture_frame(picture, index * FRAME, SAMPLE_RATE)
 
     def _lateness(self, index: int) -> float:
         """Seconds since this picture was due; negative before."""

@@ -14,7 +14,7 @@ from audioplane.doctor import SERVE_PACKAGES
 from audioplane.drive.talker import Talker
 from audioplane.errors import ServeError
 from audioplane.run import open_run
-from audioplane.serve.limits import LOOPBACK
+from audioplane.serve.access import LOOPBACK, Access
 from audioplane.train.trainer import one_torch_thread
 
 SHORTEST_TOKEN = 16
@@ -52,6 +52,7 @@ def serve_runs(
     from audioplane.serve.app import make_app
     from audioplane.serve.heads import Gallery, open_head
     from audioplane.serve.limits import Limits
+    from audioplane.serve.protocol import server_config
 
     address = _guarded(address)
     if lookahead < 0:
@@ -65,21 +66,11 @@ def serve_runs(
             for note in stated.notes:
                 console.print(in_flags(note, provenance))
             heads.append(open_head(talker, stated, lookahead * SAMPLE_RATE // 1000))
-    app = make_app(Gallery(heads), address.token, limits, address.webrtc)
+    access = Access(address.token)
+    app = make_app(Gallery(heads), access, limits, address.webrtc)
     _announce(address)
     with one_torch_thread():
-        uvicorn.run(
-            app,
-            host=address.host,
-            port=address.port,
-            log_level="warning",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            ws="websockets-sansio",
-            ws_max_size=limits.message_bytes,
-            timeout_graceful_shutdown=2,
-        )
+        uvicorn.Server(server_config(app, address.host, address.port, limits, access)).run()
 
 
 def _guarded(address: Address) -> Address:

@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request, WebSocket
+from fastapi import FastAPI, HTTPException
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
+from audioplane.serve.access import Access
 from audioplane.serve.heads import Gallery
-from audioplane.serve.limits import Limits, Rate, authorised
+from audioplane.serve.limits import Limits, Rate
+from audioplane.serve.scratch import remove_stale_folders
 from audioplane.serve.session import Session
 
 BUSY = "all places are taken: try again later"
@@ -18,31 +22,36 @@ BUSY = "all places are taken: try again later"
 class Service:
     """What all requests share."""
 
-    def __init__(self, gallery: Gallery, token: str | None, limits: Limits):
-        self.gallery, self._token, self.limits = gallery, token, limits
-        self.rate = Rate(limits.requests_a_minute)
+    def __init__(self, gallery: Gallery, access: Access, limits: Limits):
+        self.gallery, self._access, self.limits = gallery, access, limits
+        self._rate, self._refused = (Rate(limits.requests_a_minute) for _ in range(2))
         self.sessions: dict[str, Session] = {}
         self.places = limits.clients
         self.calls: set[asyncio.Task[None]] = set()
         """Those over WebRTC, which outlive the request that began them."""
-        self.decoding = asyncio.Semaphore(1)
-        self.rendering = asyncio.Semaphore(1)
+        self.writing = ThreadPoolExecutor(limits.clients, thread_name_prefix="clips")
 
     @asynccontextmanager
     async def life(self, _: FastAPI) -> AsyncIterator[None]:
         """From start to end of the server, which ends the calls."""
+        remove_stale_folders()
         yield
         for call in self.calls:
             call.cancel()
         await asyncio.gather(*self.calls, return_exceptions=True)
+        self.writing.shutdown(cancel_futures=True)
 
-    def admits(self, connection: Request | WebSocket) -> int:
-        """200, 401 without the token, 429 too often."""
-        address = connection.client.host if connection.client else ""
-        if not self.rate.allow(address):
-            return 429
-        known = authorised(self._token, connection.headers, connection.query_params)
-        return 200 if known else 401
+    def refusal(self, connection: HTTPConnection) -> tuple[int, str] | None:
+        """HTTP status and words for a request that is not answered; None for one that is.
+
+        Those who may not come in have a count of their own: their many tries shut nobody out.
+        """
+        peer = connection.client.host if connection.client else ""
+        refused = self._access.refusal(peer, connection.headers, connection.query_params)
+        rate = self._rate if refused is None else self._refused
+        if rate.allow(self._access.client(peer, connection.headers)):
+            return refused
+        return 429, "too many requests: wait a minute"
 
     def session(self, id: str) -> Session:
         """A session that runs. Raises `HTTPException` 404."""
@@ -66,3 +75,4 @@ class Service:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             del self.sessions[session.id]
+            session.ended.set()

@@ -17,16 +17,17 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from audioplane.clock import FPS, SAMPLE_RATE
 from audioplane.drive.stream import FRAME, HeardFrame
 from audioplane.serve.heads import Gallery, ServedHead
 from audioplane.serve.limits import Limits
+from audioplane.serve.samples import SampleQueue
 
-RATE = 16000
 _TICK = 0.02
 """Seconds between looks at the clock while no sound comes."""
-_LEAD = RATE // 2
-"""Samples that a client may be ahead of the clock."""
-_STARVED = RATE // 5
+_LEAD = SAMPLE_RATE // 2
+"""Samples that the head may be fed ahead of the clock."""
+_STARVED = SAMPLE_RATE // 5
 """Samples that a talking client may be behind the clock before silence stands in for it."""
 _QUIET = 1.0
 """Seconds without sound after which a client counts as not talking."""
@@ -48,6 +49,10 @@ class Facts:
     """Pictures sent."""
     skipped: int
     """Frames that were left out because a newer one was there."""
+    waiting: float
+    """Seconds of the client's sound that wait for the clock."""
+    dropped: float
+    """Seconds of it that were dropped because too much waited."""
 
 
 @runtime_checkable
@@ -66,50 +71,52 @@ class Outlet(Protocol):
 class Session:
     """Feeds one head by the clock, for one client."""
 
-    def __init__(self, gallery: Gallery, head: ServedHead, limits: Limits):
+    def __init__(
+        self, gallery: Gallery, head: ServedHead, limits: Limits, ahead: float | None = None
+    ):
+        """`ahead`: seconds that the client may be ahead of the clock, fewer than the limit's."""
         self.id = secrets.token_urlsafe(16)
         self.head, self._artist, self._limits = head, gallery.artist, limits
         self.live = head.listen()
         self.provenance = head.provenance.for_another()
         self._marker = self.provenance.marker(*head.animator.size)
-        self.kept: deque[HeardFrame] = deque(maxlen=round(25 * limits.clip_seconds))
+        self.kept: deque[HeardFrame] = deque(maxlen=round(FPS * limits.clip_seconds))
         """Frames that can be downloaded."""
         self.ages: deque[float] = deque(maxlen=250)
-        """Seconds from the end of a frame's sound coming in to its picture leaving."""
+        """Seconds from the end of a frame's sound coming in to its image leaving."""
         self.drawn = self.skipped = 0
-        self._heard = np.zeros(0, np.float32)
-        self._said = np.zeros(0, np.float32)
+        self.dropped = 0
+        """Samples of the client that were dropped because too much waited."""
+        self.ended = asyncio.Event()
+        self.uploading, self.rendering = asyncio.Lock(), asyncio.Lock()
+        """A client's uploads wait for each other, and so do its clips; nobody else's do."""
+        seconds = limits.ahead_seconds if ahead is None else min(ahead, limits.ahead_seconds)
+        self._sent = SampleQueue(max(_LEAD, round(seconds * SAMPLE_RATE)))
+        self._uploaded = np.zeros(0, np.float32)
         self._last_sound = -_QUIET
         self._came = asyncio.Event()
-        self._room = asyncio.Event()
         self._pending: deque[HeardFrame] = deque()
         self._wake = asyncio.Event()
         self._fed = 0
         self._fed_at: deque[tuple[int, float]] = deque(maxlen=500)
 
-    async def hear(self, pcm: bytes) -> None:
-        """Take in PCM16; waits while the client is too far ahead of the clock."""
+    def feed(self, pcm: bytes) -> None:
+        """Take in PCM16, to be spoken by the clock; what there is no room for is dropped."""
         sound = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2").astype(np.float32) / 32768
-        while self.full:
-            self._room.clear()
-            await self._room.wait()
-        self._heard = np.concatenate([self._heard, sound])
-        self._last_sound = asyncio.get_running_loop().time()
-        self._came.set()
+        if len(sound):
+            self.dropped += self._sent.push(sound)
+            self._last_sound = asyncio.get_running_loop().time()
+            self._came.set()
 
-    def say(self, sound: Float[np.ndarray, " n"]) -> None:
-        """Speak this from now on, in the place of what the client sends."""
-        self._said = sound
+    def speak(self, sound: Float[np.ndarray, " n"]) -> None:
+        """Speak an uploaded sound from now on, in the place of what the client sends."""
+        self._uploaded = sound
 
-    def obey(self, text: str) -> None:
-        """Take a command; there is one, "stop": say no more of what was uploaded."""
+    def command(self, text: str) -> None:
+        """Take a command. There is one, "stop": speak nothing of what was sent or uploaded."""
         if text == "stop":
-            self._said = self._said[:0]
-
-    @property
-    def full(self) -> bool:
-        """Whether the client is so far ahead of the clock that `hear` would wait."""
-        return len(self._heard) > _LEAD
+            self._uploaded = self._uploaded[:0]
+            self._sent.clear()
 
     def works(
         self, outlet: Outlet, say: Callable[[str], Awaitable[None]]
@@ -125,11 +132,12 @@ class Session:
             "session": self.id,
             "width": width,
             "height": height,
-            "fps": 25,
-            "rate": RATE,
-            "look_ahead": self.live.look_ahead / RATE,
+            "fps": FPS,
+            "rate": SAMPLE_RATE,
+            "look_ahead": self.live.look_ahead / SAMPLE_RATE,
             "delay": self.head.delay,
             "clip_seconds": self._limits.clip_seconds,
+            "ahead_seconds": self._sent.most / SAMPLE_RATE,
             "ai_generated": True,
             "marked": self.provenance.key is not None,
             "mark_session": self.provenance.origin.session,
@@ -142,13 +150,11 @@ class Session:
     def _next(self, due: int, now: float) -> Float[np.ndarray, " n"]:
         """What to feed when the clock has come to sample `due`."""
         behind = max(0, due - self._fed)
-        if len(self._said):
-            piece, self._said = self._said[:behind], self._said[behind:]
-            self._heard = self._heard[:0]
+        if len(self._uploaded):
+            piece, self._uploaded = self._uploaded[:behind], self._uploaded[behind:]
+            self._sent.clear()
             return piece
-        piece = self._heard[: max(0, due + _LEAD - self._fed)]
-        self._heard = self._heard[len(piece) :]
-        self._room.set()
+        piece = self._sent.take(max(0, due + _LEAD - self._fed))
         if len(piece):
             return piece
         talking = now - self._last_sound < _QUIET
@@ -160,7 +166,7 @@ class Session:
         start = loop.time()
         while True:
             now = loop.time()
-            piece = self._next(int((now - start) * RATE), now)
+            piece = self._next(int((now - start) * SAMPLE_RATE), now)
             if len(piece):
                 self._fed += len(piece)
                 self._fed_at.append((self._fed, now))
@@ -217,4 +223,6 @@ class Session:
         """How it goes."""
         ages = [1000 * a for a in self.ages] or [0.0]
         p50, p95 = np.percentile(ages, [50, 95]).tolist()
-        return Facts(round(p50), round(p95), self.drawn, self.skipped)
+        seconds = (len(self._sent) / SAMPLE_RATE, self.dropped / SAMPLE_RATE)
+        waiting, dropped = (round(s, 2) for s in seconds)
+        return Facts(round(p50), round(p95), self.drawn, self.skipped, waiting, dropped)

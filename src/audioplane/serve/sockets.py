@@ -1,6 +1,7 @@
 """Sessions over a WebSocket: PCM16 in; PCM16 and JPEG out, played by their frame numbers."""
 
 import asyncio
+import logging
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -10,8 +11,10 @@ from fastapi import WebSocket
 from jaxtyping import UInt8
 from starlette.websockets import WebSocketDisconnect
 
+from audioplane.clock import SAMPLE_RATE
 from audioplane.drive.stream import HeardFrame
 from audioplane.media.image import encode_image
+from audioplane.serve.limits import Bucket, Limits
 from audioplane.serve.service import BUSY, Service
 from audioplane.serve.session import Session, pcm_of
 
@@ -23,8 +26,13 @@ _QUALITY = 85
 """Of the pictures, JPEG."""
 _SEND_SECONDS = 5.0
 """A client that takes nothing for so long is gone."""
-_REFUSED, _FULL, _TOO_BIG = 1008, 1013, 1009
+_REFUSED, _FULL, _TOO_BIG, _GONE = 1008, 1013, 1009, 1006
 """WebSocket's codes."""
+_MESSAGES, _MESSAGES_A_SECOND = 200_000.0, 1000.0
+"""Messages of a client at once, and from then on: an hour of sound in pieces of 20 ms."""
+_SMALL, _SMALL_COST = 64, 400.0
+"""Bytes under which a message holds hardly any sound, and as how many it counts: 500 at once."""
+_log = logging.getLogger("audioplane.serve")
 
 Send = Callable[[bytes | str], Awaitable[None]]
 
@@ -54,7 +62,8 @@ class SocketOutlet:
 async def serve_socket(service: Service, socket: WebSocket) -> None:
     """A WebSocket from its request to its end."""
     head = service.gallery.heads.get(socket.query_params.get("head", ""))
-    if service.admits(socket) != 200 or head is None:
+    ahead = _number(socket.query_params.get("ahead"))
+    if head is None:
         await socket.close(_REFUSED)
         return
     if service.places < 1:
@@ -65,38 +74,61 @@ async def serve_socket(service: Service, socket: WebSocket) -> None:
     try:
         await socket.accept()
         send = _sender(socket)
-        session = await asyncio.to_thread(Session, service.gallery, head, service.limits)
+        session = await asyncio.to_thread(Session, service.gallery, head, service.limits, ahead)
         works = session.works(SocketOutlet(session, send), send)
-        await service.run(session, _take(session, socket, service.limits.message_bytes), *works)
+        await service.run(session, _receive(session, socket, service.limits), *works)
     finally:
         service.places += 1
         with suppress(RuntimeError, WebSocketDisconnect):
             await socket.close()
 
 
+def _number(text: str | None) -> float | None:
+    """Seconds in a query; None where there are none."""
+    try:
+        seconds = float(text or "nan")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None
+
+
 def _sender(socket: WebSocket) -> Send:
-    """Sends one message after the other. Raises `TimeoutError` where nobody takes it."""
+    """Sends one message after the other.
+
+    Raises `TimeoutError` where nobody takes it, `WebSocketDisconnect` where nobody is there.
+    """
     turn = asyncio.Lock()
 
     async def send(message: bytes | str) -> None:
         data = {"bytes": message} if isinstance(message, bytes) else {"text": message}
         async with turn:
-            await asyncio.wait_for(socket.send({"type": "websocket.send", **data}), _SEND_SECONDS)
+            try:
+                sent = socket.send({"type": "websocket.send", **data})
+                await asyncio.wait_for(sent, _SEND_SECONDS)
+            except RuntimeError:  # what Starlette and uvicorn say of a socket that is closed
+                raise WebSocketDisconnect(_GONE) from None
 
     return send
 
 
-async def _take(session: Session, socket: WebSocket, most: int) -> None:
-    """Hear the client and obey it until it leaves; `most`: bytes of a message."""
+async def _receive(session: Session, socket: WebSocket, limits: Limits) -> None:
+    """Take the client's sound and commands until it leaves; nothing waits for the clock here."""
+    budget = Bucket(_MESSAGES, _MESSAGES_A_SECOND)
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
+            if message.get("code") == _TOO_BIG:
+                _log.warning("a client sent a message of more than %d bytes", limits.message_bytes)
             return
-        content = message.get("bytes")
+        content, text = message.get("bytes"), message.get("text")
+        if not budget.take(1.0 if content and len(content) >= _SMALL else _SMALL_COST):
+            await socket.close(_REFUSED, "too many messages: put more sound into each")
+            return
         if content is None:
-            session.obey(message.get("text") or "")
-        elif len(content) > most:
-            await socket.close(_TOO_BIG, "a message may hold two seconds of sound")
-            return
+            session.command(text or "")
         else:
-            await session.hear(content)
+            session.feed(content)
+        if session.dropped > limits.excess_seconds * SAMPLE_RATE:
+            await socket.close(_REFUSED, "far more sound than can be spoken: send it in time")
+            return
+        await asyncio.sleep(0)  # others get their turn between two messages

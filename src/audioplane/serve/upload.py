@@ -1,21 +1,26 @@
 """Uploaded sound files, decoded where they can do no harm: in a process with limits.
 
-As a program (`python -m audioplane.serve.upload FILE SECONDS MEMORY`): a sound file becomes 16 kHz
-PCM16 on standard output.
+As a program (`python -m audioplane.serve.upload FILE SECONDS LENGTH MEMORY`): a sound file becomes
+16 kHz PCM16 on standard output.
 """
 
-import subprocess
+import asyncio
+import os
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
+from audioplane.clock import SAMPLE_RATE
 from audioplane.errors import AudioplaneError, ServeError
 from audioplane.serve.limits import Limits
+from audioplane.serve.scratch import scratch_folder
 
-_RATE = 16000
+_NICENESS = 10
+"""Of the process: those who speak live go first."""
+_TOO_LONG = 3
+"""Its exit status for a sound of more seconds than are allowed."""
 _STARTS = (b"fLaC", b"OggS", b"ID3", b"FORM", b"\x1aE\xdf\xa3")
 _CANNOT = "this file cannot be decoded: is it a sound file, and not too long?"
 
@@ -31,44 +36,54 @@ def is_sound(content: bytes) -> bool:
     return mpeg or content[4:8] == b"ftyp" or content.startswith(_STARTS)
 
 
-def decode_upload(content: bytes, limits: Limits) -> Float32[np.ndarray, " n"]:
-    """The sound of an uploaded file, mono, 16 kHz, in [-1, 1].
+async def decode_upload(content: bytes, limits: Limits) -> Float32[np.ndarray, " n"]:
+    """The sound of an uploaded file, mono, 16 kHz, in [-1, 1]; given up where this is cancelled.
 
     Raises `ServeError` where it is no sound, too long, or takes too much time or memory.
     """
     if not is_sound(content):
         raise ServeError("this is no sound file: bring WAV, FLAC, Ogg, MP3, M4A or WebM")
-    with tempfile.TemporaryDirectory() as folder:  # here: the process may be killed
+    numbers = (limits.decode_seconds, limits.upload_seconds, limits.decode_memory)
+    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
+    with scratch_folder() as folder:
         path = Path(folder) / "sound"
-        path.write_bytes(content)
-        numbers = (str(int(limits.decode_seconds)), str(limits.decode_memory))
-        command = [sys.executable, "-m", "audioplane.serve.upload", str(path), *numbers]
+        await asyncio.to_thread(path.write_bytes, content)
+        arguments = ("-m", "audioplane.serve.upload", str(path), *map(str, numbers))
+        process = await asyncio.create_subprocess_exec(sys.executable, *arguments, **pipes)
         try:
-            done = subprocess.run(command, capture_output=True, timeout=limits.decode_seconds)
-        except subprocess.TimeoutExpired:
+            pcm, _ = await asyncio.wait_for(process.communicate(), limits.decode_seconds)
+        except asyncio.TimeoutError:
             raise ServeError("this file takes too long to decode: bring a shorter one") from None
-    if done.returncode or not done.stdout:
-        raise ServeError(_CANNOT)
-    if len(done.stdout) > limits.upload_seconds * _RATE * 2:
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    if process.returncode == _TOO_LONG:
         raise ServeError(f"this sound is longer than {limits.upload_seconds:.0f} s: shorten it")
-    return np.frombuffer(done.stdout, "<i2").astype(np.float32) / 32768
+    if process.returncode or not pcm:
+        raise ServeError(_CANNOT)
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
 
 
-def _decode(path: Path, seconds: int, memory: int) -> int:
+def _decode(path: Path, seconds: int, length: float, memory: int) -> int:
     """Decode a file to standard output within these limits; the exit status."""
     import resource  # not on Windows, where nothing is decoded then
 
+    os.nice(_NICENESS)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     from audioplane.media.audio import read_audio
 
     try:
-        sound = read_audio(path, _RATE)
+        sound = read_audio(path, SAMPLE_RATE)
     except (AudioplaneError, MemoryError):
         return 1
+    if len(sound) > length * SAMPLE_RATE:
+        return _TOO_LONG
     sys.stdout.buffer.write(np.round(sound * 32767).astype("<i2").tobytes())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(_decode(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    _path, _seconds, _length, _memory = sys.argv[1:]
+    sys.exit(_decode(Path(_path), max(1, int(float(_seconds))), float(_length), int(_memory)))

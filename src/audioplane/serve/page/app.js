@@ -1,22 +1,26 @@
-// The page of one session: sound goes out, sound and pictures come in. Over WebRTC the browser plays
-// them; over a WebSocket they are played here by their frame numbers on one clock, and pictures that
+// The page of one session: sound goes out, sound and images come in. Over WebRTC the browser plays
+// them; over a WebSocket they are played here by their frame numbers on one clock, and images that
 // are more than a frame late are left out.
 import { call } from "./call.js";
+import { WaitingImages } from "./images.js";
 
 const $ = (id) => document.getElementById(id);
 const token = location.hash.slice(1);
 const headers = token ? { Authorization: `Bearer ${token}` } : {};
-const canvas = $("picture").getContext("2d"), video = $("film");
+const canvas = $("image").getContext("2d"), video = $("video");
 const SOUND = 1, LATE = 0.04, MOST_WAITING = 16000;
+const AHEAD = 1; // seconds that the microphone may be ahead of the server's clock
+const url = (path) => new URL(`api/${path}`, import.meta.url); // also where a proxy adds a prefix
 const QUIET = 330, WATCHED = 75; // of 32767; frames: 3 s
 
 let ways = [], line = null;  // how to connect; the connection, with what it can do
 let hello, player, stream, recorder;
 let anchor = null;          // second of the clock at which frame 0 is played
-let pictures = [], newest = -1, clip = null, speaking = null;
+let newest = -1, clip = null, speaking = null;
+const images = new WaitingImages(50); // 2 s
 let latencies = [], shown = [];
 let waits = [], hushed = false; // how long sounds waited to be played; whether the last was quiet
-const figures = { late: 0, drift: 0 };
+const figures = { late: 0, drift: 0, images };
 window.audioplane = figures; // for whoever tests the page
 
 const clock = () => (player?.state === "running" ? player.currentTime : performance.now() / 1000);
@@ -30,44 +34,46 @@ async function connect() {
   line?.close();
   anchor = clip = speaking = hello = null;
   newest = -1;
-  pictures = [];
+  images.clear();
   latencies = waits = [];
-  const query = new URLSearchParams({ head: $("head").value, ...(token && { token }) });
+  const query = new URLSearchParams({ head: $("head").value, ahead: AHEAD, ...(token && { token }) });
   const own = { close() {} };
   line = own;
   const mine = (act) => (...given) => own === line && act(...given);
-  const events = { told: mine(told), came: mine(came), over: mine(ended) };
+  const events = { text: mine(onText), binary: mine(onBinary), over: mine(ended) };
   const opened = await open(query, events);
   if (own !== line) opened.close();
   else Object.assign(own, opened);
 }
 
 async function open(query, events) {
-  film(ways.includes("webrtc"));
+  showVideo(ways.includes("webrtc"));
   if (ways.includes("webrtc")) {
     try {
-      const opened = await call(query, headers, video, events);
+      const opened = await call(url, query, headers, video, events);
       figures.peer = opened.peer;
       return opened;
     } catch (error) {
       console.info(`no WebRTC here: ${error.message}`);
       ways = ways.filter((way) => way !== "webrtc");
-      film(false);
+      showVideo(false);
     }
   }
   return openSocket(query, events);
 }
 
-function film(on) {
+function showVideo(on) {
   figures.way = on ? "webrtc" : "websocket";
   video.hidden = !on;
-  $("picture").hidden = on;
+  $("image").hidden = on;
 }
 
 function openSocket(query, events) {
-  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/live?${query}`);
+  const address = url(`live?${query}`);
+  address.protocol = address.protocol.replace("http", "ws");
+  const socket = new WebSocket(address);
   socket.binaryType = "arraybuffer";
-  socket.onmessage = ({ data }) => (typeof data === "string" ? events.told(JSON.parse(data)) : events.came(data));
+  socket.onmessage = ({ data }) => (typeof data === "string" ? events.text(JSON.parse(data)) : events.binary(data));
   socket.onclose = ({ code, reason }) =>
     events.over(reason || (code === 1006 ? "The server refused or ended the session." : ""));
   return {
@@ -83,11 +89,11 @@ function ended(reason) {
   say("Not connected. Reload the page to try again.");
 }
 
-function told(message) {
+function onText(message) {
   if (message.type !== "hello") return;
   hello = message;
-  $("picture").width = hello.width;
-  $("picture").height = hello.height;
+  $("image").width = hello.width;
+  $("image").height = hello.height;
   $("notice").textContent = hello.marked ? "AI-generated, marked" : "AI-generated";
   enable(true);
   complain("");
@@ -99,7 +105,7 @@ function enable(on) {
   $("download").disabled = !on || !clip;
 }
 
-function came(data) {
+function onBinary(data) {
   const view = new DataView(data), index = view.getUint32(1, true), age = view.getUint32(5, true);
   if (data.byteLength === 9) left(index, age / 1000);
   else if (view.getUint8(0) === SOUND) play(index, new Int16Array(data.slice(9)));
@@ -153,13 +159,15 @@ function follow(index) {
 }
 
 async function show(index, age, jpeg) {
-  const received = performance.now();
+  if (document.hidden) return;
+  const received = performance.now(), session = hello;
   const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
-  pictures.push({ index, age, received, bitmap });
+  if (session === hello) images.add({ index, age, received, bitmap });
+  else bitmap.close();
 }
 
-// Over WebRTC: a picture has left the server, `age` after its sound came in; then the browser has one
-// to show. Its own wait is that of the picture which left last before this one was received.
+// Over WebRTC: an image has left the server, `age` after its sound came in; then the browser has one
+// to show. Its own wait is that of the image which left last before this one was received.
 let departed = [];
 function left(index, age) {
   follow(index);
@@ -167,8 +175,8 @@ function left(index, age) {
   departed = departed.slice(-25);
 }
 
-function shownFilm(now, { receiveTime, expectedDisplayTime }) {
-  video.requestVideoFrameCallback(shownFilm);
+function shownVideo(now, { receiveTime, expectedDisplayTime }) {
+  video.requestVideoFrameCallback(shownVideo);
   const own = departed.findLast((d) => d.at <= (receiveTime ?? now));
   if (own) latencies.push(own.age + (expectedDisplayTime - own.at) / 1000);
   latencies = latencies.slice(-250);
@@ -179,22 +187,21 @@ function draw() {
   requestAnimationFrame(draw);
   if (anchor === null) return;
   const at = (clock() - anchor) * hello.fps;
-  const due = pictures.filter((p) => p.index <= at);
-  if (!due.length) return;
-  pictures = pictures.filter((p) => p.index > at);
-  const last = due.reduce((a, b) => (a.index > b.index ? a : b));
-  const lag = (at - last.index - 1) / hello.fps; // after the sound of its frame has ended
-  if (lag > LATE) {
-    figures.late++;
-    if (player?.state === "running") return;
-  }
-  figures.drift = Math.max(0, lag);
-  canvas.drawImage(last.bitmap, 0, 0);
+  const image = images.take(at);
+  if (!image) return;
+  const lag = (at - image.index - 1) / hello.fps; // after the sound of its frame has ended
+  if (lag > LATE) figures.late++;
+  if (lag <= LATE || player?.state !== "running") paint(image, Math.max(0, lag));
+  image.bitmap.close();
+}
+
+function paint(image, lag) {
+  figures.drift = lag;
+  canvas.drawImage(image.bitmap, 0, 0);
   const now = performance.now();
-  latencies.push(last.age + (now - last.received) / 1000);
+  latencies.push(image.age + (now - image.received) / 1000);
   latencies = latencies.slice(-250);
   shown.push(now);
-  for (const p of due) p.bitmap.close();
 }
 
 setInterval(() => {
@@ -270,7 +277,7 @@ async function send(file) {
   await wake();
   say(`Reading ${file.name} …`);
   complain("");
-  const reply = await fetch(`/api/sessions/${hello.session}/sound`, { method: "POST", headers, body: file });
+  const reply = await fetch(url(`sessions/${hello.session}/sound`), { method: "POST", headers, body: file });
   if (!reply.ok) {
     const text = await reply.text();
     let detail = text;
@@ -290,7 +297,7 @@ async function download() {
   say("Drawing the clip …");
   $("download").disabled = true;
   const query = new URLSearchParams({ first: clip.first, last: clip.last });
-  const reply = await fetch(`/api/sessions/${hello.session}/clip?${query}`, { headers });
+  const reply = await fetch(url(`sessions/${hello.session}/clip?${query}`), { headers });
   enable(true);
   if (!reply.ok) return complain(await reply.text());
   const link = document.createElement("a");
@@ -321,14 +328,14 @@ document.onkeydown = (event) => {
   $(key).click();
 };
 
-const reply = await fetch("/api/heads", { headers });
+const reply = await fetch(url("heads"), { headers });
 if (reply.ok) {
   for (const name of await reply.json()) $("head").add(new Option(name));
-  ways = await (await fetch("/api/ways", { headers })).json();
+  ways = await (await fetch(url("ways"), { headers })).json();
   if (!window.RTCPeerConnection || !video.requestVideoFrameCallback) ways = ["websocket"];
   connect();
   draw();
-  video.requestVideoFrameCallback?.(shownFilm);
+  video.requestVideoFrameCallback?.(shownVideo);
 } else {
   complain(reply.status === 401
     ? "The token is missing or wrong: open the address that the server printed."

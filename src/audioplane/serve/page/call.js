@@ -1,10 +1,10 @@
-// A session over WebRTC: the browser plays sound and pictures; the data channel carries what a
-// WebSocket's messages say, without their sounds and pictures.
+// A session over WebRTC: the browser plays sound and images; the data channel carries what a
+// WebSocket's messages say, without their sounds and images.
 const PATIENCE = 6000; // ms to wait for a connection
 
-// `told` gets text, `came` binary messages, `over` is called once when it ends. Throws where it does
-// not come up.
-export async function call(query, headers, video, { told, came, over }) {
+// `text` gets text, `binary` binary messages, `over` is called once when it ends. Throws where it
+// does not come up.
+export async function call(url, query, headers, video, { text, binary, over }) {
   const peer = new RTCPeerConnection();
   const channel = peer.createDataChannel("live");
   const speaker = peer.addTransceiver("audio", { direction: "sendrecv" }).sender;
@@ -16,10 +16,10 @@ export async function call(query, headers, video, { told, came, over }) {
     silence = null;
   };
   channel.binaryType = "arraybuffer";
-  channel.onmessage = ({ data }) => (typeof data === "string" ? told(JSON.parse(data)) : came(data));
+  channel.onmessage = ({ data }) => (typeof data === "string" ? text(JSON.parse(data)) : binary(data));
   peer.ontrack = ({ streams }) => { video.srcObject = streams[0]; };
   try {
-    await connect(peer, channel, query, headers);
+    await connect(peer, channel, url(`offer?${query}`), headers);
   } catch (error) {
     close();
     throw error;
@@ -38,10 +38,10 @@ export async function call(query, headers, video, { told, came, over }) {
   };
 }
 
-async function connect(peer, channel, query, headers) {
+async function connect(peer, channel, address, headers) {
   await peer.setLocalDescription();
   const options = { method: "POST", body: peer.localDescription.sdp };
-  const reply = await fetch(`/api/offer?${query}`, { ...options, headers: { ...headers, "Content-Type": "application/sdp" } });
+  const reply = await fetch(address, { ...options, headers: { ...headers, "Content-Type": "application/sdp" } });
   if (!reply.ok) throw new Error(await reply.text());
   await peer.setRemoteDescription({ type: "answer", sdp: await reply.text() });
   await new Promise((resolve, reject) => {

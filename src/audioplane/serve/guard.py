@@ -1,0 +1,48 @@
+"""What stands before the application: who may come in, and what every answer says."""
+
+from collections.abc import Collection
+
+from fastapi import Response, WebSocket
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from audioplane.serve.service import Service
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """ASGI middleware. The paths in `open_to_all` are no secret; all others are for who may."""
+
+    def __init__(self, app: ASGIApp, service: Service, open_to_all: Collection[str]):
+        self._app, self._service, self._open = app, service, open_to_all
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or let it pass."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        refused = None
+        if scope["path"] not in self._open:
+            refused = self._service.refusal(HTTPConnection(scope))
+        if refused is None:
+            await self._app(scope, receive, send_with_headers)
+            return
+        response = Response(refused[1], refused[0], media_type="text/plain; charset=utf-8")
+        if scope["type"] == "websocket":
+            await WebSocket(scope, receive, send).send_denial_response(response)
+        else:
+            await response(scope, receive, send_with_headers)
