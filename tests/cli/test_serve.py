@@ -33,7 +33,7 @@ def test_a_head_that_nobody_consented_to_is_refused(run_folder, tmp_path, capsys
     del facts["consent"], facts["version"]
     save_tensors(RunPaths(tmp_path).head, tensors, facts)
     assert "--consent" in _says([str(tmp_path)], capsys)
-    monkeypatch.setattr("uvicorn.run", lambda *_, **options: None)
+    monkeypatch.setattr("uvicorn.Server.run", lambda server: None)
     assert main(["serve", str(tmp_path), "--consent", "I agreed"]) == 0
     assert main(["serve", str(tmp_path)]) == 0  # said once
 
@@ -48,9 +48,10 @@ def test_the_missing_extra_is_named(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(("host", "has_token"), [("0.0.0.0", True), ("127.0.0.1", False)])
 def test_other_addresses_than_this_machine_get_a_token(monkeypatch, capsys, host, has_token):
     served = {}
-    monkeypatch.setattr("uvicorn.run", lambda app, **options: served.update(options))
+    run = lambda server: served.update(vars(server.config))  # noqa: E731
+    monkeypatch.setattr("uvicorn.Server.run", run)
     monkeypatch.setattr(
-        "audioplane.serve.app.make_app", lambda *given: served.update(token=given[1])
+        "audioplane.serve.app.make_app", lambda *given: served.update(token=given[1].token)
     )
     serve_runs((), Address(host, 8000, None), *OPTIONS)
     assert served["host"] == host and served["proxy_headers"] is False
@@ -68,7 +69,7 @@ def test_loopback_is_the_default(monkeypatch, capsys):
 @pytest.mark.parametrize("webrtc", [False, True])
 def test_webrtc_is_for_who_asks_and_says_what_it_opens(monkeypatch, capsys, webrtc):
     served = []
-    monkeypatch.setattr("uvicorn.run", lambda app, **options: None)
+    monkeypatch.setattr("uvicorn.Server.run", lambda server: None)
     monkeypatch.setattr("audioplane.serve.app.make_app", lambda *given: served.append(given[3]))
     serve_runs((), Address("127.0.0.1", 8000, None, webrtc), *OPTIONS)
     assert served == [webrtc]
