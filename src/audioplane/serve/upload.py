@@ -44,12 +44,16 @@ async def decode_upload(content: bytes, limits: Limits) -> Float32[np.ndarray, "
     if not is_sound(content):
         raise ServeError("this is no sound file: bring WAV, FLAC, Ogg, MP3, M4A or WebM")
     numbers = (limits.decode_seconds, limits.upload_seconds, limits.decode_memory)
-    pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.DEVNULL}
     with scratch_folder() as folder:
         path = Path(folder) / "sound"
         await asyncio.to_thread(path.write_bytes, content)
         arguments = ("-m", "audioplane.serve.upload", str(path), *map(str, numbers))
-        process = await asyncio.create_subprocess_exec(sys.executable, *arguments, **pipes)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
         try:
             pcm, _ = await asyncio.wait_for(process.communicate(), limits.decode_seconds)
         except asyncio.TimeoutError:
