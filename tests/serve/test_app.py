@@ -196,7 +196,7 @@ def test_no_path_reaches_a_file(address, path):
     assert get(f"http://{address}{path}")[0] in (404, 405)
 
 
-def test_a_foreign_page_or_name_is_refused(address):
+def test_a_foreign_page_or_name_is_refused(address, caplog):
     heads = f"http://{address}/api/heads"
     for header in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
         status, said = get(heads, **header)
@@ -204,6 +204,8 @@ def test_a_foreign_page_or_name_is_refused(address):
     assert get(heads, Origin="http://[")[0] == 403
     with pytest.raises(InvalidStatus, match="403"):
         live(address, origin="http://[").close()
+    time.sleep(0.2)
+    assert not caplog.records
     with pytest.raises(InvalidStatus):
         live(address, origin="https://evil.example").close()
 

@@ -41,8 +41,8 @@ class Guard:
         if refused is None:
             await self._app(scope, receive, send_with_headers)
             return
-        response = Response(refused[1], refused[0], media_type="text/plain; charset=utf-8")
         if scope["type"] == "websocket":
-            await WebSocket(scope, receive, send).send_denial_response(response)
-        else:
-            await response(scope, receive, send_with_headers)
+            await WebSocket(scope, receive, send).close()  # 403: uvicorn logs other answers
+            return
+        response = Response(refused[1], refused[0], media_type="text/plain; charset=utf-8")
+        await response(scope, receive, send_with_headers)
