@@ -15,6 +15,7 @@ from audioplane import __version__
 from audioplane.assets import ModelFile, cache_root, find_model, require_model
 from audioplane.cli.console import output
 from audioplane.errors import AudioplaneError, InstallError
+from audioplane.serve import SERVE_PACKAGES
 
 State = Literal["there", "missing", "damaged"]
 
@@ -28,7 +29,6 @@ _LIBRARIES = (
     "pocketsphinx",
     "c2pa-python",
 )
-SERVE_PACKAGES = ("aiortc", "fastapi", "uvicorn", "websockets")
 """What `serve` needs besides."""
 _ENCODERS = ("libx264", "aac")
 

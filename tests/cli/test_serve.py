@@ -3,16 +3,13 @@
 import importlib.util
 
 import pytest
-import torch
 
 from audioplane.cli import main
-from audioplane.credentials.options import ProvenanceOptions
 from audioplane.run import RunPaths, load_tensors, save_tensors
-from audioplane.serve.server import Address, serve_runs
+from audioplane.serve.access import Access
+from audioplane.serve.server import Address
 
 pytest.importorskip("fastapi", reason="needs the extra serve")
-OPTIONS = (ProvenanceOptions(), 240, 1.0, torch.device("cpu"))
-"""Of `serve_runs`, after the address."""
 
 
 def _says(arguments: list[str], capsys) -> str:
@@ -28,14 +25,16 @@ def test_a_folder_without_a_head_is_named(tmp_path, capsys):
     assert "no trained head" in _says([str(tmp_path)], capsys)
 
 
-def test_a_head_that_nobody_consented_to_is_refused(run_folder, tmp_path, capsys, monkeypatch):
+def test_a_head_that_nobody_consented_to_is_refused(
+    run_folder, spoken_subject, tmp_path, capsys, monkeypatch
+):
     tensors, facts = load_tensors(RunPaths(run_folder).head)
-    del facts["consent"], facts["version"]
-    save_tensors(RunPaths(tmp_path).head, tensors, facts)
-    assert "--consent" in _says([str(tmp_path)], capsys)
+    save_tensors(RunPaths(tmp_path).head, tensors, {**facts, "consent": ""})
+    arguments = [str(tmp_path), "--subject", str(spoken_subject.paths.root)]
+    assert "--consent" in _says(arguments, capsys)
     monkeypatch.setattr("uvicorn.Server.run", lambda server: None)
-    assert main(["serve", str(tmp_path), "--consent", "I agreed"]) == 0
-    assert main(["serve", str(tmp_path)]) == 0  # said once
+    assert main(["serve", *arguments, "--consent", "I agreed"]) == 0
+    assert main(["serve", *arguments]) == 0  # said once
 
 
 def test_the_missing_extra_is_named(tmp_path, capsys, monkeypatch):
@@ -46,17 +45,33 @@ def test_the_missing_extra_is_named(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(("host", "has_token"), [("0.0.0.0", True), ("127.0.0.1", False)])
-def test_other_addresses_than_this_machine_get_a_token(monkeypatch, capsys, host, has_token):
+def test_other_addresses_than_this_machine_get_a_token(host, has_token):
+    address = Address(host).guarded()
+    token = address.access.token
+    assert (token is not None and len(token) >= 32) is has_token
+    assert ((token or "#") in address.notices()[0]) is has_token
+
+
+def test_what_the_options_say_reaches_the_server(run_folder, spoken_subject, monkeypatch, capsys):
     served = {}
     run = lambda server: served.update(vars(server.config))  # noqa: E731
     monkeypatch.setattr("uvicorn.Server.run", run)
-    monkeypatch.setattr(
-        "audioplane.serve.app.make_app", lambda *given: served.update(token=given[1].token)
-    )
-    serve_runs((), Address(host, 8000, None), *OPTIONS)
-    assert served["host"] == host and served["proxy_headers"] is False
-    assert (served["token"] is not None and len(served["token"]) >= 32) is has_token
-    assert (served["token"] or "no token") in capsys.readouterr().err + "no token"
+    made = lambda heads, *given: served.update(access=given[0], heads=heads)  # noqa: E731
+    monkeypatch.setattr("audioplane.serve.app.make_app", made)
+    options = ["--allow-host", "me.example", "--trusted-proxy", "10.0.0.0/8", "--port", "8001"]
+    subject = ["--subject", str(spoken_subject.paths.root)]
+    assert main(["serve", str(run_folder), *options, *subject, "--allow-host", "b.example"]) == 0
+    assert served["access"] == Access(None, ("me.example", "b.example"), ("10.0.0.0/8",))
+    assert served["port"] == 8001 and served["proxy_headers"] is False
+    assert list(served["heads"].by_name) == [run_folder.name]
+    assert "--sign-cert" in capsys.readouterr().err
+
+
+def test_advice_can_be_followed(run_folder, tmp_path, capsys):
+    """The option that it names is one of this command's."""
+    said = _says([str(run_folder), "--subject", str(tmp_path / "gone")], capsys)
+    assert "gone" in said and "--subject" in said
+    assert "--lookahead" in _says([str(run_folder), "--lookahead", "-1"], capsys)
 
 
 def test_loopback_is_the_default(monkeypatch, capsys):
@@ -67,10 +82,6 @@ def test_loopback_is_the_default(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("webrtc", [False, True])
-def test_webrtc_is_for_who_asks_and_says_what_it_opens(monkeypatch, capsys, webrtc):
-    served = []
-    monkeypatch.setattr("uvicorn.Server.run", lambda server: None)
-    monkeypatch.setattr("audioplane.serve.app.make_app", lambda *given: served.append(given[3]))
-    serve_runs((), Address("127.0.0.1", 8000, None, webrtc), *OPTIONS)
-    assert served == [webrtc]
-    assert ("all interfaces" in capsys.readouterr().err.replace("\n", " ")) is webrtc
+def test_webrtc_is_for_who_asks_and_says_what_it_opens(webrtc):
+    said = " ".join(Address(webrtc=webrtc).notices())
+    assert ("all interfaces" in said) is webrtc

@@ -16,7 +16,7 @@ from audioplane.drive import Talker  # noqa: E402
 from audioplane.run import open_run  # noqa: E402
 from audioplane.serve.access import Access  # noqa: E402
 from audioplane.serve.app import make_app  # noqa: E402
-from audioplane.serve.heads import Gallery, open_head  # noqa: E402
+from audioplane.serve.heads import Heads, open_head  # noqa: E402
 from audioplane.serve.limits import Limits  # noqa: E402
 from audioplane.serve.protocol import server_config  # noqa: E402
 from tests.run.made import make_run  # noqa: E402
@@ -36,7 +36,7 @@ def served(spoken_subject, tmp_path_factory):
     """An untrained head of the synthetic subject, named "drawn"."""
     folder = make_run(tmp_path_factory.mktemp("runs") / "drawn", spoken_subject)
     talker = Talker(open_run(folder, spoken_subject.paths.root))
-    return open_head(talker, stated(), 3840)
+    return open_head(talker, stated())
 
 
 @contextmanager
@@ -57,14 +57,14 @@ def running(app, limits: Limits = LIMITS, access: Access = ANYBODY) -> Iterator[
 
 
 @contextmanager
-def serving(gallery, limits: Limits = LIMITS, access: Access = ANYBODY, webrtc=False):
+def serving(heads, limits: Limits = LIMITS, access: Access = ANYBODY, webrtc=False):
     """Serve these heads; the address without scheme."""
-    with running(make_app(gallery, access, limits, webrtc), limits, access) as address:
+    with running(make_app(heads, access, limits, webrtc), limits, access) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
-def gallery(served):
-    gallery = Gallery([served])
-    yield gallery
-    gallery.artist.shutdown()
+def heads(served):
+    heads = Heads([served])
+    yield heads
+    heads.drawing.shutdown()

@@ -23,7 +23,7 @@ from audioplane.drive import Animator, DrivenFrame
 from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
 from audioplane.serve.access import Access
-from audioplane.serve.heads import Gallery
+from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
 from audioplane.serve.session import Session
 from tests.mark.clips import film
@@ -33,8 +33,8 @@ TOKEN = "a token of some length"
 
 
 @pytest.fixture(scope="module")
-def address(gallery):
-    with serving(gallery, replace(Limits(), requests_a_minute=6000.0)) as address:
+def address(heads):
+    with serving(heads, replace(Limits(), requests_a_minute=6000.0)) as address:
         yield address
 
 
@@ -118,7 +118,7 @@ def test_who_sends_faster_than_the_clock_is_waited_for(address):
     assert len(shown) > 30
 
 
-def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, gallery, monkeypatch):
+def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, heads, monkeypatch):
     draw = Session.picture
     slow = lambda *arguments: time.sleep(0.3) or draw(*arguments)  # noqa: E731
     monkeypatch.setattr(Session, "picture", slow)
@@ -126,7 +126,7 @@ def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, gallery,
         started = time.monotonic()
         messages = until(socket, lambda kind, index, _: kind == 1 and index >= 50)
         taken = time.monotonic() - started
-    gallery.artist.submit(int).result()  # its last picture is done: the next test draws otherwise
+    heads.drawing.submit(int).result()  # its last picture is done: the next test draws otherwise
     shown = [index for kind, index, _ in messages if kind == 2]
     assert taken < 4 and 2 <= len(shown) < 15
     for at, (kind, index, _) in enumerate(messages):
@@ -141,14 +141,14 @@ def test_frames_carry_a_mark_that_is_the_sessions_own(served, monkeypatch):
     still = DrivenFrame(frames[0], np.zeros((256, 256), np.float32))
     monkeypatch.setattr(Animator, "draw", lambda *_: replace(still, image=frames.pop(0)))
     monkeypatch.setattr(served.animator, "size", (256, 256))
-    gallery, pictures = Gallery([served]), {}
-    with serving(gallery) as address, live(address) as socket:
+    heads, pictures = Heads([served]), {}
+    with serving(heads) as address, live(address) as socket:
         hello = json.loads(socket.recv())
         while len(pictures) < 55:
             for kind, index, jpeg in until(socket, lambda kind, *_: kind == 2):
                 if kind == 2:
                     pictures[index] = decoded(jpeg)
-    gallery.artist.shutdown()
+    heads.drawing.shutdown()
     shown = [pictures[max(i for i in pictures if i <= n)] for n in range(min(pictures), 55)]
     reading = read_mark(shown, KEY)
     assert reading is not None and reading.payload is not None
@@ -232,9 +232,9 @@ def test_too_large_a_message_ends_the_session_with_one_line_in_the_log(address, 
     ]
 
 
-def test_only_who_knows_the_token(gallery):
+def test_only_who_knows_the_token(heads):
     limits = replace(Limits(), requests_a_minute=6000.0)
-    with serving(gallery, limits, Access(TOKEN)) as address:
+    with serving(heads, limits, Access(TOKEN)) as address:
         heads = f"http://{address}/api/heads"
         assert get(heads)[0] == get(heads, Authorization="Bearer guess")[0] == 401
         assert get(heads, Authorization=f"Bearer {TOKEN}")[0] == 200
@@ -246,9 +246,9 @@ def test_only_who_knows_the_token(gallery):
             assert json.loads(socket.recv())["type"] == "hello"
 
 
-def test_clients_uploads_and_requests_are_limited(gallery):
+def test_clients_uploads_and_requests_are_limited(heads):
     limits = Limits(clients=1, upload_bytes=1000, requests_a_minute=30.0, session_seconds=1.0)
-    with serving(gallery, limits) as address:
+    with serving(heads, limits) as address:
         with live(address) as socket:
             session = json.loads(socket.recv())["session"]
             with live(address) as other, pytest.raises(ConnectionClosed, match="places"):

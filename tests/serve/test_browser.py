@@ -34,13 +34,13 @@ def speech(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(gallery):
-    with serving(gallery, ROOMY) as address:
+def address(heads):
+    with serving(heads, ROOMY) as address:
         yield f"http://{address}/"
 
 
 @pytest.fixture(scope="module")
-def calls_address(gallery):
+def calls_address(heads):
     pytest.importorskip("aiortc", reason="needs the extra serve")
     from aioice.ice import get_host_addresses
 
@@ -49,7 +49,7 @@ def calls_address(gallery):
     limits = replace(
         Limits(), requests_a_minute=6000.0, clients=4
     )  # a page that vanishes keeps one
-    with serving(gallery, limits, webrtc=True) as address:
+    with serving(heads, limits, webrtc=True) as address:
         yield f"http://{address}/"
 
 
@@ -219,9 +219,9 @@ def test_late_images_are_closed(visit):
 
 
 @pytest.fixture(scope="module")
-def prefixed_address(gallery):
+def prefixed_address(heads):
     """Behind a proxy that adds a prefix."""
-    app = make_app(gallery, None, ROOMY)
+    app = make_app(heads, None, ROOMY)
 
     async def proxied(scope, receive, send):
         if scope["type"] != "lifespan":

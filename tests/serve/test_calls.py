@@ -15,7 +15,7 @@ from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
 from audioplane.media.frames import sound_frame
 from audioplane.serve.access import Access
-from audioplane.serve.heads import Gallery
+from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
 from tests.mark.clips import film
 from tests.serve.conftest import KEY, serving
@@ -33,8 +33,8 @@ MANY = replace(Limits(), requests_a_minute=6000.0)
 
 
 @pytest.fixture(scope="module")
-def address(gallery):
-    with serving(gallery, MANY, webrtc=True) as address:
+def address(heads):
+    with serving(heads, MANY, webrtc=True) as address:
         yield address
 
 
@@ -145,16 +145,16 @@ def test_frames_carry_the_mark_through_the_encoder(served, monkeypatch):
     drawn = iter(frames * 3)
     monkeypatch.setattr(Animator, "draw", lambda *_: replace(still, image=next(drawn)))
     monkeypatch.setattr(served.animator, "size", (256, 256))
-    gallery = Gallery([served])
+    heads = Heads([served])
 
     async def call(address: str) -> Caller:
         async with calling(address) as caller:
             await caller.until(lambda: len(caller.pictures) > 54)
         return caller
 
-    with serving(gallery, webrtc=True) as address:
+    with serving(heads, webrtc=True) as address:
         caller = asyncio.run(call(address))
-    gallery.artist.shutdown()
+    heads.drawing.shutdown()
     numbers = [round(25 * at) for at, _ in caller.stamps["video"]]
     pictures = dict(zip(numbers, caller.pictures, strict=True))
     every = range(numbers[0], numbers[-1])
@@ -180,10 +180,10 @@ def test_an_upload_is_spoken_and_can_be_downloaded(address, tmp_path):
     asyncio.run(call())
 
 
-def test_a_call_that_ends_or_never_comes_gives_its_place_back(gallery, monkeypatch):
+def test_a_call_that_ends_or_never_comes_gives_its_place_back(heads, monkeypatch):
     monkeypatch.setattr(calls, "CONNECT_SECONDS", 0.5)
     limits = replace(MANY, clients=1)
-    with serving(gallery, limits, webrtc=True) as address:
+    with serving(heads, limits, webrtc=True) as address:
 
         async def call() -> None:
             peer = aiortc.RTCPeerConnection(aiortc.RTCConfiguration([]))
@@ -208,9 +208,9 @@ def test_a_call_that_ends_or_never_comes_gives_its_place_back(gallery, monkeypat
         asyncio.run(call())
 
 
-def test_the_end_of_the_server_ends_its_calls(gallery):
+def test_the_end_of_the_server_ends_its_calls(heads):
     async def call() -> float:
-        server = serving(gallery, webrtc=True)
+        server = serving(heads, webrtc=True)
         async with calling(server.__enter__()) as caller:
             await caller.until(lambda: len(caller.pictures) > 3)
             started = asyncio.get_running_loop().time()
@@ -237,10 +237,10 @@ def test_what_is_no_offer_is_refused(address, head, offer, status):
     assert get(f"http://{address}/api/heads")[0] == 200
 
 
-def test_only_who_knows_the_token_and_only_where_it_is_offered(gallery, address):
-    with serving(gallery, MANY, Access(TOKEN), webrtc=True) as guarded:
+def test_only_who_knows_the_token_and_only_where_it_is_offered(heads, address):
+    with serving(heads, MANY, Access(TOKEN), webrtc=True) as guarded:
         assert get(f"http://{guarded}/api/offer?head=drawn", b"v=0")[0] == 401
-    with serving(gallery, MANY) as without:
+    with serving(heads, MANY) as without:
         assert get(f"http://{without}/api/offer?head=drawn", b"v=0")[0] == 404
         assert json.loads(get(f"http://{without}/api/ways")[1]) == ["websocket"]
     assert json.loads(get(f"http://{address}/api/ways")[1]) == ["webrtc", "websocket"]

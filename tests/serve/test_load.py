@@ -22,8 +22,8 @@ MANY = replace(Limits(), requests_a_minute=6000.0)
 
 
 @pytest.fixture(scope="module")
-def address(gallery):
-    with serving(gallery, MANY) as address:
+def address(heads):
+    with serving(heads, MANY) as address:
         yield address
 
 
@@ -65,8 +65,8 @@ def is_closed(connection: sockets.socket) -> bool:
         return True
 
 
-def test_stop_and_leaving_work_at_once_while_an_upload_speaks(gallery, tone):
-    with serving(gallery, replace(MANY, clients=1)) as address:
+def test_stop_and_leaving_work_at_once_while_an_upload_speaks(heads, tone):
+    with serving(heads, replace(MANY, clients=1)) as address:
         with live(address) as socket:
             hello = json.loads(socket.recv())
             for _ in range(30):  # 6 s ahead
@@ -205,9 +205,9 @@ def test_uploads_wait_for_their_own_client_only_and_end_with_it(address, tone, m
         bombs[1].close()
 
 
-def test_idle_connections_shut_nobody_out(gallery):
+def test_idle_connections_shut_nobody_out(heads):
     limits = replace(MANY, connections=20, connections_an_address=12, header_seconds=1.0)
-    with serving(gallery, limits) as address:
+    with serving(heads, limits) as address:
         idle = [ask(address, "GET /api/heads HTTP/1.1") for _ in range(60)]
         time.sleep(0.2)
         assert sum(is_closed(c) for c in idle) >= 48
@@ -221,17 +221,17 @@ def test_idle_connections_shut_nobody_out(gallery):
             connection.close()
 
 
-def test_wrong_tokens_do_not_lock_out_the_right_one(gallery):
-    with serving(gallery, access=Access(TOKEN)) as address:
+def test_wrong_tokens_do_not_lock_out_the_right_one(heads):
+    with serving(heads, access=Access(TOKEN)) as address:
         heads = f"http://{address}/api/heads"
         statuses = [get(heads, Authorization="Bearer guess")[0] for _ in range(80)]
         assert statuses[0] == 401 and statuses[-1] == 429
         assert get(heads, Authorization=f"Bearer {TOKEN}")[0] == 200
 
 
-def test_a_slow_upload_is_given_up_only_when_it_stands_still(gallery, tone):
+def test_a_slow_upload_is_given_up_only_when_it_stands_still(heads, tone):
     limits = replace(MANY, stall_seconds=0.6)
-    with serving(gallery, limits) as address, live(address) as socket:
+    with serving(heads, limits) as address, live(address) as socket:
         path = f"POST /api/sessions/{json.loads(socket.recv())['session']}/sound HTTP/1.1"
         slow, halting = ask(address, path), ask(address, path)
         slow.sendall(b"Content-Length: %d\r\n\r\n" % len(tone))

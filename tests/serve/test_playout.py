@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("aiortc", reason="needs the extra serve")
 
-from audioplane.drive.stream import FRAME  # noqa: E402
+from audioplane.clock import FRAME_SAMPLES  # noqa: E402
 from audioplane.serve import playout as module  # noqa: E402
 from audioplane.serve.limits import Limits  # noqa: E402
 from audioplane.serve.playout import Playout  # noqa: E402
@@ -20,14 +20,14 @@ DELAY = 0.05
 @pytest.fixture
 def heard(served):
     """`heard(n)`: frame n of a head that heard its own number."""
-    live = served.listen()
-    frames = live.push(np.zeros(live.look_ahead + 3 * FRAME, np.float32))
-    return lambda n: replace(frames[0], index=n, sound=np.full(FRAME, n / 100, np.float32))
+    live = served.stream()
+    frames = live.push(np.zeros(live.look_ahead + 3 * FRAME_SAMPLES, np.float32))
+    return lambda n: replace(frames[0], index=n, sound=np.full(FRAME_SAMPLES, n / 100, np.float32))
 
 
 @pytest.fixture
-def playout(gallery, served):
-    return Playout(Session(gallery, replace(served, delay=DELAY), Limits()))
+def playout(heads, served):
+    return Playout(Session(heads, replace(served, delay=DELAY), Limits()))
 
 
 def flat(n: int) -> np.ndarray:
@@ -48,7 +48,7 @@ def test_pictures_leave_behind_their_sound_and_the_newest_wins(playout, heard):
         assert first.pts == sound.pts == 0 and sound.samples == 320
         await asyncio.sleep(0.14)  # until frame 3 is due too
         newest = await playout.pictures.recv()
-        assert newest.pts == 3 * FRAME and newest.to_ndarray()[0, 0, 0] == 3
+        assert newest.pts == 3 * FRAME_SAMPLES and newest.to_ndarray()[0, 0, 0] == 3
         rest = [await playout.sounds.recv() for _ in range(7)]  # no sound is left out
         assert [f.pts for f in rest] == [320 * (i + 1) for i in range(7)]
 
@@ -62,7 +62,7 @@ def test_a_picture_that_is_too_late_is_left_out(playout, heard):
         await asyncio.sleep(DELAY + module._AFTER_SOUND + 0.12)
         await playout.picture(0, flat(0))
         await playout.picture(4, flat(4))
-        assert (await playout.pictures.recv()).pts == 4 * FRAME
+        assert (await playout.pictures.recv()).pts == 4 * FRAME_SAMPLES
 
     asyncio.run(play())
 
@@ -75,10 +75,10 @@ def test_after_a_hiccup_sound_goes_out_later_and_then_faster(playout, heard, mon
         await playout.sound(heard(0))
         await asyncio.sleep(0.2)
         await playout.sound(heard(1))  # was due 0.11 s before
-        assert -playout.lateness(FRAME) == pytest.approx(0.04, abs=0.01)
+        assert -playout.lateness(FRAME_SAMPLES) == pytest.approx(0.04, abs=0.01)
         for n in range(2, 20):  # all at once: they wait longer than they have to
             await playout.sound(heard(n))
         late = 0.04 + 18 * 0.04 - 14 * 0.004
-        assert -playout.lateness(19 * FRAME) == pytest.approx(late, abs=0.02)
+        assert -playout.lateness(19 * FRAME_SAMPLES) == pytest.approx(late, abs=0.02)
 
     asyncio.run(play())

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from audioplane.cli.arguments import Device
+from audioplane.cli.console import console, in_flags
 from audioplane.credentials.options import ProvenanceOptions
 
 
@@ -15,12 +16,19 @@ class Serve:
     """Let trained heads speak live: a web page that listens to a microphone or a sound file."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Folders of training runs; these heads and no others can be reached."""
+    """Folders of training runs or packs; these heads and no others can be reached."""
+    subject: Path | None = None
+    """The subject, if its folder has moved since the training."""
     host: str = "127.0.0.1"
     """Address to listen at; any but this machine's own asks clients for the token."""
     port: int = 8000
     token: str | None = None
-    """What clients have to know; one is made up if the host is not this machine alone."""
+    """What clients have to know; a random one if the host is not this machine alone."""
+    allow_host: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A name by which browsers reach this server, where a proxy changes it; may be repeated."""
+    trusted_proxy: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Host are believed; may
+    be repeated."""
     provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
     lookahead: int = 240
     """Milliseconds of sound after a frame that are waited for before it is drawn: with fewer the
@@ -36,9 +44,25 @@ class Serve:
 
     def run(self) -> None:
         from audioplane.cli.device import use_device
-        from audioplane.serve.server import Address, serve_runs
+        from audioplane.drive import Talker
+        from audioplane.run import open_run
+        from audioplane.serve import require_packages
+        from audioplane.serve.access import Access
+        from audioplane.serve.heads import open_head
+        from audioplane.serve.server import Address, serve
 
-        device = use_device(self.device)
-        address = Address(self.host, self.port, self.token, self.webrtc)
-        ears = (self.lookahead, self.articulation)
-        serve_runs(self.runs, address, self.provenance, *ears, device)
+        require_packages()
+        access = Access(self.token, self.allow_host, self.trusted_proxy)
+        address = Address(self.host, self.port, access, self.webrtc).guarded()
+        device, heads = use_device(self.device), []
+        with console.status("opening the heads"):
+            for path in self.runs:
+                run = open_run(path, self.subject)
+                talker = Talker(run, device, self.articulation, provenance=self.provenance)
+                stated = talker.provenance()
+                heads.append(open_head(talker, stated, self.lookahead / 1000))
+        for note in dict.fromkeys(note for head in heads for note in head.provenance.notes):
+            console.print(in_flags(note, self))
+        for line in address.notices():
+            console.print(line)
+        serve(heads, address)

@@ -13,7 +13,7 @@ from audioplane.errors import ServeError
 from audioplane.serve.access import Access
 from audioplane.serve.clip import render_clip
 from audioplane.serve.guard import Guard
-from audioplane.serve.heads import Gallery
+from audioplane.serve.heads import Heads
 from audioplane.serve.jobs import while_there
 from audioplane.serve.limits import Limits
 from audioplane.serve.service import BUSY, Service
@@ -33,7 +33,7 @@ _FRAMES = 10**9
 
 
 def make_app(
-    gallery: Gallery,
+    heads: Heads,
     access: Access | None = None,
     limits: Limits | None = None,
     webrtc: bool = False,
@@ -42,7 +42,7 @@ def make_app(
 
     `webrtc`: also take calls, each of which opens a UDP port at every address of the machine.
     """
-    service = Service(gallery, access or Access(), limits or Limits())
+    service = Service(heads, access or Access(), limits or Limits())
     app = FastAPI(
         title="audioplane", docs_url=None, redoc_url=None, openapi_url=None, lifespan=service.life
     )
@@ -56,8 +56,8 @@ def make_app(
         return ["webrtc", "websocket"] if webrtc else ["websocket"]
 
     @app.get("/api/heads")
-    async def heads() -> list[str]:
-        return list(gallery.heads)
+    async def names() -> list[str]:
+        return list(heads.by_name)
 
     @app.post("/api/sessions/{id}/sound")
     async def sound(id: str, request: Request) -> dict[str, float]:
@@ -85,7 +85,7 @@ def make_app(
 
         async def render() -> bytes:
             async with session.rendering:
-                return await render_clip(session, frames, gallery.artist, service.writing)
+                return await render_clip(session, frames, heads.drawing, service.writing)
 
         video = await while_there(request, session, render())
         name = 'attachment; filename="audioplane.mp4"'
@@ -115,14 +115,14 @@ def _add_calls(app: FastAPI, service: Service) -> None:
     @app.post("/api/offer")
     async def offer(head: str, request: Request) -> Response:
         limits = service.limits
-        if head not in service.gallery.heads:
+        if head not in service.heads.by_name:
             raise HTTPException(404, "no such head")
         content = await _body(request, limits.message_bytes, limits)
         if service.places < 1:
             raise HTTPException(503, BUSY)
         sdp = content.decode(errors="replace")
         try:
-            answer = await take_call(service, service.gallery.heads[head], sdp)
+            answer = await take_call(service, service.heads.by_name[head], sdp)
         except ServeError as e:
             raise HTTPException(422, str(e)) from e
         return Response(answer, media_type="application/sdp")

@@ -120,7 +120,7 @@ async def take_call(service: Service, head: ServedHead, offer: str) -> str:
     service.places -= 1
     call = None
     try:
-        session = await asyncio.to_thread(Session, service.gallery, head, service.limits, _AHEAD)
+        session = await asyncio.to_thread(Session, service.heads, head, service.limits, _AHEAD)
         call = Call(service, session)
         answer = await call.answer(offer)
     except BaseException:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audioplane.clock import FRAME_SAMPLES
+from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.credentials import Provenance
 from audioplane.drive import Animator, Talker
 from audioplane.drive.stream import LiveHead
@@ -15,7 +15,7 @@ from audioplane.errors import ServeError
 from audioplane.speech import StreamStatistics
 
 _MARGIN = 0.12
-"""Seconds that pictures and sound wait at the client, besides two drawings."""
+"""Seconds that images and sound wait at the client, besides two drawings."""
 
 
 @dataclass(frozen=True)
@@ -28,36 +28,39 @@ class ServedHead:
     """Speech features that it was trained on."""
     voice: StreamStatistics | None
     provenance: Provenance
-    """What its pictures say of their making; every session has its own `for_another`."""
+    """What its images say of their making; every session has its own `for_another`."""
     look_ahead: int
     """Samples after a frame's end that are waited for (`LiveHead`)."""
     delay: float
-    """Seconds by which a client should delay the sound, so that pictures are there in time."""
+    """Seconds by which a client should delay the sound, so that images are there in time."""
 
-    def listen(self) -> LiveHead:
-        """Ears for one client."""
+    def stream(self) -> LiveHead:
+        """The head as one client speaks with it."""
         return LiveHead(self.animator, self.kind, self.voice, self.look_ahead)
 
 
-class Gallery:
+class Heads:
     """The heads by name, and the one thread that draws them, since kernels use all cores."""
 
     def __init__(self, heads: list[ServedHead]):
         names = [head.name for head in heads]
         if len(set(names)) < len(names):
             raise ServeError("two heads have the same name: rename a run's folder")
-        self.heads = {head.name: head for head in heads}
-        self.artist = ThreadPoolExecutor(1, thread_name_prefix="artist")
+        self.by_name = {head.name: head for head in heads}
+        self.drawing = ThreadPoolExecutor(1, thread_name_prefix="drawing")
 
 
-def open_head(talker: Talker, provenance: Provenance, look_ahead: int) -> ServedHead:
-    """A head under the name of its run's folder; measures how long it draws.
+def open_head(talker: Talker, provenance: Provenance, look_ahead: float = 0.24) -> ServedHead:
+    """A head under the name of its run; measures how long it draws.
 
-    `look_ahead` as for `LiveHead`. Raises `SpeechError` for a head that cannot hear live.
+    `look_ahead`: seconds of sound after a frame that are waited for. Raises `ServeError` for a
+    negative one, `SpeechError` for a head whose features cannot be streamed.
     """
-    run, animator = talker.run, talker.animator
-    head = ServedHead(run.name, animator, run.speech, run.voice, provenance, look_ahead, 0.0)
-    live = head.listen()
+    if look_ahead < 0:
+        raise ServeError("lookahead= cannot be negative: nobody knows what is not said yet")
+    run, animator, samples = talker.run, talker.animator, round(look_ahead * SAMPLE_RATE)
+    head = ServedHead(run.name, animator, run.speech, run.voice, provenance, samples, 0.0)
+    live = head.stream()
     frames = live.push(np.zeros(live.look_ahead + 6 * FRAME_SAMPLES, np.float32))
     marker, times = provenance.marker(*animator.size), []
     for frame in frames:

@@ -11,8 +11,8 @@ import numpy as np
 from aiortc import MediaStreamTrack, RTCDataChannel
 from jaxtyping import UInt8
 
-from audioplane.clock import SAMPLE_RATE
-from audioplane.drive.stream import FRAME, HeardFrame
+from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
+from audioplane.drive.stream import HeardFrame
 from audioplane.media.frames import AudioFrame, VideoFrame, picture_frame, sound_frame
 from audioplane.serve.session import Session, pcm_of
 from audioplane.serve.sockets import PICTURE, header
@@ -50,7 +50,7 @@ class Playout:
 
     async def sound(self, frame: HeardFrame) -> None:
         """Take the sound of the next frame."""
-        start, delay = frame.index * FRAME, self.session.head.delay
+        start, delay = frame.index * FRAME_SAMPLES, self.session.head.delay
         if self._zero is None:
             self._zero = asyncio.get_running_loop().time() + delay - start / SAMPLE_RATE
         wait = -self.lateness(start)
@@ -58,7 +58,7 @@ class Playout:
             self._zero += _MARGIN - wait
             self._waits.clear()
         elif len(self._waits) == _WATCHED and min(self._waits) > delay:
-            sooner = min(_FASTER * FRAME / SAMPLE_RATE, min(self._waits) - delay)
+            sooner = min(_FASTER * FRAME_SAMPLES / SAMPLE_RATE, min(self._waits) - delay)
             self._zero -= sooner
             self._waits = deque((w - sooner for w in self._waits), _WATCHED)
         self._waits.append(-self.lateness(start))
@@ -131,8 +131,8 @@ class PictureTrack(MediaStreamTrack):
                 self._playout.session.skipped += 1
                 continue
             self._playout.leaves(index)
-            return picture_frame(picture, index * FRAME, SAMPLE_RATE)
+            return picture_frame(picture, index * FRAME_SAMPLES, SAMPLE_RATE)
 
     def _lateness(self, index: int) -> float:
         """Seconds since this picture was due; negative before."""
-        return self._playout.lateness(index * FRAME) - _AFTER_SOUND
+        return self._playout.lateness(index * FRAME_SAMPLES) - _AFTER_SOUND

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
 from audioplane.serve.access import Access
-from audioplane.serve.heads import Gallery
+from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits, Rate
 from audioplane.serve.scratch import remove_stale_folders
 from audioplane.serve.session import Session
@@ -22,8 +22,8 @@ BUSY = "all places are taken: try again later"
 class Service:
     """What all requests share."""
 
-    def __init__(self, gallery: Gallery, access: Access, limits: Limits):
-        self.gallery, self._access, self.limits = gallery, access, limits
+    def __init__(self, heads: Heads, access: Access, limits: Limits):
+        self.heads, self._access, self.limits = heads, access, limits
         self._rate, self._refused = (Rate(limits.requests_a_minute) for _ in range(2))
         self.sessions: dict[str, Session] = {}
         self.places = limits.clients

@@ -17,9 +17,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from audioplane.clock import FPS, SAMPLE_RATE
-from audioplane.drive.stream import FRAME, HeardFrame
-from audioplane.serve.heads import Gallery, ServedHead
+from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
+from audioplane.drive.stream import HeardFrame
+from audioplane.serve.heads import Heads, ServedHead
 from audioplane.serve.limits import Limits
 from audioplane.serve.samples import SampleQueue
 
@@ -71,13 +71,11 @@ class Outlet(Protocol):
 class Session:
     """Feeds one head by the clock, for one client."""
 
-    def __init__(
-        self, gallery: Gallery, head: ServedHead, limits: Limits, ahead: float | None = None
-    ):
+    def __init__(self, heads: Heads, head: ServedHead, limits: Limits, ahead: float | None = None):
         """`ahead`: seconds that the client may be ahead of the clock, fewer than the limit's."""
         self.id = secrets.token_urlsafe(16)
-        self.head, self._artist, self._limits = head, gallery.artist, limits
-        self.live = head.listen()
+        self.head, self._drawing, self._limits = head, heads.drawing, limits
+        self.live = head.stream()
         self.provenance = head.provenance.for_another()
         self._marker = self.provenance.marker(*head.animator.size)
         self.kept: deque[HeardFrame] = deque(maxlen=round(FPS * limits.clip_seconds))
@@ -193,7 +191,7 @@ class Session:
                 frame = self._pending[-1]
                 self.skipped += len(self._pending) - 1
                 self._pending.clear()
-                picture = await loop.run_in_executor(self._artist, self.picture, frame)
+                picture = await loop.run_in_executor(self._drawing, self.picture, frame)
                 if showing is not None:
                     await showing
                 showing = asyncio.create_task(outlet.picture(frame.index, picture))
@@ -203,7 +201,7 @@ class Session:
                 await asyncio.gather(showing, return_exceptions=True)
 
     def picture(self, frame: HeardFrame) -> UInt8[np.ndarray, "h w 3"]:
-        """A frame as it leaves the house, marked. For the one thread that draws."""
+        """A frame as it is sent, marked. For the one thread that draws."""
         return self.live.draw(frame, self._marker)
 
     def leaves(self, index: int) -> float:
@@ -214,7 +212,7 @@ class Session:
 
     def age(self, index: int) -> float:
         """Seconds since the end of a frame's sound came in."""
-        end = (index + 1) * FRAME
+        end = (index + 1) * FRAME_SAMPLES
         came = next((at for fed, at in self._fed_at if fed >= end), None)
         now = asyncio.get_running_loop().time()
         return 0.0 if came is None else now - came

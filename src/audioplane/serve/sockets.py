@@ -61,7 +61,7 @@ class SocketOutlet:
 
 async def serve_socket(service: Service, socket: WebSocket) -> None:
     """A WebSocket from its request to its end."""
-    head = service.gallery.heads.get(socket.query_params.get("head", ""))
+    head = service.heads.by_name.get(socket.query_params.get("head", ""))
     ahead = _number(socket.query_params.get("ahead"))
     if head is None:
         await socket.close(_REFUSED)
@@ -74,7 +74,7 @@ async def serve_socket(service: Service, socket: WebSocket) -> None:
     try:
         await socket.accept()
         send = _sender(socket)
-        session = await asyncio.to_thread(Session, service.gallery, head, service.limits, ahead)
+        session = await asyncio.to_thread(Session, service.heads, head, service.limits, ahead)
         works = session.works(SocketOutlet(session, send), send)
         await service.run(session, _receive(session, socket, service.limits), *works)
     finally:
