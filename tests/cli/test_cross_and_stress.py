@@ -1,15 +1,18 @@
 """`audioplane cross`, `audioplane stress` and the warning of `drive`."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from audioplane.cli import main
+from audioplane.credentials import read_credentials
 from audioplane.experiments.cross.report import OWN, RECORDING
 from audioplane.media.audio import write_wav
 from audioplane.media.video import probe_video
+from audioplane.run import read_head, write_head
 from audioplane.synthetic import make_synthetic_sentence
 from audioplane.train.run import train_head
 from tests.train.configs import TINY
@@ -39,6 +42,42 @@ def test_every_head_speaks_every_speech(run_folder, tmp_path, capsys):
     moved = ["--subjects", str(tmp_path)]
     assert main(["cross", run, run, "--speech", str(speech), "--out", str(out), *moved]) == 1
     assert "one for each" in capsys.readouterr().err
+
+
+def test_speeches_of_one_name_have_films_and_rows_of_their_own(run_folder, tmp_path, capsys):
+    files = []
+    for i, folder in enumerate(("en", "fr")):
+        (tmp_path / folder).mkdir()
+        files.append(str(tmp_path / folder / "talk.wav"))
+        write_wav(Path(files[-1]), make_synthetic_sentence(0.4 + 0.4 * i, seed=i).waveform)
+    out = tmp_path / "out"
+    command = ["cross", str(run_folder), "--speech", *files, "--out", str(out), "--json"]
+    assert main(command) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["speech"] for row in rows[2:]] == ["en/talk.wav", "fr/talk.wav"]
+    films = [out / row["film"] for row in rows[2:]]
+    assert len(set(films)) == 2 and all(film.exists() for film in films)
+    lengths = [probe_video(film).duration for film in films]
+    assert lengths == [pytest.approx(0.4, abs=0.05), pytest.approx(0.8, abs=0.05)]
+    said = read_credentials(films[0])
+    assert said is not None and said.intact and said.origin is not None and said.origin.marked
+
+
+def test_cross_takes_the_consent_that_its_message_asks_for(run_folder, tmp_path, capsys):
+    silent, speech = tmp_path / "run", tmp_path / "a.wav"
+    shutil.copytree(run_folder, silent)
+    trained = read_head(silent / "head.safetensors")
+    write_head(silent / "head.safetensors", replace(trained, consent=""))
+    write_wav(speech, make_synthetic_sentence(0.4, seed=5).waveform)
+    subject = json.loads((run_folder / "config.json").read_text())["subject"]
+    moved = ["--subjects", str((run_folder / subject).resolve())]
+    out = tmp_path / "out"
+    command = ["cross", str(silent), "--speech", str(speech), "--out", str(out), *moved]
+    assert main(command) == 1
+    assert "--consent" in capsys.readouterr().err
+    assert main([*command, "--consent", "Ann, to this"]) == 0
+    said = read_credentials(next(out.glob("*.mp4")))
+    assert said is not None and said.origin is not None and said.origin.consent == "Ann, to this"
 
 
 def test_stress_says_whether_the_mouth_rests(run_folder, monkeypatch, capsys):

@@ -72,14 +72,20 @@ def progress_bar() -> Bar:
 
 
 @contextmanager
-def progress_reports() -> Iterator[Report]:
-    """Shows what a library function reports: a bar for each task, findings as lines."""
+def progress_reports(command: object = None) -> Iterator[Report]:
+    """Shows what a library function reports: a bar for each task, each finding once.
+
+    `command`, where it is given, is whose flags the findings name.
+    """
     with progress_bar() as bar:
         tasks: dict[str, TaskID] = {}
+        said: set[str] = set()
 
         def show(progress: Progress) -> None:
-            if progress.message:
-                console.print(printable(progress.message), style="yellow")
+            if progress.message and progress.message not in said:
+                said.add(progress.message)
+                message = in_flags(progress.message, command) if command else progress.message
+                console.print(printable(message), style="yellow")
             if progress.task not in tasks:
                 tasks[progress.task] = bar.add_task(progress.task, total=None, note="")
             bar.update(

@@ -1,15 +1,24 @@
 """`audioplane cross`."""
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from rich.table import Table
 
 from audioplane.cli.arguments import Device
-from audioplane.cli.console import console, output
+from audioplane.cli.console import console, output, progress_reports
+from audioplane.cli.device import use_device
 from audioplane.cli.weights import SyncNetWeights
+from audioplane.credentials.options import ProvenanceOptions
+
+if TYPE_CHECKING:
+    from audioplane.experiments.cross import CrossRow
 
 
 @dataclass(frozen=True)
@@ -27,23 +36,47 @@ class Cross:
     face_landmarker: Path | None = None
     """MediaPipe's face_landmarker.task; looked up if not given."""
     weights: Annotated[SyncNetWeights, tyro.conf.arg(name="")] = SyncNetWeights()
+    provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
     json: bool = False
     """Print what cross.json holds on standard output."""
     device: Device = "auto"
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
-        from audioplane.cli.device import use_device
-        from audioplane.experiments.cross.report import cross_table
-        from audioplane.experiments.cross.run import run_cross
+        from audioplane.evaluate import Tools
+        from audioplane.experiments.cross import cross
+        from audioplane.experiments.cross.report import to_json
 
         device = use_device(self.device)
-        syncnet, model = self.weights.find_syncnet(), self.face_landmarker
-        rows = run_cross(self.runs, self.speech, self.out, self.subjects, model, device, syncnet)
+        tools = Tools(self.face_landmarker, syncnet=self.weights.find_syncnet())
+        with progress_reports(self) as report:
+            rows = cross(
+                self.runs,
+                self.speech,
+                self.out,
+                self.subjects,
+                tools,
+                device,
+                self.provenance,
+                report,
+            )
         if self.json:
-            sys.stdout.write((self.out / "cross.json").read_text() + "\n")
+            sys.stdout.write(to_json(rows) + "\n")
             return
         output.print(cross_table(rows))
-        console.print(
-            f"{self.out}: cross.html, cross.json, {len(self.runs) * len(self.speech)} films"
-        )
+        films = sum(row.film is not None for row in rows)
+        console.print(f"{self.out}: cross.html, cross.json, {films} films")
+
+
+def cross_table(rows: Sequence[CrossRow]) -> Table:
+    """For the terminal."""
+    from audioplane.experiments.cross.report import COLUMNS, NOTES, cells, reasons
+
+    shown = Table(title="cross-driven", title_justify="left")
+    for i, name in enumerate(COLUMNS):
+        shown.add_column(name, justify="right" if i > 1 else "left", overflow="fold")
+    for line in cells(rows):
+        shown.add_row(*(cell or "" for cell in line))
+    shown.caption = "\n".join([*reasons(rows), *NOTES])
+    shown.caption_justify = "left"
+    return shown

@@ -3,21 +3,31 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.table import Table
+
+from audioplane.cli.console import console, output, progress_reports
+
 
 @dataclass(frozen=True)
 class Demo:
-    """See it all work on a drawn head: make it, train it, let it speak what it never heard."""
+    """See it all work on a synthetic subject: make it, train it, let it speak unheard sentences."""
 
     out: Path = Path("demo")
     """Folder for the subject, the run, demo.mp4, report.html, contact_sheet.png and table.txt."""
     seconds: float = 20.0
-    """Length of the drawn video."""
+    """Length of the subject's video."""
     size: int = 192
     """Height and width of its frames, pixels."""
     iterations: int | None = None
     """Fine iterations, if not those of preset demo."""
 
     def run(self) -> None:
-        from audioplane.experiments.demo import run_demo
+        from audioplane.experiments.demo import demo
 
-        run_demo(self.out, self.seconds, self.size, self.iterations)
+        with progress_reports() as report:
+            result = demo(self.out, self.seconds, self.size, self.iterations, report)
+        table = Table("what", "value")
+        for row in result.rows():
+            table.add_row(*row)
+        output.print(table)
+        console.print(f"{self.out}: demo.mp4, report.html, contact_sheet.png, table.txt")

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from audioplane.cli.arguments import Device
 from audioplane.cli.console import console, output, progress_reports
+from audioplane.cli.device import use_device
 from audioplane.cli.weights import ScoreWeights
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Evaluate:
                 lpips=self.weights.find(),
                 syncnet=self.weights.find_syncnet(),
                 landmarker=self.face_landmarker,
-                device=self.device,
+                device=use_device(self.device),
                 report=report,
             )
         if self.json:

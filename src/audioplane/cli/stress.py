@@ -1,14 +1,21 @@
 """`audioplane stress`."""
 
+from __future__ import annotations
+
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from rich.table import Table
 
 from audioplane.cli.arguments import Device
-from audioplane.cli.console import console, output
+from audioplane.cli.console import console, output, progress_reports
+from audioplane.cli.device import use_device
+
+if TYPE_CHECKING:
+    from audioplane.experiments.stress import StressReport
 
 
 @dataclass(frozen=True)
@@ -29,14 +36,34 @@ class Stress:
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
-        from audioplane.cli.device import use_device
-        from audioplane.experiments.stress.run import run_stress
+        from audioplane.experiments.stress import stress
 
-        out = self.out or self.run_folder / "stress"
-        device = use_device(self.device)
-        report = run_stress(self.run_folder, out, self.subject, self.face_landmarker, device)
+        out, device = self.out or self.run_folder / "stress", use_device(self.device)
+        with progress_reports() as report:
+            found = stress(
+                self.run_folder,
+                subject=self.subject,
+                out=out,
+                landmarker=self.face_landmarker,
+                device=device,
+                report=report,
+            )
         if self.json:
-            sys.stdout.write((out / "stress.json").read_text() + "\n")
+            sys.stdout.write(found.to_json() + "\n")
             return
-        output.print(report.to_table())
+        output.print(stress_table(found))
         console.print(f"{out}: stress.html, stress.json")
+
+
+def stress_table(report: StressReport) -> Table:
+    """The figures and findings for the terminal."""
+    from audioplane.experiments.stress.report import COLUMNS
+
+    shown = Table(title=report.head, title_justify="left")
+    for i, name in enumerate(COLUMNS):
+        shown.add_column(name, justify="right" if i else "left")
+    for cells in report.cells():
+        shown.add_row(*(cell or "" for cell in cells))
+    shown.caption = "\n".join(f"{'✓' if good else '✗'} {text}" for text, good in report.findings)
+    shown.caption_justify = "left"
+    return shown

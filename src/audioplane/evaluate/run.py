@@ -70,7 +70,7 @@ class _Work:
 
 
 def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
-    run: Path | str,
+    run: Run | Path | str,
     *,
     subject: Path | str | None = None,
     out: Path | str | None = None,
@@ -90,7 +90,7 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
     both.
 
     Args:
-        run: The run.
+        run: An open run, or its folder or pack.
         subject: Its subject's folder, if that has moved since the training.
         out: Folder for `metrics.json`, `report.html` and, for each kind of poses, a contact sheet
             and a film of recording and render side by side; None writes nothing.
@@ -114,9 +114,10 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
         DeviceError: The device cannot be used here.
         CredentialsError: `out` is given, and the key of the mark can be neither read nor made.
     """
-    tools = Tools(landmarker, lpips, syncnet)
     folder = None if out is None else Path(out)
-    work = _open(Path(run), subject, device, tools, report or ignore)
+    chosen = choose_device(device).device if isinstance(device, str) else device
+    opened = run if isinstance(run, Run) else open_run(run, subject)
+    work = _work(opened, chosen, Tools(landmarker, lpips, syncnet), report or ignore)
     kinds: tuple[str, ...] = ("tracked", "refined") if poses == "both" else (poses,)
     recording = work.subject.paths.image
     true_sync = _sync(work, "recording", lambda ref: read_image(recording(ref.img_id)))
@@ -136,17 +137,13 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
     return evaluation
 
 
-def _open(
-    run: Path, subject: Path | str | None, device: torch.device | str, tools: Tools, report: Report
-) -> _Work:
-    chosen = choose_device(device).device if isinstance(device, str) else device
-    opened = open_run(run, subject)
-    person, footage = opened.subject, SubjectFootage.of(opened.subject, list(opened.views))
-    animator = Animator(opened.head.to(chosen), footage, opened.views)
-    features = person.features(opened.speech)
+def _work(run: Run, device: torch.device, tools: Tools, report: Report) -> _Work:
+    person, footage = run.subject, SubjectFootage.of(run.subject, list(run.views))
+    animator = Animator(run.head.to(device), footage, run.views)
+    features = person.features(run.speech)
     held_out = HeldOut.of(animator, person, animator.codes(features))
     sound = sound_of(person, person.val) if person.val else None
-    return _Work(opened, person, features, held_out, sound, tools, report)
+    return _Work(run, person, features, held_out, sound, tools, report)
 
 
 def _refined(work: _Work) -> HeldOut:

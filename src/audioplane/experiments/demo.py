@@ -1,27 +1,27 @@
-"""`audioplane demo`: everything once, on a drawn head that speaks with a formant synthesizer."""
+"""Everything once: a synthetic subject is made, trained, driven by unheard sentences and scored."""
 
 import hashlib
 import json
 import shutil
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from rich.table import Table
 
-from audioplane.cli.console import console, output, progress_bar
-from audioplane.cli.training import show_training
 from audioplane.drive.talker import Talker
 from audioplane.errors import TrainingError
 from audioplane.evaluate import ScoreReport, evaluate
 from audioplane.evaluate.mouth.reader import MouthReader
+from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.lips import LipScores, aperture_scores
+from audioplane.experiments.training import finish_training
 from audioplane.media.video import VideoWriter
+from audioplane.progress import Counter, Progress, Report, ignore
 from audioplane.run import RunPaths, open_run
-from audioplane.speech import compute_features
+from audioplane.speech import Speech
 from audioplane.subject import FrameRef, Subject, load_subject
 from audioplane.synthetic import make_synthetic, make_synthetic_sentence
 from audioplane.train import PRESETS
@@ -33,39 +33,89 @@ SPOKEN_SECONDS = 10.0
 _SPEECH_SEED = 101
 
 
-def run_demo(out: Path, seconds: float, size: int, iterations: int | None) -> None:
-    """Make, train, drive and score the drawn head; see `audioplane demo --help`."""
-    times: dict[str, float] = {}
+@dataclass(frozen=True)
+class DemoResult:
+    """What a demo found."""
 
-    def lap(name: str) -> None:
-        times[name] = time.perf_counter() - started - sum(times.values())
+    scores: ScoreReport
+    """Of the held-out frames, poses as tracked."""
+    lips: LipScores
+    """Of the unheard sentences, against the synthetic speaker's own mouth."""
+    seconds: dict[str, float]
+    """Time that each step took."""
 
-    started = time.perf_counter()
+    def rows(self) -> list[tuple[str, str]]:
+        """What was measured, and the figures."""
+        whole = self.scores.means["whole"]
+        rows = [
+            ("held-out frames, PSNR", _number(whole.psnr, ".2f", " dB")),
+            ("held-out frames, SSIM", _number(whole.ssim, ".4f")),
+            ("unheard sentences, mouth aperture against the truth (MAC)", _number(self.lips.mac)),
+            (
+                "correlation of the mouth reader on held-out images",
+                _number(self.lips.source_accuracy),
+            ),
+        ]
+        return rows + [(f"time to {name}", f"{s:.0f} s") for name, s in self.seconds.items()]
+
+
+def demo(
+    out: Path | str,
+    seconds: float = 20.0,
+    size: int = 192,
+    iterations: int | None = None,
+    report: Report | None = None,
+) -> DemoResult:
+    """Make, train, drive and score a synthetic subject.
+
+    Writes subject, run, `demo.mp4`, `report.html`, `contact_sheet.png` and `table.txt` into `out`;
+    the run of an earlier demo there is replaced.
+
+    Args:
+        out: Folder for everything.
+        seconds: Length of the subject's video.
+        size: Height and width of its frames, pixels.
+        iterations: Fine iterations; None takes those of preset demo.
+        report: Receives the progress.
+
+    Raises `TrainingError` if `out` holds a run that is not a demo's, `MediaError` if it cannot be
+    written.
+    """
+    out, report = Path(out), report or ignore
     root, run = out / "subject", out / "run"
     config = PRESETS["demo"]
     if iterations is not None:
         config = with_fine_iterations(config, iterations)
     _clear(run, root)
-    with progress_bar() as bar:
-        task = bar.add_task("draw and voice the subject", total=None, note="")
-        make_synthetic(
-            root,
-            seconds,
-            size,
-            kinds=(config.speech,),
-            report=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    lap("make the subject")
+    times: dict[str, float] = {}
+    started = time.perf_counter()
+
+    def lap(name: str) -> None:
+        times[name] = time.perf_counter() - started - sum(times.values())
+
+    drawing = "make the subject"
+    make_synthetic(
+        root,
+        seconds,
+        size,
+        kinds=(config.speech,),
+        report=lambda done, total: report(Progress(drawing, done, total)),
+    )
+    lap(drawing)
     subject = load_subject(root)
-    show_training(train_head(subject, config, run))
+    finish_training(train_head(subject, config, run), "the head", report)
     lap("train")
-    lips = _speak_unheard(run, subject, out / "demo.mp4", config.speech)
+    lips = _speak_unheard(run, subject, out / "demo.mp4", report)
     lap("drive and score unheard sentences")
-    report = evaluate(run, out=out / "evaluation", poses="tracked", device="cpu").reports["tracked"]
+    evaluation = evaluate(run, out=out / "evaluation", poses="tracked", device="cpu", report=report)
     shutil.copy(out / "evaluation" / "tracked" / "contact_sheet.png", out / "contact_sheet.png")
     shutil.copy(out / "evaluation" / "report.html", out / "report.html")
     lap("evaluate held-out frames")
-    _show(report, lips, times, out)
+    result = DemoResult(evaluation.reports["tracked"], lips, times)
+    width = max(len(name) for name, _ in result.rows())
+    lines = (f"{name:{width}}  {value}\n" for name, value in result.rows())
+    write_text(out / "table.txt", "".join(lines))
+    return result
 
 
 def _clear(run: Path, subject: Path) -> None:
@@ -78,26 +128,27 @@ def _clear(run: Path, subject: Path) -> None:
     except (OSError, ValueError, KeyError):
         ours = False
     if not ours:
-        raise TrainingError(f"{run} is not the run of a demo: choose another --out")
+        raise TrainingError(f"{run} is not the run of a demo: pass another out=")
     shutil.rmtree(run)
 
 
-def _speak_unheard(run: Path, subject: Subject, path: Path, speech: str) -> LipScores:
+def _speak_unheard(run: Path, subject: Subject, path: Path, report: Report) -> LipScores:
     """Drive with sentences that no training frame holds, and read the mouth off the frames."""
     sentence = make_synthetic_sentence(SPOKEN_SECONDS, _SPEECH_SEED)
     talker = Talker(open_run(run))
     digest = hashlib.sha256(sentence.waveform.tobytes()).hexdigest()
-    stated = talker.provenance(digest)
-    animator = talker.animator
-    codes = animator.codes(compute_features(sentence.waveform, speech))
-    width, height = animator.size
+    stated, animator = talker.provenance(digest, path), talker.animator
+    # The sentence has the subject's own voice: there is nothing to adapt to.
+    codes = animator.codes(talker.features(Speech(sentence.waveform)))
+    step = Counter(report, "drive", len(codes))
     refs, frames = [], []
-    sound, marker = sentence.waveform, stated.marker(width, height)
-    with VideoWriter(path, width, height, audio=sound, seal=stated.seal) as video:
+    sound, marker = sentence.waveform, stated.marker(*talker.size)
+    with VideoWriter(path, *talker.size, audio=sound, seal=stated.seal) as video:
         for ref, frame in animator.speak(codes, marker):
             video.write(frame.image)
             refs.append(replace(ref, viewmat=animator.view(ref).viewmat.double().numpy()))
             frames.append(frame.image)
+            step()
     return driven_lips(frames, refs, np.asarray(sentence.aperture), MouthReader.fit(subject))
 
 
@@ -125,23 +176,5 @@ def driven_lips(
     return replace(scores, source_accuracy=accuracy, empty=empty)
 
 
-def _show(report: ScoreReport, lips: LipScores, times: dict[str, float], out: Path) -> None:
-    whole = report.means["whole"]
-    rows = [
-        ("held-out frames, PSNR", f"{whole.psnr:.2f} dB" if whole.psnr else ""),
-        ("held-out frames, SSIM", f"{whole.ssim:.4f}" if whole.ssim else ""),
-        ("unheard sentences, mouth aperture against the truth (MAC)", _number(lips.mac)),
-        ("how well the mouth can be read off real pictures", _number(lips.source_accuracy)),
-    ]
-    rows += [(f"time to {name}", f"{seconds:.0f} s") for name, seconds in times.items()]
-    table = Table("what", "value")
-    for row in rows:
-        table.add_row(*row)
-    output.print(table)
-    width = max(len(name) for name, _ in rows)
-    (out / "table.txt").write_text("".join(f"{name:{width}}  {value}\n" for name, value in rows))
-    console.print(f"{out}: demo.mp4, report.html, contact_sheet.png, table.txt")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _number(value: float | None, form: str = ".3f", unit: str = "") -> str:
+    return "" if value is None else f"{value:{form}}{unit}"

@@ -5,34 +5,34 @@ import numpy as np
 
 from audioplane.evaluate.scores.sound import SoundSync
 from audioplane.evaluate.syncnet import NO_SYNCNET, SyncScores
+from audioplane.experiments.cross.page import cross_page
 from audioplane.experiments.cross.report import (
     OWN,
     RECORDING,
     CrossRow,
-    Usual,
+    Reference,
     cells,
-    cross_page,
     cross_row,
     reasons,
-    to_json_dict,
+    to_json,
 )
-from audioplane.experiments.spoken import Mouth, Spoken
+from audioplane.experiments.motion import DrivenMotion, MouthHabits
 
 UNKNOWN = SyncScores(empty=NO_SYNCNET)
-USUAL = Usual(Mouth(0.0, 0.1, 0.2, 0.1, None), 0.02)
+REFERENCE = Reference(MouthHabits(0.0, 0.1, 0.2, 0.1, None), 0.02)
 
 
 def test_a_mouth_that_follows_the_sound():
     loud = np.random.default_rng(0).uniform(0, 1, 60)
     t = np.arange(60 * 640) / 16000
     wave = (np.repeat(loud, 640) * np.sin(2 * np.pi * 1000 * t)).astype(np.float32)
-    picture = np.zeros((4, 4, 3), np.uint8)
-    spoken = Spoken(0.2 * np.roll(loud, 1), np.ones(60, bool), np.full(60, 0.03), picture)
-    row = cross_row("me", "a.wav", spoken, wave, USUAL, 1.2, UNKNOWN, "me-a.mp4")
+    image = np.zeros((4, 4, 3), np.uint8)
+    motion = DrivenMotion(0.2 * np.roll(loud, 1), np.ones(60, bool), np.full(60, 0.03), image)
+    row = cross_row("me", "a.wav", motion, wave, REFERENCE, 1.2, UNKNOWN, "me-a.mp4")
     assert row.sound is not None and row.sound.lag == 1 and row.sound.correlation > 0.99
     assert row.moved == 1.5 and row.seconds == 2.4 and row.spread is not None
     assert abs(row.spread - 2 * loud.std()) < 1e-6
-    assert cross_row("me", RECORDING, spoken, wave, USUAL, None, UNKNOWN).moved is None
+    assert cross_row("me", RECORDING, motion, wave, REFERENCE, None, UNKNOWN).moved is None
 
 
 def test_the_page_has_the_layout_of_table_5():
@@ -46,7 +46,7 @@ def test_the_page_has_the_layout_of_table_5():
     assert page.count("0.41 at -1") == 6 and page.count("<video") == 2
     assert 'src="a%20%22fr%22.mp4"' in page
     assert cells(rows)[2] == ["a", "fr.wav", "8.0", "0.41 at -1", None, None, "0.90", "1.00", None]
-    assert json.loads(json.dumps(to_json_dict(rows)))["rows"][0]["sound"]["lag"] == -1
+    assert json.loads(to_json(rows))["rows"][0]["sound"]["lag"] == -1
 
 
 def test_syncnet_stands_where_it_could_judge():
@@ -62,3 +62,13 @@ def test_syncnet_stands_where_it_could_judge():
     assert "6.500" in page and "too short" in page
     nowhere = [replace(row, syncnet=UNKNOWN) for row in rows]
     assert reasons(nowhere) == [f"SyncNet: {NO_SYNCNET}"]
+
+
+def test_a_head_and_a_person_that_never_move_are_no_defect():
+    still = DrivenMotion(
+        np.zeros(60), np.ones(60, bool), np.zeros(60), np.zeros((4, 4, 3), np.uint8)
+    )
+    nothing = Reference(MouthHabits(0.0, 0.0, 0.0, 0.0, None), 0.0)
+    row = cross_row("me", "a.wav", still, np.zeros(60 * 640, np.float32), nothing, None, UNKNOWN)
+    assert row.sound is None and row.spread is None and row.moved is None
+    assert cells([row])[0][3] is None and "me" in cross_page([row])

@@ -2,38 +2,38 @@ from dataclasses import replace
 
 import numpy as np
 
-from audioplane.experiments.spoken import Mouth, Spoken
+from audioplane.experiments.motion import DrivenMotion, MouthHabits
+from audioplane.experiments.stress.page import stress_page
 from audioplane.experiments.stress.report import (
     PAUSE,
     SILENCE,
     TRAINING,
     StressReport,
-    stress_page,
     stress_row,
 )
 
-OWN = Mouth(closed=0.0, mean=0.1, open=0.2, deviation=0.06, pause=0.02)
+OWN = MouthHabits(closed=0.0, mean=0.1, open=0.2, deviation=0.06, pause=0.02)
 
 
-def spoken(aperture: list[float], moved: float = 0.01) -> Spoken:
+def motion(aperture: list[float], moved: float = 0.01) -> DrivenMotion:
     n = len(aperture)
-    picture = np.zeros((16, 16, 3), np.uint8)
-    return Spoken(np.array(aperture), np.ones(n, bool), np.full(n, moved), picture)
+    image = np.zeros((16, 16, 3), np.uint8)
+    return DrivenMotion(np.array(aperture), np.ones(n, bool), np.full(n, moved), image)
 
 
 RESTING, TALKING = [0.02] * 10, [0.0, 0.2] * 5
-WATCHED = {
-    TRAINING: spoken(TALKING),
-    SILENCE: spoken(RESTING),
-    PAUSE: spoken(TALKING + RESTING),
-    "noise": spoken(TALKING),
+MOTIONS = {
+    TRAINING: motion(TALKING),
+    SILENCE: motion(RESTING),
+    PAUSE: motion(TALKING + RESTING),
+    "noise": motion(TALKING),
 }
 
 
-def report(**changed: Spoken) -> StressReport:
-    watched = WATCHED | changed
+def report(**changed: DrivenMotion) -> StressReport:
+    motions = MOTIONS | changed
     shown = {PAUSE: slice(10, 20)}
-    rows = [stress_row(k, s, None, shown.get(k, slice(None))) for k, s in watched.items()]
+    rows = [stress_row(k, s, None, shown.get(k, slice(None))) for k, s in motions.items()]
     return StressReport("somebody", OWN, 10.0, tuple(rows))
 
 
@@ -43,28 +43,37 @@ def bad(found: StressReport) -> list[str]:
 
 def test_a_head_that_rests_and_holds():
     assert bad(report()) == []
-    assert {row.name for row in report().rows} == WATCHED.keys()
+    assert {row.name for row in report().rows} == MOTIONS.keys()
 
 
 def test_a_mouth_that_chatters_or_gapes_in_silence():
-    (text,) = bad(report(**{SILENCE: spoken([0.0, 0.05] * 5)}))
+    (text,) = bad(report(**{SILENCE: motion([0.0, 0.05] * 5)}))
     assert text.startswith("silence: the mouth moves")
-    (text,) = bad(report(**{SILENCE: spoken([0.15] * 10)}))
+    (text,) = bad(report(**{SILENCE: motion([0.15] * 10)}))
     assert "wider than" in text
 
 
 def test_geometry_that_tears():
-    (text,) = bad(report(noise=spoken(TALKING, moved=0.02)))
+    (text,) = bad(report(noise=motion(TALKING, moved=0.02)))
     assert text == "noise: the geometry tears: 2.00 times the furthest move of training speech"
 
 
 def test_frames_without_a_mouth_do_not_count():
-    blind = replace(spoken([0.5, 0.1, 0.1]), found=np.array([False, True, True]))
+    blind = replace(motion([0.5, 0.1, 0.1]), found=np.array([False, True, True]))
     assert stress_row("x", blind, 1.5).aperture == 0.1
 
 
 def test_the_page_shows_every_sound():
     found = report()
-    page = stress_page(found, list(WATCHED.values()))
+    page = stress_page(found, list(MOTIONS.values()))
     assert all(page.count(row.name) >= 3 for row in found.rows)
     assert "✓ silence: the mouth rests" in page
+
+
+def test_a_head_that_nothing_moves_is_no_defect():
+    still = {name: motion([0.02] * 20, moved=0.0) for name in MOTIONS}
+    rows = tuple(stress_row(name, m, None) for name, m in still.items())
+    found = StressReport("somebody", OWN, 0.0, rows)
+    assert bad(found) == [] and "NaN" not in found.to_json()
+    torn = replace(found, rows=(*rows[:-1], replace(rows[-1], moved=2.0)))
+    assert bad(torn) == ["noise: moves Gaussians that training speech leaves still"]

@@ -1,1 +1,6 @@
-"""Every head speaks every file."""
+"""Heads driven by other people's speech (the paper's Table 5): do the lips follow it?"""
+
+from audioplane.experiments.cross.report import CrossRow
+from audioplane.experiments.cross.run import cross
+
+__all__ = ["CrossRow", "cross"]

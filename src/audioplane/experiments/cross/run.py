@@ -1,177 +1,193 @@
-"""`audioplane cross`: every head speaks every speech."""
+"""Cross-driven heads: every head speaks every speech."""
 
-import itertools
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float32
 
-from audioplane.assets import find_model
-from audioplane.cli.console import console, progress_bar
+from audioplane.clock import FPS
+from audioplane.credentials import ProvenanceOptions
 from audioplane.drive import DrivenFrame
-from audioplane.drive.talker import SOUND_RATE, Talker
-from audioplane.errors import CheckpointError, MediaError, SubjectError
+from audioplane.drive.talker import MARKED_AND_SIGNED, SOUND_RATE, Talker
+from audioplane.errors import ComparisonError, MediaError, SubjectError
+from audioplane.evaluate import Tools
+from audioplane.evaluate.heldout import Draw, HeldOut, rows_of
 from audioplane.evaluate.mouth.view import MouthViews, open_mouth_views
 from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.sound import sound_of
-from audioplane.evaluate.syncnet import SyncJudge, SyncNet, held_out_sync
+from audioplane.evaluate.syncnet import SyncJudge, held_out_sync
+from audioplane.experiments.cross.names import file_labels, film_name, unique
+from audioplane.experiments.cross.page import cross_page
 from audioplane.experiments.cross.report import (
     OWN,
     RECORDING,
     CrossRow,
-    Usual,
-    cross_page,
+    Reference,
     cross_row,
-    to_json_dict,
+    to_json,
 )
-from audioplane.experiments.spoken import usual_mouth, usual_move, watch
-from audioplane.face.landmarker import FACE_LANDMARKER
+from audioplane.experiments.motion import measure_motion, mouth_habits, training_move
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
 from audioplane.media.video import VideoWriter, read_frames
+from audioplane.progress import Counter, Progress, Report, ignore
 from audioplane.run import open_run
 from audioplane.speech import Speech
-from audioplane.subject import FrameRef
-from audioplane.subject.layout import FPS
+from audioplane.splat.device import choose_device
+from audioplane.subject import FrameRef, Subject
+
+JSON_NAME, PAGE_NAME = "cross.json", "cross.html"
 
 
 @dataclass(frozen=True)
-class _Speaker:
-    """A head, its person and who looks at its mouth."""
+class _Head:
+    """A head with what its scores are computed with."""
 
     name: str
     talker: Talker
-    codes: Float[Tensor, "t k"]
-    """Of the person's own speech."""
-    usual: Usual
+    own: HeldOut
+    reference: Reference
     views: MouthViews
     judge: SyncJudge
+    report: Report
+
+    @property
+    def subject(self) -> Subject:
+        return self.own.subject
 
 
-def run_cross(
-    runs: tuple[Path, ...],
-    speeches: tuple[Path, ...],
-    out: Path,
-    subjects: tuple[Path, ...] = (),
-    landmarker: Path | None = None,
-    device: torch.device | str = "cpu",
-    syncnet: SyncNet | None = None,
+def cross(
+    runs: Sequence[Path | str],
+    speeches: Sequence[Path | str],
+    out: Path | str,
+    subjects: Sequence[Path | str] = (),
+    tools: Tools | None = None,
+    device: torch.device | str = "auto",
+    provenance: ProvenanceOptions = MARKED_AND_SIGNED,
+    report: Report | None = None,
 ) -> list[CrossRow]:
-    """Drive every head with every speech; writes cross.json, cross.html and the films into `out`.
+    """Drive every head with every speech.
 
-    Raises `CheckpointError` for no run, `SubjectError` if `subjects` are not one a run.
+    Writes `cross.json`, `cross.html` and a film of each pair, marked and signed, into `out`.
+
+    Args:
+        runs: The heads.
+        speeches: Sound files: other voices, other languages.
+        out: Folder for what is written.
+        subjects: The runs' subjects in order, if their folders have moved.
+        tools: What the scores are computed with; None leaves what needs weights empty.
+        device: "auto", "cpu" or "cuda".
+        provenance: What the films say of their making; its consent is that of the heads which do
+            not say it themselves.
+        report: Receives the progress, and warnings about speeches.
+
+    Returns:
+        For each head: its recording, its own held-out speech, then the speeches.
+
+    Raises:
+        ComparisonError: There is no run, or `subjects` are not one for each.
+        CheckpointError, SubjectError, MediaError: A file is not there, damaged, or not writable.
+        SpeechError: Features of sounds cannot be computed for a head.
+        CredentialsError: Nobody consented to the making of a head.
     """
     if not runs:
-        raise CheckpointError("name at least one run")
+        raise ComparisonError("nothing to compare: name at least one run")
     if subjects and len(subjects) != len(runs):
-        raise SubjectError(f"{len(subjects)} subjects for {len(runs)} runs: name one for each")
+        raise ComparisonError(f"{len(subjects)} subjects for {len(runs)} runs: name one for each")
+    chosen = choose_device(device).device if isinstance(device, str) else device
+    out, tools, report = Path(out), tools or Tools(), report or ignore
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise MediaError(f"{out} cannot be made: {e.strerror}") from e
-    judge = SyncJudge(syncnet, find_model(FACE_LANDMARKER, landmarker))
+    judge, paths = tools.judge(), [Path(speech) for speech in speeches]
+    labels = file_labels(paths)
     rows: list[CrossRow] = []
-    for run, subject in zip(runs, subjects or [None] * len(runs), strict=True):
-        talker = Talker(open_run(run, subject), device)
-        animator, person = talker.animator, talker.run.subject
-        name = _name(person.paths.root.name, {row.head for row in rows})
-        with open_mouth_views(person, landmarker) as views:
-            codes = animator.codes(person.features(talker.run.speech))
-            learned = codes[[_row(ref, codes) for ref in animator.refs]]
-            usual = Usual(usual_mouth(person), usual_move(animator, learned))
-            speaker = _Speaker(name, talker, codes, usual, views, judge)
-            rows += _own_speech(speaker)
-            rows += [_drive(speaker, speech, out) for speech in speeches]
-    write_text(out / "cross.json", json.dumps(to_json_dict(rows), indent=1))
-    write_text(out / "cross.html", cross_page(rows))
+    for path, subject in zip(runs, subjects or [None] * len(runs), strict=True):
+        run = open_run(path, subject)
+        options = replace(provenance, consent="") if run.consent else provenance
+        talker = Talker(run, chosen, provenance=options)
+        name = unique(run.subject.paths.root.name, {row.head for row in rows})
+        with open_mouth_views(run.subject, tools.landmarker) as views:
+            codes = talker.animator.codes(run.subject.features(run.speech))
+            own = HeldOut.of(talker.animator, run.subject, codes)
+            learned = codes[rows_of(run.footage.refs, len(codes))]
+            reference = Reference(
+                mouth_habits(run.subject), training_move(talker.animator, learned)
+            )
+            head = _Head(name, talker, own, reference, views, judge, report)
+            rows += _own_speech(head)
+            for label, speech in zip(labels, paths, strict=True):
+                film = film_name(name, label, [row.film for row in rows if row.film])
+                rows.append(_drive(head, label, speech, out / film))
+    write_text(out / JSON_NAME, to_json(rows))
+    write_text(out / PAGE_NAME, cross_page(rows))
     return rows
 
 
-def _name(subject: str, taken: set[str]) -> str:
-    """What a head is called: after its subject, with a number where several share it."""
-    names = itertools.chain([subject], (f"{subject}-{i}" for i in itertools.count(2)))
-    return next(name for name in names if name not in taken)
+def _drive(head: _Head, label: str, speech: Path, path: Path) -> CrossRow:
+    """One head speaks one speech into a film."""
+    talker, waveform = head.talker, read_audio(speech)
+    described = Speech(waveform)
+    task, codes = f"{head.name}: {label}", talker.codes(described)
+    stated = talker.provenance(speech, path)
+    for message in (*talker.warnings(described, label), *stated.notes):
+        head.report(Progress(task, total=len(codes), message=message))
+    step = Counter(head.report, task, len(codes))
 
+    def frames() -> Iterator[tuple[FrameRef, DrivenFrame]]:
+        for drawn in talker.animator.speak(codes, stated.marker(*talker.size)):
+            step()
+            yield drawn
 
-def _row(ref: FrameRef, codes: Float[Tensor, "t k"]) -> int:
-    """Of the speech that belongs to a frame: some subjects lack the last."""
-    return min(ref.aud_id, len(codes) - 1)
-
-
-def _drive(speaker: _Speaker, speech: Path, out: Path) -> CrossRow:
-    talker, waveform = speaker.talker, read_audio(speech)
-    animator, described = talker.animator, Speech(waveform)
-    for warning in talker.warnings(described, speech.name):
-        console.print(warning, style="yellow")
-    unlike = talker.strangeness(described)
-    codes = talker.codes(described)
-    name = f"{speaker.name}-{speech.name}.mp4"
-    sound = read_audio(speech, SOUND_RATE)
-    stated = talker.provenance(speech)
     writer = VideoWriter(
-        out / name, *animator.size, audio=sound, audio_rate=SOUND_RATE, seal=stated.seal
+        path,
+        *talker.size,
+        audio=read_audio(speech, SOUND_RATE),
+        audio_rate=SOUND_RATE,
+        seal=stated.seal,
     )
-    with writer as film, progress_bar() as bar:
-        task = bar.add_task(f"{speaker.name}: {speech.name}", total=len(codes), note="")
-
-        def frames() -> Iterator[tuple[FrameRef, DrivenFrame]]:
-            for drawn in animator.speak(codes, stated.marker(*animator.size)):
-                bar.advance(task)
-                yield drawn
-
-        spoken = watch(animator, codes, frames(), speaker.views.rendered, film)
-    with _telling(speaker, speech.name, len(codes)) as tell:
-        sync = speaker.judge.score(lambda: read_frames(out / name, FPS), waveform, tell)
-    return cross_row(speaker.name, speech.name, spoken, waveform, speaker.usual, unlike, sync, name)
-
-
-@contextmanager
-def _telling(speaker: _Speaker, speech: str, n_frames: int) -> Iterator[Callable[[int], None]]:
-    """A bar for SyncNet, where it can judge."""
-    if speaker.judge.missing:
-        yield lambda n: None
-        return
-    with progress_bar() as bar:
-        total = 2 * n_frames
-        task = bar.add_task(f"SyncNet on {speaker.name}: {speech}", total=total, note="")
-        yield lambda n: bar.advance(task, n)
-        bar.update(task, completed=total)
+    with writer as film:
+        motion = measure_motion(talker.animator, codes, frames(), head.views.rendered, film)
+    step = Counter(head.report, f"SyncNet on {task}", 2 * len(codes))
+    sync = head.judge.score(lambda: read_frames(path, FPS), waveform, step)
+    return cross_row(
+        head.name,
+        label,
+        motion,
+        waveform,
+        head.reference,
+        talker.strangeness(described),
+        sync,
+        path.name,
+    )
 
 
-def _own_speech(speaker: _Speaker) -> list[CrossRow]:
+def _own_speech(head: _Head) -> list[CrossRow]:
     """The held-out frames: what the recording reaches, and the head."""
-    animator, person = speaker.talker.animator, speaker.talker.run.subject
-    sound = sound_of(person, person.val) if person.val else None
+    person, refs = head.subject, head.subject.val
+    sound = sound_of(person, refs) if refs else None
     if sound is None:
         raise SubjectError(f"{person.paths.root} has no held-out speech with sound to compare with")
-    codes = speaker.codes[[_row(ref, speaker.codes) for ref in person.val]]
 
-    def recorded() -> Iterator[tuple[FrameRef, DrivenFrame]]:
+    def recorded(ref: FrameRef) -> DrivenFrame:
         still = np.zeros(person.background.shape[:2], np.float32)
-        for ref in person.val:
-            yield ref, DrivenFrame(read_image(person.paths.image(ref.img_id)), still)
+        return DrivenFrame(read_image(person.paths.image(ref.img_id)), still)
 
-    def driven() -> Iterator[tuple[FrameRef, DrivenFrame]]:
-        for code, ref in zip(codes, person.val, strict=True):
-            yield ref, animator.draw(code, ref, person.plate(ref))
+    return [_own_row(head, RECORDING, recorded, sound), _own_row(head, OWN, head.own.draw, sound)]
 
-    unlike = speaker.talker.strangeness(Speech(sound))
-    rows = []
-    for name, frames in ((RECORDING, recorded), (OWN, driven)):
-        spoken = watch(animator, codes, frames(), speaker.views.rendered)
-        with _telling(speaker, name, len(codes)) as tell:
-            sync = held_out_sync(
-                lambda shown=frames: (drawn.image for _, drawn in shown()),
-                person,
-                person.val,
-                speaker.judge,
-                tell,
-            )
-        rows.append(cross_row(speaker.name, name, spoken, sound, speaker.usual, unlike, sync))
-    return rows
+
+def _own_row(head: _Head, name: str, draw: Draw, sound: Float32[np.ndarray, " n"]) -> CrossRow:
+    """The held-out frames as a function draws them."""
+    refs, codes = head.subject.val, torch.stack(list(head.own.codes.values()))
+    frames = ((ref, draw(ref)) for ref in refs)
+    motion = measure_motion(head.own.animator, codes, frames, head.views.rendered)
+    step = Counter(head.report, f"SyncNet on {head.name}: {name}", 2 * len(refs))
+    sync = held_out_sync(
+        lambda: (draw(ref).image for ref in refs), head.subject, refs, head.judge, step
+    )
+    unlike = head.talker.strangeness(Speech(sound))
+    return cross_row(head.name, name, motion, sound, head.reference, unlike, sync)

@@ -1,1 +1,6 @@
 """A head under silence, noise, music and shouting."""
+
+from audioplane.experiments.stress.report import StressReport
+from audioplane.experiments.stress.run import stress
+
+__all__ = ["StressReport", "stress"]

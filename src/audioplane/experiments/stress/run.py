@@ -1,34 +1,40 @@
-"""`audioplane stress`: a head under sounds that are not speech."""
+"""A head under sounds that are not speech."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from audioplane.cli.console import progress_bar
-from audioplane.clock import SAMPLE_RATE
+from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.talker import Talker
 from audioplane.errors import MediaError
+from audioplane.evaluate.heldout import rows_of
 from audioplane.evaluate.mouth.view import open_mouth_views
 from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.sound import sound_of
-from audioplane.experiments.spoken import Spoken, usual_mouth, usual_move, watch
+from audioplane.experiments.motion import (
+    DrivenMotion,
+    measure_motion,
+    mouth_habits,
+    training_move,
+)
 from audioplane.experiments.stress import stimuli
+from audioplane.experiments.stress.page import stress_page
 from audioplane.experiments.stress.report import (
     PAUSE,
     SILENCE,
     TRAINING,
     StressReport,
     StressRow,
-    stress_page,
     stress_row,
 )
+from audioplane.progress import Counter, Report, ignore
 from audioplane.run import open_run
 from audioplane.speech import Speech
+from audioplane.splat.device import choose_device
 from audioplane.subject import Subject
-from audioplane.subject.layout import FPS
 
+JSON_NAME, PAGE_NAME = "stress.json", "stress.html"
 SECONDS = 6.0
 """Of speech, music and shouting."""
 _SILENCE, _NOISE = 2.0, 4.0
@@ -36,49 +42,64 @@ _SETTLE = round(0.4 * FPS)
 """Frames beside a pause in which the mouth may still close or already open."""
 
 
-def run_stress(
-    run: Path,
-    out: Path,
-    subject: Path | None,
-    landmarker: Path | None,
-    device: torch.device | str = "cpu",
+def stress(
+    run: Path | str,
+    *,
+    subject: Path | str | None = None,
+    out: Path | str | None = None,
+    landmarker: Path | None = None,
+    device: torch.device | str = "auto",
+    report: Report | None = None,
 ) -> StressReport:
-    """Drive a head with silence, noise, music and shouting; writes stress.json and stress.html.
+    """Drive a head with silence, noise, music and shouting.
 
-    Raises `MediaError` if the subject has no sound, `SpeechError` if features of sounds cannot be
-    computed for this head.
+    Args:
+        run: The run.
+        subject: Its subject's folder, if that has moved since the training.
+        out: Folder for `stress.json` and `stress.html`; None writes nothing.
+        landmarker: MediaPipe's `face_landmarker.task`; None looks where model files are kept.
+        device: "auto", "cpu" or "cuda".
+        report: Receives the progress.
+
+    Returns:
+        The mouth's aperture and the Gaussians' moves under each sound, and findings in words.
+
+    Raises:
+        CheckpointError, SubjectError: Run or subject are not there or damaged.
+        MediaError: The subject has no sound, or `out` cannot be written.
+        SpeechError: Features of sounds cannot be computed for this head.
     """
-    talker = Talker(open_run(run, subject), device)
+    chosen = choose_device(device).device if isinstance(device, str) else device
+    talker = Talker(open_run(run, subject), chosen)
     animator, person = talker.animator, talker.run.subject
     rows: list[StressRow] = []
-    watched: list[Spoken] = []
+    motions: list[DrivenMotion] = []
     sounds = _sounds(person)
-    with open_mouth_views(person, landmarker) as views, progress_bar() as bar:
-        total = sum(len(sound) // (SAMPLE_RATE // FPS) for sound in sounds.values())
-        task = bar.add_task("stress", total=total, note="")
+    total = sum(len(sound) // FRAME_SAMPLES for sound in sounds.values())
+    step = Counter(report or ignore, "stress", total)
+    with open_mouth_views(person, landmarker) as views:
         for name, sound in sounds.items():
             speech = Speech(sound)
             codes = talker.codes(speech)
-            spoken = watch(animator, codes, animator.speak(codes, None), views.rendered)
-            shown = _middle(len(codes)) if name == PAUSE else slice(None)
-            rows.append(stress_row(name, spoken, talker.strangeness(speech), shown))
-            watched.append(spoken)
-            bar.advance(task, len(codes))
+            # The images are measured and thrown away: they need no mark.
+            frames = animator.speak(codes, None)
+            motion = measure_motion(animator, codes, frames, views.rendered)
+            counted = _middle(len(codes)) if name == PAUSE else slice(None)
+            rows.append(stress_row(name, motion, talker.strangeness(speech), counted))
+            motions.append(motion)
+            step(len(codes))
     codes = animator.codes(person.features(talker.run.speech))
-    learned = codes[[min(ref.aud_id, len(codes) - 1) for ref in animator.refs]]
-    move = 1e3 * usual_move(animator, learned)
-    report = StressReport(person.paths.root.name, usual_mouth(person), move, tuple(rows))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise MediaError(f"{out} cannot be made: {e.strerror}") from e
-    write_text(out / "stress.json", json.dumps(report.to_dict(), indent=1))
-    write_text(out / "stress.html", stress_page(report, watched))
-    return report
+    learned = codes[rows_of(talker.run.footage.refs, len(codes))]
+    move = 1e3 * training_move(animator, learned)
+    found = StressReport(person.paths.root.name, mouth_habits(person), move, tuple(rows))
+    if out is not None:
+        write_text(Path(out) / JSON_NAME, found.to_json())
+        write_text(Path(out) / PAGE_NAME, stress_page(found, motions))
+    return found
 
 
 def _sounds(person: Subject) -> dict[str, np.ndarray]:
-    """What the head gets to hear, by name."""
+    """The sounds that the head is driven with, by name."""
     trained_on = sound_of(person, person.train)
     if trained_on is None:
         raise MediaError(f"{person.paths.audio} is missing: put the subject's sound there")
@@ -96,7 +117,7 @@ def _sounds(person: Subject) -> dict[str, np.ndarray]:
 
 
 def _middle(frames: int) -> slice:
-    """The frames of the pause, without those in which the mouth comes and goes."""
+    """The frames of the pause, without those in which the mouth still closes or opens."""
     pause = round(_SILENCE * FPS)
     first = (frames - pause) // 2
     return slice(first + _SETTLE, first + pause - _SETTLE)

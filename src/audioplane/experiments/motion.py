@@ -1,4 +1,4 @@
-"""What a head does while it speaks: how its mouth opens, and how far its Gaussians move."""
+"""The motion of a driven head: how its mouth opens, and how far its Gaussians move."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from audioplane.clock import spread_over
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.evaluate.mouth.view import MouthView, mouth_track
 from audioplane.face.regions import mouth_aperture
@@ -19,16 +20,19 @@ from audioplane.speech import Speech
 from audioplane.subject import FrameRef, Subject
 
 _CLOSED, _OPEN = 5, 95
+"""Percentiles of the aperture."""
 _PAUSE = 4
-_LOOKED_AT = 400
+"""Frames without sound on either side that make a pause."""
+_SAMPLED = 400
+"""Frames whose largest move stands for that of all training speech."""
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """T frames of a driven head."""
+class DrivenMotion:
+    """Motion over T frames of a driven head."""
 
     aperture: Float[np.ndarray, " t"]
-    """`subject.regions.mouth_aperture`, as it is read off the picture."""
+    """`face.regions.mouth_aperture`, as read off the image."""
     found: Bool[np.ndarray, " t"]
     """Frames in which a mouth was seen."""
     moved: Float[np.ndarray, " t"]
@@ -38,8 +42,8 @@ class Spoken:
 
 
 @dataclass(frozen=True)
-class Mouth:
-    """How a person's mouth usually stands, by the landmarks of the training frames."""
+class MouthHabits:
+    """How a person's mouth is held, by the landmarks of the training frames."""
 
     closed: float
     """Aperture under which 5 % of the frames lie."""
@@ -52,13 +56,13 @@ class Mouth:
     person never pauses. People do not shut their mouths in every pause."""
 
 
-def usual_mouth(subject: Subject) -> Mouth:
+def mouth_habits(subject: Subject) -> MouthHabits:
     """Measure a subject's own mouth. Raises `SubjectError` if a landmark file is damaged."""
     landmarks = np.stack([subject.landmarks(ref) for ref in subject.train])
     apertures = mouth_aperture(landmarks.astype(np.float64))
     closed, wide = np.percentile(apertures, [_CLOSED, _OPEN])
     silent = apertures[_in_pause(subject)]
-    return Mouth(
+    return MouthHabits(
         float(closed),
         float(apertures.mean()),
         float(wide),
@@ -78,21 +82,21 @@ def _in_pause(subject: Subject) -> Bool[np.ndarray, " t"]:
     return ~near[rows]
 
 
-def watch(
+def measure_motion(
     animator: Animator,
     codes: Float[Tensor, "t k"],
     frames: Iterable[tuple[FrameRef, DrivenFrame]],
     view: MouthView,
     film: VideoWriter | None = None,
-) -> Spoken:
-    """Look at a head that speaks.
+) -> DrivenMotion:
+    """Measure a head that speaks.
 
     Args:
         animator: The head.
-        codes: The speech, a row a frame.
+        codes: Of the speech, a row a frame.
         frames: What `Animator.speak` yields for it.
         view: Reads the mouth.
-        film: Where the frames go, if anywhere.
+        film: Where the frames are written, if anywhere.
     """
     gauge = MoveGauge(animator.head)
     seen, moved, furthest = [], [], None
@@ -105,20 +109,19 @@ def watch(
             film.write(frame.image)
     track = mouth_track(seen)
     if furthest is None:
-        raise ValueError("there is no frame to look at")
-    return Spoken(track.aperture, track.found, np.array(moved), furthest)
+        raise ValueError("there is no frame to measure")
+    return DrivenMotion(track.aperture, track.found, np.array(moved), furthest)
 
 
-def usual_move(animator: Animator, codes: Float[Tensor, "t k"]) -> float:
-    """The furthest that any Gaussian goes in training speech, metres, of `_LOOKED_AT` frames.
+def training_move(animator: Animator, codes: Float[Tensor, "t k"]) -> float:
+    """The furthest that any Gaussian goes in training speech, metres, of `_SAMPLED` frames.
 
     Args:
         animator: The head.
-        codes: The speech of the training frames.
+        codes: Of the training frames.
     """
     gauge = MoveGauge(animator.head)
-    rows = np.linspace(0, len(codes) - 1, min(_LOOKED_AT, len(codes))).round().astype(int)
-    return max(gauge.furthest(codes[i]) for i in rows)
+    return max(gauge.furthest(codes[int(i)]) for i in spread_over(len(codes), _SAMPLED))
 
 
 class MoveGauge:

@@ -1,0 +1,23 @@
+from pathlib import Path
+
+from audioplane.experiments.cross.names import file_labels, film_name, unique
+
+
+def test_equal_names_are_told_apart_by_their_folders():
+    assert file_labels([Path("a/one.wav"), Path("b/two.wav")]) == ["one.wav", "two.wav"]
+    files = [Path("/x/en/talk.wav"), Path("/x/fr/talk.wav"), Path("/x/fr/other.wav")]
+    assert file_labels(files) == ["en/talk.wav", "fr/talk.wav", "other.wav"]
+    deep = [Path("/a/en/talk.wav"), Path("/b/en/talk.wav")]
+    assert file_labels(deep) == ["a/en/talk.wav", "b/en/talk.wav"]
+
+
+def test_a_file_that_is_named_twice_gets_a_number():
+    assert file_labels([Path("/x/talk.wav")] * 2) == ["talk.wav", "talk.wav-2"]
+
+
+def test_names_of_films_are_never_equal():
+    first = film_name("me", "en/talk.wav", [])
+    assert first == "me-en_talk.wav.mp4"
+    assert film_name("me-en", "talk.wav", ["me-en-talk.wav.mp4"]) == "me-en-talk.wav-2.mp4"
+    assert film_name("ME", "en_talk.wav", [first]).lower() != first.lower()
+    assert unique("me", {"me", "me-2"}) == "me-3"
