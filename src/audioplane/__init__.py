@@ -1,3 +1,106 @@
-"""audioplane: audio-driven talking heads of dynamic 3D Gaussians (Audio-Plane)."""
+"""Learns a photo-real talking head from a few minutes of video and speaks any audio with it.
 
-__version__ = "0.1.0"
+    import audioplane as ap
+
+    subject = ap.prepare_subject("me.mp4", "subjects/me", consent="me")
+    for event in ap.train_head(subject, "runs/me"):
+        print(event)
+    talker = ap.Talker.open("runs/me")
+    talker.write("speech.wav", "me-speaks.mp4")
+    for image in talker.speak("speech.wav"):  # uint8 [h, w, 3], 25 a second
+        ...
+    print(ap.evaluate_run("runs/me").reports["tracked"].to_table())
+
+Nothing heavy is imported before it is used. docs/api.md lists every name here.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from audioplane.api import evaluate_run, pack_run, prepare_subject, train_head, verify_video
+    from audioplane.credentials import ProvenanceOptions, Verification
+    from audioplane.drive import Talker, TalkerStream, WrittenVideo
+    from audioplane.errors import AudioplaneError
+    from audioplane.evaluate import Evaluation
+    from audioplane.prepare import PrepareOptions
+    from audioplane.progress import Progress
+    from audioplane.run import Run, open_run
+    from audioplane.speech import FeatureKind, Speech
+    from audioplane.speech import register as register_feature_kind
+    from audioplane.subject import Subject, load_subject
+    from audioplane.synthetic import make_synthetic as make_synthetic_subject
+    from audioplane.train import PRESETS, TrainConfig, TrainEvent
+
+__version__ = "0.2.0.dev0"
+
+_HOMES = {
+    "AudioplaneError": "errors",
+    "Evaluation": "evaluate",
+    "FeatureKind": "speech",
+    "PRESETS": "train",
+    "PrepareOptions": "prepare",
+    "Progress": "progress",
+    "ProvenanceOptions": "credentials",
+    "Run": "run",
+    "Speech": "speech",
+    "Subject": "subject",
+    "Talker": "drive",
+    "TalkerStream": "drive",
+    "TrainConfig": "train",
+    "TrainEvent": "train",
+    "Verification": "credentials",
+    "WrittenVideo": "drive",
+    "evaluate_run": "api",
+    "load_subject": "subject",
+    "make_synthetic_subject": "synthetic:make_synthetic",
+    "open_run": "run",
+    "pack_run": "api",
+    "prepare_subject": "api",
+    "register_feature_kind": "speech:register",
+    "train_head": "api",
+    "verify_video": "api",
+}
+"""Module of every public name, and its name there where that is another."""
+
+__all__ = [
+    "PRESETS",
+    "AudioplaneError",
+    "Evaluation",
+    "FeatureKind",
+    "PrepareOptions",
+    "Progress",
+    "ProvenanceOptions",
+    "Run",
+    "Speech",
+    "Subject",
+    "Talker",
+    "TalkerStream",
+    "TrainConfig",
+    "TrainEvent",
+    "Verification",
+    "WrittenVideo",
+    "__version__",
+    "evaluate_run",
+    "load_subject",
+    "make_synthetic_subject",
+    "open_run",
+    "pack_run",
+    "prepare_subject",
+    "register_feature_kind",
+    "train_head",
+    "verify_video",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'audioplane' has no attribute '{name}'")
+    module, _, renamed = _HOMES[name].partition(":")
+    value = getattr(import_module(f"audioplane.{module}"), renamed or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -17,6 +17,7 @@ from audioplane.cli.doctor import Doctor
 from audioplane.cli.drive import Drive
 from audioplane.cli.evaluate import Evaluate
 from audioplane.cli.inspect import Inspect
+from audioplane.cli.pack import Pack
 from audioplane.cli.preflight import Preflight
 from audioplane.cli.prepare import Prepare
 from audioplane.cli.serve import Serve
@@ -33,6 +34,7 @@ Command = (
     | Annotated[Speech, tyro.conf.subcommand("speech")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Drive, tyro.conf.subcommand("drive")]
+    | Annotated[Pack, tyro.conf.subcommand("pack")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
     | Annotated[Serve, tyro.conf.subcommand("serve")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]

@@ -1,0 +1,149 @@
+"""The verbs of `import audioplane`: prepare, train, evaluate, pack and verify in one call each.
+
+They are named apart from the packages that do the work: `audioplane.train` is a package.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from audioplane.credentials import Verification, verify
+from audioplane.errors import TrainingError
+from audioplane.evaluate import evaluate as evaluate_run
+from audioplane.perceptual import LPIPS
+from audioplane.prepare import PrepareOptions
+from audioplane.prepare import prepare_subject as prepare
+from audioplane.progress import Report, ignore
+from audioplane.run import Run, open_run, pack
+from audioplane.splat.device import choose_device
+from audioplane.subject import Subject, load_subject
+from audioplane.train import PRESETS, TrainConfig, TrainEvent
+from audioplane.train.config import with_fine_iterations, without_lpips
+from audioplane.train.run import train_head as train
+
+__all__ = ["evaluate_run", "pack_run", "prepare_subject", "train_head", "verify_video"]
+
+
+def prepare_subject(
+    video: Path | str,
+    out: Path | str,
+    *,
+    consent: str = "",
+    options: PrepareOptions | None = None,
+    report: Report | None = None,
+) -> Subject:
+    """Make a video of somebody talking into a subject; continues where it was interrupted.
+
+    Args:
+        video: One person, speaking, facing the camera; any format, size and frame rate.
+        out: The subject's folder; made if it is not there.
+        consent: Who agreed to the making of this head, and to what; goes into every video of it.
+        options: Size, feature kind, model files and more; by default 512 x 512 pixels and
+            log-mel with phones. Its `consent` counts where this one is empty.
+        report: Called with the progress of every stage and with what was found.
+
+    Returns:
+        The subject, with frames at 25 a second and speech features float32 [T, W, F].
+
+    Raises:
+        PrepareError: The video is hopeless, too few frames are usable, or the folder is in use.
+        MediaError: The video cannot be read, or the folder cannot be written.
+        ModelError: A model file is neither here nor to be had.
+    """
+    options = options or PrepareOptions()
+    if consent:
+        options = replace(options, consent=consent)
+    prepare(Path(video), Path(out), options, report or ignore)
+    return load_subject(Path(out))
+
+
+def train_head(
+    subject: Subject | Path | str,
+    out: Path | str,
+    *,
+    config: TrainConfig | str = "laptop",
+    speech: str | None = None,
+    iterations: int | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    lpips: LPIPS | None = None,
+) -> Iterator[TrainEvent]:
+    """Learn a head from a subject, yielding what happens; nothing happens until it is iterated.
+
+    Called again with the same arguments it goes on from the last checkpoint in `out`; on the CPU a
+    run that was interrupted ends with the same bits as one that was not.
+
+    Args:
+        subject: A prepared subject, or its folder; prior work's folders too.
+        out: The run folder; made if it is not there.
+        config: Name of a preset ("demo", "laptop", "paper") or settings.
+        speech: Feature kind, if not that of `config`.
+        iterations: Fine iterations, if not those of `config`; the rest of the plan scales.
+        seed: Same seed, same head.
+        device: "cpu", "cuda", or "auto": an NVIDIA GPU where there is one and gsplat.
+        lpips: LPIPS with its weights; without it D-SSIM stands in where the settings ask for it.
+
+    Yields:
+        `Progress`, `Validated` and `CheckpointSaved` (`audioplane.train.events`).
+
+    Raises:
+        SubjectError: The subject cannot be trained on.
+        TrainingError: The settings do not fit, the folder holds another run, or a number is not
+            finite; the last checkpoint stands.
+        DeviceError: The device cannot be used here.
+    """
+    if isinstance(config, str):
+        if config not in PRESETS:
+            raise TrainingError(f"config={config!r}: choose one of {', '.join(PRESETS)}")
+        config = PRESETS[config]
+    changes = {"speech": speech, "seed": seed}
+    config = replace(config, **{k: v for k, v in changes.items() if v is not None})
+    if iterations is not None:
+        config = with_fine_iterations(config, iterations)
+    if lpips is None and config.lambda_lpips:
+        config = without_lpips(config)
+    opened = subject if isinstance(subject, Subject) else load_subject(Path(subject))
+    return train(opened, config, Path(out), choose_device(device).device, lpips)
+
+
+def pack_run(
+    run: Run | Path | str,
+    out: Path | str,
+    *,
+    subject: Path | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write a trained head into one file that opens anywhere, without its subject.
+
+    Args:
+        run: The run folder, or an open run.
+        out: The file; `.head` is added to a name without a suffix.
+        subject: The subject's folder, if it is not where it was when the head was trained.
+        progress: Called with the number of frames that are packed, and of all.
+
+    Returns:
+        Where it was written: 33 MB for a head of 512 x 512 pixels and 21 s of footage.
+
+    Raises:
+        CheckpointError: There is no trained head.
+        SubjectError: The subject is not there, or is another one.
+        MediaError: The file cannot be written.
+    """
+    return pack(run if isinstance(run, Run) else open_run(run, subject), Path(out), progress)
+
+
+def verify_video(path: Path | str, mark_key: Path | None = None) -> Verification:
+    """Look for audioplane's mark and for credentials in a video; nothing is fetched.
+
+    Args:
+        path: A video in any format; its first 64 s are looked at, 2 s at least are needed.
+        mark_key: File of the key of the mark's payload; by default this installation's.
+
+    Returns:
+        What was found; `made_here` tells whether it was made with audioplane.
+
+    Raises:
+        MediaError: The file is no video that can be read.
+        CredentialsError: The key cannot be read.
+    """
+    return verify(Path(path), mark_key)

@@ -1,0 +1,35 @@
+"""`audioplane pack`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from audioplane.cli.console import console, progress_bar
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Put a trained head into one file that speaks on any machine, without its subject."""
+
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder of a training run."""
+    out: Path
+    """The file to write; .head is added to a name without a suffix."""
+    subject: Path | None = None
+    """The subject, if its folder has moved since the training."""
+
+    def run(self) -> None:
+        from audioplane.run import open_run, pack
+
+        run = open_run(self.run_folder, self.subject)
+        with progress_bar() as bar:
+            task = bar.add_task("pack", total=None, note="")
+
+            def show(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            path = pack(run, self.out, show)
+        size, n_frames = path.stat().st_size / 1e6, len(run.footage.loop)
+        console.print(f"{path}: {size:.1f} MB, {n_frames} frames of footage")
