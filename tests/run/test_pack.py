@@ -1,0 +1,118 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from audioplane.drive import Talker
+from audioplane.errors import CheckpointError, SubjectError
+from audioplane.run import load_tensors, open_run, pack, save_tensors
+from tests.run.made import make_run
+
+
+@pytest.fixture(scope="module")
+def run_folder(spoken_subject, tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("runs") / "me", spoken_subject)
+
+
+@pytest.fixture(scope="module")
+def packed(run_folder, spoken_subject, tmp_path_factory):
+    counted = []
+    out = tmp_path_factory.mktemp("packs") / "me"
+    path = pack(
+        open_run(run_folder, spoken_subject.paths.root),
+        out,
+        lambda done, total: counted.append((done, total)),
+    )
+    assert counted[-1] == (20, 20)
+    return path
+
+
+def test_a_pack_speaks_as_its_run_does_without_the_subject(run_folder, packed, spoken_subject):
+    assert packed.name == "me.head"
+    run, alone = open_run(run_folder, spoken_subject.paths.root), open_run(packed)
+    assert alone.packed and alone.name == "me" and alone.sha256 == run.sha256
+    assert alone.consent == run.consent and alone.speech == run.speech
+    with pytest.raises(SubjectError, match="subject=…"):
+        _ = alone.subject
+    features = spoken_subject.features("mel")[:30]
+    pairs = zip(
+        *(Talker(r).animator.speak(_codes(r, features), None) for r in (run, alone)), strict=True
+    )
+    for (ours, a), (theirs, b) in pairs:
+        assert ours.img_id == theirs.img_id
+        assert np.array_equal(a.dynamic, b.dynamic)  # the head is the same to the bit
+        assert np.abs(a.image.astype(int) - b.image).mean() < 1.5  # torsos are compressed
+
+
+def _codes(run, features):
+    return Talker(run).animator.codes(features)
+
+
+def test_a_pack_streams(packed):
+    stream = Talker(open_run(packed)).stream()
+    images = [*stream.push(np.zeros(16000, np.float32)), *stream.finish()]
+    assert len(images) == 25 and images[0].shape == (64, 64, 3)
+
+
+def test_nothing_in_a_pack_or_head_file_names_a_path(run_folder, packed, spoken_subject):
+    for path in (packed, run_folder / "head.safetensors"):
+        data = path.read_bytes()
+        for folder in (run_folder, packed, spoken_subject.paths.root):
+            assert str(folder.parent).encode() not in data
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.95])
+def test_a_damaged_pack_is_refused(packed, tmp_path, place):
+    data = bytearray(packed.read_bytes())
+    data[int(place * len(data))] ^= 1
+    (tmp_path / "bad.head").write_bytes(data)
+    with pytest.raises(CheckpointError, match="damaged"):
+        open_run(tmp_path / "bad.head")
+
+
+@pytest.mark.parametrize("lost", ["footage/background", "footage/torso/3", "views", "head/low"])
+def test_a_pack_without_one_of_its_parts_is_refused(packed, tmp_path, lost):
+    tensors, facts = load_tensors(packed)
+    del tensors[lost]
+    save_tensors(tmp_path / "short.head", tensors, facts)
+    with pytest.raises(CheckpointError, match="damaged"):
+        open_run(tmp_path / "short.head")
+
+
+def test_other_files_are_no_packs(tmp_path, run_folder):
+    (tmp_path / "a.head").write_bytes(b"")
+    (tmp_path / "b.head").write_text(json.dumps({"head": 1}))
+    for path in (tmp_path / "a.head", tmp_path / "b.head", run_folder / "head.safetensors"):
+        with pytest.raises(CheckpointError):
+            open_run(path)
+
+
+def test_a_run_finds_its_subject_beside_it_when_both_have_moved(
+    run_folder, spoken_subject, tmp_path
+):
+    (tmp_path / "runs").mkdir()
+    run, subject = tmp_path / "runs" / "me", tmp_path / "subject"
+    shutil.copytree(run_folder, run)
+    shutil.copytree(spoken_subject.paths.root, subject)
+    (run / "config.json").write_text(json.dumps({"subject": "../../subject"}))
+    assert open_run(run).subject.identity == spoken_subject.identity
+    shutil.rmtree(subject)
+    with pytest.raises(SubjectError, match="is gone: pass subject=…"):
+        _ = open_run(run).subject
+
+
+def test_heads_of_version_1_open(run_folder, spoken_subject, tmp_path):
+    """They kept flat settings and the subject's path, and had no checksum."""
+    tensors, facts = load_tensors(run_folder / "head.safetensors")
+    config = {"speech": "mel", "seed": 7, "lambda_dssim": 0.2, "lambda_lpips": 0.0}
+    old = {k: facts[k] for k in ("identity", "iteration", "shape", "pose_ids")}
+    old |= {"version": 1, "config": config, "subject": str(spoken_subject.paths.root)}
+    from safetensors.torch import save_file
+
+    save_file(tensors, tmp_path / "head.safetensors", {"audioplane": json.dumps(old)})
+    run = open_run(tmp_path)
+    assert (run.speech, run.seed, run.loss, run.consent) == ("mel", 7, "L1 + 0.2 D-SSIM", "")
+    assert run.subject.identity == spoken_subject.identity
+    assert all(torch.isfinite(view).all() for view in run.views.values())
