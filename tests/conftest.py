@@ -1,4 +1,4 @@
-"""A small drawn subject that speaks, shared by the tests of training, driving and commands."""
+"""A small synthetic subject that speaks, shared by the tests of training, driving and commands."""
 
 from collections.abc import Iterator
 from pathlib import Path

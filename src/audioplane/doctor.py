@@ -1,20 +1,17 @@
-"""`audioplane doctor`: what is installed here, what is missing, and what that would give."""
+"""What is installed here, what is missing, and what that would give."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
-import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from audioplane import __version__
 from audioplane.assets import ModelFile, cache_root, find_model, require_model
-from audioplane.cli.console import output
-from audioplane.errors import AudioplaneError, InstallError
+from audioplane.errors import AudioplaneError
 from audioplane.serve import SERVE_PACKAGES
 
 State = Literal["there", "missing", "damaged"]
@@ -48,29 +45,20 @@ class Check:
     """Something does not work at all without it."""
 
 
-def run_doctor(as_json: bool) -> None:
-    """Print the report. Raises `InstallError` where something vital is missing."""
+def diagnose() -> list[Check]:
+    """Look at what is installed and which model files are here; nothing is downloaded.
+
+    Where a needed library is missing, what asks that library is left out.
+    """
     checks = list(_libraries())
-    healthy = all(c.state == "there" for c in checks if c.needed)
-    if healthy:  # what follows asks these libraries
+    if is_healthy(checks):
         checks += [*_programs(), *_models(), *_extras()]
-        healthy = all(c.state == "there" for c in checks if c.needed)
-    if as_json:
-        facts = {"audioplane": __version__, "healthy": healthy, "checks": [*map(asdict, checks)]}
-        sys.stdout.write(json.dumps(facts) + "\n")
-    else:
-        _show(checks)
-    if not healthy:
-        raise InstallError("something is missing that nothing works without: see the report")
+    return checks
 
 
-def _show(checks: list[Check]) -> None:
-    width = max(len(c.name) for c in checks)
-    for c in checks:
-        mark = {"there": "ok", "missing": "no" if c.needed else "–", "damaged": "no"}[c.state]
-        output.print(f"{mark:>2} {c.name:{width}}  {c.detail}", soft_wrap=True)
-        if c.state != "there" and c.gives:
-            output.print(f"   {'':{width}}  {c.gives}", soft_wrap=True)
+def is_healthy(checks: Iterable[Check]) -> bool:
+    """Whether all is there that nothing works without."""
+    return all(c.state == "there" for c in checks if c.needed)
 
 
 def _libraries() -> Iterator[Check]:

@@ -5,7 +5,7 @@ import pytest
 
 from audioplane.cli import main
 from audioplane.media.image import read_image
-from tests.subject.peer_folders import MAKERS
+from tests.subject.prior_work import MAKERS
 
 
 def test_facts_in_words_and_a_picture(spoken_subject, tmp_path, capsys):
@@ -18,9 +18,9 @@ def test_facts_in_words_and_a_picture(spoken_subject, tmp_path, capsys):
     assert read_image(root / "inspect.png").shape == (2 * (384 + 20), 4 * 384, 3)
 
 
-@pytest.mark.parametrize("peer", ["AD-NeRF", "GaussianTalker"])
-def test_facts_of_a_peers_folder_as_json(spoken_subject, tmp_path, capsys, peer):
-    made, out = MAKERS[peer](spoken_subject, tmp_path / "peer"), tmp_path / "sheet.png"
+@pytest.mark.parametrize("project", ["AD-NeRF", "GaussianTalker"])
+def test_facts_of_prior_work_as_json(spoken_subject, tmp_path, capsys, project):
+    made, out = MAKERS[project](spoken_subject, tmp_path / "prior"), tmp_path / "sheet.png"
     assert main(["inspect", str(made.root), "--json", "--out", str(out)]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["frames"] == 55 and facts["train"] == 49
@@ -32,3 +32,36 @@ def test_facts_of_a_peers_folder_as_json(spoken_subject, tmp_path, capsys, peer)
 def test_what_is_no_subject_is_one_line(tmp_path, capsys):
     assert main(["inspect", str(tmp_path)]) == 1
     assert "prepared subject" in capsys.readouterr().err
+
+
+def test_no_number_is_nan_and_damage_is_listed(spoken_subject, tmp_path, capsys):
+    root = tmp_path / "subject"
+    shutil.copytree(spoken_subject.paths.root, root)
+    (root / "gt_imgs" / "5.jpg").write_bytes(b"")
+    (root / "ori_imgs" / "6.lms").unlink()
+    assert main(["inspect", str(root), "--out", str(tmp_path / "a.png")]) == 0
+    said = capsys.readouterr().out
+    assert "gt_imgs/5.jpg" in said and "empty" in said and "no landmarks" in said
+    transforms = root / "transforms_train.json"
+    data = json.loads(transforms.read_text())
+    data["frames"][3]["transform_matrix"][0][3] = float("nan")
+    transforms.write_text(json.dumps(data))
+    assert main(["inspect", str(root)]) == 1
+    printed = capsys.readouterr()
+    assert "frame 3: " in printed.err and "nan m" not in printed.out
+
+
+def test_train_says_what_it_leaves_out_and_refuses_damage(spoken_subject, tmp_path, capsys):
+    root = tmp_path / "subject"
+    shutil.copytree(spoken_subject.paths.root, root)
+    for i in range(0, 50, 2):
+        (root / "ori_imgs" / f"{i}.lms").unlink()
+    image = root / "gt_imgs" / "5.jpg"
+    image.write_bytes(image.read_bytes()[:-20])
+    command = ["train", str(root), "--out", str(tmp_path / "run"), "--preset", "demo"]
+    assert main(command) == 1
+    assert "gt_imgs/5.jpg (cut short)" in capsys.readouterr().err
+    image.unlink()
+    assert main([*command, "--speech", "none"]) == 1  # stops at the features, after the check
+    said = capsys.readouterr().err
+    assert "25 of 55 frames are left out, they lack their landmarks: ori_imgs/0.lms" in said

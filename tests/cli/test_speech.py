@@ -18,7 +18,7 @@ from audioplane.subject import Subject, load_subject
 from audioplane.train.config import PRESETS
 from tests.speech.tiny_deepspeech import write_deepspeech
 from tests.speech.tiny_networks import write_hubert, write_wav2vec2
-from tests.subject.peer_folders import ad_nerf
+from tests.subject.prior_work import ad_nerf
 from tests.train.configs import TINY
 
 

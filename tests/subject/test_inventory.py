@@ -5,7 +5,7 @@ import pytest
 
 from audioplane.subject import SubjectPaths, load_subject
 from audioplane.subject.inventory import take_inventory
-from tests.subject.peer_folders import LOST, ad_nerf, er_nerf
+from tests.subject.prior_work import LOST, ad_nerf, er_nerf
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def test_what_is_missing_and_what_it_costs(copied):
     assert facts.missing["torso_imgs"].startswith("1 training frames")
 
 
-def test_peers_folders(spoken_subject, tmp_path):
+def test_folders_of_prior_work(spoken_subject, tmp_path):
     made = er_nerf(spoken_subject, tmp_path / "er")
     facts = take_inventory(load_subject(made.root))
-    assert "peer" in facts.made_by and facts.blinks == "au.csv"
+    assert "prior work" in facts.made_by and facts.blinks == "au.csv"
     assert facts.frames == 55 and facts.train + facts.held_out == 54
     assert facts.features["eo"].shape == (54, 16, 44)
     assert "train --speech eo" in facts.missing["mel+phones"]

@@ -21,7 +21,7 @@ def test_lossy_colours_go_to_the_nearest_label(labels, noise):
     assert np.array_equal(read_labels(noisy), labels)
 
 
-def test_the_peers_colours():
+def test_the_colours_of_prior_work():
     assert COLOURS[Label.HEAD].tolist() == [0, 0, 255]
     assert COLOURS[Label.NECK].tolist() == [0, 255, 0]
     assert COLOURS[Label.TORSO].tolist() == [255, 0, 0]

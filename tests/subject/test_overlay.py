@@ -5,7 +5,7 @@ import numpy as np
 from audioplane.media.image import write_image
 from audioplane.subject import Label, SubjectPaths, load_subject, paint_labels
 from audioplane.subject.overlay import draw_frame, draw_sheet, head_axes
-from tests.subject.peer_folders import ad_nerf
+from tests.subject.prior_work import ad_nerf
 
 
 def test_axes_point_up_and_out_of_the_face_in_every_world(spoken_subject, tmp_path):

@@ -44,7 +44,7 @@ def test_angles_become_a_rotation_of_a_head_before_the_camera(x, y, z):
 
 
 def test_angles_turn_the_head_as_the_trackers_do():
-    nose = np.array([0, 0, 0.1])  # in the peers' world, which looks along +z with y up
+    nose = np.array([0, 0, 0.1])  # in prior work's world, which looks along +z with y up
 
     def seen(euler: list[float]) -> np.ndarray:
         return euler_to_viewmat(np.array(euler, float), np.zeros(3))[:3, :3] @ nose

@@ -101,7 +101,7 @@ def test_poses_on_disk_are_camera_to_world_in_opengl_axes(paths):
     assert np.allclose(matrix[:3, :3], np.diag([1, -1, -1]))
 
 
-def test_a_peers_folder_without_our_files(paths):
+def test_a_folder_of_prior_work_without_our_files(paths):
     paths.info.unlink()
     paths.track.unlink()
     subject = load_subject(paths.root)
@@ -116,7 +116,7 @@ def test_frames_whose_files_are_missing_are_left_out(paths):
 
 
 def test_features_in_their_kind(paths):
-    np.save(paths.features("ds"), np.zeros((9, 16, 29)))  # one row short, as a peer's
+    np.save(paths.features("ds"), np.zeros((9, 16, 29)))  # one row short, as prior work's
     subject = load_subject(paths.root)
     assert (
         subject.features("ds").shape == (9, 16, 29) and subject.features("ds").dtype == np.float32

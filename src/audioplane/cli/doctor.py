@@ -1,6 +1,10 @@
 """`audioplane doctor`."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from audioplane.doctor import Check
 
 
 @dataclass(frozen=True)
@@ -11,6 +15,32 @@ class Doctor:
     """Print the report as JSON on standard output."""
 
     def run(self) -> None:
-        from audioplane.doctor import run_doctor
+        import json
+        import sys
+        from dataclasses import asdict
 
-        run_doctor(self.json)
+        from audioplane import __version__
+        from audioplane.doctor import diagnose, is_healthy
+        from audioplane.errors import InstallError
+
+        checks = diagnose()
+        healthy = is_healthy(checks)
+        if self.json:
+            rows = [asdict(check) for check in checks]
+            facts = {"audioplane": __version__, "healthy": healthy, "checks": rows}
+            sys.stdout.write(json.dumps(facts) + "\n")
+        else:
+            _show(checks)
+        if not healthy:
+            raise InstallError("something is missing that nothing works without: see the report")
+
+
+def _show(checks: "list[Check]") -> None:
+    from audioplane.cli.console import output
+
+    width = max(len(c.name) for c in checks)
+    for c in checks:
+        mark = {"there": "ok", "missing": "no" if c.needed else "–", "damaged": "no"}[c.state]
+        output.print(f"{mark:>2} {c.name:{width}}  {c.detail}", soft_wrap=True)
+        if c.state != "there" and c.gives:
+            output.print(f"   {'':{width}}  {c.gives}", soft_wrap=True)

@@ -1,9 +1,13 @@
-"""`audioplane inspect`."""
+"""`audioplane inspect`: what a subject holds, in words and in an image."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audioplane.cli.arguments import PathArgument
+
+if TYPE_CHECKING:
+    from audioplane.subject.inventory import Inventory
 
 
 @dataclass(frozen=True)
@@ -11,14 +15,72 @@ class Inspect:
     """Show what a subject holds, what it lacks and what that costs, and draw some of its frames."""
 
     subject: PathArgument
-    """Folder of the subject, ours or a peer's."""
+    """Folder of the subject, prepared here or by prior work."""
     out: Path | None = None
-    """The picture: frames with landmarks, masks and the head's axes; SUBJECT/inspect.png if not
+    """The image: frames with landmarks, masks and the head's axes; SUBJECT/inspect.png if not
     given."""
     json: bool = False
     """Print the facts as JSON on standard output."""
 
     def run(self) -> None:
-        from audioplane.subject.inspection import inspect_subject
+        import json
+        import sys
+        from dataclasses import asdict
 
-        inspect_subject(self.subject, self.out or self.subject / "inspect.png", self.json)
+        from audioplane.cli.console import console
+        from audioplane.media.image import write_image
+        from audioplane.subject import load_subject
+        from audioplane.subject.inventory import take_inventory
+        from audioplane.subject.overlay import draw_sheet
+
+        subject = load_subject(self.subject)
+        facts = take_inventory(subject)
+        if self.json:
+            sys.stdout.write(json.dumps(asdict(facts), allow_nan=False) + "\n")
+        else:
+            _show(facts)
+        out = self.out or self.subject / "inspect.png"
+        write_image(out, draw_sheet(subject))
+        console.print(f"{out}: some frames with landmarks, masks and the head's axes")
+
+
+def _show(facts: "Inventory") -> None:
+    from rich.table import Table
+
+    from audioplane.cli.console import output
+
+    table = Table("what", "", title=facts.folder, title_justify="left")
+    for row in _rows(facts):
+        table.add_row(*row)
+    output.print(table)
+    if facts.missing:
+        lacking = Table("missing", "what that costs")
+        for what, cost in facts.missing.items():
+            lacking.add_row(what, cost)
+        output.print(lacking)
+    if facts.damaged:
+        broken = Table("damaged", "why")
+        for name, why in facts.damaged.items():
+            broken.add_row(name, why)
+        output.print(broken)
+
+
+def _rows(facts: "Inventory") -> list[tuple[str, str]]:
+    width, height = facts.size
+    rows = [
+        ("made by", facts.made_by),
+        ("source", facts.source),
+        ("consent", facts.consent),
+        ("video", f"{facts.seconds:.1f} s, {facts.frames} frames of {width} x {height} pixels"),
+        ("frames used", f"{facts.train} to train on, {facts.held_out} held out"),
+    ]
+    rows += [("frames left out", f"{n}: {why}") for why, n in facts.flags.items()]
+    rows += [
+        ("camera", f"focal length {facts.focal:.0f} px, {facts.distance:.2f} m from the head"),
+        ("poses", facts.poses),
+        ("blinks", facts.blinks),
+    ]
+    for kind, found in facts.features.items():
+        shape = " x ".join(str(n) for n in found.shape)
+        rows.append((f"speech: {kind}", found.problem or f"{shape} (frames, window, features)"))
+    return [(what, value) for what, value in rows if value]

@@ -29,7 +29,7 @@ class Inventory:
 
     folder: str
     made_by: str
-    """`audioplane`, or a peer."""
+    """`audioplane`, or prior work."""
     source: str
     consent: str
     size: tuple[int, int]
@@ -74,7 +74,7 @@ def take_inventory(subject: Subject) -> Inventory:
         flags["no pose"] = report.without_pose
     return Inventory(
         folder=str(paths.root),
-        made_by="audioplane" if paths.info.exists() else "a peer of the AD-NeRF family",
+        made_by="audioplane" if paths.info.exists() else "prior work of the AD-NeRF family",
         source=info.source,
         consent=info.consent,
         size=(width, height),

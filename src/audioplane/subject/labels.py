@@ -1,4 +1,4 @@
-"""Parsing labels and their colours in `parsing/{i}.png` (RGB, as the peers paint them)."""
+"""Parsing labels and their colours in `parsing/{i}.png` (RGB, as prior work paints them)."""
 
 from enum import IntEnum
 

@@ -24,18 +24,18 @@ class SubjectPaths:
         return self.root / "track.safetensors"
 
     @property
-    def peer_track(self) -> Path:
+    def tracker_params(self) -> Path:
         """The AD-NeRF family's tracker: poses, where no transforms file is there."""
         return self.root / "track_params.pt"
 
     @property
-    def peer_poses(self) -> Path:
+    def all_poses(self) -> Path:
         """Poses of all frames in one file, as ER-NeRF's users pass them around."""
         return self.root / "data_kf.json"
 
     @property
     def action_units(self) -> Path:
-        """OpenFace's table, which the peers take blinks from."""
+        """OpenFace's table, which prior work takes blinks from."""
         return self.root / "au.csv"
 
     @property

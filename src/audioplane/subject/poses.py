@@ -1,10 +1,10 @@
-"""Where a subject's cameras come from: transforms files, or what the peers' trackers left.
+"""Where a subject's cameras come from: transforms files, or what trackers of prior work left.
 
 - `transforms_train.json` and `transforms_val.json`, as everybody writes them;
 - `data_kf.json`, one such file of all frames;
 - `track_params.pt`, the tracker's own numbers.
 
-The last two are split as the peers split: the first 10/11 to train on, the rest held out.
+The last two are split as prior work splits: the first 10/11 to train on, the rest held out.
 """
 
 from dataclasses import replace
@@ -32,7 +32,7 @@ def pose_file(paths: SubjectPaths) -> Path:
     """The file that the training cameras are read from."""
     train = paths.transforms("train")
     if not train.exists() and not paths.transforms("val").exists():
-        for path in (paths.peer_poses, paths.peer_track):
+        for path in (paths.all_poses, paths.tracker_params):
             if path.exists():
                 return path
     return train
@@ -49,9 +49,9 @@ def read_poses(paths: SubjectPaths, size: tuple[int, int]) -> tuple[Split, Split
         SubjectError: No file of cameras is there, or it is not of its format.
     """
     path = pose_file(paths)
-    if path == paths.peer_track:
+    if path == paths.tracker_params:
         return _halves(read_track_params(path, frames_with_landmarks(paths), size))
-    if path == paths.peer_poses:
+    if path == paths.all_poses:
         (split,) = _renamed((read_split(path),), frames_with_landmarks(paths))
         return _halves(split)
     train, val = (read_split(paths.transforms(name)) for name in ("train", "val"))

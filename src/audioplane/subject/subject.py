@@ -30,7 +30,7 @@ _FARTHEST_LANDMARK = 3
 
 @dataclass(frozen=True)
 class SubjectFrame:
-    """The pictures of one frame."""
+    """The images of one frame."""
 
     image: UInt8[np.ndarray, "h w 3"]
     """The person before the background plate: what a head has to reproduce."""
@@ -144,7 +144,7 @@ class Subject:
         return features
 
     def frame(self, ref: FrameRef) -> SubjectFrame:
-        """Decode the pictures of one frame.
+        """Decode the images of one frame.
 
         Raises `MediaError` if one is missing or damaged, `SubjectError` if it is of another size
         than the background, as the next three do.
@@ -173,14 +173,14 @@ class Subject:
         return over(self.torso(ref), self.background)
 
     def _read(self, path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
-        picture = read_image(path, channels)
-        (height, width), size = picture.shape[:2], self.background.shape[:2]
+        image = read_image(path, channels)
+        (height, width), size = image.shape[:2], self.background.shape[:2]
         if (height, width) != size:
             raise SubjectError(
                 f"{path} has {width} x {height} pixels, {self.paths.background.name} "
-                f"{size[1]} x {size[0]}: all pictures of a subject are of one size"
+                f"{size[1]} x {size[0]}: all images of a subject are of one size"
             )
-        return picture
+        return image
 
     def landmarks(self, ref: FrameRef) -> Float[np.ndarray, "68 2"]:
         """The 68 landmarks of one frame, pixels."""

@@ -6,7 +6,7 @@ from jaxtyping import UInt8
 from audioplane.subject.labels import head_mask, torso_mask
 
 _UNDER_HEAD = 0.1
-"""How far the torso continues up under the head, as a fraction of the picture's height."""
+"""How far the torso continues up under the head, as a fraction of the image's height."""
 _RIM = 3
 """Pixels next to the head that carry its colour."""
 

@@ -1,4 +1,4 @@
-"""Folders as the peers' own scripts leave them, made of a drawn subject, quirks included."""
+"""Folders as the scripts of prior work leave them, made of a synthetic subject, quirks included."""
 
 import json
 import shutil
@@ -19,12 +19,12 @@ LOST = 7
 
 
 @dataclass(frozen=True)
-class PeerFolder:
+class PriorFolder:
     """A folder and what is true of it."""
 
     root: Path
     viewmats: dict[int, np.ndarray]
-    """World→camera by frame, in the peers' world, whose y points up."""
+    """World→camera by frame, in prior work's world, whose y points up."""
     kind: str
     """The speech features in it."""
     features: np.ndarray
@@ -71,12 +71,12 @@ def _write_action_units(root: Path, blinks: np.ndarray) -> None:
 
 
 def _speech(subject: Subject, window: int, size: int, short: int) -> np.ndarray:
-    """Features of a peer's shape that still follow the speech."""
+    """Features of prior work's shape that still follow the speech."""
     mel = subject.features("mel")
     return np.tile(mel, 1 + size // mel.shape[2])[: len(mel) - short, :window, :size]
 
 
-def ad_nerf(subject: Subject, root: Path) -> PeerFolder:
+def ad_nerf(subject: Subject, root: Path) -> PriorFolder:
     """Frames named by their own number; composed pictures, no torsos; `aud.npy` in doubles."""
     viewmats = _begin(subject, root, ("ori_imgs", "parsing"))
     shutil.copytree(subject.paths.root / "gt_imgs", root / "com_imgs")
@@ -85,20 +85,20 @@ def ad_nerf(subject: Subject, root: Path) -> PeerFolder:
     _write_transforms(root, subject, entries)
     features = _speech(subject, 16, 29, short=0)
     np.save(root / "aud.npy", features.astype(np.float64))
-    return PeerFolder(root, viewmats, "ds", features)
+    return PriorFolder(root, viewmats, "ds", features)
 
 
-def er_nerf(subject: Subject, root: Path) -> PeerFolder:
+def er_nerf(subject: Subject, root: Path) -> PriorFolder:
     """Frames numbered past the lost one, so that their names are wrong; features a row short."""
     viewmats = _begin(subject, root, ("ori_imgs", "parsing", "gt_imgs", "torso_imgs"))
     _write_transforms(root, subject, [_entry(k, v) for k, v in enumerate(viewmats.values())])
     _write_action_units(root, np.linspace(0, 1, len(viewmats) + 1))
     features = _speech(subject, 16, 44, short=1)
     np.save(root / "aud_eo.npy", features)
-    return PeerFolder(root, viewmats, "eo", features)
+    return PriorFolder(root, viewmats, "eo", features)
 
 
-def key_frames(subject: Subject, root: Path) -> PeerFolder:
+def key_frames(subject: Subject, root: Path) -> PriorFolder:
     """As `er_nerf`, with all poses in one file."""
     made = er_nerf(subject, root)
     entries = [_entry(k, v) for k, v in enumerate(made.viewmats.values())]
@@ -108,7 +108,7 @@ def key_frames(subject: Subject, root: Path) -> PeerFolder:
     return made
 
 
-def gaussian_talker(subject: Subject, root: Path) -> PeerFolder:
+def gaussian_talker(subject: Subject, root: Path) -> PriorFolder:
     """Poses in the tracker's own file alone."""
     viewmats = _begin(subject, root, ("ori_imgs", "parsing", "gt_imgs", "torso_imgs"))
     to_camera = np.stack([FLIP @ v for v in viewmats.values()])
@@ -125,10 +125,10 @@ def gaussian_talker(subject: Subject, root: Path) -> PeerFolder:
     _write_action_units(root, np.linspace(0, 1, len(viewmats) + 1))
     features = _speech(subject, 16, 29, short=1)
     np.save(root / "aud_ds.npy", features)
-    return PeerFolder(root, viewmats, "ds", features)
+    return PriorFolder(root, viewmats, "ds", features)
 
 
-def talking_gaussian(subject: Subject, root: Path) -> PeerFolder:
+def talking_gaussian(subject: Subject, root: Path) -> PriorFolder:
     """Masks of the teeth, and HuBERT's two steps a frame."""
     made = er_nerf(subject, root)
     (root / "teeth_mask").mkdir()
@@ -136,10 +136,10 @@ def talking_gaussian(subject: Subject, root: Path) -> PeerFolder:
         np.save(root / "teeth_mask" / f"{i}.npy", np.zeros((64, 64), bool))
     features = _speech(subject, 2, 1024, short=0)
     np.save(root / "aud_hu.npy", features)
-    return PeerFolder(root, made.viewmats, "hu", features)
+    return PriorFolder(root, made.viewmats, "hu", features)
 
 
-MAKERS: dict[str, Callable[[Subject, Path], PeerFolder]] = {
+MAKERS: dict[str, Callable[[Subject, Path], PriorFolder]] = {
     "AD-NeRF": ad_nerf,
     "ER-NeRF": er_nerf,
     "ER-NeRF, data_kf.json": key_frames,

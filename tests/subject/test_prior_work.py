@@ -1,4 +1,4 @@
-"""The peers' subjects load and train as they are."""
+"""Subjects of prior work load and train as they are."""
 
 from dataclasses import replace
 
@@ -8,13 +8,13 @@ import pytest
 from audioplane.subject import load_subject
 from audioplane.train import Progress
 from audioplane.train.run import train_head
-from tests.subject.peer_folders import LOST, MAKERS, PeerFolder
+from tests.subject.prior_work import LOST, MAKERS, PriorFolder
 from tests.train.configs import TINY
 
 
 @pytest.fixture(scope="module", params=list(MAKERS))
-def folder(request, spoken_subject, tmp_path_factory) -> PeerFolder:
-    return MAKERS[request.param](spoken_subject, tmp_path_factory.mktemp("peer") / "s")
+def folder(request, spoken_subject, tmp_path_factory) -> PriorFolder:
+    return MAKERS[request.param](spoken_subject, tmp_path_factory.mktemp("prior") / "s")
 
 
 def test_every_pose_lies_beside_its_own_picture(folder, spoken_subject):
