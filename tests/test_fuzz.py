@@ -1,8 +1,8 @@
 """Damaged files: each is read rightly or refused in one line, whatever byte is wrong.
 
 Files of every kind that a user brings are damaged with a fixed seed: flipped bits, cuts, swapped
-and overwritten blocks, lengths. A reader may then raise `AudioplaneError`, or give what is finite and
-of the size and range that it promises; no other exception, and nothing that takes long.
+and overwritten blocks, lengths. A reader may then raise `AudioplaneError`, or give what is finite
+and of the size and range that it promises; no other exception, and nothing that takes long.
 """
 
 import os

@@ -1,6 +1,6 @@
 import pytest
 
-from audioplane.errors import SubjectError
+from audioplane.errors import MediaError, SubjectError
 from audioplane.subject import SubjectPaths, check_subject, load_subject
 from tests.subject.test_subject import write_folder
 
@@ -70,3 +70,13 @@ def test_an_interpolated_blink_is_said(paths):
     paths.action_units.write_text("frame,AU45_r\n" + "\n".join(rows) + "\n")
     report = check_subject(load_subject(paths.root))
     assert report.bridged == 1 and "1 rows of au.csv" in " ".join(report.warnings())
+
+
+def test_a_size_that_a_damaged_header_claims_is_not_believed(paths):
+    torso = bytearray(paths.torso(1).read_bytes())
+    torso[16:20] = b"\0\1\0\0"
+    torso[20:24] = b"\0\1\0\0"
+    paths.torso(1).write_bytes(torso)
+    subject = load_subject(paths.root)
+    with pytest.raises(MediaError, match="claims 65536 x 65536 pixels"):
+        subject.plate(subject.train[1])

@@ -1,5 +1,6 @@
 """Still images: read and written as RGB(A) uint8."""
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,8 @@ _FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV before 4.12 filters as it sees fit, more slowly
     _PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
+_MOST_PIXELS = 1 << 26
+"""8192 x 8192."""
 
 
 def read_image(path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
@@ -32,11 +35,27 @@ def decode_image(
 
     Raises `MediaError`, which calls the image by its name.
     """
+    height, width = stored_size(bytes(data[:4096])) or (0, 0)
+    if height * width > _MOST_PIXELS:  # before memory is asked for
+        raise MediaError(f"{name} claims {width} x {height} pixels: it is damaged or too large")
     flag = cv2.IMREAD_UNCHANGED if channels == 4 else cv2.IMREAD_COLOR
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if len(data) else None
     if image is None or image.ndim != 3 or image.shape[2] != channels or image.dtype != np.uint8:
         raise MediaError(f"{name} is not a readable image of {channels} channels of 8 bits")
     return cv2.cvtColor(image, _TO_RGB[channels])
+
+
+def stored_size(head: bytes) -> tuple[int, int] | None:
+    """Height and width that the first bytes of a PNG or JPEG say; None where they do not."""
+    if head.startswith(b"\x89PNG"):
+        return int.from_bytes(head[20:24], "big"), int.from_bytes(head[16:20], "big")
+    at = 2
+    while head.startswith(b"\xff\xd8") and at + 9 <= len(head) and head[at] == 0xFF:
+        marker, length, height, width = struct.unpack_from(">xBHxHH", head, at)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # frame headers
+            return height, width
+        at += 2 + length
+    return None
 
 
 def write_image(path: Path, image: UInt8[np.ndarray, "h w c"], quality: int = 95) -> None:

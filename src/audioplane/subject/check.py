@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audioplane.errors import AudioplaneError, SubjectError
+from audioplane.media.image import stored_size
 from audioplane.subject.subject import Subject, frame_files, list_names
 
 _TAIL = 4096
 """Bytes at the end of an image in which its end marker is looked for."""
-_JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+_ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82"}
+"""How JPEG and PNG files start and end."""
 
 
 @dataclass(frozen=True)
@@ -103,30 +104,12 @@ def _image_fault(path: Path, size: tuple[int, int]) -> str:
         return e.strerror or "cannot be read"
     if not head:
         return "empty"
-    if head.startswith(_JPEG):
-        found, end = _jpeg_size(head), _JPEG_END
-    elif head.startswith(_PNG):
-        width, height = (int.from_bytes(head[k : k + 4], "big") for k in (16, 20))
-        found, end = (height, width), _PNG_END
-    else:
+    end = next((end for start, end in _ENDS.items() if head.startswith(start)), None)
+    if end is None:
         return "neither JPEG nor PNG"
     if end not in tail:
         return "cut short"
+    found = stored_size(head)
     if found and found != size:
         return f"{found[1]} x {found[0]} pixels instead of {size[1]} x {size[0]}"
     return ""
-
-
-def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """Height and width from the frame header of a JPEG; None where that does not come early."""
-    at = 2
-    while at + 9 <= len(head) and head[at] == 0xFF:
-        marker, length = head[at + 1], _big(head, at + 2)
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return _big(head, at + 5), _big(head, at + 7)
-        at += 2 + length
-    return None
-
-
-def _big(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 2], "big")

@@ -59,8 +59,8 @@ def opengl_to_viewmat(transform: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, 
     """
     if transform.shape != (4, 4):
         raise ValueError(f"a matrix of {transform.shape} numbers instead of 4 x 4")
-    if not np.isfinite(transform).all():
-        raise ValueError("numbers that are not finite")
+    if not (np.abs(transform) <= _FARTHEST).all():  # NaN is not
+        raise ValueError(f"numbers that are not finite or beyond {_FARTHEST:.0f}")
     rotation = transform[:3, :3]
     off = np.abs(rotation @ rotation.T - np.eye(3)).max()
     if off > _ROTATION_TOLERANCE or np.linalg.det(rotation) < 0:
