@@ -14,14 +14,17 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
 from audioplane.errors import AudioplaneError
 from audioplane.media.audio import read_audio, write_wav
 from audioplane.media.image import read_image
 from audioplane.media.video import probe_video, read_frames
+from audioplane.run import open_run, pack
 from audioplane.speech import load_external_features
-from audioplane.subject import SubjectInfo, Track, check_subject, load_subject, read_split
+from audioplane.subject import Subject, SubjectInfo, Track, check_subject, load_subject, read_split
 from audioplane.subject.action_units import read_blinks
+from tests.run.made import make_run
 from tests.subject.test_subject import write_folder
 
 DAMAGES = int(os.environ.get("AUDIOPLANE_FUZZ", "25"))
@@ -177,6 +180,37 @@ def test_a_subject_with_a_damaged_file_is_whole_or_refused(
                     subject.blink(ref), 0, 1
                 )
             assert 0 < subject.rows < 1e7
+        except AudioplaneError:
+            continue
+        except AssertionError:
+            raise
+        except Exception as e:
+            raise AssertionError(f"{type(e).__name__} of seed {seed}: {e}") from e
+
+
+@pytest.fixture(scope="module")
+def heads(spoken_subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder and the pack of it."""
+    folder = tmp_path_factory.mktemp("heads")
+    run = open_run(make_run(folder / "run", spoken_subject), spoken_subject.paths.root)
+    pack(run, folder / "me.head")
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_damaged_head_is_the_same_or_refused(
+    heads: Path, tmp_path: Path, packed: bool, spoken_subject: Subject
+) -> None:
+    whole = heads / ("me.head" if packed else "run/head.safetensors")
+    (tmp_path / "run").mkdir()
+    for seed, path in damaged(whole, tmp_path if packed else tmp_path / "run"):
+        try:
+            run = open_run(path if packed else path.parent, spoken_subject.paths.root)
+            tensors = run.head.state_dict().values()
+            assert all(torch.isfinite(t).all() for t in tensors), seed
+            assert run.speech == "mel" and run.identity == spoken_subject.identity, seed
+            assert list(run.views) == [r.img_id for r in spoken_subject.train[:20]], seed
         except AudioplaneError:
             continue
         except AssertionError:
