@@ -49,19 +49,3 @@ def test_no_number_is_nan_and_damage_is_listed(spoken_subject, tmp_path, capsys)
     assert main(["inspect", str(root)]) == 1
     printed = capsys.readouterr()
     assert "frame 3: " in printed.err and "nan m" not in printed.out
-
-
-def test_train_says_what_it_leaves_out_and_refuses_damage(spoken_subject, tmp_path, capsys):
-    root = tmp_path / "subject"
-    shutil.copytree(spoken_subject.paths.root, root)
-    for i in range(0, 50, 2):
-        (root / "ori_imgs" / f"{i}.lms").unlink()
-    image = root / "gt_imgs" / "5.jpg"
-    image.write_bytes(image.read_bytes()[:-20])
-    command = ["train", str(root), "--out", str(tmp_path / "run"), "--preset", "demo"]
-    assert main(command) == 1
-    assert "gt_imgs/5.jpg (cut short)" in capsys.readouterr().err
-    image.unlink()
-    assert main([*command, "--speech", "none"]) == 1  # stops at the features, after the check
-    said = capsys.readouterr().err
-    assert "25 of 55 frames are left out, they lack their landmarks: ori_imgs/0.lms" in said

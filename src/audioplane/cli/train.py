@@ -62,16 +62,11 @@ class Train:
     def run(self) -> None:
         from audioplane.cli.device import use_device
         from audioplane.cli.training import show_training
-        from audioplane.subject import check_subject, load_subject
+        from audioplane.subject import load_subject
         from audioplane.train import PRESETS
         from audioplane.train.config import with_fine_iterations, without_lpips
         from audioplane.train.run import name_loss, train_head
 
-        subject = load_subject(self.subject)
-        report = check_subject(subject)
-        report.require_whole()
-        for warning in report.warnings():
-            console.print(f"warning: {warning}")
         chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
         config = replace(PRESETS[self.preset], seed=self.seed, **chosen)
         if self.speech:
@@ -84,4 +79,4 @@ class Train:
         if config.lambda_lpips and lpips is None:
             config = without_lpips(config)
         console.print(f"loss between pictures: {name_loss(config)}")
-        show_training(train_head(subject, config, self.out, device, lpips))
+        show_training(train_head(load_subject(self.subject), config, self.out, device, lpips))
