@@ -12,7 +12,6 @@ from audioplane.synthetic import (
     SyntheticTruth,
     make_synthetic,
     make_synthetic_sentence,
-    render_sentence,
 )
 
 SECONDS, SIZE = 2.2, 64
@@ -78,13 +77,6 @@ def test_a_subject_left_half_made_does_not_load(tmp_path: Path) -> None:
         make_synthetic(tmp_path, 0.6, 32, 1, ("mel",), stop)
     with pytest.raises(SubjectError):
         load_subject(tmp_path)
-
-
-def test_pictures_of_a_sentence_match_its_length() -> None:
-    sentence = make_synthetic_sentence(0.4, 0)
-    pictures = render_sentence(sentence, 48, 0)
-    assert len(pictures) == len(sentence.aperture) == 10
-    assert len(sentence.waveform) == 10 * 640
 
 
 def test_sound_foretells_the_mouth_on_sentences_never_heard() -> None:

@@ -1,6 +1,6 @@
 """The synthetic subject: a drawn head whose mouth makes the sound that is heard.
 
-A script of phonemes moves the mouth and drives a formant synthesizer, so that picture and sound
+A script of phonemes moves the mouth and drives a formant synthesizer, so that image and sound
 belong together and pose, mouth and masks are known to the last digit. The head is drawn by
 sphere tracing, not by the rasterizer that it is used to judge.
 """
@@ -10,7 +10,6 @@ from audioplane.synthetic.make import (
     SyntheticTruth,
     make_synthetic,
     make_synthetic_sentence,
-    render_sentence,
 )
 
 __all__ = [
@@ -18,5 +17,4 @@ __all__ = [
     "SyntheticTruth",
     "make_synthetic",
     "make_synthetic_sentence",
-    "render_sentence",
 ]

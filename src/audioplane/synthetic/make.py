@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64
 from safetensors.numpy import save_file
 
 import audioplane
@@ -96,14 +96,6 @@ def act(
     return faces, stages
 
 
-def render_sentence(
-    sentence: SyntheticSentence, size: int, seed: int
-) -> list[UInt8[np.ndarray, "size size 3"]]:
-    """Pictures of a sentence: the ground truth for a head driven with its sound."""
-    backdrop = draw_backdrop(size)
-    return [draw(f, s, backdrop).image for f, s in zip(*act(sentence, size, seed), strict=True)]
-
-
 def _write_frame(
     paths: SubjectPaths, i: int, picture: Picture, landmarks: Float64[np.ndarray, "68 2"]
 ) -> None:
@@ -168,21 +160,23 @@ def make_synthetic(
     kinds: Sequence[str] = (),
     report: Callable[[int, int], None] | None = None,
 ) -> SyntheticTruth:
-    """Write a synthetic subject that `load_subject` opens.
+    """Write a synthetic subject that `load_subject` opens: no person, no download, no video.
 
     Args:
         root: The subject's folder; made if it is not there.
-        seconds: Length of the video that it stands for.
-        size: Height and width of the frames, pixels.
-        seed: Decides everything that is left to chance.
-        kinds: Speech features to compute; the default kind if empty.
+        seconds: Length of the video that it stands for, at 25 frames a second; 0.4 and more.
+        size: Height and width of the frames, pixels; 32 and more.
+        seed: Decides everything that is left to chance: same seed, same bytes.
+        kinds: Names of the speech features to compute; the default kind if empty.
         report: Called after every frame with frames done and frames in all.
 
     Returns:
-        Its true poses, landmarks, mouth and blinks.
+        Its true poses (world→camera, metres), landmarks (pixels and metres), mouth and blinks (0
+        open to 1 closed), one row a frame.
 
     Raises:
         MediaError: A file cannot be written.
+        SpeechError: A kind is not known, or what it needs is missing.
     """
     from audioplane.speech import DEFAULT_KIND
 
