@@ -15,7 +15,7 @@ def head(spoken_subject):
     trainer = Trainer(spoken_subject, TINY)
     trainer.frames.close()
     torch.nn.init.normal_(trainer.head.field.output.weight, std=0.3)
-    trainer.head.encoder.calibrate(trainer.hearing.windows)
+    trainer.head.encoder.calibrate(trainer.batches.windows)
     trainer.head.gaussians.logits.requires_grad_(False).fill_(2.0)
     return trainer.head.requires_grad_(False)
 

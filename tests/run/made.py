@@ -15,7 +15,7 @@ def make_run(folder: Path, subject: Subject, consent: str = "the synthetic subje
     trainer = Trainer(subject, TINY)
     trainer.frames.close()
     torch.nn.init.normal_(trainer.head.field.output.weight, std=0.3)
-    trainer.head.encoder.calibrate(trainer.hearing.windows)
+    trainer.head.encoder.calibrate(trainer.batches.windows)
     views = {r.img_id: torch.from_numpy(r.viewmat).float() for r in subject.train[:20]}
     head = trainer.head.requires_grad_(False)
     trained = TrainedHead(head, "mel", subject.identity, views, consent=consent)

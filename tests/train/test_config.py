@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from audioplane.errors import CheckpointError
 from audioplane.train import PRESETS, TrainConfig
 from audioplane.train.config import with_fine_iterations, within_iterations
 from audioplane.train.trainer import frame_order
@@ -55,3 +56,16 @@ def test_an_epoch_shows_every_frame_once_in_its_own_order():
     assert sorted(first) == sorted(second) == list(range(50))
     assert first != second and first == frame_order(50, 0, 0)
     assert first != frame_order(50, 0, 1)
+
+
+def test_settings_of_version_0_1_are_read():
+    old = {"seed": 3, "scales": [1, 2], "average": True, "sh_degree": 1, "lambda_still": 0.0}
+    assert TrainConfig.from_json(old) == TrainConfig(seed=3, scales=(1, 2), ema=True)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"unknown": 1}, {"seed": "0"}, {"scales": 3}, {"moving": "mouth"}, {"margin": None}]
+)
+def test_settings_that_are_none_of_ours_are_a_damaged_checkpoint(wrong):
+    with pytest.raises(CheckpointError, match=next(iter(wrong))):
+        TrainConfig.from_json(wrong)

@@ -3,7 +3,7 @@ import torch
 from audioplane.head import Gaussians
 from audioplane.splat import Splat
 from audioplane.train.density import DensityControl, DensityLimits
-from audioplane.train.gaussian_adam import GaussianAdam
+from audioplane.train.optim import GaussianAdam
 from tests.head.test_head import make_head
 
 LIMITS = DensityLimits(gradient=1.0, split_scale=0.02, largest_scale=0.5, opacity=0.01, count=100)

@@ -2,7 +2,8 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from audioplane.train.lips import LipTargets, as_unturned, lip_loss, tell_lips, upright_mouths
+from audioplane.train.lips import LipTargets, as_unturned, force_lips, upright_mouths
+from audioplane.train.losses import lip_loss
 
 STILL = np.tile(np.eye(4), (40, 1, 1))
 
@@ -91,7 +92,7 @@ def test_a_code_is_told_the_lips_that_speech_left_open():
     torch.nn.init.orthogonal_(reader.weight)
     code = torch.linspace(-1, 1, 12).requires_grad_()
     shape = torch.tensor([2.0, -1.0, 0.5])
-    told = tell_lips(reader, code, shape)
+    told = force_lips(reader, code, shape)
     assert torch.allclose(reader(told), shape, atol=0.05)
     moved = told.detach() - code.detach()
     along = torch.linalg.lstsq(reader.weight.detach().T, moved).solution
@@ -105,4 +106,4 @@ def test_nothing_is_told_by_a_reader_that_reads_nothing():
     points, _ = faces()
     reader = LipTargets(points, STILL, np.arange(40)).linear_reader(5)
     code = torch.ones(5)
-    assert torch.equal(tell_lips(reader, code, torch.ones(8)), code)
+    assert torch.equal(force_lips(reader, code, torch.ones(8)), code)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from audioplane.train.photometric import _Photometric, photometric_loss, photometric_torch
+from audioplane.train.losses import _Photometric, photometric_loss, photometric_torch
 from audioplane.train.ssim_kernels import C1, C2
 from tests.gpu import gpu, stand_in
 

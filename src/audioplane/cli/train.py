@@ -61,11 +61,12 @@ class Train:
 
     def run(self) -> None:
         from audioplane.cli.device import use_device
-        from audioplane.cli.training import show_training
+        from audioplane.cli.training import left_out, show_training, signals_set
+        from audioplane.errors import TrainingError
         from audioplane.subject import load_subject
         from audioplane.train import PRESETS
-        from audioplane.train.config import with_fine_iterations, without_lpips
-        from audioplane.train.run import name_loss, train_head
+        from audioplane.train.config import name_loss, with_fine_iterations, without_lpips
+        from audioplane.train.run import train_head
 
         chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
         config = replace(PRESETS[self.preset], seed=self.seed, **chosen)
@@ -78,5 +79,11 @@ class Train:
         lpips = self.weights.find() if config.lambda_lpips else None
         if config.lambda_lpips and lpips is None:
             config = without_lpips(config)
-        console.print(f"loss between pictures: {name_loss(config)}")
-        show_training(train_head(load_subject(self.subject), config, self.out, device, lpips))
+        console.print(f"loss between images: {name_loss(config)}")
+        subject = load_subject(self.subject)
+        for line in left_out(subject):
+            console.print(line)
+        with signals_set() as stop:
+            show_training(train_head(subject, config, self.out, device, lpips, stop))
+        if stop.is_set():
+            raise TrainingError("stopped; a checkpoint is kept, the same command goes on from it")

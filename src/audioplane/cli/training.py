@@ -1,10 +1,42 @@
 """A training behind a progress bar."""
 
 import math
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from audioplane.cli.console import console, progress_bar
+from audioplane.subject import Subject
+from audioplane.subject.inventory import take_inventory
 from audioplane.train import CheckpointSaved, Progress, TrainEvent, Validated
+
+
+@contextmanager
+def signals_set() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second signal does what it does elsewhere."""
+    stop, before = threading.Event(), {}
+
+    def handle(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, before[number])
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, handle)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def left_out(subject: Subject) -> list[str]:
+    """A line where frames of a subject are left out of the training, and why."""
+    found = take_inventory(subject)
+    reasons = ", ".join(f"{n} with {why}" for why, n in found.flags.items())
+    used = found.train + found.held_out
+    return [f"{used} of {found.frames} frames are used; left out: {reasons}"] if reasons else []
 
 
 def show_training(events: Iterable[TrainEvent]) -> None:

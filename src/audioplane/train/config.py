@@ -3,9 +3,30 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from audioplane.errors import TrainingError
+from audioplane.errors import CheckpointError, TrainingError
 from audioplane.head import Attention, Encoder, Fusion, HeadShape, time_cells
+from audioplane.head.shape import from_json
 from audioplane.speech.kinds import DEFAULT_KIND
+
+_DROPPED = ("sh_degree", "lpips_patches", "lpips_patch_size", "lambda_still")
+"""Settings of 0.1 that no preset and no option changed."""
+_RENAMED = {"average": "ema"}
+"""Settings of 0.1 by another name."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the losses on images."""
+
+    dssim: float = 0.2
+    """D-SSIM's share λ of L1 + D-SSIM."""
+    lpips: float = 0.0
+    mask: float = 0.1
+    """L_mask, Eq. 9."""
+    margin: float = 0.2
+    """Margin of L_mask."""
+    mouth: float = 2.0
+    """L1 inside the mouth mask counts this much more."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +73,10 @@ class TrainConfig:
     """Weight of 1 − SSIM against L1 (3DGS's)."""
     lambda_lpips: float = 0.0
     """Weight of LPIPS (AlexNet); needs its weights (`perceptual/weights.py`)."""
-    lpips_patches: int = 0
-    """LPIPS looks at so many random patches an iteration; 0: at the whole picture."""
-    lpips_patch_size: int = 64
-    """Pixels."""
     lambda_mask: float = 0.1
     """Weight of L_mask, Eq. 9 (paper §4.1)."""
     margin: float = 0.2
     """Margin of L_mask (paper §4.1)."""
-    lambda_still: float = 0.0
-    """Weight of the mean dynamic map outside the mouth mask, where L_mask says nothing below its
-    margin; 0 is the paper."""
     lambda_lips: float = 0.0
     """Weight of the lip supervision (`train/lips.py`); 0 is the paper."""
     teacher_forcing: bool = False
@@ -109,9 +123,9 @@ class TrainConfig:
     audio_shift: int = 0
     """Frames that the speech of a run comes early or late by, at most."""
 
-    average: bool = False
-    """Whether the head that is kept has the weights' moving average, once the number of Gaussians
-    and the size of the pictures no longer change."""
+    ema: bool = False
+    """Whether the head that is kept has the EMA of the weights, once the number of Gaussians and
+    the size of the images no longer change."""
     validation_share: float = 0.05
     """Last share of the training frames that only chooses the best checkpoint."""
     validate_every: int = 1_000
@@ -119,9 +133,25 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, facts: dict) -> "TrainConfig":
-        """Settings out of a checkpoint; JSON knows no tuples."""
-        scales = {"scales": tuple(facts["scales"])} if "scales" in facts else {}
-        return cls(**{**{k: v for k, v in facts.items() if k != "sh_degree"}, **scales})
+        """Settings out of a checkpoint of this version or of 0.1.
+
+        Raises `CheckpointError` for one that is unknown or of another type.
+        """
+        try:
+            known = {_RENAMED.get(k, k): v for k, v in facts.items() if k not in _DROPPED}
+            return from_json(cls, known)
+        except (AttributeError, ValueError) as e:
+            raise CheckpointError(f"the checkpoint has settings of another version: {e}") from e
+
+    def loss_weights(self) -> LossWeights:
+        """The weights of the losses on images."""
+        return LossWeights(
+            dssim=self.lambda_dssim,
+            lpips=self.lambda_lpips,
+            mask=self.lambda_mask if self.dynamism else 0.0,
+            margin=self.margin,
+            mouth=self.mouth_weight,
+        )
 
     def head_shape(self, feature_dim: int, n_rows: int) -> HeadShape:
         """The head that these settings build for n rows of speech features of a length.
@@ -166,7 +196,7 @@ PRESETS: dict[str, TrainConfig] = {
         audio_noise=2.5,
         audio_tilt=0.7,
         audio_shift=1,
-        average=True,
+        ema=True,
         densify_until=6_000,
         validate_every=500,
     ),

@@ -1,12 +1,12 @@
-"""Lip supervision: the audio's codes shall tell the mouth's shape, by a linear map.
+"""Lip supervision: a linear map reads the mouth's shape from the audio codes.
 
-One iteration renders one frame, and its picture says little to the audio encoder. But the encoder
-hears dozens of frames an iteration, and the landmarks know the mouth's shape in each of them. The
-linear map is thrown away after training; the model stays the paper's.
+One iteration renders one frame, whose image says little to the audio encoder. But it encodes dozens
+of frames, and the landmarks give the mouth's shape in each of them. The linear map is dropped after
+training; the model stays the paper's.
 
-Speech does not tell all that lips do. A head that is shown frames whose lips it cannot know learns
-their mean: lips that hardly part, teeth that blur. With teacher forcing it is told, in the code's
-own space, what the speech left open; then one code means one mouth.
+Speech does not determine all that lips do. A head trained on frames whose lips its input does not
+determine learns their mean: lips that hardly part, teeth that blur. Teacher forcing adds what the
+speech left open, in the code's own space; then one code means one mouth.
 """
 
 import numpy as np
@@ -23,12 +23,10 @@ _MOUTH = slice(48, 68)
 _SHAPES = 8
 """Principal components of the mouth's shape that are learnt."""
 _TURN_PRIOR = 0.4
-"""Squared radians of turning, summed over a clip, that teach half of what a turn does to a mouth's
-picture. Less teaches less: a little turning goes with speech by chance."""
-_DRIFT = 0.2
-"""What the mean error of a run of frames counts, beside how its frames differ."""
+"""Squared radians of turning, summed over a clip, at which half of what a turn does to a mouth's
+image is removed. Less turning removes less: a little goes with speech by chance."""
 _DAMPING = 0.01
-"""What a shape's squared row in the reader must exceed for the shape to be told; f_a's own
+"""What a shape's squared row in the reader must exceed for the shape to be forced; f_a's own
 deviations are about .4."""
 
 
@@ -85,29 +83,12 @@ class LipTargets:
         return reader.to(self.scores.device)
 
 
-def lip_loss(
-    reader: nn.Linear, targets: LipTargets, codes: Float[Tensor, "r t d"], rows: Int[Tensor, "r t"]
-) -> Float[Tensor, ""]:
-    """Mean squared error of the mouth shapes that codes tell, over the frames that have one.
-
-    A smile or a mood keeps lips away from what is said for seconds, so errors of neighbouring
-    frames are alike: what a whole run of frames is off by counts less (generalised least squares).
-    """
-    known = targets.known[rows][..., None]
-    error = (reader(codes) - targets.scores[rows]) * known
-    count = known.sum(1, keepdim=True).clamp_min(1)
-    common = error.sum(1, keepdim=True) / count
-    own = (error - common) * known
-    squares = own.square().sum() + _DRIFT * (count * common.square()).sum()
-    return squares / (error.shape[-1] * known.sum().clamp_min(1))
-
-
-def tell_lips(
+def force_lips(
     reader: nn.Linear, code: Float[Tensor, " d"], shape: Float[Tensor, " s"]
 ) -> Float[Tensor, " d"]:
-    """The code moved as little as lets the reader read a mouth shape in it (damped).
+    """Teacher forcing: the code, moved as little as lets the reader find a mouth shape in it.
 
-    The reader learns nothing by it, and the code only where the shape does not show.
+    Damped; the reader gets no gradient by it.
     """
     W, bias = reader.weight.detach(), reader.bias.detach()
     damped = W @ W.T + _DAMPING * torch.eye(len(W), device=W.device)

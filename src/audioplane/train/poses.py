@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audioplane.train.row_adam import RowAdam
+from audioplane.train.optim import SparseAdam
 
 
 class PoseTable:
@@ -17,7 +17,7 @@ class PoseTable:
         self.corrections = torch.zeros(n, 6, requires_grad=True)
         self.corrections.grad = torch.zeros_like(self.corrections)
         self.touched = torch.zeros(n, dtype=torch.uint8)
-        self.adam = RowAdam(self.corrections, self.touched)
+        self.adam = SparseAdam(self.corrections, self.touched)
 
     def row(self, i: int) -> Float[Tensor, "6"]:
         """One frame's correction; its gradient lands in the table."""

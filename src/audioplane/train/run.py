@@ -1,7 +1,8 @@
-"""A training run in its folder: starts or goes on, and writes down what it says."""
+"""A training run in its folder: it starts or goes on, and its events are logged."""
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import version
@@ -10,12 +11,16 @@ from pathlib import Path
 import torch
 
 from audioplane import __version__
+from audioplane.assets import write_atomically
 from audioplane.errors import TrainingError
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths
 from audioplane.subject import Subject
-from audioplane.train.config import TrainConfig, name_loss
+from audioplane.train.config import TrainConfig
 from audioplane.train.events import Progress, TrainEvent
+from audioplane.train.frames import refuse_truncated
+from audioplane.train.lock import lock
+from audioplane.train.losses import ExtraLosses
 from audioplane.train.trainer import Trainer
 
 _LOG_EVERY = 100
@@ -27,23 +32,36 @@ def train_head(
     out: Path,
     device: torch.device | str = "cpu",
     lpips: LPIPS | None = None,
+    stop: threading.Event | None = None,
+    extra_losses: ExtraLosses | None = None,
 ) -> Iterator[TrainEvent]:
     """Train into a run folder; one that was interrupted goes on from its last checkpoint.
 
-    It may go on on another device; bit for bit the same it ends on the CPU only. `lpips` is needed
-    where the settings give it a weight.
+    Args:
+        subject: Whom to learn.
+        config: All settings; a run goes on with the same.
+        out: The run folder, which is made.
+        device: Where it trains. A run may go on on another; on the CPU alone it ends with the same
+            bits.
+        lpips: Needed where the settings give it a weight.
+        stop: Once it is set, a checkpoint is written after the iteration at work, and the last
+            event is its `CheckpointSaved`.
+        extra_losses: Losses of your own, name → (weight, function of a `Step`); a run goes on with
+            the same names and weights.
 
-    Raises `TrainingError` if the folder cannot be written or holds a run with other settings,
-    `CheckpointError` if its last checkpoint is damaged.
+    Raises:
+        TrainingError: The folder cannot be written, holds a run with other settings, or another
+            training is at work in it; or the training had to stop.
+        CheckpointError: Its last checkpoint is damaged.
+        SubjectError, MediaError: The subject lacks something that training needs.
     """
     paths = RunPaths(Path(out))
-    trainer = Trainer(subject, config, device, lpips)
-    if latest := paths.latest():
-        trainer.resume(latest)
+    refuse_truncated(subject)
+    trainer = Trainer(subject, config, device, lpips, extra_losses)
     facts = {
         "subject": os.path.relpath(subject.paths.root, paths.root),
         "config": asdict(config),
-        "loss": name_loss(config),
+        "loss": trainer.loss_name,
         "device": str(device),
         "versions": {
             "audioplane": __version__,
@@ -53,17 +71,26 @@ def train_head(
     }
     try:
         paths.checkpoints.mkdir(parents=True, exist_ok=True)
-        paths.config.write_text(json.dumps(facts, indent=1))
         log = paths.events.open("a")
     except OSError as e:
-        raise TrainingError(f"{out} cannot be written ({e}): choose another --out") from e
+        raise TrainingError(f"{out} cannot be written ({e}): choose another folder") from e
     with log:
-        for event in trainer.run(paths.root):
+        lock(log, out)
+        if latest := paths.latest():
+            trainer.resume(latest)
+        with write_atomically(paths.config) as partial:
+            partial.write_text(json.dumps(facts, indent=1))
+        for event in trainer.run(paths.root, stop):
             if not isinstance(event, Progress) or event.iteration % _LOG_EVERY == 0:
-                kind = type(event).__name__
-                log.write(json.dumps({"event": kind, **asdict(event)}, default=str) + "\n")
+                log.write(as_line(event) + "\n")
                 log.flush()
             yield event
-    if not paths.head.exists():
-        with trainer.kept_weights():
-            trainer.save_head(paths.head)
+        if not paths.head.exists() and trainer.iteration == trainer.total:
+            with trainer.kept_weights():
+                trainer.save_head(paths.head)
+
+
+def as_line(event: TrainEvent) -> str:
+    """An event as JSON; a number that does not exist yet is null."""
+    facts = {k: None if v != v else v for k, v in asdict(event).items()}
+    return json.dumps({"event": type(event).__name__, **facts}, default=str, allow_nan=False)

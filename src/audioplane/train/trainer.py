@@ -1,6 +1,7 @@
 """The two training stages (paper §3.5, §4.1) as a loop that yields events."""
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,22 +20,21 @@ from audioplane.media.audio import read_audio
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, TrainedHead, write_head
 from audioplane.run.head_file import fill_head, head_tensors
-from audioplane.run.tensors import load_tensors, prefixed, save_tensors, under
+from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
 from audioplane.speech import Speech
 from audioplane.speech.familiarity import Familiarity
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
-from audioplane.train import average
 from audioplane.train.config import TrainConfig, name_loss
 from audioplane.train.density import DensityControl, DensityLimits
 from audioplane.train.events import CheckpointSaved, Progress, TrainEvent, Validated
+from audioplane.train.frame_loss import FrameLoss, mean_dynamism
 from audioplane.train.frames import FrameStore, TrainFrame
-from audioplane.train.hearing import Hearing
 from audioplane.train.initial import choose_drivers, find_bounds, random_gaussians
-from audioplane.train.losses import psnr
-from audioplane.train.optimisers import Optimisers
+from audioplane.train.losses import ExtraLosses, ImageLoss, psnr
+from audioplane.train.optim import EMA_EVERY, Ema, Optimisers
 from audioplane.train.poses import PoseTable
-from audioplane.train.studio import Studio, mean_dynamism
+from audioplane.train.speech_batches import SpeechBatches
 from audioplane.train.views import observe
 
 _PROGRESS_EVERY = 10
@@ -84,7 +84,7 @@ def frame_order(n: int, epoch: int, seed: int) -> tuple[int, ...]:
 
 
 def is_worth_keeping(error: float, least: float, n_frames: int) -> bool:
-    """Whether a newer head replaces the kept one, by its error on n unseen frames.
+    """Whether a newer head replaces the kept one, by its error on n validation frames.
 
     It does unless it is a quarter worse than the best so far. Less than two seconds of unseen
     speech do not judge: a closed mouth there would favour a head that never opens its own.
@@ -101,12 +101,15 @@ class Trainer:
         config: TrainConfig,
         device: torch.device | str = "cpu",
         lpips: LPIPS | None = None,
+        extra_losses: ExtraLosses | None = None,
     ):
         """Raises `TrainingError` or `SubjectError` if the subject cannot be trained on.
 
         Whatever is random is drawn on the CPU: every device trains on the same.
         """
-        self._studio = Studio(subject, config, lpips, device)
+        self._extra = dict(extra_losses or {})
+        loss = ImageLoss(config.loss_weights(), lpips, self._extra, device)
+        self._frame_loss = FrameLoss(loss, subject.K, subject.background.shape[1], device)
         self.subject, self.config = subject, config
         features = subject.features(config.speech)
         n_val = max(1, round(config.validation_share * len(subject.train)))
@@ -124,12 +127,12 @@ class Trainer:
         rows = [self._row(ref) for ref in self.train_refs]
         landmarks = np.stack([subject.landmarks(ref) for ref in self.train_refs])
         views = np.stack([ref.viewmat for ref in self.train_refs])
-        self.hearing = Hearing(self.head, features, rows, landmarks, views, config)
+        self.batches = SpeechBatches(self.head, features, rows, landmarks, views, config)
         self.poses = PoseTable(len(self.train_refs))
         self._make_optimisers()
         self.density = DensityControl(len(self.head.gaussians), device)
         self.frames = FrameStore(subject)
-        self.average = average.WeightAverage()
+        self.ema = Ema()
         self.iteration = 0
         self.best = math.inf
         self._means = _Means()
@@ -145,8 +148,14 @@ class Trainer:
         self._refresh_drivers()
 
     def _make_optimisers(self) -> None:
-        reader = self.hearing.reader
+        reader = self.batches.reader
         self.optimisers = Optimisers(self.head, reader, self.config, self.head_width)
+
+    @property
+    def loss_name(self) -> str:
+        """What is minimised between images, for people."""
+        extra = [f"{weight} {name}" for name, (weight, _) in self._extra.items()]
+        return " + ".join([name_loss(self.config), *extra])
 
     @property
     def total(self) -> int:
@@ -173,11 +182,13 @@ class Trainer:
     def _size(self, iteration: int) -> int:
         """Width of the pictures that an iteration sees, pixels."""
         half = iteration < self.config.half_size_iterations
-        full = self._studio.full_size
+        full = self._frame_loss.full_size
         return full // 2 if half else full
 
-    def run(self, out: Path) -> Iterator[TrainEvent]:
+    def run(self, out: Path, stop: threading.Event | None = None) -> Iterator[TrainEvent]:
         """Train to the end, writing checkpoints into `out`.
+
+        Once `stop` is set, one more is written after the iteration at work, and it ends there.
 
         Raises `TrainingError` on a number that is not finite, on audio collapse, or where the disk
         fails; the last checkpoint stands.
@@ -188,24 +199,27 @@ class Trainer:
                 with one_torch_thread():
                     self._step()
                 self.iteration += 1
-                yield from self._after_step(paths)
+                stopped = stop is not None and stop.is_set()
+                yield from self._after_step(paths, stopped)
+                if stopped:
+                    return
         finally:
             self.frames.close()
 
-    def _after_step(self, paths: RunPaths) -> Iterator[TrainEvent]:
+    def _after_step(self, paths: RunPaths, stopped: bool) -> Iterator[TrainEvent]:
         c, i, last = self.config, self.iteration, self.iteration == self.total
         if i % _PROGRESS_EVERY == 0 or last:
             yield self.progress()
         settled = max(c.coarse_iterations, c.densify_until, c.half_size_iterations)
-        if c.average and i > settled and i % average.EVERY == 0:
-            self.average.add(self.head)
+        if c.ema and i > settled and i % EMA_EVERY == 0:
+            self.ema.add(self.head)
         if i > c.coarse_iterations and i % c.validate_every == 0 or last:
             with self.kept_weights():
                 event = self._validate()
                 if event.kept:
                     self.save_head(paths.head)
             yield event
-        if i % c.checkpoint_every == 0 or last:
+        if i % c.checkpoint_every == 0 or last or stopped:
             self.save(paths.checkpoint(i))
             paths.drop_old()
             yield CheckpointSaved(i, paths.checkpoint(i))
@@ -213,8 +227,8 @@ class Trainer:
     @contextmanager
     def kept_weights(self) -> Iterator[None]:
         """The head as it is kept: with its EMA and with the audio statistics that belong to it."""
-        with self.average.shown_by(self.head):
-            self.head.encoder.calibrate(self.hearing.train_windows)
+        with self.ema.applied_to(self.head):
+            self.head.encoder.calibrate(self.batches.train_windows)
             yield
 
     def progress(self) -> Progress:
@@ -241,25 +255,23 @@ class Trainer:
         gaussians = self.head.gaussians
         dynamism, extra = gaussians.logits.new_zeros(len(gaussians)), 0.0
         if fine:
-            heard = self.hearing.listen(self._row(ref), generator)
-            self._means.add(spread=heard.spread)
-            if heard.lips is not None:
-                extra = c.lambda_lips * heard.lips
-            gaussians, dynamism = self.head.deform(Motion(heard.code, self._eye_code(ref)))
+            speech = self.batches.encode(self._row(ref), generator)
+            self._means.add(spread=speech.spread)
+            if speech.lips is not None:
+                extra = c.lambda_lips * speech.lips
+            gaussians, dynamism = self.head.deform(Motion(speech.code, self._eye_code(ref)))
         with self._finite():
-            judged = self._studio.judge(frame, viewmat, gaussians, dynamism, fine, generator)
+            result = self._frame_loss(i, frame, viewmat, gaussians, dynamism, fine, generator)
         if fine and i % _PROGRESS_EVERY == 0:
-            left, top, right, bottom = frame.box
-            head = self._studio.put(frame.head[top:bottom, left:right])
-            self._means.add(**mean_dynamism(judged, head))
-        loss = judged.loss + extra
+            self._means.add(**mean_dynamism(result))
+        loss = result.loss + extra
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(self._not_finite("the loss"))
-        judged.splat.means2d.retain_grad()
+        result.splat.means2d.retain_grad()
         loss.backward()
-        self._means.add(loss=value, psnr=judged.psnr)
-        self._move(judged.splat, frame, fine, refining)
+        self._means.add(loss=value, psnr=result.psnr)
+        self._move(result.splat, frame, fine, refining)
 
     def _move(self, splat: Splat, frame: TrainFrame, fine: bool, refining: bool) -> None:
         c, i = self.config, self.iteration
@@ -294,7 +306,7 @@ class Trainer:
         )
 
     def _eye_code(self, ref: FrameRef) -> Float[Tensor, " k"]:
-        return self.head.eyes(self._studio.put(self.subject.blink(ref)).float())
+        return self.head.eyes(self._frame_loss.put(self.subject.blink(ref)).float())
 
     def _densify(self) -> None:
         c, w = self.config, self.head_width
@@ -313,18 +325,18 @@ class Trainer:
     def _validate(self) -> Validated:
         """Mouth error and PSNR on frames of the training share that were never trained on."""
         first = self._row(self.val_refs[0])
-        codes = self.head.audio_codes(self.hearing.windows[first:], first)
+        codes = self.head.audio_codes(self.batches.windows[first:], first)
         by_audio, by_eyes = self.head.moving()
         S = self.head.space_features(torch.cat([by_audio, by_eyes]))
         errors, qualities = [], []
         for ref in self.val_refs:
             # Always full size: errors of different sizes could not be compared.
-            frame = self.frames.get(ref, self._studio.full_size)
+            frame = self.frames.get(ref, self._frame_loss.full_size)
             motion = Motion(codes[self._row(ref) - first], self._eye_code(ref))
             gaussians, dynamism = self.head.deform(motion, S)
             with self._finite():
-                splat, target = self._studio.show(frame, ref, gaussians, dynamism)
-            mouth = self._studio.put(frame.mouth if frame.mouth.any() else frame.head)
+                splat, target = self._frame_loss.render_whole(frame, ref, gaussians, dynamism)
+            mouth = self._frame_loss.put(frame.mouth if frame.mouth.any() else frame.head)
             errors.append((splat - target).abs()[mouth].mean().item())
             qualities.append(psnr(splat, target))
         error = float(np.mean(errors))
@@ -348,7 +360,7 @@ class Trainer:
             views={r.img_id: view for r, view in zip(self.train_refs, views, strict=True)},
             iteration=self.iteration,
             seed=self.config.seed,
-            loss=name_loss(self.config),
+            loss=self.loss_name,
             consent=self.subject.info.consent,
             settings=asdict(self.config),
             familiarity=self._familiarity,
@@ -372,9 +384,10 @@ class Trainer:
             "pose_ids": [r.img_id for r in self.train_refs],
             "head_width": self.head_width,
             "best": self.best,
-            "averaged": self.average.count,
+            "ema_count": self.ema.count,
             "means": asdict(self._means),
-            "deaf": self.hearing.deaf,
+            "collapsed_for": self.batches.collapsed_for,
+            "extra_losses": {name: weight for name, (weight, _) in self._extra.items()},
         }
 
     def save(self, path: Path) -> None:
@@ -387,8 +400,8 @@ class Trainer:
             raise TrainingError(self._not_finite("a tensor"))
         tensors |= prefixed("optimisers", self.optimisers.state())
         tensors |= prefixed("pose_adam", self.poses.adam.state())
-        tensors |= prefixed("lip_reader", dict(self.hearing.reader.state_dict()))
-        tensors |= prefixed("average", self.average.tensors)
+        tensors |= prefixed("lip_reader", dict(self.batches.reader.state_dict()))
+        tensors |= prefixed("ema", self.ema.tensors)
         tensors["poses"] = self.poses.corrections
         tensors["density/gradient_sum"] = self.density.gradient_sum
         tensors["density/seen"] = self.density.seen
@@ -400,22 +413,34 @@ class Trainer:
         Raises `CheckpointError` if it cannot be read, `TrainingError` if the settings differ.
         """
         tensors, facts = load_tensors(path)
-        if TrainConfig.from_json(facts["config"]) != self.config:
-            raise TrainingError(f"{path} was made with other settings: choose another --out")
+        try:
+            self._take_up(path, tensors, facts)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as e:
+            raise damaged(path, f"{type(e).__name__}: {e}") from e
+
+    def _take_up(self, path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
+        same = TrainConfig.from_json(facts["config"]) == self.config
+        extra = {name: weight for name, (weight, _) in self._extra.items()}
+        if not same or facts.get("extra_losses", {}) != extra:
+            raise TrainingError(f"{path} was made with other settings: choose another folder")
         ids = [r.img_id for r in self.train_refs]
         if facts["identity"] != self.subject.identity or facts["pose_ids"] != ids:
-            raise TrainingError(f"{path} was made of another subject: choose another --out")
+            raise TrainingError(f"{path} was made of another subject: choose another folder")
         tensors = {name: tensor.to(self.head.device) for name, tensor in tensors.items()}
         fill_head(self.head, tensors)
-        self.hearing.reader.load_state_dict(under("lip_reader", tensors))
+        self.batches.reader.load_state_dict(under("lip_reader", tensors))
         self._make_optimisers()
         self.optimisers.load(under("optimisers", tensors))
         self.poses.adam.load(under("pose_adam", tensors))
         with torch.no_grad():
             self.poses.corrections.copy_(tensors["poses"])
-        self.density.gradient_sum = tensors["density/gradient_sum"]
-        self.density.seen = tensors["density/seen"]
-        self.average.tensors = under("average", tensors)
-        self.average.count = facts["averaged"]
+        for name in ("gradient_sum", "seen"):
+            kept = tensors[f"density/{name}"]
+            if kept.shape != (len(self.head.gaussians),):
+                raise ValueError(f"density/{name} has shape {tuple(kept.shape)}")
+            setattr(self.density, name, kept)
+        self.ema.tensors = under("ema", tensors) or under("average", tensors)  # 0.1
+        self.ema.count = facts.get("ema_count", facts.get("averaged", 0))
         self.iteration, self.best = facts["iteration"], facts["best"]
-        self._means, self.hearing.deaf = _Means(**facts["means"]), facts["deaf"]
+        self._means = _Means(**facts["means"])
+        self.batches.collapsed_for = facts.get("collapsed_for", facts.get("deaf", 0))

@@ -19,8 +19,8 @@ from audioplane.progress import Progress, Report, ignore
 from audioplane.run import open_run
 from audioplane.subject import Subject, load_subject
 from audioplane.train import TrainConfig, Trainer
-from audioplane.train.config import within_iterations, without_lpips
-from audioplane.train.run import name_loss, train_head
+from audioplane.train.config import name_loss, within_iterations, without_lpips
+from audioplane.train.run import train_head
 from audioplane.train.views import mouth_density, observe
 
 JSON_NAME, PAGE_NAME = "report.json", "report.html"

@@ -1,4 +1,4 @@
-"""The audio side of an iteration: which speech is heard, and what the lips say of it."""
+"""The audio side of an iteration: batches of augmented speech, encoded, and their lip loss."""
 
 import math
 from dataclasses import dataclass
@@ -12,29 +12,30 @@ from audioplane.errors import TrainingError
 from audioplane.head import Head
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.train.config import TrainConfig
-from audioplane.train.lips import LipTargets, lip_loss, tell_lips
+from audioplane.train.lips import LipTargets, force_lips
+from audioplane.train.losses import lip_loss
 
 _LEAST_SPREAD = 0.05
-"""Under this deviation of f_a between frames the head has gone blind to the audio."""
+"""A smaller deviation of f_a between frames counts as collapse."""
 _PATIENCE = 300
-"""Iterations that it may stay so."""
+"""Iterations of collapse after which the training stops."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What one iteration heard."""
+class EncodedSpeech:
+    """The encoded speech of one iteration."""
 
     code: Float[Tensor, " k"]
     """The code of the frame that is rendered."""
     lips: Float[Tensor, ""] | None
-    """Lip loss over all frames that were heard, where it is wanted."""
+    """Lip loss over all frames of the batch, where it has a weight."""
     spread: float
     """Standard deviation of f_a between them; NaN where only time counts."""
 
 
-class Hearing:
-    """Encodes a frame's speech among runs of other frames, all of it disturbed: minutes of speech
-    are soon known by heart."""
+class SpeechBatches:
+    """Encodes a frame's speech among runs of other frames, all augmented against overfitting to
+    minutes of speech."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Hearing:
         self._deviation = float(features[self._low : self._high + 1].std())
         self._lips = LipTargets(landmarks, views, np.array(rows), head.device)
         self.reader = self._lips.linear_reader(head.representation_dim)
-        self.deaf = 0
+        self.collapsed_for = 0
         """Iterations in a row in which f_a hardly differed between frames."""
 
     @property
@@ -60,14 +61,14 @@ class Hearing:
         """Windows from the first to the last training frame."""
         return self.windows[self._low : self._high + 1]
 
-    def listen(self, row: int, generator: torch.Generator) -> Heard:
+    def encode(self, row: int, generator: torch.Generator) -> EncodedSpeech:
         """Encode the frame at a feature row.
 
-        Raises `TrainingError` when the head has been blind to the audio for long.
+        Raises `TrainingError` when the audio encoder has been collapsed for long.
         """
         c, low, high = self._config, self._low, self._high
         if self._head.times is not None:
-            return Heard(
+            return EncodedSpeech(
                 self._head.audio_codes(self.windows[row : row + 1], row)[0], None, math.nan
             )
 
@@ -83,7 +84,7 @@ class Hearing:
         late = torch.randint(
             -c.audio_shift, c.audio_shift + 1, (c.audio_runs,), generator=generator
         )
-        # Held-out speech is never heard, not even as a neighbour.
+        # Held-out speech is never encoded, not even as a neighbour.
         runs = self.windows[put(((starts + late)[:, None] + steps).clamp(low, high))]
         n, features = len(runs), runs.shape[-1]
         noise = c.audio_noise * torch.randn(runs.shape, generator=generator)
@@ -92,19 +93,19 @@ class Hearing:
         codes = self._head.represent_runs(runs + self._deviation * put(noise))
         lips = None
         if c.lambda_lips:
-            heard = put(starts[:, None] + torch.arange(length))
-            lips = lip_loss(self.reader, self._lips, codes.flatten(1).unflatten(0, (n, -1)), heard)
+            frames = put(starts[:, None] + torch.arange(length))
+            lips = lip_loss(self.reader, self._lips, codes.flatten(1).unflatten(0, (n, -1)), frames)
         spread = codes.detach().std(0).mean().item()
-        self._watch(spread)
+        self._check_collapse(spread)
         code = codes[row - int(starts[0])]
         if c.teacher_forcing and self._lips.known[row]:
-            code = tell_lips(self.reader, code, self._lips.scores[row])
-        return Heard(self._head.spread(code[None])[0], lips, spread)
+            code = force_lips(self.reader, code, self._lips.scores[row])
+        return EncodedSpeech(self._head.spread(code[None])[0], lips, spread)
 
-    def _watch(self, spread: float) -> None:
-        self.deaf = self.deaf + 1 if spread < _LEAST_SPREAD else 0
-        if self.deaf >= _PATIENCE:
+    def _check_collapse(self, spread: float) -> None:
+        self.collapsed_for = self.collapsed_for + 1 if spread < _LEAST_SPREAD else 0
+        if self.collapsed_for >= _PATIENCE:
             raise TrainingError(
-                f"the head has gone blind to the audio (f_a deviates by {spread:.3f} between "
+                f"the audio encoder has collapsed (f_a deviates by {spread:.3f} between "
                 "frames): lower lr_audio or check the speech features"
             )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from audioplane.train.row_adam import RowAdam, _step, _step_torch
+from audioplane.train.optim import SparseAdam, _step, _step_torch
 
 
 def test_touched_rows_move_as_adam_moves_them():
@@ -11,7 +11,7 @@ def test_touched_rows_move_as_adam_moves_them():
     table = start.clone().requires_grad_()
     table.grad = torch.zeros_like(table)
     touched = torch.zeros(5, dtype=torch.uint8)
-    ours = RowAdam(table, touched)
+    ours = SparseAdam(table, touched)
     other = torch.nn.Parameter(start.clone())
     adam = torch.optim.Adam([other], lr=0.01, eps=1e-15)
     for _ in range(4):
@@ -31,7 +31,7 @@ def test_state_goes_on():
     def make():
         table = torch.ones(3, 4).requires_grad_()
         table.grad = torch.zeros_like(table)
-        return RowAdam(table, torch.ones(3, dtype=torch.uint8))
+        return SparseAdam(table, torch.ones(3, dtype=torch.uint8))
 
     a, b = make(), make()
     for adam in (a, b):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from audioplane.head import Head, HeadShape
-from audioplane.train.hearing import Hearing
+from audioplane.train.speech_batches import SpeechBatches
 from tests.train.configs import TINY
 
 QUIET = replace(TINY, audio_noise=0.0, audio_offset=0.0, lambda_lips=0.0)
@@ -21,11 +21,11 @@ def heard_runs(config, unit=1.0, seed=5):
         HeadShape(feature_dim=6, scales=(1,), grid_size=4), torch.Generator().manual_seed(0)
     )
     landmarks = rng.random((40, 68, 2)).astype(np.float32)
-    hearing = Hearing(head, features, list(range(40)), landmarks, STILL, config)
+    batches = SpeechBatches(head, features, list(range(40)), landmarks, STILL, config)
     encoded = []
-    original = head.hear
-    head.hear = lambda runs: (encoded.append(runs), original(runs))[1]
-    hearing.listen(20, torch.Generator().manual_seed(seed))
+    original = head.represent_runs
+    head.represent_runs = lambda runs: (encoded.append(runs), original(runs))[1]
+    batches.encode(20, torch.Generator().manual_seed(seed))
     return encoded[0].numpy(), features
 
 
@@ -74,8 +74,8 @@ def test_a_teacher_tells_only_the_frame_that_is_rendered():
     heard = {}
     for forced in (False, True):
         config = replace(QUIET, lambda_lips=0.1, teacher_forcing=forced)
-        hearing = Hearing(head, features, list(range(40)), landmarks, STILL, config)
-        torch.nn.init.eye_(hearing.reader.weight)
-        heard[forced] = hearing.listen(20, torch.Generator().manual_seed(5))
+        batches = SpeechBatches(head, features, list(range(40)), landmarks, STILL, config)
+        torch.nn.init.eye_(batches.reader.weight)
+        heard[forced] = batches.encode(20, torch.Generator().manual_seed(5))
     assert not torch.allclose(heard[True].code, heard[False].code, atol=0.1)
     assert heard[True].lips == heard[False].lips

@@ -1,25 +1,29 @@
-"""Where the frames of a training are drawn and set beside the recorded ones."""
+"""The loss of one frame: the head's box, rendered and compared with the recording."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from audioplane.head import Gaussians, View, splat_head
-from audioplane.perceptual import LPIPS
 from audioplane.splat import Splat
-from audioplane.subject import FrameRef, Subject
-from audioplane.train.config import TrainConfig
+from audioplane.subject import FrameRef
 from audioplane.train.frames import TrainFrame
-from audioplane.train.losses import psnr
-from audioplane.train.picture_loss import PictureLoss, on_one_colour
+from audioplane.train.losses import ImageLoss, Step, psnr
+
+
+def on_one_colour(
+    image: UInt8[Tensor, "h w 3"], head: Bool[Tensor, "h w"], colour: Float[Tensor, "3"]
+) -> Float[Tensor, "h w 3"]:
+    """An image, 0 to 1, with that colour where it is not head."""
+    return torch.where(head[..., None], image.float() / 255, colour)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A drawn frame and what it lacks."""
+class FrameResult:
+    """A rendered frame and its loss."""
 
     loss: Float[Tensor, ""]
     psnr: float
@@ -29,34 +33,39 @@ class Judged:
     """Dynamic map g, without gradient."""
     mouth: Float[Tensor, "h w"]
     """Mask m."""
+    head: Bool[Tensor, "h w"]
 
 
-class Studio:
-    """Cameras, masks and losses of one subject's frames on one device."""
+class FrameLoss:
+    """Renders frames of one subject on one device and takes their loss."""
 
     def __init__(
-        self, subject: Subject, config: TrainConfig, lpips: LPIPS | None, device: torch.device | str
+        self,
+        loss: ImageLoss,
+        K: Float[np.ndarray, "3 3"],
+        full_size: int,
+        device: torch.device | str,
     ):
-        """Raises `TrainingError` if the settings ask for LPIPS without its weights."""
-        self._judge = PictureLoss(config, lpips, device)
-        self._K, self._device = torch.from_numpy(subject.K).float(), device
-        self.full_size = subject.background.shape[1]
-        """Width of the subject's pictures, pixels."""
+        """`K` belongs to images `full_size` pixels wide."""
+        self._loss, self._device = loss, device
+        self._K = torch.from_numpy(K).float()
+        self.full_size = full_size
 
     def put(self, array: np.ndarray) -> Tensor:
         """An array on the device."""
         return torch.from_numpy(array).to(self._device, non_blocking=True)
 
-    def judge(
+    def __call__(
         self,
+        iteration: int,
         frame: TrainFrame,
         viewmat: Float[Tensor, "4 4"],
         gaussians: Gaussians,
         dynamism: Float[Tensor, " n"],
         fine: bool,
         generator: torch.Generator,
-    ) -> Judged:
-        """Draw the head's box of a frame and compare it, in a fine or coarse iteration.
+    ) -> FrameResult:
+        """Render the head's box of a frame and compare it, in a fine or coarse iteration.
 
         Whatever is not head has one random colour in target and background: the silhouette must be
         right to hide it, so no loss on the coverage is needed. Raises `ValueError` for Gaussians
@@ -65,7 +74,8 @@ class Studio:
         colour = torch.rand(3, generator=generator).to(self._device, non_blocking=True)
         left, top, right, bottom = frame.box
         cut = np.s_[top:bottom, left:right]
-        target = on_one_colour(frame.image[cut], frame.head[cut], colour)
+        head = self.put(frame.head[cut])
+        target = on_one_colour(self.put(frame.image[cut]), head, colour)
         mouth = self.put(frame.mouth[cut]).float()
         K = self._intrinsics(frame)
         K[0, 2] -= left
@@ -74,23 +84,25 @@ class Studio:
         splat = splat_head(gaussians, dynamism, view, colour)
         # Plane by plane, as the rasterizer draws: slices along the planes copy less.
         planes = splat.image.permute(2, 0, 1)
-        loss = self._judge(planes, target, mouth, fine, generator)
-        quality = psnr(planes[:3].permute(1, 2, 0), target)
-        return Judged(loss, quality, splat, planes[3].detach(), mouth)
+        image = planes[:3].permute(1, 2, 0)
+        step = Step(iteration, fine, image, target, planes[3], mouth, head, gaussians, dynamism)
+        return FrameResult(
+            self._loss(step), psnr(image, target), splat, planes[3].detach(), mouth, head
+        )
 
-    def show(
+    def render_whole(
         self,
         frame: TrainFrame,
         ref: FrameRef,
         gaussians: Gaussians,
         dynamism: Float[Tensor, " n"],
     ) -> tuple[Float[Tensor, "h w 3"], Float[Tensor, "h w 3"]]:
-        """A whole frame as tracked and its target, both on grey. Raises as `judge` does."""
+        """A whole frame as tracked and its target, both on grey. Raises as a call does."""
         height, width = frame.head.shape
         viewmat = torch.from_numpy(ref.viewmat).float()
         view = View(viewmat, self._intrinsics(frame), width, height)
         grey = dynamism.new_full((3,), 0.5)
-        target = on_one_colour(frame.image, frame.head, grey)
+        target = on_one_colour(self.put(frame.image), self.put(frame.head), grey)
         return splat_head(gaussians, dynamism, view, grey).image[..., :3], target
 
     def _intrinsics(self, frame: TrainFrame) -> Float[Tensor, "3 3"]:
@@ -100,7 +112,7 @@ class Studio:
         return K
 
 
-def mean_dynamism(judged: Judged, head: Bool[Tensor, "h w"]) -> dict[str, float]:
+def mean_dynamism(result: FrameResult) -> dict[str, float]:
     """Mean g inside the mouth mask and in the rest of the head, where there is any."""
-    parts = {"inside": judged.mouth > 0, "outside": head & (judged.mouth == 0)}
-    return {k: judged.dynamism[p].mean().item() for k, p in parts.items() if p.any()}
+    parts = {"inside": result.mouth > 0, "outside": result.head & (result.mouth == 0)}
+    return {k: result.dynamism[p].mean().item() for k, p in parts.items() if p.any()}
