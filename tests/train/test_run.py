@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from audioplane.errors import CheckpointError, MediaError, TrainingError
+from audioplane.errors import CheckpointError, SubjectError, TrainingError
 from audioplane.run import RunPaths, load_tensors, save_tensors
 from audioplane.subject import load_subject
 from audioplane.train import CheckpointSaved, Progress
@@ -84,9 +84,9 @@ def test_an_image_that_is_cut_short_is_found_before_the_training(spoken_subject,
     copy = tmp_path / "subject"
     shutil.copytree(spoken_subject.paths.root, copy)
     subject = load_subject(copy)
-    path = subject.image_files(subject.train[30])[0]
+    path = subject.paths.image(subject.train[30].img_id)
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(MediaError, match=f"{path.name} and 0 more"):
+    with pytest.raises(SubjectError, match=f"{path.name}.*cut short"):
         next(train_head(subject, SHORT, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

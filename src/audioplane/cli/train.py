@@ -61,9 +61,9 @@ class Train:
 
     def run(self) -> None:
         from audioplane.cli.device import use_device
-        from audioplane.cli.training import left_out, show_training, signals_set
+        from audioplane.cli.training import show_training, signals_set
         from audioplane.errors import TrainingError
-        from audioplane.subject import load_subject
+        from audioplane.subject import check_subject, load_subject
         from audioplane.train import PRESETS
         from audioplane.train.config import name_loss, with_fine_iterations, without_lpips
         from audioplane.train.run import train_head
@@ -81,7 +81,7 @@ class Train:
             config = without_lpips(config)
         console.print(f"loss between images: {name_loss(config)}")
         subject = load_subject(self.subject)
-        for line in left_out(subject):
+        for line in check_subject(subject).warnings():
             console.print(line)
         with signals_set() as stop:
             show_training(train_head(subject, config, self.out, device, lpips, stop))

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from audioplane.cli.console import console, progress_bar
-from audioplane.subject import Subject
-from audioplane.subject.inventory import take_inventory
 from audioplane.train import CheckpointSaved, Progress, TrainEvent, Validated
 
 
@@ -29,14 +27,6 @@ def signals_set() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def left_out(subject: Subject) -> list[str]:
-    """A line where frames of a subject are left out of the training, and why."""
-    found = take_inventory(subject)
-    reasons = ", ".join(f"{n} with {why}" for why, n in found.flags.items())
-    used = found.train + found.held_out
-    return [f"{used} of {found.frames} frames are used; left out: {reasons}"] if reasons else []
 
 
 def show_training(events: Iterable[TrainEvent]) -> None:

@@ -157,10 +157,6 @@ class Subject:
         """The person before the background plate. Raises `MediaError`."""
         return self._read(frame_files(self.paths, ref.img_id)["image"])
 
-    def image_files(self, ref: FrameRef) -> tuple[Path, Path]:
-        """The files of a frame's image and labels."""
-        return _image_path(self.paths, ref.img_id), self.paths.parsing(ref.img_id)
-
     def labels(self, ref: FrameRef) -> UInt8[np.ndarray, "h w"]:
         """What each pixel shows, `Label` by its value. Raises `MediaError`."""
         return read_labels(self._read(self.paths.parsing(ref.img_id)))

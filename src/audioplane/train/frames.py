@@ -1,16 +1,13 @@
 """Training frames: decoded when needed, one ahead, the latest kept within a memory limit."""
 
-import os
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from audioplane.errors import MediaError
 from audioplane.face.regions import Box, mouth_mask
 from audioplane.subject import FrameRef, Subject
 
@@ -54,28 +51,6 @@ def _load(subject: Subject, ref: FrameRef, size: int) -> TrainFrame:
         min(height, int(rows[-1]) + 1 + _MARGIN),
     )
     return TrainFrame(image, head, mouth_mask(landmarks, height, width), box)
-
-
-def refuse_truncated(subject: Subject) -> None:
-    """Look at the ends of the training frames' images, not at their pixels: it takes a second.
-
-    Raises `MediaError` that names the first image that is cut short, and their number.
-    """
-    paths = (path for ref in subject.train for path in subject.image_files(ref))
-    damaged = [path for path in paths if not _is_whole(path)]
-    if damaged:
-        raise MediaError(
-            f"{damaged[0]} and {len(damaged) - 1} more of the subject's images are cut short: copy "
-            "or prepare them again, or remove these frames"
-        )
-
-
-def _is_whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 64))
-        end = file.read()
-    return (b"IEND" if path.suffix.lower() == ".png" else b"\xff\xd9") in end
 
 
 class FrameStore:

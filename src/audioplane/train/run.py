@@ -15,10 +15,9 @@ from audioplane.assets import write_atomically
 from audioplane.errors import TrainingError
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths
-from audioplane.subject import Subject
+from audioplane.subject import Subject, check_subject
 from audioplane.train.config import TrainConfig
 from audioplane.train.events import Progress, TrainEvent
-from audioplane.train.frames import refuse_truncated
 from audioplane.train.lock import lock
 from audioplane.train.losses import ExtraLosses
 from audioplane.train.trainer import Trainer
@@ -56,7 +55,7 @@ def train_head(
         SubjectError, MediaError: The subject lacks something that training needs.
     """
     paths = RunPaths(Path(out))
-    refuse_truncated(subject)
+    check_subject(subject).require_whole()
     trainer = Trainer(subject, config, device, lpips, extra_losses)
     facts = {
         "subject": os.path.relpath(subject.paths.root, paths.root),
