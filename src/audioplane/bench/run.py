@@ -1,39 +1,27 @@
-"""`audioplane bench`: how fast this machine is at what audioplane does."""
+"""How fast this machine is at what audioplane does."""
 
-import json
 import statistics
-import sys
 
 import torch
 
-from audioplane.bench import SUITES, BenchReport, Figure, Stopwatch
-from audioplane.cli.console import console
+from audioplane.bench.measure import BenchReport, Figure, Stopwatch
+from audioplane.bench.suites import SUITES
+from audioplane.progress import Progress, Report, ignore
 
 
-def run_bench(what: str, device: torch.device, as_json: bool) -> None:
-    """Measure one suite or all, and print it; see `audioplane bench --help`."""
+def measure(what: str = "all", device: str = "cpu", report: Report = ignore) -> BenchReport:
+    """Measure one of `SUITES`, or all of them.
+
+    Args:
+        what: "splat", "head", "drive", "train" or "all".
+        device: "cpu" or "cuda".
+        report: Receives the progress.
+    """
     names = list(SUITES) if what == "all" else [what]
-    watch = Stopwatch(device)
+    stopwatch = Stopwatch(torch.device(device))
     figures: list[Figure] = []
-    for name in names:
-        with console.status(f"bench {name}"):
-            figures += SUITES[name](watch)
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    report = BenchReport(figures, statistics.median(watch.products), where)
-    if as_json:
-        sys.stdout.write(json.dumps(report.to_dict()) + "\n")
-        return
-    sys.stdout.write(
-        f"{report.cpu}, {report.threads} threads, torch {report.torch}, numba {report.numba}, "
-        f"device {report.device}; M = {report.m_ms:.1f} ms (1024² float32 matrix product, CPU)\n"
-        f"{_table(report.figures)}\n"
-    )
-
-
-def _table(figures: list[Figure]) -> str:
-    lines = [f"{'what':44}{'Gaussians':>10}{'ms':>9}{'M':>7}{'goal':>7}"]
-    for f in figures:
-        count = "" if f.gaussians is None else f"{f.gaussians:,}"
-        goal = "" if f.goal is None else f"≤ {f.goal}"
-        lines.append(f"{f.name:44}{count:>10}{f.ms:9.2f}{f.m:7.2f}{goal:>7}  {f.note}".rstrip())
-    return "\n".join(lines)
+    for i, name in enumerate(names):
+        report(Progress(f"bench {name}", i, len(names)))
+        figures += SUITES[name](stopwatch)
+    where = torch.cuda.get_device_name() if stopwatch.device.type == "cuda" else "cpu"
+    return BenchReport(figures, statistics.median(stopwatch.products), where)

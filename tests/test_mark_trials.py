@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from examples.mark_trials import MarkTrials, Treatment, psnr, treated
 
-from audioplane.bench.mark_trials import MarkTrials, Treatment, psnr, treated
 from audioplane.media.video import VideoWriter
 
 
@@ -26,7 +26,7 @@ def test_quality_is_that_of_the_worst_frame():
 
 def test_the_table_has_a_row_for_every_treatment(tmp_path, capsys, monkeypatch):
     few = (Treatment("as written"), Treatment("far too much", crf=51, scale=0.2))
-    monkeypatch.setattr("audioplane.bench.mark_trials.TREATMENTS", few)
+    monkeypatch.setattr("examples.mark_trials.TREATMENTS", few)
     video = tmp_path / "grey.mp4"
     with VideoWriter(video, 192, 192) as writer:
         for _ in range(60):

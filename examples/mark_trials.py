@@ -1,4 +1,4 @@
-"""How much a mark stands: python -m audioplane.bench.mark_trials VIDEO … prints the table of
+"""How much a mark stands: python examples/mark_trials.py VIDEO … prints the table of
 docs/marking.md. Each video is cut into clips, marked, treated in every way and read again."""
 
 import tempfile
