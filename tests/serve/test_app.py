@@ -119,14 +119,14 @@ def test_who_sends_faster_than_the_clock_is_waited_for(address):
 
 
 def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, heads, monkeypatch):
-    draw = Session.picture
+    draw = Session.image
     slow = lambda *arguments: time.sleep(0.3) or draw(*arguments)  # noqa: E731
-    monkeypatch.setattr(Session, "picture", slow)
+    monkeypatch.setattr(Session, "image", slow)
     with live(address) as socket:
         started = time.monotonic()
         messages = until(socket, lambda kind, index, _: kind == 1 and index >= 50)
         taken = time.monotonic() - started
-    heads.drawing.submit(int).result()  # its last picture is done: the next test draws otherwise
+    heads.drawing.submit(int).result()  # its last image is done: the next test draws otherwise
     shown = [index for kind, index, _ in messages if kind == 2]
     assert taken < 4 and 2 <= len(shown) < 15
     for at, (kind, index, _) in enumerate(messages):
@@ -141,15 +141,15 @@ def test_frames_carry_a_mark_that_is_the_sessions_own(served, monkeypatch):
     still = DrivenFrame(frames[0], np.zeros((256, 256), np.float32))
     monkeypatch.setattr(Animator, "draw", lambda *_: replace(still, image=frames.pop(0)))
     monkeypatch.setattr(served.animator, "size", (256, 256))
-    heads, pictures = Heads([served]), {}
+    heads, images = Heads([served]), {}
     with serving(heads) as address, live(address) as socket:
         hello = json.loads(socket.recv())
-        while len(pictures) < 55:
+        while len(images) < 55:
             for kind, index, jpeg in until(socket, lambda kind, *_: kind == 2):
                 if kind == 2:
-                    pictures[index] = decoded(jpeg)
+                    images[index] = decoded(jpeg)
     heads.drawing.shutdown()
-    shown = [pictures[max(i for i in pictures if i <= n)] for n in range(min(pictures), 55)]
+    shown = [images[max(i for i in images if i <= n)] for n in range(min(images), 55)]
     reading = read_mark(shown, KEY)
     assert reading is not None and reading.payload is not None
     assert reading.payload.head == 0xB and f"{reading.payload.session:08x}" == hello["mark_session"]
@@ -265,5 +265,5 @@ def test_the_example_keeps_the_pictures_of_a_file(address, tmp_path):
     example = Path(__file__).parents[2] / "examples" / "live_client.py"
     arguments = [str(tmp_path / "a.wav"), "drawn", str(tmp_path / "out"), f"ws://{address}"]
     subprocess.run([sys.executable, str(example), *arguments], check=True, timeout=60)
-    pictures = sorted((tmp_path / "out").glob("*.jpg"))
-    assert len(pictures) > 3 and decoded(pictures[-1].read_bytes()).shape == (64, 64, 3)
+    images = sorted((tmp_path / "out").glob("*.jpg"))
+    assert len(images) > 3 and decoded(images[-1].read_bytes()).shape == (64, 64, 3)

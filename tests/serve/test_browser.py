@@ -98,7 +98,7 @@ def status(page, text: str) -> None:
     )
 
 
-def picture(page) -> str:
+def image(page) -> str:
     return page.evaluate("document.getElementById('image').toDataURL()")
 
 
@@ -107,10 +107,10 @@ def test_the_microphone_drives_the_head_by_keyboard_and_the_clip_comes_down(visi
     page.keyboard.press("Space")
     status(page, "Listening")
     assert page.get_attribute("#talk", "aria-pressed") == "true"
-    first = picture(page)
+    first = image(page)
     page.wait_for_function("() => document.getElementById('latency').textContent.startsWith('p50')")
     page.wait_for_timeout(1500)
-    assert picture(page) != first
+    assert image(page) != first
     assert page.evaluate("window.audioplane.drift") <= 0.04
     page.keyboard.press("Space")
     status(page, "Done")

@@ -62,8 +62,8 @@ class Caller:
     hello: dict = field(default_factory=dict)
     facts: list[dict] = field(default_factory=list)
     left: list[tuple[int, int]] = field(default_factory=list)
-    """Number and age in ms of the pictures that left."""
-    pictures: list[np.ndarray] = field(default_factory=list)
+    """Number and age in ms of the images that left."""
+    images: list[np.ndarray] = field(default_factory=list)
     sounds: list[np.ndarray] = field(default_factory=list)
     stamps: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """By kind: second of the track and of the clock at which a frame came."""
@@ -81,7 +81,7 @@ class Caller:
     async def watch(self, track) -> None:
         while True:
             frame = await track.recv()
-            taken = self.pictures if track.kind == "video" else self.sounds
+            taken = self.images if track.kind == "video" else self.sounds
             taken.append(frame.to_ndarray(**({"format": "rgb24"} if track.kind == "video" else {})))
             now = asyncio.get_running_loop().time()
             self.stamps.setdefault(track.kind, []).append((float(frame.pts * frame.time_base), now))
@@ -118,20 +118,20 @@ async def calling(address: str, microphone=None) -> AsyncIterator[Caller]:
 def test_sound_and_pictures_come_in_step_and_the_microphone_is_heard(address):
     async def call() -> Caller:
         async with calling(address, Tone()) as caller:
-            await caller.until(lambda: caller.facts and len(caller.pictures) > 40)
+            await caller.until(lambda: caller.facts and len(caller.images) > 40)
         return caller
 
     caller = asyncio.run(call())
     hello = caller.hello
     assert (hello["width"], hello["fps"], hello["rate"]) == (64, 25, 16000)
-    assert caller.pictures[0].shape == (64, 64, 3)
+    assert caller.images[0].shape == (64, 64, 3)
     assert caller.facts[-1]["drawn"] > 10
     numbers = [index for index, _ in caller.left]
-    assert numbers == sorted(set(numbers)) and len(numbers) >= len(caller.pictures) - 1
+    assert numbers == sorted(set(numbers)) and len(numbers) >= len(caller.images) - 1
     heard = np.concatenate([s.ravel() for s in caller.sounds])[-48000:].reshape(-1, 2)[:, 0]
     assert np.argmax(np.abs(np.fft.rfft(heard))) * 48000 / len(heard) == pytest.approx(440, abs=5)
     # Second of the clock at which a track's own second 0 came: the same for both, since what is
-    # played together was sent together. The client's pictures count from its first.
+    # played together was sent together. The client's images count from its first.
     began = {kind: np.median([now - at for at, now in s]) for kind, s in caller.stamps.items()}
     assert abs(began["video"] - numbers[0] / 25 - began["audio"]) < 0.12
     gaps = np.diff([at for at, _ in caller.stamps["audio"]])
@@ -149,16 +149,16 @@ def test_frames_carry_the_mark_through_the_encoder(served, monkeypatch):
 
     async def call(address: str) -> Caller:
         async with calling(address) as caller:
-            await caller.until(lambda: len(caller.pictures) > 54)
+            await caller.until(lambda: len(caller.images) > 54)
         return caller
 
     with serving(heads, webrtc=True) as address:
         caller = asyncio.run(call(address))
     heads.drawing.shutdown()
     numbers = [round(25 * at) for at, _ in caller.stamps["video"]]
-    pictures = dict(zip(numbers, caller.pictures, strict=True))
+    images = dict(zip(numbers, caller.images, strict=True))
     every = range(numbers[0], numbers[-1])
-    reading = read_mark([pictures[max(i for i in numbers if i <= n)] for n in every], KEY)
+    reading = read_mark([images[max(i for i in numbers if i <= n)] for n in every], KEY)
     assert reading is not None and reading.payload is not None
     assert f"{reading.payload.session:08x}" == caller.hello["mark_session"]
 
@@ -212,7 +212,7 @@ def test_the_end_of_the_server_ends_its_calls(heads):
     async def call() -> float:
         server = serving(heads, webrtc=True)
         async with calling(server.__enter__()) as caller:
-            await caller.until(lambda: len(caller.pictures) > 3)
+            await caller.until(lambda: len(caller.images) > 3)
             started = asyncio.get_running_loop().time()
             await asyncio.to_thread(server.__exit__, None, None, None)
             return asyncio.get_running_loop().time() - started

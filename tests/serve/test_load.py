@@ -138,7 +138,7 @@ def test_empty_messages_are_counted_and_nothing_is_compressed(address):
 
 
 def test_clips_of_who_hangs_up_are_given_up(address, monkeypatch):
-    draw, drawn = Session.picture, []
+    draw, drawn = Session.image, []
 
     def slow(session, frame):
         drawn.append(session.id)
@@ -149,7 +149,7 @@ def test_clips_of_who_hangs_up_are_given_up(address, monkeypatch):
         first, second = (json.loads(s.recv())["session"] for s in (a, b))
         until(a, lambda kind, index, _: index >= 60)
         until(b, lambda kind, index, _: kind == 1 and index >= 10)
-        monkeypatch.setattr(Session, "picture", slow)
+        monkeypatch.setattr(Session, "image", slow)
         path = f"GET /api/sessions/{first}/clip?first=0&last=60 HTTP/1.1"
         asked = [ask(address, path) for _ in range(4)]
         for connection in asked:

@@ -39,15 +39,15 @@ def test_pictures_leave_behind_their_sound_and_the_newest_wins(playout, heard):
         for n in range(4):
             await playout.sound(heard(n))
         for n in (0, 2, 3):
-            await playout.picture(n, flat(n))
+            await playout.image(n, flat(n))
         loop = asyncio.get_running_loop()
         started = loop.time()
-        sound, first = await asyncio.gather(playout.sounds.recv(), playout.pictures.recv())
+        sound, first = await asyncio.gather(playout.sounds.recv(), playout.images.recv())
         due = DELAY + module._AFTER_SOUND
         assert due - 0.02 < loop.time() - started < due + 0.04
         assert first.pts == sound.pts == 0 and sound.samples == 320
         await asyncio.sleep(0.14)  # until frame 3 is due too
-        newest = await playout.pictures.recv()
+        newest = await playout.images.recv()
         assert newest.pts == 3 * FRAME_SAMPLES and newest.to_ndarray()[0, 0, 0] == 3
         rest = [await playout.sounds.recv() for _ in range(7)]  # no sound is left out
         assert [f.pts for f in rest] == [320 * (i + 1) for i in range(7)]
@@ -60,9 +60,9 @@ def test_a_picture_that_is_too_late_is_left_out(playout, heard):
     async def play() -> None:
         await playout.sound(heard(0))
         await asyncio.sleep(DELAY + module._AFTER_SOUND + 0.12)
-        await playout.picture(0, flat(0))
-        await playout.picture(4, flat(4))
-        assert (await playout.pictures.recv()).pts == 4 * FRAME_SAMPLES
+        await playout.image(0, flat(0))
+        await playout.image(4, flat(4))
+        assert (await playout.images.recv()).pts == 4 * FRAME_SAMPLES
 
     asyncio.run(play())
 

@@ -41,7 +41,7 @@ def from_environment(name: str) -> Path | None:
 
 def write_secret(path: Path, content: bytes) -> None:
     """Write a file that only the user can read. Raises `MediaError`; nothing half-written stays."""
-    with write_atomically(path, mode=0o600) as partial:
+    with write_atomically(path, 0o600) as partial:
         partial.write_bytes(content)
 
 

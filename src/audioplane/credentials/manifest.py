@@ -26,7 +26,7 @@ class Origin:
     head: str
     """SHA-256 of the head's file."""
     session: str
-    """8 hex digits, drawn anew for every video; the mark carries them too."""
+    """8 random hex digits of every video; the mark carries them too."""
     marked: bool
     """Whether the frames carry the invisible mark."""
     speech: str

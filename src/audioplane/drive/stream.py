@@ -14,11 +14,9 @@ from audioplane.mark import Marker
 from audioplane.speech import SpeechStream, StreamStatistics, open_stream
 from audioplane.speech.level import PAUSE, RunningLevel, block_power
 
-FRAME = FRAME_SAMPLES  # until serve takes it from the clock
-
 
 @dataclass(frozen=True)
-class HeardFrame:
+class StreamFrame:
     """A frame that is ready to be drawn."""
 
     index: int
@@ -63,7 +61,7 @@ class LiveHead:
         self._rest = np.zeros(0, np.float32)
         self._index = 0
 
-    def push(self, sound: Float[np.ndarray, " n"]) -> list[HeardFrame]:
+    def push(self, sound: Float[np.ndarray, " n"]) -> list[StreamFrame]:
         """The frames that can be drawn now, for 16 kHz sound of any length in [−1, 1].
 
         Raises `SpeechError` for samples that are not finite.
@@ -78,7 +76,7 @@ class LiveHead:
             sound = sound[missing:]
         return frames
 
-    def finish(self) -> list[HeardFrame]:
+    def finish(self) -> list[StreamFrame]:
         """The frames up to the end of what was heard. Nothing can be pushed after."""
         count = max(1, self._speech.samples // FRAME_SAMPLES) - self._index
         self._settle(self._speech.finish())
@@ -103,14 +101,14 @@ class LiveHead:
         dropped = min(self._late, len(run))
         self._run, self._late = run[dropped:], self._late - dropped
 
-    def _frame(self) -> HeardFrame:
+    def _frame(self) -> StreamFrame:
         """The next one, by what is known of it now."""
         sound = self._sound.popleft()
         heard = [self._level.update(float(power)) for power in block_power(sound)]
         self._silent = 0 if any(heard) else self._silent + 1
         spoken = self._silent <= PAUSE
         code = self._animator.excerpt_codes(self._context(), self._norm, spoken)[0]
-        frame = HeardFrame(self._index, code, sound)
+        frame = StreamFrame(self._index, code, sound)
         self._index += 1
         self._late += 1
         if self._run is not None and len(self._run):
@@ -130,7 +128,7 @@ class LiveHead:
         guessed = self._speech.predict(self._late + missing)[self._late :]
         return np.concatenate([self._run, guessed])
 
-    def draw(self, frame: HeardFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w 3"]:
+    def draw(self, frame: StreamFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w 3"]:
         """The picture of a frame; any frames may be left out. `marker` as for `Animator.speak`."""
         ref = self._animator.pose(frame.index)
         drawn = self._animator.draw(frame.code, ref, self._animator.footage.plate(ref)).image

@@ -1,14 +1,14 @@
-"""Finding a mark in a video that was cut, scaled and coded anew, and reading what it carries.
+"""Finding a mark in a video that was cropped, scaled and re-encoded, and reading what it carries.
 
 A window of frames is multiplied by a wave of the mark's period and summed: what stands still
 cancels, the mark's cells remain, as complex numbers that are turned by one unknown phase. The same
-at other periods shows how much of this the picture makes by itself, cell by cell. Scale and
+at other periods shows how much of this the image makes by itself, cell by cell. Scale and
 position are searched for by correlation with the sync.
 
 **False alarms.** The sync's values are random: each is one of 1, i, −1, −i. For cells y of any
-picture that was made without knowing them, the score √2 |Σ conj(T) y| / |y| reaches t with a chance
+image that was made without knowing them, the score √2 |Σ conj(T) y| / |y| reaches t with a chance
 of 16 exp(−0.481 t²) at most: in one direction exp(−t²/2) bounds the sum (Hoeffding), and 16
-directions cover the circle but for cos²(π/16) = 0.962. Nothing is assumed of the picture.
+directions cover the circle but for cos²(π/16) = 0.962. Nothing is assumed of the image.
 `THRESHOLD` keeps this chance, times the number of all places, tempos and windows, under 0.9e-6. The
 rest of one in a million is for payloads that seem to be read: by the same bound a score of 8 comes
 up in 2 files of 100 at most, and then 48 tries pass the check with 6e-8 each: 0.05e-6.
@@ -39,14 +39,14 @@ _TEMPOS = (1.0, 2.0)
 """Turns of the mark in a second of the video, over RATE: 2 where every other frame was dropped and
 the rest is shown at the old rate."""
 _OTHERS = (-2, 2, 3)
-"""Turns more in the window than the mark's, at which the picture's own changes are measured."""
+"""Turns more in the window than the mark's, at which the image's own changes are measured."""
 _LARGEST_SIDE = 512
 """Shorter side of what is looked at, pixels; larger frames are made smaller."""
 _CELL = 3
 """Pixels of a cell in the search."""
 _SCALE_STEP = 1.015
 _QUIET = 0.2
-"""Noise of a still picture, levels."""
+"""Noise of a still image, levels."""
 _LOUDEST = 4.0
 """Weighted cells count up to here."""
 _CANDIDATES = 3
@@ -104,10 +104,10 @@ def _demodulate(
     return (total[:n] + 1j * total[n:]).reshape(n, *frames.shape[1:])
 
 
-def _high_pass(picture: Float32[np.ndarray, "h w 2"], cell: int) -> Float32[np.ndarray, "h w 2"]:
+def _high_pass(image: Float32[np.ndarray, "h w 2"], cell: int) -> Float32[np.ndarray, "h w 2"]:
     """Means over a cell less those of the nine cells around."""
-    inner = cv2.blur(picture, (cell, cell), borderType=cv2.BORDER_REFLECT)
-    return inner - cv2.blur(picture, (3 * cell, 3 * cell), borderType=cv2.BORDER_REFLECT)
+    inner = cv2.blur(image, (cell, cell), borderType=cv2.BORDER_REFLECT)
+    return inner - cv2.blur(image, (3 * cell, 3 * cell), borderType=cv2.BORDER_REFLECT)
 
 
 def _channels(z: Complex64[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w 2"]:
@@ -164,13 +164,13 @@ class _Window:
         fit = np.abs(np.asarray(fft.ifft2(spectrum)))
         row, column = (int(i) for i in np.unravel_index(fit.argmax(), fit.shape))
         best = float(fit[row, column]) / max(float(np.linalg.norm(y)), 1e-9)
-        # Past the far edge means that the grid begins before the picture does.
+        # Past the far edge means that the grid begins before the image does.
         left = column if column < y.shape[1] else column - fit.shape[1]
         top = row if row < y.shape[0] else row - fit.shape[0]
         return best, left, top
 
     def cells(self, place: Place) -> Complex64[np.ndarray, "64 64"]:
-        """The grid's cells, weighted, where it is taken to lie; 0 outside of the picture."""
+        """The grid's cells, weighted, where it is taken to lie; 0 outside of the image."""
         size = np.array(place.cell(self._nominal))
         corner = np.array(place.corner(self._nominal, self._width, self._height))
         step = size / _CELL

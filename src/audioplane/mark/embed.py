@@ -13,7 +13,7 @@ from audioplane.mark.pattern import GRID, RATE, MarkPayload, payload_cells, sync
 FPS = 25
 """Frames a second of what is marked."""
 _REST = 1.25
-"""Strength where a picture is flat, levels of 255 (rms over the picture at any time)."""
+"""Strength where an image is flat, levels of 255 (rms over the image at any time)."""
 _PER_SLOPE = 0.17
 """What the mean slope of a cell, levels a pixel, adds to the strength: texture hides the mark."""
 _STEEPEST = 16.0
@@ -108,10 +108,10 @@ class Marker:
     def mark(self, image: UInt8[np.ndarray, "h w 3"], index: int) -> UInt8[np.ndarray, "h w 3"]:
         """A copy with the mark as frame `index` of the video shows it.
 
-        Raises `ValueError` for a picture of another size: the kernels check no bounds.
+        Raises `ValueError` for an image of another size: the kernels check no bounds.
         """
         if image.shape[:2] != self._grain.shape:
-            raise ValueError(f"a picture of {image.shape[:2]}, marker of {self._grain.shape}")
+            raise ValueError(f"an image of {image.shape[:2]}, marker of {self._grain.shape}")
         angle = 2 * math.pi * RATE * index / FPS
         turn = np.array([math.cos(angle), math.sin(angle)], np.float32)
         image = np.ascontiguousarray(image)

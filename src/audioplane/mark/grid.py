@@ -1,4 +1,4 @@
-"""Where the mark's grid may lie in a picture: the places that are tried, and their number."""
+"""Where the mark's grid may lie in an image: the places that are tried, and their number."""
 
 import math
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ STEPS = 4
 _STRETCH = 1.0025
 """From one size to the next."""
 SMALLEST, LARGEST = 0.7, 2.0
-"""Size of a cell over that in a frame of the picture's size that is marked and whole: from a frame
-within a larger picture to half a frame."""
+"""Size of a cell over that in a frame of the image's size that is marked and whole: from a frame
+within a larger image to half a frame."""
 _SIZES = math.ceil(math.log(LARGEST / SMALLEST) / math.log(_STRETCH))
 MOST_ASPECT = 4
 """Sizes by which width and height of a cell may differ: 1 %."""
@@ -19,10 +19,10 @@ MOST_ASPECT = 4
 
 @dataclass(frozen=True)
 class Place:
-    """One of countably many ways to lay the grid over a picture."""
+    """One of countably many ways to lay the grid over an image."""
 
     across: int
-    """Where the picture's centre lies in the grid, 1/`STEPS` cells."""
+    """Where the image's centre lies in the grid, 1/`STEPS` cells."""
     down: int
     size: int
     """Width of a cell is `SMALLEST` · 1.0025^size times that of a whole frame."""
@@ -35,7 +35,7 @@ class Place:
         return width, width * _STRETCH**self.aspect
 
     def corner(self, nominal: float, width: int, height: int) -> tuple[float, float]:
-        """Left and upper edge of the first cell in a picture of `width` × `height` pixels."""
+        """Left and upper edge of the first cell in an image of `width` × `height` pixels."""
         across, down = self.cell(nominal)
         return width / 2 - self.across / STEPS * across, height / 2 - self.down / STEPS * down
 
@@ -51,7 +51,7 @@ class Place:
 def nearest(x: float, y: float, cell: float, nominal: float, size: tuple[int, int]) -> Place:
     """The place whose first cell begins closest to (x, y) and is `cell` wide, in pixels.
 
-    `size` is the picture's, width and height.
+    `size` is the image's, width and height.
     """
     step = round(math.log(cell / nominal / SMALLEST) / math.log(_STRETCH))
     cell = nominal * SMALLEST * _STRETCH**step
@@ -60,6 +60,6 @@ def nearest(x: float, y: float, cell: float, nominal: float, size: tuple[int, in
 
 
 def n_places() -> float:
-    """How many places there are in which grid and picture overlap."""
+    """How many places there are in which grid and image overlap."""
     along = (GRID + GRID / SMALLEST) * STEPS
     return along**2 * (_SIZES + 1) * (2 * MOST_ASPECT + 1)

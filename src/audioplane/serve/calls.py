@@ -1,7 +1,7 @@
-"""Sessions over WebRTC: the client's offer answered, its microphone heard, sound and pictures sent.
+"""Sessions over WebRTC: the offer answered, the microphone received, sound and images sent.
 
 The server answers the client's checks and makes none of its own: candidates of an offer are left
-out, so that nobody can have it knock at other machines, and it asks no STUN or TURN server.
+out, so that nobody can make it contact other machines, and it asks no STUN or TURN server.
 """
 
 import asyncio
@@ -45,21 +45,21 @@ class Call:
         self._ended = asyncio.Event()
         self._channel: asyncio.Future[RTCDataChannel] = asyncio.get_running_loop().create_future()
         self._peer.addTransceiver(self._playout.sounds, "sendrecv")
-        self._peer.addTransceiver(self._playout.pictures, "sendonly")
-        self._peer.on("track", self._hear_from)
-        self._peer.on("datachannel", self._talk_over)
+        self._peer.addTransceiver(self._playout.images, "sendonly")
+        self._peer.on("track", self._on_track)
+        self._peer.on("datachannel", self._on_channel)
         self._peer.on("connectionstatechange", self._look)
 
-    def _hear_from(self, track: MediaStreamTrack) -> None:
+    def _on_track(self, track: MediaStreamTrack) -> None:
         self._microphone = track
 
-    def _talk_over(self, channel: RTCDataChannel) -> None:
+    def _on_channel(self, channel: RTCDataChannel) -> None:
         if not self._channel.done():
-            channel.on("message", self._obey)
+            channel.on("message", self._on_message)
             channel.on("close", self._ended.set)
             self._channel.set_result(channel)
 
-    def _obey(self, message: bytes | str) -> None:
+    def _on_message(self, message: bytes | str) -> None:
         if isinstance(message, str):
             self._session.command(message)
 
@@ -92,12 +92,12 @@ class Call:
                     channel.send(text)
 
             works = self._session.works(self._playout, say)
-            await self._service.run(self._session, self._end(), self._hear(), *works)
+            await self._service.run(self._session, self._end(), self._listen(), *works)
 
     async def _end(self) -> None:
         await self._ended.wait()
 
-    async def _hear(self) -> None:
+    async def _listen(self) -> None:
         """Pass on the microphone until the client ends its track."""
         if self._microphone is None:  # it only listens
             await self._ended.wait()

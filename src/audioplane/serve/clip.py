@@ -9,14 +9,14 @@ from threading import Event
 
 import numpy as np
 
-from audioplane.drive.stream import HeardFrame
+from audioplane.drive.stream import StreamFrame
 from audioplane.media.video import VideoWriter
 from audioplane.serve.scratch import scratch_folder
 from audioplane.serve.session import Session, pcm_of
 
 
 async def render_clip(
-    session: Session, frames: Sequence[HeardFrame], drawing: Executor, writing: Executor
+    session: Session, frames: Sequence[StreamFrame], drawing: Executor, writing: Executor
 ) -> bytes:
     """An MP4 of these frames, with its credentials; given up where this is cancelled.
 
@@ -32,7 +32,7 @@ async def render_clip(
 
 
 def _render(
-    session: Session, frames: Sequence[HeardFrame], drawing: Executor, stopped: Event
+    session: Session, frames: Sequence[StreamFrame], drawing: Executor, stopped: Event
 ) -> bytes:
     sound = np.concatenate([frame.sound for frame in frames])
     stated = session.provenance.saying(hashlib.sha256(pcm_of(sound)).hexdigest())
@@ -43,5 +43,5 @@ def _render(
             for frame in frames:
                 if stopped.is_set():
                     raise CancelledError
-                video.write(drawing.submit(session.picture, frame).result())
+                video.write(drawing.submit(session.image, frame).result())
         return path.read_bytes()

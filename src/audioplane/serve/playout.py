@@ -1,7 +1,7 @@
-"""What a call sends, when it is due: sound and pictures leave on one clock, with its time stamps.
+"""What a call sends, when it is due: sound and images leave on one clock, with its time stamps.
 
 Receivers play together what was sent together (RTP's sender reports know no other time), or nearly,
-so both wait here until pictures are there, where a client of the WebSocket waits itself.
+so both wait here until images are there, where a client of the WebSocket waits itself.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from aiortc import MediaStreamTrack, RTCDataChannel
 from jaxtyping import UInt8
 
 from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
-from audioplane.drive.stream import HeardFrame
+from audioplane.drive.stream import StreamFrame
 from audioplane.media.frames import AudioFrame, VideoFrame, picture_frame, sound_frame
 from audioplane.serve.session import Session, pcm_of
-from audioplane.serve.sockets import PICTURE, header
+from audioplane.serve.sockets import IMAGE, header
 
 _PIECE = SAMPLE_RATE // 50
 """Samples of a sound packet."""
 _AFTER_SOUND = 0.05
-"""Seconds that a picture leaves after its sound: browsers keep sound that much longer."""
+"""Seconds that an image leaves after its sound: browsers keep sound that much longer."""
 _LATE = 0.04
-"""Seconds after that and the end of its sound from which a picture is left out."""
+"""Seconds after that and the end of its sound from which an image is left out."""
 _MARGIN = 0.04
 """Seconds that the next sounds wait after one came too late."""
 _WATCHED = 75
@@ -40,15 +40,15 @@ class Playout:
 
     def __init__(self, session: Session):
         self.session = session
-        self.sounds, self.pictures = SoundTrack(self), PictureTrack(self)
+        self.sounds, self.images = SoundTrack(self), ImageTrack(self)
         self.channel: RTCDataChannel | None = None
-        """Where the client is told the number and the age of every picture that leaves."""
+        """Where the client is told the number and the age of every image that leaves."""
         self._zero: float | None = None
         """Second of the clock at which frame 0 goes out. It moves: after a hiccup sound is sent
         later, and faster again where all of it waits; receivers stretch it."""
         self._waits: deque[float] = deque(maxlen=_WATCHED)
 
-    async def sound(self, frame: HeardFrame) -> None:
+    async def sound(self, frame: StreamFrame) -> None:
         """Take the sound of the next frame."""
         start, delay = frame.index * FRAME_SAMPLES, self.session.head.delay
         if self._zero is None:
@@ -65,10 +65,10 @@ class Playout:
         self.sounds.waiting.append(pcm_of(frame.sound))
         self.sounds.came.set()
 
-    async def picture(self, index: int, picture: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Take a picture; the oldest gives way where too many wait."""
-        self.pictures.waiting.append((index, picture))
-        self.pictures.came.set()
+    async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Take an image; the oldest gives way where too many wait."""
+        self.images.waiting.append((index, image))
+        self.images.came.set()
 
     def lateness(self, sample: int) -> float:
         """Seconds since this sample was due; negative before."""
@@ -76,10 +76,10 @@ class Playout:
         return asyncio.get_running_loop().time() - self._zero - sample / SAMPLE_RATE
 
     def leaves(self, index: int) -> None:
-        """Note a picture that is handed to the encoder and tell the client."""
+        """Note an image that is handed to the encoder and tell the client."""
         age, channel = self.session.leaves(index), self.channel
         if channel and channel.readyState == "open" and channel.bufferedAmount < _BACKLOG:
-            channel.send(header(PICTURE, index, age))
+            channel.send(header(IMAGE, index, age))
 
 
 class SoundTrack(MediaStreamTrack):
@@ -107,8 +107,8 @@ class SoundTrack(MediaStreamTrack):
         return frame
 
 
-class PictureTrack(MediaStreamTrack):
-    """The newest picture that is due and not too late."""
+class ImageTrack(MediaStreamTrack):
+    """The newest image that is due and not too late."""
 
     kind = "video"
 
@@ -119,20 +119,20 @@ class PictureTrack(MediaStreamTrack):
         self.came = asyncio.Event()
 
     async def recv(self) -> VideoFrame:
-        """The next picture, stamped with the time of its sound."""
+        """The next image, stamped with the time of its sound."""
         while True:
             while not self.waiting:
                 self.came.clear()
                 await self.came.wait()
             await asyncio.sleep(max(0.0, -self._lateness(self.waiting[0][0])))
-            index, picture = self.waiting.popleft()
+            index, image = self.waiting.popleft()
             newer = self.waiting and self._lateness(self.waiting[0][0]) >= 0
             if newer or self._lateness(index + 1) > _LATE:
                 self._playout.session.skipped += 1
                 continue
             self._playout.leaves(index)
-            return picture_frame(picture, index * FRAME_SAMPLES, SAMPLE_RATE)
+            return picture_frame(image, index * FRAME_SAMPLES, SAMPLE_RATE)
 
     def _lateness(self, index: int) -> float:
-        """Seconds since this picture was due; negative before."""
+        """Seconds since this image was due; negative before."""
         return self._playout.lateness(index * FRAME_SAMPLES) - _AFTER_SOUND

@@ -1,4 +1,4 @@
-"""One client that is connected: its sound in; sound and pictures out, by the wall clock.
+"""One client that is connected: its sound in; sound and images out, by the wall clock.
 
 The sound of every frame goes out as soon as the frame is heard and waits for no drawing. Of the
 frames that are heard, the newest is drawn. Both carry their frame's number. How they get to the
@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
-from audioplane.drive.stream import HeardFrame
+from audioplane.drive.stream import StreamFrame
 from audioplane.serve.heads import Heads, ServedHead
 from audioplane.serve.limits import Limits
 from audioplane.serve.samples import SampleQueue
@@ -43,7 +43,7 @@ class Facts:
     """How a session goes."""
 
     p50: int
-    """Median time from a frame's sound coming in to its picture going out, ms."""
+    """Median time from a frame's sound coming in to its image going out, ms."""
     p95: int
     drawn: int
     """Pictures sent."""
@@ -57,14 +57,14 @@ class Facts:
 
 @runtime_checkable
 class Outlet(Protocol):
-    """The way to a client. It tells the session of every picture that leaves (`Session.leaves`)."""
+    """The way to a client. It tells the session of every image that leaves (`Session.leaves`)."""
 
-    async def sound(self, frame: HeardFrame) -> None:
+    async def sound(self, frame: StreamFrame) -> None:
         """Take the sound of the next frame."""
         ...
 
-    async def picture(self, index: int, picture: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Take the picture of a frame; others may be missing before it."""
+    async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Take the image of a frame; others may be missing before it."""
         ...
 
 
@@ -78,7 +78,7 @@ class Session:
         self.live = head.stream()
         self.provenance = head.provenance.for_another()
         self._marker = self.provenance.marker(*head.animator.size)
-        self.kept: deque[HeardFrame] = deque(maxlen=round(FPS * limits.clip_seconds))
+        self.kept: deque[StreamFrame] = deque(maxlen=round(FPS * limits.clip_seconds))
         """Frames that can be downloaded."""
         self.ages: deque[float] = deque(maxlen=250)
         """Seconds from the end of a frame's sound coming in to its image leaving."""
@@ -93,7 +93,7 @@ class Session:
         self._uploaded = np.zeros(0, np.float32)
         self._last_sound = -_QUIET
         self._came = asyncio.Event()
-        self._pending: deque[HeardFrame] = deque()
+        self._pending: deque[StreamFrame] = deque()
         self._wake = asyncio.Event()
         self._fed = 0
         self._fed_at: deque[tuple[int, float]] = deque(maxlen=500)
@@ -180,7 +180,7 @@ class Session:
     async def draw(self, outlet: Outlet) -> None:
         """Draw the newest frame that is heard, again and again; ends when it is cancelled.
 
-        While the outlet takes a picture the next one is drawn.
+        While the outlet takes an image the next one is drawn.
         """
         loop = asyncio.get_running_loop()
         showing: asyncio.Task[None] | None = None
@@ -191,21 +191,21 @@ class Session:
                 frame = self._pending[-1]
                 self.skipped += len(self._pending) - 1
                 self._pending.clear()
-                picture = await loop.run_in_executor(self._drawing, self.picture, frame)
+                image = await loop.run_in_executor(self._drawing, self.image, frame)
                 if showing is not None:
                     await showing
-                showing = asyncio.create_task(outlet.picture(frame.index, picture))
+                showing = asyncio.create_task(outlet.image(frame.index, image))
         finally:
             if showing is not None:
                 showing.cancel()
                 await asyncio.gather(showing, return_exceptions=True)
 
-    def picture(self, frame: HeardFrame) -> UInt8[np.ndarray, "h w 3"]:
+    def image(self, frame: StreamFrame) -> UInt8[np.ndarray, "h w 3"]:
         """A frame as it is sent, marked. For the one thread that draws."""
         return self.live.draw(frame, self._marker)
 
     def leaves(self, index: int) -> float:
-        """Note that a picture goes out now; its age in seconds."""
+        """Note that an image goes out now; its age in seconds."""
         self.drawn += 1
         self.ages.append(self.age(index))
         return self.ages[-1]

@@ -12,18 +12,18 @@ from jaxtyping import UInt8
 from starlette.websockets import WebSocketDisconnect
 
 from audioplane.clock import SAMPLE_RATE
-from audioplane.drive.stream import HeardFrame
+from audioplane.drive.stream import StreamFrame
 from audioplane.media.image import encode_image
 from audioplane.serve.limits import Bucket, Limits
 from audioplane.serve.service import BUSY, Service
 from audioplane.serve.session import Session, pcm_of
 
-SOUND, PICTURE = 1, 2
+SOUND, IMAGE = 1, 2
 """First byte of a binary message to the client; frame number and age in ms follow, then PCM16 of
 16 kHz or a JPEG."""
 _HEADER = struct.Struct("<BII")
 _QUALITY = 85
-"""Of the pictures, JPEG."""
+"""Of the images, JPEG."""
 _SEND_SECONDS = 5.0
 """A client that takes nothing for so long is gone."""
 _REFUSED, _FULL, _TOO_BIG, _GONE = 1008, 1013, 1009, 1006
@@ -48,15 +48,15 @@ class SocketOutlet:
     def __init__(self, session: Session, send: Send):
         self._session, self._send = session, send
 
-    async def sound(self, frame: HeardFrame) -> None:
+    async def sound(self, frame: StreamFrame) -> None:
         """Send a frame's sound."""
         age = self._session.age(frame.index)
         await self._send(header(SOUND, frame.index, age) + pcm_of(frame.sound))
 
-    async def picture(self, index: int, picture: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Encode and send a picture."""
-        jpeg = await asyncio.to_thread(encode_image, picture, ".jpg", _QUALITY)
-        await self._send(header(PICTURE, index, self._session.leaves(index)) + jpeg)
+    async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Encode and send an image."""
+        jpeg = await asyncio.to_thread(encode_image, image, ".jpg", _QUALITY)
+        await self._send(header(IMAGE, index, self._session.leaves(index)) + jpeg)
 
 
 async def serve_socket(service: Service, socket: WebSocket) -> None:
