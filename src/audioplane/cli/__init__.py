@@ -1,5 +1,6 @@
 """The commands. Heavy libraries are imported by the command that needs them."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -8,6 +9,7 @@ import tyro
 
 from audioplane import __version__
 from audioplane.cli.ablate import Ablate
+from audioplane.cli.arguments import with_home
 from audioplane.cli.bench import Bench
 from audioplane.cli.compare import Compare
 from audioplane.cli.console import console, in_flags, output, printable
@@ -53,6 +55,9 @@ def main(args: list[str] | None = None) -> int:
     args = sys.argv[1:] if args is None else args
     # Two thread pools share few cores here: idle threads must sleep, not spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # terminals of few letters, such as latin-1
     debug = "--debug" in args
     if "--version" in args:
         output.print(f"audioplane {__version__}")
@@ -62,7 +67,7 @@ def main(args: list[str] | None = None) -> int:
         prog="audioplane",
         description="Learn a talking head from a video, then let it speak any audio. "
         "--debug with any command shows the traceback of a failure; --version says which this is.",
-        args=[a for a in args if a != "--debug"],
+        args=[with_home(a) for a in args if a != "--debug"],
     )
     try:
         return command.run() or 0

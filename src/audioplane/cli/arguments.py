@@ -1,5 +1,6 @@
 """Arguments that several commands share."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,5 +12,15 @@ if TYPE_CHECKING:
     Kind = str
 else:
     Kind = tyro.extras.literal_type_from_choices(kind_names())
+
+
+def with_home(argument: str) -> str:
+    """An argument whose `~` stands for the user's home, as shells do not expand in `--out=~/x`."""
+    name, equals, value = argument.partition("=")
+    if name.startswith("--") and equals:
+        return f"{name}={with_home(value)}"
+    return os.path.expanduser(argument) if argument.startswith(("~/", "~\\")) else argument
+
+
 PathArgument = Annotated[Path, tyro.conf.Positional]
 Device = Literal["auto", "cpu", "cuda"]

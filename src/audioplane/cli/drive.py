@@ -21,7 +21,8 @@ class Drive:
     speech: PathArgument
     """Sound or video file with the speech."""
     out: Path
-    """The video to write, mp4: 25 frames a second, H.264 and AAC."""
+    """The video to write, 25 frames a second: .mp4, .mov or .mkv with H.264 and AAC, .webm with VP9
+    and Opus."""
     subject: Path | None = None
     """The subject, if its folder has moved since the training."""
     speech_model: Path | None = None
@@ -31,7 +32,9 @@ class Drive:
     """How far the lips move, as a multiple of what the head learned: heads that are not sure of a
     voice mumble, 1.5 opens their mouths."""
     crf: int = 18
-    """H.264 quality, 0 (lossless) to 51 (worst)."""
+    """Quality, 0 (lossless) to 51 (worst; webm: 63)."""
+    audio_track: int | None = None
+    """Number of the sound track that speaks, from 1; the one with speech if not given."""
     provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
     device: Device = "auto"
     """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
@@ -39,8 +42,10 @@ class Drive:
     def run(self) -> None:
         from audioplane.cli.device import use_device
         from audioplane.drive import Talker
+        from audioplane.media.writer import check_video_output
         from audioplane.run import open_run
 
+        check_video_output(self.out, self.speech, crf=self.crf)
         started = time.perf_counter()
         device = use_device(self.device)
         talker = Talker(
@@ -56,7 +61,9 @@ class Drive:
             def show(done: int, total: int) -> None:
                 bar.update(task, completed=done, total=total)
 
-            made = talker.write(self.speech, self.out, crf=self.crf, progress=show)
+            made = talker.write(
+                self.speech, self.out, crf=self.crf, audio_track=self.audio_track, progress=show
+            )
         for warning in made.warnings:
             console.print(in_flags(warning, self), style="yellow")
         rate = made.n_frames / (time.perf_counter() - started)

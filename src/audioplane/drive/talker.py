@@ -23,8 +23,9 @@ from audioplane.credentials.provenance import who_agreed
 from audioplane.drive.animator import Animator, DrivenFrame
 from audioplane.drive.stream import LiveHead
 from audioplane.errors import CredentialsError, SpeechError
-from audioplane.media.audio import read_audio
-from audioplane.media.video import VideoWriter
+from audioplane.media.audio import audio_blocks, read_audio
+from audioplane.media.tracks import choose_track
+from audioplane.media.writer import VideoWriter, check_video_output
 from audioplane.run import Run, RunPaths, open_run
 from audioplane.speech import Speech, can_compute, compute_features, load_external_features
 from audioplane.speech.familiarity import sound_warnings
@@ -217,14 +218,16 @@ class Talker:
         out: Path | str,
         *,
         crf: int = 18,
+        audio_track: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> WrittenVideo:
         """Write a video of the head that says something, marked and signed.
 
         Args:
             speech: A sound or video file, or a `.npy` file of features, which makes a silent video.
-            out: The video file.
-            crf: H.264 quality, 0 (lossless) to 51 (worst).
+            out: The video file, .mp4, .mov, .mkv or .webm; its folders are made.
+            crf: Quality, 0 (lossless) to 51 (worst; webm: 63).
+            audio_track: Number of the sound track that speaks, from 1; found if not given.
             progress: Called with the number of frames that are drawn, and of all.
 
         Raises:
@@ -232,12 +235,15 @@ class Talker:
             SpeechError, CredentialsError: As `speak`.
         """
         speech, out = Path(speech), Path(out)
+        check_video_output(out, speech, crf=crf)
         stated = self.provenance(speech, out)
         sound, warnings = None, stated.notes
         if speech.suffix == ".npy":
             codes = self.animator.codes(load_external_features(speech))
         else:
-            sound, described = read_audio(speech, SOUND_RATE), Speech(read_audio(speech))
+            warnings += choose_track(speech, audio_track).notes
+            sound = audio_blocks(speech, SOUND_RATE, audio_track=audio_track)
+            described = Speech(read_audio(speech, audio_track=audio_track))
             codes = self.codes(described)
             warnings += self.warnings(described, speech.name)
         writer = VideoWriter(
