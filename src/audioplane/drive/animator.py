@@ -1,6 +1,6 @@
 """A trained head before its own torso and background, one frame after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -58,15 +58,31 @@ class Animator:
 
         Raises `SubjectError` if the features are of another kind.
         """
+        features, device = self._checked(features), self.head.device
+        frames = None if spoken is None else torch.from_numpy(spoken).to(device)
+        return self.head.audio_codes(torch.from_numpy(features).to(device), spoken=frames)
+
+    @torch.no_grad()
+    def code_chunks(
+        self,
+        chunks: Iterable[Float[np.ndarray, "_ w f"]],
+        spoken: Bool[np.ndarray, " t"] | None = None,
+    ) -> Iterator[Float[Tensor, " k"]]:
+        """As `codes`, one by one, of features that come in chunks: a speech of any length."""
+        device = self.head.device
+        frames = None if spoken is None else torch.from_numpy(spoken).to(device)
+        tensors = (torch.from_numpy(self._checked(chunk)).to(device) for chunk in chunks)
+        for codes in self.head.audio_code_chunks(tensors, frames):
+            yield from codes
+
+    def _checked(self, features: Float[np.ndarray, "t w f"]) -> Float[np.ndarray, "t w f"]:
         expected = self.head.shape.feature_dim
         if features.shape[2] != expected:
             raise SubjectError(
                 f"the speech features have {features.shape[2]} values a step, this head was "
                 f"trained on {expected}: use the kind it was trained with"
             )
-        device = self.head.device
-        frames = None if spoken is None else torch.from_numpy(spoken).to(device)
-        return self.head.audio_codes(torch.from_numpy(features).to(device), spoken=frames)
+        return features
 
     @property
     def refs(self) -> Sequence[FrameRef]:
@@ -124,7 +140,7 @@ class Animator:
         return DrivenFrame(*self._renderer.render(motion, view, plate))
 
     def speak(
-        self, codes: Float[Tensor, "t k"], marker: Marker | None
+        self, codes: Iterable[Float[Tensor, " k"]], marker: Marker | None
     ) -> Iterator[tuple[FrameRef, DrivenFrame]]:
         """One frame for each code, at the poses of the training frames, to and fro.
 

@@ -7,7 +7,7 @@ stream = talker.stream()                      # speech that is still being spoke
 for image in stream.push(waveform): ...
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,13 +27,21 @@ from audioplane.media.audio import audio_blocks, read_audio
 from audioplane.media.tracks import choose_track
 from audioplane.media.writer import VideoWriter, check_video_output
 from audioplane.run import Run, RunPaths, open_run
-from audioplane.speech import Speech, can_compute, compute_features, load_external_features
+from audioplane.speech import (
+    Speech,
+    can_compute,
+    compute_features,
+    feature_chunks,
+    load_external_features,
+)
 from audioplane.speech.familiarity import sound_warnings
 from audioplane.splat.device import choose_device
 
 MOST_ARTICULATE = 4.0
 SOUND_RATE = 48_000
 """Samples a second of a video's sound; speech features are computed at 16 kHz."""
+KEPT_SECONDS = 600
+"""Seconds of speech up to which a file is read once, into memory."""
 LOOK_AHEAD = 0.24
 """Seconds of speech after a frame that a stream waits for (docs/live.md)."""
 
@@ -122,13 +130,17 @@ class Talker:
 
         Raises `SpeechError` for a kind that cannot be computed here.
         """
+        return compute_features(speech, self._computable(), self._model)
+
+    def _computable(self) -> str:
+        """The head's feature kind. Raises `SpeechError` where it cannot be computed here."""
         kind = self.run.speech
         if not can_compute(kind):
             raise SpeechError(
                 f"this head was trained on features '{kind}' that cannot be computed here: bring "
                 "the speech as a .npy file of them"
             )
-        return compute_features(speech, kind, self._model)
+        return kind
 
     def codes(self, speech: Speech) -> Float[Tensor, "t k"]:
         """What deforms the head, frame by frame, for speech of any voice.
@@ -179,21 +191,28 @@ class Talker:
             CredentialsError: Nobody consented to the making of this head.
         """
         stated = self.provenance()
-        codes = self._codes_of(speech)
+        _, codes = self._codes_of(speech)
         for frame in self._frames(codes, stated):
             yield frame.image
 
-    def _codes_of(self, speech: Spoken) -> Float[Tensor, "t k"]:
+    def _codes_of(self, speech: Spoken) -> tuple[int, Iterable[Float[Tensor, " k"]]]:
+        """Number of frames, and their codes."""
+        if isinstance(speech, Path | str):
+            path = Path(speech)
+            speech = load_external_features(path) if path.suffix == ".npy" else open_speech(path)
         if isinstance(speech, Speech):
-            return self.codes(speech)
-        if isinstance(speech, np.ndarray):
-            return self.animator.codes(speech) if speech.ndim == 3 else self.codes(Speech(speech))
-        path = Path(speech)
-        if path.suffix == ".npy":
-            return self.animator.codes(load_external_features(path))
-        return self.codes(Speech(read_audio(path)))
+            return self._described(speech)
+        if speech.ndim == 3:
+            return len(speech), self.animator.codes(speech)
+        return self._described(Speech(speech))
 
-    def _frames(self, codes: Float[Tensor, "t k"], stated: Provenance) -> Iterator[DrivenFrame]:
+    def _described(self, speech: Speech) -> tuple[int, Iterable[Float[Tensor, " k"]]]:
+        chunks = feature_chunks(speech, self._computable(), self._model)
+        return speech.frames, self.animator.code_chunks(chunks, speech.spoken_frames())
+
+    def _frames(
+        self, codes: Iterable[Float[Tensor, " k"]], stated: Provenance
+    ) -> Iterator[DrivenFrame]:
         for _, frame in self.animator.speak(codes, stated.marker(*self.size)):
             yield frame
 
@@ -239,12 +258,12 @@ class Talker:
         stated = self.provenance(speech, out)
         sound, warnings = None, stated.notes
         if speech.suffix == ".npy":
-            codes = self.animator.codes(load_external_features(speech))
+            count, codes = self._codes_of(speech)
         else:
             warnings += choose_track(speech, audio_track).notes
             sound = audio_blocks(speech, SOUND_RATE, audio_track=audio_track)
-            described = Speech(read_audio(speech, audio_track=audio_track))
-            codes = self.codes(described)
+            described = open_speech(speech, audio_track)
+            count, codes = self._codes_of(described)
             warnings += self.warnings(described, speech.name)
         writer = VideoWriter(
             out, *self.size, audio=sound, audio_rate=SOUND_RATE, crf=crf, seal=stated.seal
@@ -253,8 +272,8 @@ class Talker:
             for i, frame in enumerate(self._frames(codes, stated)):
                 video.write(frame.image)
                 if progress is not None:
-                    progress(i + 1, len(codes))
-        return WrittenVideo(out, len(codes), warnings)
+                    progress(i + 1, count)
+        return WrittenVideo(out, count, warnings)
 
 
 class TalkerStream:
@@ -280,6 +299,20 @@ class TalkerStream:
         """The frames up to the end of what was pushed; nothing can be pushed after."""
         for frame in self._live.finish():
             yield self._live.draw(frame, self._marker)
+
+
+def open_speech(path: Path, audio_track: int | None = None) -> Speech:
+    """The speech in a sound or video file; one of more than ten minutes is read in blocks.
+
+    Args:
+        path: Any container and codec that FFmpeg reads.
+        audio_track: Number of the sound track, from 1; None for the one with speech.
+
+    Raises `MediaError` where there is no such track or it cannot be read.
+    """
+    if choose_track(path, audio_track).ends <= KEPT_SECONDS:
+        return Speech(read_audio(path, audio_track=audio_track))
+    return Speech(lambda: audio_blocks(path, audio_track=audio_track))
 
 
 def _remember(consent: str, note: Path) -> None:

@@ -3,6 +3,8 @@
 Legend: W steps of the feature window, F features a step, a the audio vector of Eq. 4.
 """
 
+from collections.abc import Iterable, Iterator
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -146,10 +148,17 @@ class AudioEncoder(nn.Module):
 
         `spoken` marks the frames in which another voice speaks: its own statistics then count.
         """
-        raw, norm = self._whole(windows), self.running_norm()
+        return torch.cat(list(self.normalised_chunks(self._whole(windows), spoken)))
+
+    def normalised_chunks(
+        self, raw: Float[Tensor, "t 64"], spoken: Bool[Tensor, " t"] | None = None
+    ) -> Iterator[Float[Tensor, "_ 64"]]:
+        """Audio vectors of a whole speech from those before normalisation, block by block."""
+        norm = self.running_norm()
         if spoken is not None:
             norm.update(raw[spoken])
-        return self.articulation * norm.normalised(raw)
+        for block in raw.split(_BLOCK):
+            yield self.articulation * norm.normalised(block)
 
     def excerpt(
         self, run: Float[Tensor, "u w f"], norm: RunningNorm | None = None, spoken: bool = False
@@ -170,11 +179,25 @@ class AudioEncoder(nn.Module):
         self.mean.copy_(mean)
         self.std.copy_(std)
 
+    def raw(self, chunks: Iterable[Float[Tensor, "_ w f"]]) -> Iterator[Float[Tensor, "_ 64"]]:
+        """Vectors before normalisation of a whole speech, whose windows come in chunks.
+
+        No more than a few chunks are held; past the ends the first and last window are repeated.
+        """
+        held = None
+        for chunk in chunks:
+            for part in chunk.split(_BLOCK):
+                before = part[:1].expand(CONTEXT_BEFORE, -1, -1) if held is None else held
+                held = torch.cat([before, part])
+                if len(held) > CONTEXT_BEFORE + CONTEXT_AFTER:
+                    yield self._raw(held[None])
+                    held = held[-CONTEXT_BEFORE - CONTEXT_AFTER :]
+        if held is not None:
+            yield self._raw(torch.cat([held, held[-1:].expand(CONTEXT_AFTER, -1, -1)])[None])
+
     def _whole(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t 64"]:
         """Raw vectors of a whole speech, block by block."""
-        starts = range(0, len(windows), _BLOCK)
-        blocks = (with_context(windows, a, min(a + _BLOCK, len(windows))) for a in starts)
-        return torch.cat([self._raw(block[None]) for block in blocks])
+        return torch.cat(list(self.raw([windows])))
 
 
 def with_context(windows: Float[Tensor, "t w f"], start: int, stop: int) -> Float[Tensor, "u w f"]:

@@ -1,5 +1,6 @@
 """The model of one person: Gaussians, the networks that deform them, and their splat."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -149,6 +150,21 @@ class Head(nn.Module):
             rows = torch.arange(first, first + len(windows), device=self.device)
             return rows.to(self.low.dtype)[:, None]
         return self.spread(self._represent(self.encoder(windows, spoken)))
+
+    def audio_code_chunks(
+        self, chunks: Iterable[Float[Tensor, "_ w f"]], spoken: Bool[Tensor, " t"] | None = None
+    ) -> Iterator[Float[Tensor, "_ k"]]:
+        """As `audio_codes`, of a speech of any length whose windows come in chunks: between the two
+        passes over it (statistics, codes) only 64 numbers a frame are kept."""
+        if self.times is not None:
+            first = 0
+            for chunk in chunks:
+                yield self.audio_codes(chunk, first)
+                first += len(chunk)
+            return
+        raw = torch.cat(list(self.encoder.raw(chunks)))
+        for vectors in self.encoder.normalised_chunks(raw, spoken):
+            yield self.spread(self._represent(vectors))
 
     def prototype_weights(self, windows: Float[Tensor, "t w f"]) -> list[Float[Tensor, "t _"]]:
         """Weights of the audio prototypes in a speech's frames, scale by scale (Eq. 4).
