@@ -9,7 +9,7 @@
     talker.write("speech.wav", "me-speaks.mp4")
     for image in talker.speak("speech.wav"):  # uint8 [h, w, 3], 25 a second
         ...
-    print(ap.evaluate_run("runs/me").reports["tracked"].to_table())
+    print(ap.evaluate_run("runs/me").reports["tracked"].means["whole"].psnr)
 
 Nothing heavy is imported before it is used. docs/api.md lists every name here.
 """

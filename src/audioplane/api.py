@@ -6,6 +6,7 @@ They are named apart from the packages that do the work: `audioplane.train` is a
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 from audioplane.credentials import Verification, verify
 from audioplane.errors import TrainingError
@@ -19,6 +20,7 @@ from audioplane.splat.device import choose_device
 from audioplane.subject import Subject, load_subject
 from audioplane.train import PRESETS, TrainConfig, TrainEvent
 from audioplane.train.config import with_fine_iterations, without_lpips
+from audioplane.train.losses import ExtraLosses
 from audioplane.train.run import train_head as train
 
 __all__ = ["evaluate_run", "pack_run", "prepare_subject", "train_head", "verify_video"]
@@ -57,7 +59,7 @@ def prepare_subject(
     return load_subject(Path(out))
 
 
-def train_head(
+def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
     subject: Subject | Path | str,
     out: Path | str,
     *,
@@ -67,6 +69,8 @@ def train_head(
     seed: int | None = None,
     device: str = "auto",
     lpips: LPIPS | None = None,
+    extra_losses: ExtraLosses | None = None,
+    stop: Event | None = None,
 ) -> Iterator[TrainEvent]:
     """Learn a head from a subject, yielding what happens; nothing happens until it is iterated.
 
@@ -82,6 +86,8 @@ def train_head(
         seed: Same seed, same head.
         device: "cpu", "cuda", or "auto": an NVIDIA GPU where there is one and gsplat.
         lpips: LPIPS with its weights; without it D-SSIM stands in where the settings ask for it.
+        extra_losses: Losses of your own: name -> (weight, function of a `train.losses.Step`).
+        stop: Set it, from another thread or a signal, to save a checkpoint and end.
 
     Yields:
         `Progress`, `Validated` and `CheckpointSaved` (`audioplane.train.events`).
@@ -103,7 +109,8 @@ def train_head(
     if lpips is None and config.lambda_lpips:
         config = without_lpips(config)
     opened = subject if isinstance(subject, Subject) else load_subject(Path(subject))
-    return train(opened, config, Path(out), choose_device(device).device, lpips)
+    chosen = choose_device(device).device
+    return train(opened, config, Path(out), chosen, lpips, extra_losses=extra_losses, stop=stop)
 
 
 def pack_run(
