@@ -1,6 +1,7 @@
 """A sound is described the same in memory and block by block."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from audioplane.errors import SpeechError
 from audioplane.experiments.stress.stimuli import shout
-from audioplane.speech import Speech, sound
+from audioplane.media.audio import audio_blocks, read_audio, write_wav
+from audioplane.speech import Speech, compute_features, sound
 from audioplane.speech.level import CLIPPED_DB, MAX_GAIN_DB, PAUSE, TARGET_DB
 from audioplane.synthetic import make_synthetic_sentence
 
@@ -53,6 +55,21 @@ def test_mel_bands_are_computed_once_or_for_long_sounds_each_time(
     for a, b in zip(kept, longer.band_powers(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert next(iter(longer.band_powers())) is not next(iter(longer.band_powers()))
+
+
+def test_a_long_file_is_not_kept_in_memory(
+    babble: Babble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opened = tmp_path / "speech.wav", []
+    write_wav(path, babble(2.5))
+    kept = Speech.read(path)
+    np.testing.assert_array_equal(next(kept.cut([(0, 40000)])), read_audio(path))
+    monkeypatch.setattr(sound, "KEPT", 20000)
+    count = lambda *a, **k: opened.append(a) or audio_blocks(*a, **k)  # noqa: E731
+    monkeypatch.setattr("audioplane.media.audio.audio_blocks", count)
+    long = Speech.read(path)
+    assert len(opened) == 1 and long.samples == 40000 and len(opened) == 2
+    np.testing.assert_array_equal(compute_features(long, "mel"), compute_features(kept, "mel"))
 
 
 @pytest.mark.parametrize("sound", [[0.0, 0.1], (block for block in [np.zeros(640)])])

@@ -1,6 +1,6 @@
 """One sound, read once and described once: level, activity and mel bands.
 
-    speech = Speech(waveform)                    # 16 kHz; or Speech(lambda: blocks)
+    speech = Speech.read(path)                   # or Speech(waveform), 16 kHz
     features = compute_features(speech, kind)    # float32 [T, W, F], T = speech.frames
     spoken = speech.spoken_frames()              # bool [T], for the running norm of another voice
     for warning in sound_warnings(speech, familiarity):
@@ -13,6 +13,7 @@ computed anew for a longer sound.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
@@ -42,8 +43,8 @@ from audioplane.speech.window import (
     step_count,
 )
 
-CHUNK = 2000
-"""Steps analysed at a time: 16 MB of spectra."""
+CHUNK = 500
+"""Steps analysed at a time: 4 MB of spectra."""
 NARROW_DB = -28.0
 """Mean power in the bands above 4.3 kHz, against those from 500 to 3000 Hz, below which a sound is
 narrow-band. Ten recordings have −4 to 7, one of 1961 −29; all of them on a telephone −40 to −50."""
@@ -77,6 +78,19 @@ class Speech:
                 f"a sound is a waveform (an array) or a function that gives its blocks, not a "
                 f"{type(sound).__name__}"
             )
+
+    @staticmethod
+    def read(path: Path | str, audio_track: int | None = None) -> "Speech":
+        """The sound of an audio or video file (`media.audio.read_audio`): in memory up to ten
+        minutes, decoded anew for each use if longer. Raises `MediaError`."""
+        from audioplane.media.audio import audio_blocks  # the decoders: not all need them
+
+        blocks: list[np.ndarray] = [np.zeros(0, np.float32)]
+        for block in audio_blocks(Path(path), audio_track=audio_track):
+            blocks.append(block)
+            if sum(map(len, blocks)) > KEPT:
+                return Speech(lambda: audio_blocks(Path(path), audio_track=audio_track))
+        return Speech(np.concatenate(blocks))
 
     @cached_property
     def _measured(self) -> tuple[int, Float64[np.ndarray, " b"]]:
