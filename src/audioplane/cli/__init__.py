@@ -50,6 +50,14 @@ Command = (
 )
 
 
+def _plain(args: list[str]) -> list[str]:
+    """What stands after `--` are names, also where they begin with a dash."""
+    if "--" not in args:
+        return args
+    end = args.index("--")
+    return [*args[:end], *(f"./{a}" if a.startswith("-") else a for a in args[end + 1 :])]
+
+
 def main(args: list[str] | None = None) -> int:
     """Run one command; returns 0, or 1 after a failure that the user can act on."""
     args = sys.argv[1:] if args is None else args
@@ -67,12 +75,12 @@ def main(args: list[str] | None = None) -> int:
         prog="audioplane",
         description="Learn a talking head from a video, then let it speak any audio. "
         "--debug with any command shows the traceback of a failure; --version says which this is.",
-        args=[with_home(a) for a in args if a != "--debug"],
+        args=_plain([with_home(a) for a in args if a != "--debug"]),
     )
     try:
         return command.run() or 0
     except KeyboardInterrupt:
-        console.print("audioplane: stopped; the same command goes on where it was", style="red")
+        console.print(f"audioplane: {getattr(command, 'STOPPED', 'stopped')}", style="red")
         return 1
     except AudioplaneError as e:
         if debug:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 
@@ -17,6 +17,8 @@ class Ablate:
 
     Continues where it was interrupted.
     """
+
+    STOPPED: ClassVar[str] = "stopped; the same command goes on where it was"
 
     subject: PathArgument
     """Folder that 'prepare' made."""

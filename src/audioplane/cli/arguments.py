@@ -24,3 +24,8 @@ def with_home(argument: str) -> str:
 
 PathArgument = Annotated[Path, tyro.conf.Positional]
 Device = Literal["auto", "cpu", "cuda"]
+
+
+def beside(run: Path, name: str) -> Path:
+    """A folder for what is found out of a run: in its folder, or beside a pack."""
+    return run / name if run.is_dir() else run.with_name(f"{run.stem}-{name}")

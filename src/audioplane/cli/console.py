@@ -1,5 +1,6 @@
 """What the commands print: one console on standard error, progress bars with rate and time left."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,16 @@ from rich.text import Text
 
 from audioplane.progress import Progress, Report
 
-console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+
+class _LastingConsole(Console):
+    """A console whose reader may leave (`| head -1`): the work goes on in silence."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+console = _LastingConsole(stderr=True, markup=False, highlight=False, soft_wrap=True)
 """Progress and messages; paths in them are never taken for markup."""
 output = Console(markup=False, highlight=False)
 """Results: standard output."""

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -15,6 +15,8 @@ from audioplane.credentials.options import ProvenanceOptions
 @dataclass(frozen=True)
 class Drive:
     """Let a trained head speak: any sound of any length becomes a video."""
+
+    STOPPED: ClassVar[str] = "stopped; nothing was written"
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of a training run."""

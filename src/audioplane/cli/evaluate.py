@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from rich.table import Table
 
-from audioplane.cli.arguments import Device
+from audioplane.cli.arguments import Device, beside
 from audioplane.cli.console import console, output, progress_reports
 from audioplane.cli.device import use_device
 from audioplane.cli.weights import ScoreWeights
@@ -42,7 +42,7 @@ class Evaluate:
     def run(self) -> None:
         from audioplane.evaluate import evaluate
 
-        out = self.out or self.run_folder / "evaluation"
+        out = self.out or beside(self.run_folder, "evaluation")
         with progress_reports() as report:
             evaluation = evaluate(
                 self.run_folder,

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inspect:
-    """Show what a subject holds, what it lacks and what that costs, and draw some of its frames."""
+    """Show what a subject, a run or a pack holds.
 
-    subject: PathArgument
-    """Folder of the subject, prepared here or by prior work."""
+    Of a subject also what it lacks and what that costs, and some of its frames.
+    """
+
+    path: PathArgument
+    """Folder of a subject, prepared here or by prior work; folder of a run; or a pack."""
     out: Path | None = None
     """The image: frames with landmarks, masks and the head's axes; SUBJECT/inspect.png if not
     given."""
@@ -29,19 +32,39 @@ class Inspect:
 
         from audioplane.cli.console import console
         from audioplane.media.image import write_image
+        from audioplane.run import RunPaths, describe_run, open_run
         from audioplane.subject import load_subject
         from audioplane.subject.inventory import take_inventory
         from audioplane.subject.overlay import draw_sheet
 
-        subject = load_subject(self.subject)
+        if self.path.is_file() or RunPaths(self.path).head.exists():
+            held = describe_run(open_run(self.path))
+            if self.json:
+                sys.stdout.write(json.dumps(held, allow_nan=False) + "\n")
+            else:
+                _show_run(held)
+            return
+        subject = load_subject(self.path)
         facts = take_inventory(subject)
         if self.json:
             sys.stdout.write(json.dumps(asdict(facts), allow_nan=False) + "\n")
         else:
             _show(facts)
-        out = self.out or self.subject / "inspect.png"
+        out = self.out or self.path / "inspect.png"
         write_image(out, draw_sheet(subject))
         console.print(f"{out}: some frames with landmarks, masks and the head's axes")
+
+
+def _show_run(held: dict) -> None:
+    from rich.table import Table
+
+    from audioplane.cli.console import output, printable
+
+    table = Table("what", "")
+    for what, value in held.items():
+        if not isinstance(value, dict):
+            table.add_row(what.replace("_", " "), printable(str(value)))
+    output.print(table)
 
 
 def _show(facts: "Inventory") -> None:

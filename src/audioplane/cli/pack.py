@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 
@@ -12,6 +12,8 @@ from audioplane.cli.console import console, progress_bar
 @dataclass(frozen=True)
 class Pack:
     """Put a trained head into one file that speaks on any machine, without its subject."""
+
+    STOPPED: ClassVar[str] = "stopped; nothing was written"
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of a training run."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from audioplane.cli.arguments import Kind, PathArgument
 from audioplane.cli.console import console, progress_bar
@@ -11,6 +12,8 @@ from audioplane.speech.kinds import DEFAULT_KIND
 @dataclass(frozen=True)
 class Prepare:
     """Make a video of somebody talking into a subject. Continues where it was interrupted."""
+
+    STOPPED: ClassVar[str] = "stopped; the same command goes on where it was"
 
     video: PathArgument
     """The video: one person, speaking, any format."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.table import Table
 
-from audioplane.cli.arguments import Device
+from audioplane.cli.arguments import Device, beside
 from audioplane.cli.console import console, output, progress_reports
 from audioplane.cli.device import use_device
 
@@ -38,7 +38,7 @@ class Stress:
     def run(self) -> None:
         from audioplane.experiments.stress import stress
 
-        out, device = self.out or self.run_folder / "stress", use_device(self.device)
+        out, device = self.out or beside(self.run_folder, "stress"), use_device(self.device)
         with progress_reports() as report:
             found = stress(
                 self.run_folder,

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 
@@ -39,6 +39,8 @@ class Switches:
 @dataclass(frozen=True)
 class Train:
     """Learn a head from a subject. Run again after an interruption, it goes on where it was."""
+
+    STOPPED: ClassVar[str] = "stopped; the same command goes on where it was"
 
     subject: PathArgument
     """Folder that 'prepare' made (or a subject of the AD-NeRF family)."""

@@ -3,7 +3,7 @@
 Legend: W steps of the feature window, F features a step, a the audio vector of Eq. 4.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -148,17 +148,18 @@ class AudioEncoder(nn.Module):
 
         `spoken` marks the frames in which another voice speaks: its own statistics then count.
         """
-        return torch.cat(list(self.normalised_chunks(self._whole(windows), spoken)))
+        return torch.cat(list(self.normalised_chunks([self._whole(windows)], spoken)))
 
     def normalised_chunks(
-        self, raw: Float[Tensor, "t 64"], spoken: Bool[Tensor, " t"] | None = None
+        self, raw: Sequence[Float[Tensor, "_ 64"]], spoken: Bool[Tensor, " t"] | None = None
     ) -> Iterator[Float[Tensor, "_ 64"]]:
-        """Audio vectors of a whole speech from those before normalisation, block by block."""
-        norm = self.running_norm()
-        if spoken is not None:
-            norm.update(raw[spoken])
-        for block in raw.split(_BLOCK):
-            yield self.articulation * norm.normalised(block)
+        """Audio vectors of a whole speech from those before normalisation, chunk by chunk."""
+        norm, row = self.running_norm(), 0
+        for vectors in raw if spoken is not None else ():
+            norm.update(vectors[spoken[row : row + len(vectors)]])
+            row += len(vectors)
+        for vectors in raw:
+            yield self.articulation * norm.normalised(vectors)
 
     def excerpt(
         self, run: Float[Tensor, "u w f"], norm: RunningNorm | None = None, spoken: bool = False

@@ -162,7 +162,7 @@ class Head(nn.Module):
                 yield self.audio_codes(chunk, first)
                 first += len(chunk)
             return
-        raw = torch.cat(list(self.encoder.raw(chunks)))
+        raw = list(self.encoder.raw(chunks))
         for vectors in self.encoder.normalised_chunks(raw, spoken):
             yield self.spread(self._represent(vectors))
 

@@ -118,6 +118,28 @@ def open_run(path: Path | str, subject: Path | str | None = None) -> Run:
     )
 
 
+def describe_run(run: Run) -> dict[str, object]:
+    """What a run or pack says of itself, as JSON keeps it; its footage only where it is a pack."""
+    head = run.head
+    facts: dict[str, object] = {
+        "kind": "pack" if run.packed else "run",
+        "sha256": run.sha256,
+        "gaussians": len(head.gaussians),
+        "moved_by_audio": len(head.moving()[0]),
+        "speech": run.speech,
+        "iteration": run.iteration,
+        "loss": run.loss,
+        "seed": run.seed,
+        "subject": run.identity,
+        "consent": run.consent or "not stated",
+        "settings": run.settings,
+    }
+    if run.packed:
+        width, height = run.footage.size
+        facts |= {"size": f"{width} x {height}", "footage_frames": len(run.footage.loop)}
+    return facts
+
+
 def _known_subject(paths: RunPaths) -> Path | None:
     """Where the subject lay when the head was trained; relative to the run, if it says so."""
     try:

@@ -33,7 +33,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
         MediaError: The disk is full, or the folder cannot be written.
     """
     contents = {k: v.detach().contiguous().cpu() for k, v in tensors.items()}
-    facts = {**facts, "version": VERSION, "sha256": digest(contents)}
+    facts = {**facts, "version": VERSION}
+    facts["sha256"] = digest(contents, facts)
     # Written here and not by safetensors, whose error on a full disk is no OSError.
     with write_atomically(path) as partial:
         partial.write_bytes(save(contents, {_KEY: json.dumps(facts)}))
@@ -83,7 +84,7 @@ def check_digest(path: Path, tensors: Mapping[str, Tensor], facts: Mapping) -> N
 
     Raises `CheckpointError` where they are not what was written.
     """
-    if facts["version"] > 1 and facts.get("sha256") != digest(tensors):
+    if facts["version"] > 1 and facts.get("sha256") != digest(tensors, facts):
         raise damaged(path, "the checksum differs")
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
@@ -98,9 +99,10 @@ def damaged(path: Path, why: object) -> CheckpointError:
     )
 
 
-def digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and bytes, hexadecimal."""
-    sha = hashlib.sha256()
+def digest(tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> str:
+    """SHA-256 over the facts, and names, types, shapes and bytes of the tensors, hexadecimal."""
+    kept = {name: value for name, value in facts.items() if name != "sha256"}
+    sha = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         sha.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
