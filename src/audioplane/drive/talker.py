@@ -23,7 +23,7 @@ from audioplane.credentials.provenance import who_agreed
 from audioplane.drive.animator import Animator, DrivenFrame
 from audioplane.drive.stream import LiveHead
 from audioplane.errors import CredentialsError, SpeechError
-from audioplane.media.audio import audio_blocks, read_audio
+from audioplane.media.audio import audio_blocks
 from audioplane.media.tracks import choose_track
 from audioplane.media.writer import VideoWriter, check_video_output
 from audioplane.run import Run, RunPaths, open_run
@@ -40,8 +40,6 @@ from audioplane.splat.device import choose_device
 MOST_ARTICULATE = 4.0
 SOUND_RATE = 48_000
 """Samples a second of a video's sound; speech features are computed at 16 kHz."""
-KEPT_SECONDS = 600
-"""Seconds of speech up to which a file is read once, into memory."""
 LOOK_AHEAD = 0.24
 """Seconds of speech after a frame that a stream waits for (docs/live.md)."""
 
@@ -199,7 +197,7 @@ class Talker:
         """Number of frames, and their codes."""
         if isinstance(speech, Path | str):
             path = Path(speech)
-            speech = load_external_features(path) if path.suffix == ".npy" else open_speech(path)
+            speech = load_external_features(path) if path.suffix == ".npy" else Speech.read(path)
         if isinstance(speech, Speech):
             return self._described(speech)
         if speech.ndim == 3:
@@ -262,7 +260,7 @@ class Talker:
         else:
             warnings += choose_track(speech, audio_track).notes
             sound = audio_blocks(speech, SOUND_RATE, audio_track=audio_track)
-            described = open_speech(speech, audio_track)
+            described = Speech.read(speech, audio_track)
             count, codes = self._codes_of(described)
             warnings += self.warnings(described, speech.name)
         writer = VideoWriter(
@@ -299,20 +297,6 @@ class TalkerStream:
         """The frames up to the end of what was pushed; nothing can be pushed after."""
         for frame in self._live.finish():
             yield self._live.draw(frame, self._marker)
-
-
-def open_speech(path: Path, audio_track: int | None = None) -> Speech:
-    """The speech in a sound or video file; one of more than ten minutes is read in blocks.
-
-    Args:
-        path: Any container and codec that FFmpeg reads.
-        audio_track: Number of the sound track, from 1; None for the one with speech.
-
-    Raises `MediaError` where there is no such track or it cannot be read.
-    """
-    if choose_track(path, audio_track).ends <= KEPT_SECONDS:
-        return Speech(read_audio(path, audio_track=audio_track))
-    return Speech(lambda: audio_blocks(path, audio_track=audio_track))
 
 
 def _remember(consent: str, note: Path) -> None:

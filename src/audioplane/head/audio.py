@@ -154,10 +154,10 @@ class AudioEncoder(nn.Module):
         self, raw: Sequence[Float[Tensor, "_ 64"]], spoken: Bool[Tensor, " t"] | None = None
     ) -> Iterator[Float[Tensor, "_ 64"]]:
         """Audio vectors of a whole speech from those before normalisation, chunk by chunk."""
-        norm, row = self.running_norm(), 0
-        for vectors in raw if spoken is not None else ():
-            norm.update(vectors[spoken[row : row + len(vectors)]])
-            row += len(vectors)
+        norm = self.running_norm()
+        if spoken is not None:
+            for vectors, chosen in zip(raw, spoken.split([len(v) for v in raw]), strict=True):
+                norm.update(vectors[chosen])
         for vectors in raw:
             yield self.articulation * norm.normalised(vectors)
 
