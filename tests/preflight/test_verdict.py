@@ -72,6 +72,7 @@ def test_a_good_clip_has_no_remark():
         (with_face(light=230.0), "exposure", "too bright"),
         (with_face(clipped=0.2), "exposure", "too bright"),
         (with_face(background_changes=0.4), "background", "fix the camera"),
+        (replace(CLIP, covered=0.3), "mouth", "keep it free"),
         (with_face(aperture=Spread(0.01, 0.02, 0.02)), "mouth", "hardly opens"),
         (with_sound(level=-50.0, peak=-35.0), "sound level", "nearer"),
         (with_sound(clipped=0.02), "clipping", "too loud"),

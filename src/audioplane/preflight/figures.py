@@ -106,6 +106,8 @@ class ClipFigures:
     offset_believed: bool
     quarter_turns: int = 0
     """Counterclockwise, that bring the face upright."""
+    covered: float = 0.0
+    """Share of the sampled frames in which something covers the mouth."""
     speaker_chosen: bool = False
     """Whether of several faces the one that speaks was told."""
 
@@ -129,6 +131,7 @@ class ClipFigures:
             offset_correlation=None if offset is None else offset.correlation,
             offset_believed=offset is not None and offset.believed,
             quarter_turns=sample.first_look.quarter_turns,
+            covered=sample.covered / max(1, len(sample.frames)),
             speaker_chosen=sample.first_look.speaker is not None,
         )
 

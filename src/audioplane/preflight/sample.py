@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from audioplane.face.finder import CropBox, FaceFinder, crop_image
 from audioplane.face.head_axes import HeadTurn, head_turn
 from audioplane.face.landmarker import FACE_OVAL, Face, Landmarker, to_68
+from audioplane.face.mouth_cover import MouthCover
 from audioplane.face.regions import mouth_aperture
 from audioplane.face.shots import Look, thumbnail
 from audioplane.media.video import VideoInfo
@@ -69,6 +70,8 @@ class Sample:
     people: int
     """Most faces seen in one image."""
     first_look: FirstLook = FirstLook()
+    covered: int = 0
+    """Frames in which something covers the mouth."""
 
     def faces(self) -> list[SampledFace]:
         """Those that were found."""
@@ -96,6 +99,7 @@ def take_sample(
     finder = FaceFinder(landmarker, settled.speaker)
     frames: list[SampledFrame] = []
     looks: list[Look] = []
+    mouth = MouthCover()
     pictures: list[UInt8[np.ndarray, "p p 3"]] = []
     total = sum(end - first for first, end in spans)
     every = max(1, total // _PICTURES)
@@ -104,12 +108,13 @@ def take_sample(
         seen = None
         if face is not None:
             seen = examine(face, image)
+            mouth.add(face, image)
             looks.append(Look.of(face, thumbnail(image), max(image.shape[:2])))
             if len(frames) % every == 0 and len(pictures) < _PICTURES:
                 pictures.append(crop_image(image, _around(face, 2.0), _PICTURE))
         frames.append(SampledFrame((number + 0.5) / RATE, stretch, seen))
         report(Progress("preflight", len(frames), total))
-    return Sample(frames, looks, pictures, finder.people, settled)
+    return Sample(frames, looks, pictures, finder.people, settled, int(mouth.covered().sum()))
 
 
 def stretches(duration: float) -> list[tuple[int, int]]:

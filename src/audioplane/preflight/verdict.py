@@ -38,7 +38,7 @@ def judge(figures: ClipFigures) -> list[Finding]:
             Finding("face", "none", "hopeless", "no face was found: film one person from the front")
         )
     else:
-        found += [_size(figures.face), *_head(figures.face), *_image(figures.face)]
+        found += [_size(figures.face), *_head(figures.face, figures.covered), *_image(figures.face)]
     if figures.sound is None:
         advice = "there is no sound track: a talking head needs the speech of its video"
         return [*found, Finding("sound", "none", "hopeless", advice)]
@@ -110,7 +110,7 @@ def _size(face: FaceFigures) -> Finding:
     return Finding("face size", value)
 
 
-def _head(face: FaceFigures) -> Iterator[Finding]:
+def _head(face: FaceFigures, covered: float) -> Iterator[Finding]:
     turns = (("yaw", face.yaw), ("pitch", face.pitch), ("roll", face.roll))
     value = ", ".join(f"{name} {t.low:+.0f} to {t.high:+.0f}°" for name, t in turns)
     if abs(face.yaw.middle) > 25:
@@ -121,6 +121,10 @@ def _head(face: FaceFigures) -> Iterator[Finding]:
         yield Finding("head rotation", value, "warning", advice)
     else:
         yield Finding("head rotation", value)
+    if covered:
+        value = f"covered in {100 * covered:.0f} % of the frames"
+        advice = "a hand, a cup or a microphone? prepare leaves these frames out: keep it free"
+        yield Finding("mouth", value, "warning", advice)
     if face.aperture.range < 0.03:
         advice = "the mouth hardly opens: is it this person who speaks?"
         yield Finding("mouth", f"opens by {face.aperture.range:.2f}", "warning", advice)

@@ -15,6 +15,7 @@ from audioplane.assets import require_model
 from audioplane.errors import PrepareError
 from audioplane.face.finder import CropBox, FaceFinder, crop_image
 from audioplane.face.landmarker import FACE_LANDMARKER, N_POINTS, Face, Landmarker, to_68
+from audioplane.face.mouth_cover import MouthCover
 from audioplane.face.shots import Shot
 from audioplane.media.audio import SPEECH_RATE, read_audio, write_wav
 from audioplane.media.image import read_image, write_image
@@ -194,6 +195,7 @@ def landmarks_stage(job: Job) -> None:
     blink = np.zeros((n, 2), np.float32)
     valid = np.zeros(n, bool)
     cuts = set(record.cuts)
+    mouth, followed = MouthCover(), []
     shown = record.usable()
     with _landmarker(job, follow=True) as landmarker:
         for i, image in zip(shown, job.images(shown), strict=True):
@@ -203,10 +205,14 @@ def landmarks_stage(job: Job) -> None:
             flaw = _flaw(faces, record.face_centres.get(i), job.options.size)
             if flaw is None:
                 points[i], blink[i], valid[i] = faces[0].points, faces[0].blink, True
+                mouth.add(faces[0], image)
+                followed.append(i)
                 _write_landmarks(job.paths.landmarks(i), to_68(faces[0].points))
             else:
                 record.flag(i, flaw)
             job.progress(i + 1, n)
+    for i in np.array(followed, int)[mouth.covered()]:
+        record.flag(int(i), "mouth covered")
     usable = len(record.usable())
     if usable < LEAST_FRAMES:
         raise PrepareError(
