@@ -66,7 +66,7 @@ def project(points: np.ndarray, ref: FrameRef) -> np.ndarray:
 
 
 def draw(ref: FrameRef, opening: float) -> np.ndarray:
-    """Picture of the face with the pose of `ref`."""
+    """Image of the face with the pose of `ref`."""
     image = np.full((SIZE, SIZE, 3), (90, 120, 150), np.uint8)
     landmarks = project(_points(opening), ref)
 

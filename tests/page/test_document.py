@@ -42,7 +42,7 @@ class Balance(HTMLParser):
 
 def page() -> str:
     image = np.full((8, 12, 3), (200, 30, 30), np.uint8)
-    cells = side_by_side([picture(image, 'a "red" picture'), video(b"film", "a film")])
+    cells = side_by_side([picture(image, 'a "red" image'), video(b"film", "a video")])
     parts = [
         paragraph("5 < 6"),
         listing(["one", "two"]),
@@ -64,7 +64,7 @@ def test_a_page_needs_no_other_file_and_its_tags_close():
 
 def test_text_is_escaped_and_empty_cells_are_told():
     html = page()
-    assert "A &amp; B" in html and "5 &lt; 6" in html and "a &quot;red&quot; picture" in html
+    assert "A &amp; B" in html and "5 &lt; 6" in html and "a &quot;red&quot; image" in html
     assert 'aria-label="empty"' in html and 'class="empty"' in html
 
 

@@ -21,7 +21,7 @@ def pictures(*shape: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 
 def published(weights: RandomWeights, render: Tensor, target: Tensor) -> Tensor:
-    """LPIPS v0.1 of [h w 3] pictures, written down from the paper and the official code."""
+    """LPIPS v0.1 of [h w 3] images, written down from the paper and the official code."""
     shift = torch.tensor([-0.030, -0.088, -0.188])[:, None, None]
     scale = torch.tensor([0.458, 0.448, 0.450])[:, None, None]
     # What happens before a convolution, and behind which a layer of LPIPS ends.

@@ -55,7 +55,7 @@ def test_a_very_small_face_is_found_through_windows_and_then_followed(tmp_path):
         return wide(i, (0.5, 300 + i, 150), height=360, width=640)
 
     landmarker = DrawnFaces(None, max_faces=4)
-    assert not landmarker.detect(far(0))  # the stand-in overlooks it in the whole picture
+    assert not landmarker.detect(far(0))  # the stand-in overlooks it in the whole image
 
     job, said = crop_job(tmp_path, [far(i) for i in range(22)])
     stages.crop_stage(job)

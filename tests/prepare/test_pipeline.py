@@ -361,7 +361,7 @@ def test_frames_without_a_face_are_flagged_and_left_out(tmp_path):
 
 
 def shifted(image: np.ndarray, x: int) -> np.ndarray:
-    """The picture moved to the right; what it leaves shows the wall's colour."""
+    """The image moved to the right; what it leaves shows the wall's colour."""
     moved = np.full_like(image, WALL)
     moved[:, x:] = image[:, : SIZE - x]
     return moved

@@ -73,9 +73,9 @@ def test_few_items_are_drawn_ahead_and_none_after_the_end():
 def test_an_error_in_drawing_comes_out_after_what_came_before_it():
     def items():
         yield 1
-        raise OSError("broken film")
+        raise OSError("broken video")
 
     results = ahead(items())
     assert next(results) == 1
-    with pytest.raises(OSError, match="broken film"):
+    with pytest.raises(OSError, match="broken video"):
         next(results)

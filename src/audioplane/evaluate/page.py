@@ -100,7 +100,7 @@ def _scores(evaluation: Evaluation) -> Section:
 
 def _film(contents: PageContents) -> Section:
     if contents.film is None:
-        return Section("Side by side", [empty("no film was written")])
+        return Section("Side by side", [empty("no video was written")])
     kind = next(iter(contents.evaluation.reports))
     content = video(contents.film, "Recording on the left, render on the right, with sound")
     caption = f"The recording is left, the render right (poses {kind}), both with the true sound."
@@ -185,8 +185,8 @@ def _speed(evaluation: Evaluation) -> Section:
     speed = evaluation.speed
     film = None if speed.end_to_end is None else f"{speed.end_to_end:.1f}"
     rows = [
-        ["raster only: moved Gaussians to picture", f"{speed.raster:.0f}"],
-        ["model and raster: speech features to finished picture", f"{speed.model_and_raster:.0f}"],
+        ["raster only: moved Gaussians to image", f"{speed.raster:.0f}"],
+        ["model and raster: speech features to finished image", f"{speed.model_and_raster:.0f}"],
         ["end to end: sound to H.264 and AAC file", film],
     ]
     parts = [table(["what is timed", "frames/s"], rows)]

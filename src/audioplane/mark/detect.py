@@ -89,7 +89,7 @@ def _small(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
 def _demodulate(
     frames: UInt8[np.ndarray, "t h w"], rates: list[float]
 ) -> Complex64[np.ndarray, "r h w"]:
-    """What turns at each rate (turns a second); what stands still is 0."""
+    """What turns at each rate (turns a second); what does not move is 0."""
     angles = 2 * np.pi * np.outer(rates, np.arange(len(frames)) / FPS)
     waves = np.exp(1j * angles)
     waves -= waves.mean(1, keepdims=True)

@@ -35,7 +35,7 @@ class MarkPayload:
     head: int
     """First 32 bits of the head file's SHA-256."""
     session: int
-    """32 random bits, random for every video or stream."""
+    """32 random bits, drawn for every video or stream."""
 
     def to_bytes(self) -> bytes:
         """Eight bytes, the head's first."""

@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: text, tables, pictures, films and plots."""
+"""Self-contained HTML pages: text, tables, images, videos and plots."""
 
 from audioplane.page.document import (
     Html,

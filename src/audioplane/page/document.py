@@ -19,7 +19,7 @@ Html = NewType("Html", str)
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it."""
+    """A heading and what is below it."""
 
     title: str
     parts: Sequence[Html]
@@ -61,7 +61,7 @@ def facts(values: Mapping[str, str]) -> Html:
 
 
 def empty(reason: str) -> Html:
-    """What stands where a figure is missing: why, and how to get it."""
+    """The text where a figure is missing: why, and how to get it."""
     return Html(f'<p class="empty">{_escape(reason)}</p>')
 
 
@@ -111,7 +111,7 @@ def table(
 def picture(
     image: UInt8[np.ndarray, "h w 3"], alt: str, suffix: str = ".jpg", quality: int = 85
 ) -> Html:
-    """An RGB picture, inside the page."""
+    """An RGB image, inside the page."""
     height, width = image.shape[:2]
     source = data_uri(encode_image(image, suffix, quality), f"image/{suffix[1:]}")
     return Html(
@@ -121,7 +121,7 @@ def picture(
 
 
 def video(mp4: bytes, label: str) -> Html:
-    """A film with controls, inside the page."""
+    """A video with controls, inside the page."""
     return Html(
         f'<video controls playsinline preload="metadata" aria-label="{_escape(label)}" '
         f'src="{data_uri(mp4, "video/mp4")}"></video>'
@@ -129,7 +129,7 @@ def video(mp4: bytes, label: str) -> Html:
 
 
 def video_beside(name: str, label: str) -> Html:
-    """A film with controls that lies in the page's folder."""
+    """A video with controls in the page's folder."""
     return Html(
         f'<video controls playsinline preload="metadata" aria-label="{_escape(label)}" '
         f'src="{_escape(quote(name))}"></video>'

@@ -1,4 +1,4 @@
-"""LPIPS v0.1, the learned distance of two pictures (Zhang et al. 2018, arXiv 1801.03924).
+"""LPIPS v0.1, the learned distance of two images (Zhang et al. 2018, arXiv 1801.03924).
 
 Legend: x render, x0 target, l layer of the backbone, y_l its features [n c h w], ŷ_l the same at
 unit length over the channels, w_l head: one weight ≥ 0 a channel (the paper's w_l squared).
@@ -19,9 +19,9 @@ from audioplane.perceptual.backbones import BACKBONES, Backbone
 from audioplane.perceptual.weights import FILES, Net
 
 SMALLEST_SIDE = 32
-"""Pictures have to have this many pixels either way, or nothing is left behind the pools."""
+"""Images have to have this many pixels either way, or nothing is left behind the pools."""
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""Mean and deviation of ImageNet's R, G, B in pictures from −1 to 1, as the authors round them."""
+"""Mean and deviation of ImageNet's R, G, B in images from −1 to 1, as the authors round them."""
 _EPS = 1e-10
 
 
@@ -35,7 +35,7 @@ class LPIPS(nn.Module):
 
     def __init__(self, backbone: Backbone, heads: Sequence[Float[Tensor, " _"]]):
         super().__init__()
-        # Pictures are [h w 3], so channels lie last already: a tenth to a third less time.
+        # Images are [h w 3], so channels lie last already: a tenth to a third less time.
         convert_conv2d_weight_memory_format(backbone, torch.channels_last)
         self.backbone = backbone.requires_grad_(False)
         self.files: tuple[Path, ...] = ()  # where the weights came from
@@ -61,12 +61,12 @@ class LPIPS(nn.Module):
     def forward(
         self, render: Float[Tensor, "*n h w 3"], target: Float[Tensor, "*n h w 3"]
     ) -> Float[Tensor, "*n"]:
-        """Eq. 1 for every pair of pictures, 0 to 1; gradients flow to the render alone.
+        """Eq. 1 for every pair of images, 0 to 1; gradients flow to the render alone.
 
-        Raises `ValueError` for pictures below `SMALLEST_SIDE`.
+        Raises `ValueError` for images below `SMALLEST_SIDE`.
         """
         if min(render.shape[-3:-1]) < SMALLEST_SIDE:
-            raise ValueError(f"pictures of {tuple(render.shape)} are too small for LPIPS")
+            raise ValueError(f"images of {tuple(render.shape)} are too small for LPIPS")
         with torch.no_grad():
             true = self._features(target)
         layers = zip(self._features(render), true, self.heads, strict=True)
@@ -75,7 +75,7 @@ class LPIPS(nn.Module):
 
     @torch.no_grad()
     def score(self, image: UInt8[np.ndarray, "h w 3"], truth: UInt8[np.ndarray, "h w 3"]) -> float:
-        """The same of two pictures of 8 bits, as `evaluate` asks for it."""
+        """The same of two images of 8 bits, as `evaluate` asks for it."""
         render, target = (torch.from_numpy(x).to(self.heads[0]) / 255 for x in (image, truth))
         return float(self(render, target))
 
@@ -85,7 +85,7 @@ class LPIPS(nn.Module):
 
 
 def scale_picture(picture: Float[Tensor, "*n h w 3"]) -> Float[Tensor, "*n h w 3"]:
-    """A picture from 0 to 1 as the backbones were trained to see it."""
+    """An image from 0 to 1 as the backbones were trained to see it."""
     shift, scale = picture.new_tensor(_SHIFT), picture.new_tensor(_SCALE)
     return (2 * picture - 1 - shift) / scale
 

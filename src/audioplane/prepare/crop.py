@@ -37,13 +37,13 @@ class CropResult:
     face_height: float
     """Median, source pixels."""
     people: int
-    """Most faces seen in one picture."""
+    """Most faces seen in one image."""
     shots: list[Shot]
     """What lies between the cuts; crop and faces are those of the shots that are kept."""
 
 
 def choose_crop(faces: list[Face], height: int, width: int) -> CropBox:
-    """One square for all sampled faces of a video whose pictures are `height` × `width`.
+    """One square for all sampled faces of a video whose images are `height` × `width`.
 
     A square video with a face of fitting size is taken as it is. Raises `PrepareError` if there
     is no face.

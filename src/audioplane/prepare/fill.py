@@ -1,4 +1,4 @@
-"""Filling holes of a picture smoothly: push-pull pyramid (Gortler et al. 1996)."""
+"""Filling holes of an image smoothly: push-pull pyramid (Gortler et al. 1996)."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ def push_pull(
 
 
 def _filled(known: Float32[np.ndarray, "h w c1"]) -> Float32[np.ndarray, "h w c"]:
-    """The same of a picture already weighted, with its weight as the last channel."""
+    """The same of an image already weighted, with its weight as the last channel."""
     height, width = known.shape[:2]
     image, weight = known[..., :-1], known[..., -1:]
     if min(height, width) <= 2:

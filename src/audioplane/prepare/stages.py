@@ -77,7 +77,7 @@ def preflight_stage(job: Job) -> None:
     elif figures.offset_believed and abs(figures.offset or 0.0) > NOTICEABLE:
         record.sound_late = figures.offset or 0.0
     if record.sound_late:
-        record.notes["sound"] = f"moved by {-1000 * record.sound_late:+.0f} ms, to its picture"
+        record.notes["sound"] = f"moved by {-1000 * record.sound_late:+.0f} ms, to its image"
     for finding in report.findings:
         if finding.level != "good":
             job.say(f"{finding.name}: {finding.value}: {finding.advice}")
@@ -170,7 +170,7 @@ def frames_stage(job: Job) -> None:
 
 
 def _in_step(waveform: Float32[np.ndarray, " n"], late: float) -> Float32[np.ndarray, " m"]:
-    """Sound that came late or early by so many seconds, moved to where its picture is."""
+    """Sound that came late or early by so many seconds, moved to where its image is."""
     samples = round(late * SPEECH_RATE)
     return waveform[samples:] if samples >= 0 else np.pad(waveform, (-samples, 0))
 

@@ -17,7 +17,7 @@ _END = object()
 _AHEAD = 3
 """Items that `ahead` holds."""
 _MOST = 8
-"""Threads: more would hold more pictures than they are worth."""
+"""Threads: more would hold more images than they are worth."""
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

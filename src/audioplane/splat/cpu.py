@@ -137,7 +137,7 @@ def _draw(
     transmittance: Float[np.ndarray, "h stride"],
     width: int,
 ) -> None:
-    """Blend Gaussians into planar pictures."""
+    """Blend Gaussians into planar images."""
     cpu_blend.blend_forward(
         bands.packed,
         bands.items,
@@ -153,7 +153,7 @@ def _draw(
 
 
 def _planar(picture: Tensor, stride: int) -> np.ndarray:
-    """[h, w, c] to zero-padded [c, h, stride]; a picture that lies so in memory is not copied."""
+    """[h, w, c] to zero-padded [c, h, stride]; an image that lies so in memory is not copied."""
     height, width, channels = picture.shape
     planes = picture.permute(2, 0, 1)
     if width == stride and planes.is_contiguous():
@@ -236,7 +236,7 @@ class Canvas:
         self._size = (width, height)
         stride = _whole_lanes(width)
         self.image = np.empty((channels, height, stride), np.float32)
-        """The last picture over black, planar; columns from `width` on are of no meaning."""
+        """The last image over black, planar; columns from `width` on are of no meaning."""
         self.transmittance = np.empty((height, stride), np.float32)
         """How much of what lies behind shows through."""
         self._backdrop = _backdrop(None, channels)

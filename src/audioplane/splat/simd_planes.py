@@ -1,4 +1,4 @@
-"""Several vectors at once inside numba kernels: a picture's channels, and sums over lanes.
+"""Several vectors at once inside numba kernels: an image's channels, and sums over lanes.
 
 A tuple of vectors is as long as the tuple of numbers given as its template, for which a kernel is
 compiled; it stays in registers. Legend as in `simd`; *planes* lie a constant number of bytes apart.

@@ -1,4 +1,4 @@
-"""The synthetic subject: a drawn head whose mouth makes the sound that is heard.
+"""The synthetic subject: a generated head whose mouth and sound follow one script.
 
 A script of phonemes moves the mouth and drives a formant synthesizer, so that image and sound
 belong together and pose, mouth and masks are known to the last digit. The head is drawn by

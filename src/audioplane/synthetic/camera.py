@@ -1,4 +1,4 @@
-"""Where head, body and camera of the synthetic subject stand in one frame."""
+"""Where head, body and camera of the synthetic subject are in one frame."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from audioplane.synthetic.body import NECK_PIVOT, NECK_TOP
 DISTANCE = 1.0
 """Of the camera to the head at rest, metres."""
 LOWER_BY = 0.018
-"""How far the head at rest stands above the picture's middle, metres."""
+"""How far the head at rest is above the image's middle, metres."""
 FOCAL = 2.65
-"""Focal length in picture sizes."""
+"""Focal length in image sizes."""
 _HEAD_MIDDLE = np.array([0.0, 0.02, -0.01])
 
 
@@ -31,7 +31,7 @@ class Stage:
     focal: float
     """Pixels."""
     size: int
-    """Height and width of the picture, pixels."""
+    """Height and width of the image, pixels."""
 
     def project(self, points: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 2"]:
         """Pixels of points in head axes (pixel centres at +0.5)."""

@@ -236,8 +236,8 @@ def draw(
 
     Args:
         face: From `pose_face`.
-        stage: Where head, body and camera stand.
-        backdrop: From `draw_backdrop`; its size is the picture's.
+        stage: Where head, body and camera are.
+        backdrop: From `draw_backdrop`; its size is the image's.
     """
     size = len(backdrop)
     image = np.zeros((size, size, 3), np.float32)

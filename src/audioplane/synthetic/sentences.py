@@ -1,4 +1,4 @@
-"""What the synthetic subject says: sentences to learn from, and others that it never heard."""
+"""What the synthetic subject says: sentences for training, and held-out ones."""
 
 from audioplane.synthetic.phonemes import DIPHTHONGS
 

@@ -1,4 +1,4 @@
-"""Colours and light of the synthetic subject (linear RGB; the light stands with the camera)."""
+"""Colours and light of the synthetic subject (linear RGB; the light moves with the camera)."""
 
 from typing import no_type_check
 

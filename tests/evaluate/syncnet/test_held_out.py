@@ -16,7 +16,7 @@ REFS = [FrameRef(i, i, np.eye(4)) for i in range(FRAMES)]
 
 
 class OneFace(Landmarker):
-    """Sees a face of 120 px in the middle of every picture."""
+    """Sees a face of 120 px in the middle of every image."""
 
     def __init__(self, model, max_faces=1) -> None:
         pass
@@ -34,7 +34,7 @@ class OneFace(Landmarker):
 
 @pytest.fixture
 def spoken(subject: Subject, monkeypatch):
-    """The drawn subject with the sound that belongs to the pictures."""
+    """The synthetic subject with the sound that belongs to the images."""
     monkeypatch.setattr(judge, "Landmarker", OneFace)
     write_wav(subject.paths.audio, sound())
     yield subject

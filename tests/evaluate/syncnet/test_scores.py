@@ -39,7 +39,7 @@ def pictures() -> list[np.ndarray]:
 
 
 def sound(shift: int = 0) -> np.ndarray:
-    """The noise that belongs to the pictures, `shift` frames late."""
+    """The noise that belongs to the images, `shift` frames late."""
     noise = np.random.default_rng(2).normal(0, 0.1, FRAMES * 640)
     wave = (noise * np.repeat(0.05 + loudness(), 640)).astype(np.float32)
     late = np.roll(wave, shift * 640)

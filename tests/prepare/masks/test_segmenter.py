@@ -30,7 +30,7 @@ def test_the_mask_has_the_size_and_the_parts_of_the_picture(model, size):
         found = segmenter.segment(image)
     assert found.shape == (size, size)
     assert found.dtype == np.uint8
-    # Beside 256 the model sees the picture resampled, which moves outlines a little.
+    # Beside 256 the model sees the image resampled, which moves outlines a little.
     assert (found == true).mean() > (0.9999 if size == 256 else 0.995)
 
 

@@ -22,7 +22,7 @@ _FROM_CLOSED_TO_OPEN: Sequence[str] = (
     "SIL M B P F V W UW UH OW OY AO SH ZH CH JH R ER L N NG DH TH D T S Z K G Y IY IH EY EH HH AH "
     "AY AE AW AA"
 ).split()
-"""Phones by how the lips stand: shut, rounded, spread, open."""
+"""Phones by the shape of the lips: shut, rounded, spread, open."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def strongest_prototypes(
 
     Args:
         head: A trained head; one without prototypes gives an empty list.
-        subject: Whose recording tells the phones; without its sound none are told.
+        subject: Its recording gives the phones; without its sound there are none.
         features: The subject's speech features, on which the prototypes are judged.
         shown: Rows of them whose weights are wanted.
     """
@@ -77,7 +77,7 @@ def strongest_prototypes(
 
 
 def _spoken_phones(subject: Subject, frames: int) -> Float[np.ndarray, "t p"] | None:
-    """Share of each phone in every frame, as pocketsphinx hears it; None without a sound."""
+    """Share of each phone in every frame, by pocketsphinx; None without a sound."""
     if not subject.paths.audio.exists():
         return None
     speech = Speech(read_audio(subject.paths.audio))
@@ -99,5 +99,5 @@ def _typical_phones(
 
 
 def _openness(phones: Sequence[str]) -> int:
-    """Where a prototype stands in the order; last where it has no phone."""
+    """Rank of a prototype; last where it has no phone."""
     return _FROM_CLOSED_TO_OPEN.index(phones[0]) if phones else len(_FROM_CLOSED_TO_OPEN)

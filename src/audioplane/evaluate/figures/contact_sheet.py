@@ -1,4 +1,4 @@
-"""One picture that shows what the figures mean: truth, render, difference and dynamic map."""
+"""One image that shows what the figures mean: truth, render, difference and dynamic map."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def contact_sheet(rows: Sequence[SheetRow], cell: int = 256) -> UInt8[np.ndarray
 
     Args:
         rows: At least one frame; all of one size.
-        cell: Width of a picture on the sheet, pixels; smaller frames stay as they are.
+        cell: Width of an image on the sheet, pixels; smaller frames stay as they are.
 
     Returns:
         RGB. The difference is scaled by `DIFFERENCE_GAIN`; the map runs from black (0) to white (1)

@@ -25,7 +25,7 @@ _GREY, _CONTRAST, _RED = np.array([0.66, 0.68, 0.70]), 0.5, np.array([0.80, 0.06
 
 @dataclass(frozen=True)
 class DynamismView:
-    """One picture of the Gaussians."""
+    """One image of the Gaussians."""
 
     name: str
     image: UInt8[np.ndarray, "h w 3"]

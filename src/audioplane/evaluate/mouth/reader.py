@@ -1,9 +1,9 @@
 """Reads the mouth of one subject off its pixels, without any downloaded model.
 
 A landmark network is not always at hand, and does not see every face (a drawn one, for example).
-What is at hand is the subject's own ground truth: pictures with landmarks. So a ridge regression
+What exists is the subject's own ground truth: images with landmarks. So a ridge regression
 from the pixels around the mouth to landmarks 48–67 and to the aperture is fitted on the training
-frames. The crop is fixed to the head: it follows the frame's pose, never the picture, so that
+frames. The crop is fixed to the head: it follows the frame's pose, never the image, so that
 render and ground truth of a frame are cut alike. How well it reads is measured on ground-truth
 frames that it was not fitted on.
 """
@@ -73,7 +73,7 @@ class MouthFrame:
         to_image = self.to_image(ref)
         to_image[:, 2] -= to_image[:, :2] @ nudge
         pixels = np.linalg.norm(to_image[:, 0]) * (self.high - self.low)[0]
-        # Sampled at the picture's own resolution, then averaged: no aliasing.
+        # Sampled at the image's own resolution, then averaged: no aliasing.
         finer = int(np.clip(np.ceil(pixels / CROP[0]), 1, 16))
         size = (CROP[0] * finer, CROP[1] * finer)
         step = (self.high - self.low) / size
@@ -138,7 +138,7 @@ class MouthReader:
     def read(
         self, frames: Iterable[UInt8[np.ndarray, "h w 3"]], refs: Sequence[FrameRef]
     ) -> MouthTrack:
-        """Read T pictures, each seen with the pose of its frame; decoded one after the other."""
+        """Read T images, each seen with the pose of its frame; decoded one after the other."""
         pixels = [_pixels(self.frame.crop(f, r)) for f, r in zip(frames, refs, strict=True)]
         values = (np.array(pixels) - self.mean) / self.spread @ self.weights + self.bias
         local = values[:, 1:].reshape(-1, 20, 2)

@@ -1,4 +1,4 @@
-"""Who reads the mouth off a picture: MediaPipe's landmarker where it reads the face, else ours."""
+"""The choice of mouth reader: MediaPipe's landmarker where it reads the face, else ours."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,7 +28,7 @@ a face in almost any drawing, without reading its mouth."""
 
 @dataclass(frozen=True)
 class SeenMouth:
-    """The mouth of one picture."""
+    """The mouth of one image."""
 
     aperture: float
     landmarks: Float[np.ndarray, "20 2"]
@@ -39,10 +39,10 @@ class SeenMouth:
 
 @runtime_checkable
 class MouthView(Protocol):
-    """Looks at the pictures of one sequence, in order."""
+    """Looks at the images of one sequence, in order."""
 
     def see(self, image: UInt8[np.ndarray, "h w 3"], ref: FrameRef) -> SeenMouth | None:
-        """The mouth of the next picture; None where it is not found."""
+        """The mouth of the next image; None where it is not found."""
         ...
 
 
@@ -68,7 +68,7 @@ class ReaderView:
 
 @dataclass(frozen=True)
 class LandmarkerView:
-    """MediaPipe's landmarker as a view; follows the face from picture to picture."""
+    """MediaPipe's landmarker as a view; follows the face from image to image."""
 
     landmarker: "Landmarker"
 
@@ -125,7 +125,7 @@ def _reads_the_face(model: Path, subject: Subject) -> bool:
 
 
 def mouth_track(mouths: Sequence[SeenMouth | None]) -> MouthTrack:
-    """Gather what a view saw over T pictures."""
+    """Gather what a view saw over T images."""
     unseen = SeenMouth(0.0, np.zeros((20, 2)))
     kept = [m or unseen for m in mouths]
     return MouthTrack(

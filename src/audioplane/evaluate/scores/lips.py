@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 MIN_FRAMES = 8
 """A correlation over fewer frames says nothing."""
 MIN_SPREAD = 0.05
-"""A mouth whose aperture varies by less than this part of the true variation stands still."""
+"""A mouth whose aperture varies by less than this part of the true variation does not move."""
 MAX_LAG = 10
 """Frames to either side among which the lag is sought."""
 

@@ -1,4 +1,4 @@
-"""Image metrics on pictures of 8 bits; whole frame or inside a box.
+"""Metrics of 8-bit images; whole frame or inside a box.
 
 Symbols: μ local mean, σ² local variance, σ_xy local covariance, all under the Gaussian window.
 """
@@ -12,7 +12,7 @@ from audioplane.face.regions import Box
 Image = UInt8[np.ndarray, "h w 3"]
 
 PSNR_CAP = 100.0
-"""What identical pictures score, dB: the mean over frames has to stay a number."""
+"""What identical images score, dB: the mean over frames has to stay a number."""
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 SSIM_MARGIN = SSIM_WINDOW // 2
 """Pixels at the border of a frame that have no SSIM."""

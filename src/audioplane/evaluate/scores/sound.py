@@ -58,7 +58,7 @@ def sound_sync(
 ) -> SoundSync | None:
     """Correlation of a mouth's aperture with the sound, and its lag.
 
-    None where fewer than `MIN_FRAMES` frames show a mouth, or mouth or sound stand still.
+    None where fewer than `MIN_FRAMES` frames show a mouth, or mouth or sound do not change.
     """
     if found.sum() < MIN_FRAMES or aperture[found].std() < 1e-6 or level[found].std() < 1e-9:
         return None

@@ -1,6 +1,6 @@
 """Mel-frequency cepstra as SyncNet was trained on: the defaults of `python_speech_features`.
 
-Its last release is of 2017 and comes as source only, so its dozen formulas stand here.
+Its last release is of 2017 and comes as source only, so its dozen formulas are written out here.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""Where the parts of a person lie in a picture, as far as 68 landmarks tell.
+"""Where the parts of a person lie in an image, as far as 68 landmarks tell.
 
 Lengths are in face heights h (brow line to chin × 1.5, about forehead to chin); u points along
-the eyes to the picture's right, v down the face.
+the eyes to the image's right, v down the face.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 _FAR = 10.0
-"""Face heights: beyond any picture."""
+"""Face heights: beyond any image."""
 _SIDE_CUT = 3
 """Jaw landmark at whose height, near the ear lobe, head and body part beside the face."""
 _SIDE_SLOPE = 0.15
@@ -22,7 +22,7 @@ _FLESH = 0.05
 
 @dataclass(frozen=True)
 class FaceFrame:
-    """Axes and size of a face in the picture."""
+    """Axes and size of a face in the image."""
 
     chin: Float[np.ndarray, "2"]
     u: Float[np.ndarray, "2"]

@@ -15,7 +15,7 @@ from audioplane.prepare.masks.colours import apply_odds, learn_odds, skin_like
 from audioplane.prepare.masks.geometry import FaceFrame, face_polygon, head_side, polygon_mask
 
 _FAR = 10.0
-"""Face heights: beyond any picture."""
+"""Face heights: beyond any image."""
 _LEAST = 0.01
 """Share of the pixels above which there is hair to learn from, and not only mixed edges."""
 _SURE = 1.0

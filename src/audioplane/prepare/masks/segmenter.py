@@ -59,7 +59,7 @@ class SelfieSegmenter:
 
     def __init__(self, model: Path) -> None:
         """Load the model file. Raises `PrepareError` if it is not one for this task."""
-        self._turn = Lock()  # a task works on one picture at a time
+        self._turn = Lock()  # a task works on one image at a time
         try:
             data = Path(model).read_bytes()
             classes = _count_classes(data)
@@ -72,7 +72,7 @@ class SelfieSegmenter:
         if classes != len(Part):
             self._task.close()
             raise PrepareError(
-                f"{model} parts pictures into {classes} classes, not {len(Part)}: "
+                f"{model} parts images into {classes} classes, not {len(Part)}: "
                 "give selfie_multiclass_256x256.tflite"
             )
 
@@ -102,7 +102,7 @@ class PersonNetwork:
 
     def __init__(self, model: Path) -> None:
         """Load the model file. Raises `PrepareError` if it is none of this kind."""
-        self._turn = Lock()  # the net keeps its last picture
+        self._turn = Lock()  # the net keeps its last image
         try:
             with quiet():
                 self._net = cv2.dnn.readNetFromTFLite(str(model))
@@ -113,7 +113,7 @@ class PersonNetwork:
             ) from e
 
     def person(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "256 256"]:
-        """The person's share of each pixel of the scaled picture, 0 to 1."""
+        """The person's share of each pixel of the scaled image, 0 to 1."""
         picture = cv2.dnn.blobFromImage(
             cv2.resize(image, (self._SIDE, self._SIDE), interpolation=cv2.INTER_AREA), 1 / 255
         )

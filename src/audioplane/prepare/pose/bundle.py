@@ -205,7 +205,7 @@ def without_rigid_motion(
     """Displacements of a shape less what turning and moving it looks like from the front.
 
     Orthogonality in space would not do: the shear (z, 0, x) is orthogonal to turning, (z, 0, −x),
-    and in the picture it is the same.
+    and in the image it is the same.
     """
     k = len(shape)
     centred = shape - shape.mean(0)
