@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audioplane.errors import PrepareError
+from audioplane.errors import ModelError
 from audioplane.evaluate.mouth import view as mouth_view
 from audioplane.evaluate.mouth.reader import MouthReader
 from audioplane.evaluate.mouth.view import (
@@ -39,7 +39,7 @@ def test_without_a_landmarker_the_reader_looks(subject: Subject) -> None:
 
 
 def test_a_landmarker_that_is_no_file_is_named(subject: Subject, tmp_path: Path) -> None:
-    with pytest.raises(PrepareError, match="not a file"), open_mouth_views(subject, tmp_path):
+    with pytest.raises(ModelError, match="not a file"), open_mouth_views(subject, tmp_path):
         pass
 
 
