@@ -55,7 +55,7 @@ def test_the_tree_of_the_readme_is_that_of_the_repository() -> None:
     assert tree is not None
     package, documents = re.split(r"^docs/\n", tree[0], flags=re.M)
     rooms = {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
-    assert set(re.findall(r"^  (\w+)/ ", package, re.M)) >= rooms
+    assert set(re.findall(r"^  (\w+)/ ", package, re.M)) == rooms
     files = {p.name for p in PACKAGE.glob("*.py") if not p.name.startswith("__")}
     assert set(re.findall(r"\b\w+\.py\b", package.split("examples/")[0])) == files
     listed = {p.name for p in (ROOT / "docs").glob("*.md")} | {"decisions/"}
