@@ -10,7 +10,7 @@ import pytest
 from audioplane.cli import main
 from audioplane.media.audio import write_wav
 from tests.face.figure import SIZE, DrawnFaces, draw
-from tests.prepare.conftest import find_drawn_faces, write_clip
+from tests.prepare.conftest import find_drawn_faces, write_clip, write_silent_track_first
 
 WALL = np.full((SIZE, SIZE, 3), 90, np.uint8)
 
@@ -138,3 +138,14 @@ def test_preflight_of_a_hopeless_clip_says_so(tmp_path, capsys):
     clip = write_clip(tmp_path / "me.mp4", sound=None)
     assert main(["preflight", str(clip), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["verdict"] == "hopeless"
+
+
+def test_a_sound_track_is_chosen_by_its_number(tmp_path, capsys):
+    clip = write_silent_track_first(tmp_path / "two.mp4")
+    assert main(["preflight", str(clip)]) == 0
+    assert "--audio-track …" in " ".join(capsys.readouterr().out.split())
+    for command in ("preflight", "prepare"):
+        out = ["--out", str(tmp_path / command)]
+        assert main([command, str(clip), "--audio-track", "1", *out]) == 1
+        printed = capsys.readouterr()
+        assert "is silent" in " ".join((printed.out + printed.err).split())

@@ -2,13 +2,14 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import av
 import numpy as np
 import pytest
 
 from audioplane.errors import MediaError
 from audioplane.preflight import Preflight, check_video, write_page
 from tests.face.figure import SIZE, DrawnFaces
-from tests.prepare.conftest import FRAMES, write_clip
+from tests.prepare.conftest import FRAMES, write_clip, write_silent_track_first
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +83,36 @@ def test_a_page_that_cannot_be_written_is_a_clear_error(tmp_path, report):
     with pytest.raises(MediaError, match="cannot be written"):
         (tmp_path / "file").write_text("")
         write_page(report, tmp_path / "file" / "preflight.html")
+
+
+def test_of_two_sound_tracks_the_one_that_speaks_is_taken_and_named(tmp_path):
+    clip = write_silent_track_first(tmp_path / "two.mp4")
+    report = check_video(clip, DrawnFaces(None))
+    assert report.verdict == "warning"
+    assert "2 sound tracks" in report.to_text() and "2 is taken" in report.to_text()
+    assert "audio_track=" in report.to_text()
+    silent = check_video(clip, DrawnFaces(None), audio_track=1)
+    assert "the sound track is silent" in silent.reasons()
+    with pytest.raises(MediaError, match="no sound track 3; it has: 1 "):
+        check_video(clip, DrawnFaces(None), audio_track=3)
+
+
+def test_channels_that_cancel_are_said(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", sound=None)
+    voice = (0.3 * np.sin(np.arange(640 * FRAMES) * 0.1)).astype(np.float32)
+    path = tmp_path / "antiphase.mkv"
+    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
+        images = out.add_stream_from_template(source.streams.video[0])
+        sound = out.add_stream("pcm_s16le", rate=16000, layout="stereo")
+        both = (32767 * np.stack([voice, -voice]).T).astype(np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(both, "s16", "stereo")
+        frame.sample_rate = 16000
+        for packet in (*sound.encode(frame), *sound.encode(None)):
+            out.mux(packet)
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = images
+                out.mux(packet)
+    report = check_video(path, DrawnFaces(None))
+    assert "the channels cancel each other" in report.to_text()
+    assert report.figures.sound is not None and report.figures.sound.peak > -20

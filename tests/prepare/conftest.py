@@ -2,6 +2,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -35,6 +36,27 @@ def write_clip(path: Path, frames=None, sound: bool | None = True) -> Path:
     with VideoWriter(path, width, height, audio=audio, crf=8) as writer:
         for frame in frames:
             writer.write(frame)
+    return path
+
+
+def write_silent_track_first(path: Path) -> Path:
+    """The same clip with a silent sound track before its own, as capture software makes it."""
+    clip = write_clip(path.with_name("one_track.mp4"))
+    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
+        images = out.add_stream_from_template(source.streams.video[0])
+        silent = out.add_stream("aac", rate=16000, layout="mono")
+        voice = out.add_stream_from_template(source.streams.audio[0])
+        nothing = av.AudioFrame.from_ndarray(
+            np.zeros((1, 640 * FRAMES), np.float32), "fltp", "mono"
+        )
+        nothing.sample_rate = 16000
+        for packet in (*silent.encode(nothing), *silent.encode(None)):
+            out.mux(packet)
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = images if packet.stream.type == "video" else voice
+                out.mux(packet)
+    clip.unlink()
     return path
 
 

@@ -19,7 +19,14 @@ from audioplane.prepare.stages import frames_stage, preflight_stage
 from audioplane.progress import Progress, ignore
 from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
 from tests.face.figure import CLASS_COLOURS, COAT, HAIR, SIZE, SKIN, WALL, draw, parts
-from tests.prepare.conftest import FRAMES, OPTIONS, QUICK, contents, write_clip
+from tests.prepare.conftest import (
+    FRAMES,
+    OPTIONS,
+    QUICK,
+    contents,
+    write_clip,
+    write_silent_track_first,
+)
 from tests.prepare.tiny_segmenter import write_segmenter
 from tests.speech.tiny_deepspeech import write_deepspeech
 
@@ -98,6 +105,18 @@ def test_late_sound_is_moved_to_its_picture(clip, tmp_path, monkeypatch, asked, 
         kept[early : len(kept) - late], recorded[late : len(kept) - early], atol=1e-3
     )
     assert not kept[:early].any() and len(kept) == FRAMES * 640
+
+
+def test_the_track_that_speaks_is_prepared_and_another_can_be_chosen(tmp_path):
+    clip = write_silent_track_first(tmp_path / "two.mp4")
+    prepare_subject(clip, tmp_path / "s", QUICK)
+    assert np.abs(read_audio(SubjectPaths(tmp_path / "s").audio)).max() > 0.2
+    assert "2 is taken" in load_subject(tmp_path / "s").info.tools["sound track"]
+
+    fails(clip, tmp_path / "s", "other options", replace(QUICK, audio_track=2))
+    fails(clip, tmp_path / "silent", "silent", replace(QUICK, audio_track=1))
+    fails(clip, tmp_path / "none", "no sound track 3", replace(QUICK, audio_track=3))
+    assert not (tmp_path / "none").exists()
 
 
 def test_sound_that_is_late_beyond_belief_is_refused(clip, tmp_path):

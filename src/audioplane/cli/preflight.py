@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audioplane.cli.arguments import PathArgument
-from audioplane.cli.console import console, output, progress_bar
+from audioplane.cli.console import console, in_flags, output, printable, progress_reports
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,10 @@ class Preflight:
 
     video: PathArgument
     """The video: one person, speaking, any format."""
+    audio_track: int | None = None
+    """Number of the video's sound track, from 1; the one with speech if not given."""
     out: Path | None = None
-    """Folder for preflight.html: the verdict with pictures and plots."""
+    """Folder for preflight.html: the verdict with images and plots."""
     json: bool = False
     """Print figures and findings as JSON on standard output."""
     face_landmarker: Path | None = None
@@ -29,21 +31,16 @@ class Preflight:
         from audioplane.assets import require_model
         from audioplane.face.landmarker import FACE_LANDMARKER, Landmarker
         from audioplane.preflight import PREFLIGHT_PAGE, check_video, write_page
-        from audioplane.progress import Progress
 
         model = require_model(FACE_LANDMARKER, self.face_landmarker)
-        with Landmarker(model, max_faces=4) as landmarker, progress_bar() as bar:
-            task = bar.add_task("preflight", total=None, note="")
-
-            def show(progress: Progress) -> None:
-                bar.update(task, completed=progress.done, total=progress.total or None)
-
-            report = check_video(self.video, landmarker, show)
+        with Landmarker(model, max_faces=4) as landmarker, progress_reports(self) as show:
+            report = check_video(self.video, landmarker, show, self.audio_track)
         if self.out is not None:
             write_page(report, self.out / PREFLIGHT_PAGE)
             console.print(f"{self.out / PREFLIGHT_PAGE}: the same with images and plots")
         if self.json:
             sys.stdout.write(report.to_json() + "\n")
         else:
-            output.print(report.to_text())
+            for line in report.to_text().split("\n"):
+                output.print(printable(in_flags(line, self)))
         return int(report.verdict == "hopeless")

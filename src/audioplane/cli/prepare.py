@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from audioplane.cli.arguments import Kind, PathArgument
-from audioplane.cli.console import console, progress_bar
+from audioplane.cli.console import console, progress_reports
 from audioplane.speech.kinds import DEFAULT_KIND
 
 
@@ -34,8 +34,10 @@ class Prepare:
     focal: float | None = None
     """Focal length, pixels of the subject's frames; searched for if not given."""
     sound_late: float | None = None
-    """Milliseconds by which the sound comes after the picture, below zero if before it; it is moved
+    """Milliseconds by which the sound comes after the image, below zero if before it; it is moved
     by as much. If not given it is estimated, and moved where it is more than 100; 0 leaves it."""
+    audio_track: int | None = None
+    """Number of the video's sound track, from 1; the one with speech if not given."""
     consent: str = ""
     """Who agreed to the making of this head, and to what; goes into every video of it."""
     force: bool = False
@@ -44,7 +46,6 @@ class Prepare:
 
     def run(self) -> None:
         from audioplane.prepare import PrepareOptions, prepare_subject
-        from audioplane.progress import Progress
 
         options = PrepareOptions(
             size=self.size,
@@ -54,19 +55,11 @@ class Prepare:
             segmenter=self.segmenter,
             focal=self.focal,
             sound_late=None if self.sound_late is None else self.sound_late / 1000,
+            audio_track=self.audio_track,
             consent=self.consent,
             force=self.force,
         )
-        with progress_bar() as bar:
-            tasks = {}
-
-            def report(p: Progress) -> None:
-                if p.task not in tasks:
-                    tasks[p.task] = bar.add_task(p.task, total=p.total or None, note="")
-                bar.update(tasks[p.task], completed=p.done, total=p.total or None)
-                if p.message:
-                    console.print(f"{p.task}: {p.message}")
-
-            info = prepare_subject(self.video, self.out, options, report)
+        with progress_reports(self) as show:
+            info = prepare_subject(self.video, self.out, options, show)
         usable = info.n_frames - len(info.flags)
         console.print(f"{self.out}: {usable} of {info.n_frames} frames can be used")

@@ -1,7 +1,7 @@
 """Look at a clip, measure it, judge it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from audioplane.face.landmarker import Landmarker
 from audioplane.media.audio import read_audio
+from audioplane.media.tracks import SoundTrack, choose_track
 from audioplane.media.video import probe_video
 from audioplane.preflight.figures import ClipFigures
 from audioplane.preflight.sample import Sample, take_sample
@@ -59,7 +60,7 @@ class Preflight:
         for f in self.findings:
             lines.append(f" {marks[f.level]} {f.name:{width}}  {f.value}")
             if f.advice:
-                lines.append(f"   {'':{width}}  → {f.advice}")
+                lines.append(f"   {'':{width}}  → {' '.join(f.advice.split())}")
         return "\n".join(lines)
 
     def to_json(self) -> str:
@@ -73,24 +74,44 @@ class Preflight:
         return json.dumps(facts)
 
 
-def check_video(video: Path, landmarker: Landmarker, report: Report = ignore) -> Preflight:
-    """Judge a clip from a few stretches of its pictures and all of its sound.
+def check_video(
+    video: Path, landmarker: Landmarker, report: Report = ignore, audio_track: int | None = None
+) -> Preflight:
+    """Judge a clip from a few stretches of its images and all of its sound.
 
     Args:
         video: the clip.
-        landmarker: for single pictures and several faces.
+        landmarker: for single images and several faces.
         report: receives progress.
+        audio_track: number of the sound track, from 1; None for the one with speech.
 
     Raises:
-        MediaError: pictures or sound cannot be read.
+        MediaError: images or sound cannot be read, or there is no such sound track.
     """
     info = probe_video(video)
-    waveform = read_audio(video) if info.has_audio else None
+    waveform, notes = None, ()
+    if info.has_audio or audio_track is not None:
+        track = choose_track(video, audio_track)
+        notes = _track_notes(track, chosen=audio_track is not None)
+        waveform = read_audio(video, audio_track=audio_track)
+        if track.restarts:  # the container's duration is that of one part
+            info = replace(info, duration=max(info.duration, track.ends))
     sample = take_sample(video, info, landmarker, waveform, report)
     offset = None if waveform is None else estimate_offset(_stretches(sample), waveform)
-    figures = ClipFigures.of(info, sample, None if waveform is None else listen(waveform), offset)
+    sound = None if waveform is None else replace(listen(waveform), notes=notes)
+    figures = ClipFigures.of(info, sample, sound, offset)
     loudness = np.zeros(0, np.float32) if waveform is None else levels(waveform)
     return Preflight(video.name, figures, judge(figures), sample, loudness, offset)
+
+
+def _track_notes(track: SoundTrack, chosen: bool) -> tuple[str, ...]:
+    notes = list(track.notes)
+    if not chosen and notes and notes[0].endswith("is taken"):
+        notes[0] += " (for another pass audio_track=…)"
+    if track.restarts:
+        times = "once" if len(track.restarts) == 1 else f"{len(track.restarts)} times"
+        notes.append(f"the time stamps start again {times}: the parts are joined")
+    return tuple(notes)
 
 
 def _stretches(sample: Sample) -> list[Stretch]:

@@ -29,6 +29,8 @@ class SoundFigures:
     """Share of samples at full scale."""
     above_noise: float
     """How far speech lies above the quietest tenth of the recording, dB."""
+    notes: tuple[str, ...] = ()
+    """Which sound track is read and what is done to it, where that may surprise."""
 
 
 def listen(waveform: Float[np.ndarray, " n"]) -> SoundFigures:

@@ -160,8 +160,11 @@ def _image(face: FaceFigures) -> Iterator[Finding]:
 def _sound(sound: SoundFigures, seconds: float) -> Iterator[Finding]:
     if sound.peak < _SILENT:
         advice = "the sound track is silent: a talking head needs the speech of its video"
+        advice = "; ".join((advice, *sound.notes))
         yield Finding("sound", f"peak {sound.peak:.0f} dB", "hopeless", advice)
         return
+    for note in sound.notes:
+        yield Finding("sound track", "check it", "warning", note)
     value = f"speech {sound.level:.0f} dB, peak {sound.peak:.0f} dB of full scale"
     if sound.level < -45:
         yield Finding("sound level", value, "warning", "very quiet: bring the microphone nearer")

@@ -35,6 +35,8 @@ class PrepareOptions:
     sound_late: float | None = None
     """Seconds by which the sound comes after the image (below zero: before it); None to believe
     what preflight finds where that is more than `NOTICEABLE`."""
+    audio_track: int | None = None
+    """Number of the video's sound track, from 1; None for the one with speech."""
     force: bool = False
     """Begin anew in a folder that holds another preparation, and go on with a video that
     preflight calls hopeless."""
@@ -69,4 +71,6 @@ class PrepareOptions:
             shaping["focal"] = self.focal
         if self.sound_late is not None:
             shaping["sound_late"] = self.sound_late
+        if self.audio_track is not None:
+            shaping["audio_track"] = self.audio_track
         return shaping

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from audioplane.assets import sha256_of
 from audioplane.errors import MediaError, PrepareError
+from audioplane.media.tracks import choose_track
 from audioplane.media.video import probe_video
 from audioplane.prepare import stages
 from audioplane.prepare.job import Job
@@ -56,7 +57,9 @@ def prepare_subject(
     options = (options or PrepareOptions()).resolved()
     if not video.is_file():
         raise PrepareError(f"{video} is not a file: check the name")
-    probe_video(video)  # what cannot be read leaves no folder behind
+    # What cannot be read leaves no folder behind.
+    if probe_video(video).has_audio or options.audio_track is not None:
+        choose_track(video, options.audio_track)
     record = open_record(out, sha256_of(video), options.shaping(), options.force)
     paths = SubjectPaths(out)
     try:

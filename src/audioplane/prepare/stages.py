@@ -61,7 +61,7 @@ def _landmarker(job: Job, follow: bool = False) -> Landmarker:
 def preflight_stage(job: Job) -> None:
     """Judge the video before the long work; a hopeless one is refused."""
     with _landmarker(job) as landmarker:
-        report = check_video(job.video, landmarker, job.report)
+        report = check_video(job.video, landmarker, job.report, job.options.audio_track)
     page = job.paths.root / PREFLIGHT_PAGE
     write_page(report, page)
     if report.verdict == "hopeless" and not job.options.force:
@@ -72,6 +72,8 @@ def preflight_stage(job: Job) -> None:
     record.quarter_turns = report.sample.first_look.quarter_turns
     record.speaker = report.sample.first_look.speaker
     record.notes["preflight"] = report.title
+    if figures.sound is not None and figures.sound.notes:
+        record.notes["sound track"] = "; ".join(figures.sound.notes)
     if job.options.sound_late is not None:
         record.sound_late = job.options.sound_late
     elif figures.offset_believed and abs(figures.offset or 0.0) > NOTICEABLE:
@@ -142,7 +144,7 @@ def frames_stage(job: Job) -> None:
 
     record = job.record
     box = _require_crop(record)
-    waveform = read_audio(job.video)
+    waveform = read_audio(job.video, audio_track=job.options.audio_track)
     if not len(waveform) or np.abs(waveform).max() < _SILENCE:
         raise PrepareError(
             f"the sound track of {job.video} is silent: a talking head needs the speech"
