@@ -1,6 +1,6 @@
 """Cuts of a video, and which of its shots show the same person before the same background.
 
-A head is one person, and its background one picture: shots of another person or of another
+A head is one person, and its background one image: shots of another person or of another
 background are left out. All is judged on thumbnails and on the sampled faces.
 """
 
@@ -19,16 +19,16 @@ THUMBNAIL = 64
 """Longer side of a thumbnail, pixels."""
 
 _ROWS_ENOUGH = 120
-"""Rows that a picture keeps at least where not all of them are looked at."""
+"""Rows that an image keeps at least where not all of them are looked at."""
 _LEAST_CHANGE = 2.0
-"""Grey levels by which pictures on both sides of a cut differ at least, on average."""
+"""Grey levels by which images on both sides of a cut differ at least, on average."""
 _ABOVE_MOTION = 2.5
 """How many times the changes around it a cut's change is: heads that shake and key frames of a
 codec reach 1.8, jump cuts of one person on one set 6.8."""
 _AROUND = 6
 """Frames on each side that a change is compared with."""
 _STILL = 0.3
-"""Grey levels, added to these changes: a picture that stands still is no measure."""
+"""Grey levels, added to these changes: an image that stands still is no measure."""
 
 _SAME_SHAPE = 1.0e-3
 """Metres, root mean square, between shapes of one person's face seen in many frames: shots of one
@@ -57,7 +57,7 @@ class Look:
 
     @staticmethod
     def of(face: Face, small: UInt8[np.ndarray, "h w 3"], long_side: int) -> "Look":
-        """`face`: in a picture of `long_side` pixels, of which `small` is the thumbnail."""
+        """`face`: in an image of `long_side` pixels, of which `small` is the thumbnail."""
         scale = np.float32(max(small.shape) / long_side)
         return Look(replace(face, points=face.points * scale), small)
 
@@ -84,11 +84,11 @@ class Shot:
 
 
 def thumbnail(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "th tw 3"]:
-    """A picture, small."""
+    """An image, small."""
     height, width = image.shape[:2]
     scale = THUMBNAIL / max(height, width)
     size = (max(1, round(scale * width)), max(1, round(scale * height)))
-    # A quarter of the rows of a large picture tell the same in a quarter of the time.
+    # A quarter of the rows of a large image tell the same in a quarter of the time.
     step = 4 if height >= 4 * _ROWS_ENOUGH else 1
     return cv2.resize(image[::step], size, interpolation=cv2.INTER_AREA)
 

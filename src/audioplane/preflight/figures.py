@@ -101,7 +101,7 @@ class ClipFigures:
     sound: SoundFigures | None
     """None without a sound track."""
     offset: float | None
-    """Seconds by which the sound comes after the picture; None where it cannot be told."""
+    """Seconds by which the sound comes after the image; None where it cannot be told."""
     offset_correlation: float | None
     offset_believed: bool
     quarter_turns: int = 0

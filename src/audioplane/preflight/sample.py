@@ -1,4 +1,4 @@
-"""A quick look at a video: a few stretches of it, their faces and pictures."""
+"""A quick look at a video: a few stretches of it, their faces and images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ STRETCHES, STRETCH = 8, 2.5
 """How many stretches of a long video are looked at, and for how many seconds each."""
 
 _FACE_PICTURE = 192
-"""Side of the face's picture that sharpness is measured on, pixels: about 1.3 face heights."""
+"""Side of the face's image that sharpness is measured on, pixels: about 1.3 face heights."""
 _PICTURES, _PICTURE = 8, 144
-"""How many pictures are kept for the report, and their side."""
+"""How many images are kept for the report, and their side."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class SampledFrame:
     """One sampled frame."""
 
     time: float
-    """Seconds after the first picture."""
+    """Seconds after the first image."""
     stretch: int
     face: SampledFace | None
 
