@@ -9,6 +9,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from audioplane.assets import check_output
 from audioplane.media.image import encode_image
 from audioplane.run.head_file import trained_facts, trained_tensors
 from audioplane.run.packed import BACKGROUND, BLINKS, TORSO, K, voice_facts
@@ -38,6 +39,7 @@ def pack(run: Run, out: Path, progress: Callable[[int, int], None] | None = None
     """
     out = Path(out)
     out = out if out.suffix else out.with_suffix(SUFFIX)
+    check_output(out)
     footage, subject = run.footage, run.subject
     loop = list(footage.loop)
     tensors = trained_tensors(replace(run, views={ref.img_id: run.view(ref) for ref in loop}))
