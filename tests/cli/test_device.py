@@ -58,7 +58,7 @@ def test_every_command_that_computes_has_the_option(machine, tmp_path, capsys, c
     machine(False, False)
     needs = {"drive": ["a.wav"], "bench": [], "evaluate": [], "train": []}[command]
     subject = [] if command == "bench" else [str(tmp_path)]
-    out = ["--out", str(tmp_path / "out")] if command in ("train", "drive") else []
+    out = ["--out", str(tmp_path / "out.mp4")] if command in ("train", "drive") else []
     assert main([command, *subject, *needs, *out, "--device", "cuda"]) == 1
     assert "--device cuda: this PyTorch" in capsys.readouterr().err
 

@@ -150,7 +150,7 @@ def test_who_agreed_is_asked_once(silent_run, speech, tmp_path, capsys):
     arguments = ["drive", str(silent_run), speech, "--out", str(tmp_path / "o.mp4")]
     assert main(arguments) == 1
     printed = capsys.readouterr().err
-    assert "--consent" in printed and printed.count("\n") == 1
+    assert "--consent" in printed and printed.count("audioplane: ") == 1
     assert not (tmp_path / "o.mp4").exists()
     assert main([*arguments, "--consent", "Ann, to a test"]) == 0
     assert main(arguments) == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audioplane.drive import DrivenFrame
-from audioplane.errors import PrepareError, SubjectError
+from audioplane.errors import ModelError, SubjectError
 from audioplane.evaluate.heldout import score_head
 from audioplane.evaluate.run import example_frames
 from audioplane.evaluate.scores.metrics import PSNR_CAP
@@ -114,7 +114,7 @@ def test_subjects_that_leave_cells_empty(tiny_subject: Callable[[int, int], Subj
     assert report.lips.lmd is None and "4 training frames" in report.reasons["lmd"]
     with pytest.raises(SubjectError, match="no held-out frame"):
         score_head(render, replace(tiny, val=()))
-    with pytest.raises(PrepareError, match="not a file"):
+    with pytest.raises(ModelError, match="not a file"):
         score_head(render, tiny, landmarker=Path("nowhere.task"))
 
 
