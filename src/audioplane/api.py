@@ -3,7 +3,7 @@
 They are named apart from the packages that do the work: `audioplane.train` is a package.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -118,7 +118,7 @@ def pack_run(
     out: Path | str,
     *,
     subject: Path | str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    report: Report = ignore,
 ) -> Path:
     """Write a trained head into one file that opens anywhere, without its subject.
 
@@ -126,7 +126,7 @@ def pack_run(
         run: The run folder, or an open run.
         out: The file; `.head` is added to a name without a suffix.
         subject: The subject's folder, if it is not where it was when the head was trained.
-        progress: Called with the number of frames that are packed, and of all.
+        report: Called after every frame of the footage.
 
     Returns:
         Where it was written: 33 MB for a head of 512 x 512 pixels and 21 s of footage.
@@ -136,7 +136,7 @@ def pack_run(
         SubjectError: The subject is not there, or is another one.
         MediaError: The file cannot be written.
     """
-    return pack(run if isinstance(run, Run) else open_run(run, subject), Path(out), progress)
+    return pack(run if isinstance(run, Run) else open_run(run, subject), Path(out), report)
 
 
 def verify_video(path: Path | str, mark_key: Path | None = None) -> Verification:

@@ -72,3 +72,12 @@ def test_a_gpu_speaks_as_the_cpu(animator, head, spoken_subject):
 def test_features_of_another_kind_are_refused(animator):
     with pytest.raises(SubjectError, match="80"):
         animator.codes(np.zeros((5, 16, 29), np.float32))
+
+
+@pytest.mark.parametrize("sizes", [(1,) * 12, (5, 7), (3, 0, 9), (12,)])
+def test_codes_do_not_depend_on_how_features_are_cut(animator, spoken_subject, sizes):
+    features = spoken_subject.features("mel")[:12]
+    spoken = np.arange(12) % 3 > 0
+    chunks = np.split(features, np.cumsum(sizes)[:-1])
+    cut = torch.stack(list(animator.code_chunks(chunks, spoken)))
+    torch.testing.assert_close(cut, animator.codes(features, spoken), atol=1e-5, rtol=1e-5)

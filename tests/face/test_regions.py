@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from audioplane.face.regions import (
-    eye_aperture,
     face_box,
     face_width,
     mouth_aperture,
@@ -29,12 +28,6 @@ def test_aperture_has_no_unit(landmarks):
     assert np.isclose(mouth_aperture(landmarks * 3), 7 / 70)
     stack = np.stack([landmarks, landmarks])
     assert mouth_aperture(stack).shape == (2,)
-
-
-def test_eye_aperture_is_the_aspect_ratio(landmarks):
-    eye = np.array([[0, 0], [10, -3], [20, -3], [30, 0], [20, 3], [10, 3]], np.float32)
-    landmarks[36:42], landmarks[42:48] = eye, eye * [1, 0]
-    assert np.allclose(eye_aperture(landmarks), [6 / 30, 0])
 
 
 def test_the_mask_is_the_lip_grown_by_a_share_of_the_face(landmarks):

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from audioplane.drive import Talker
 from audioplane.errors import CheckpointError, SubjectError
+from audioplane.media.image import encode_image
 from audioplane.run import load_tensors, open_run, pack, save_tensors
 from tests.run.made import make_run
 
@@ -23,7 +25,7 @@ def packed(run_folder, spoken_subject, tmp_path_factory):
     path = pack(
         open_run(run_folder, spoken_subject.paths.root),
         out,
-        lambda done, total: counted.append((done, total)),
+        lambda progress: counted.append((progress.done, progress.total)),
     )
     assert counted[-1] == (20, 20)
     return path
@@ -116,3 +118,25 @@ def test_heads_of_version_1_open(run_folder, spoken_subject, tmp_path):
     assert (run.speech, run.seed, run.loss, run.consent) == ("mel", 7, "L1 + 0.2 D-SSIM", "")
     assert run.subject.identity == spoken_subject.identity
     assert all(torch.isfinite(view).all() for view in run.views.values())
+
+
+@pytest.mark.parametrize("kind", ["hubert", "of_my_own"])
+def test_heads_that_cannot_stream_are_packed_without_a_voice(
+    run_folder, spoken_subject, tmp_path, kind
+):
+    run = open_run(run_folder, spoken_subject.paths.root)
+    assert run.voice is not None
+    alone = open_run(pack(replace(run, speech=kind), tmp_path / "me"))
+    assert alone.voice is None and alone.speech == kind
+
+
+def test_a_torso_of_another_size_is_refused(packed, tmp_path):
+    """As somebody could pack it: the checksum holds."""
+    tensors, facts = load_tensors(packed)
+    small = encode_image(np.zeros((32, 32, 4), np.uint8), ".webp")
+    name = next(name for name in tensors if name.startswith("footage/torso/"))
+    tensors[name] = torch.frombuffer(bytearray(small), dtype=torch.uint8)
+    save_tensors(tmp_path / "odd.head", tensors, facts)
+    talker = Talker(open_run(tmp_path / "odd.head"))
+    with pytest.raises(CheckpointError, match="not of its frames' size"):
+        list(talker.speak(np.zeros(6400, np.float32)))

@@ -6,6 +6,7 @@ from safetensors.numpy import load_file
 
 from audioplane.errors import MediaError, SubjectError
 from audioplane.face.regions import mouth_aperture
+from audioplane.progress import Progress
 from audioplane.speech import compute_features
 from audioplane.subject import Subject, load_subject
 from audioplane.synthetic import (
@@ -20,15 +21,15 @@ SECONDS, SIZE = 2.2, 64
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Subject, SyntheticTruth, list]:
     root = tmp_path_factory.mktemp("made") / "subject"
-    told: list[tuple[int, int]] = []
-    truth = make_synthetic(root, SECONDS, SIZE, 1, ("mel",), lambda *x: told.append(x))
-    return load_subject(root), truth, told
+    reports: list[Progress] = []
+    truth = make_synthetic(root, SECONDS, SIZE, 1, ("mel",), reports.append)
+    return load_subject(root), truth, reports
 
 
 def test_the_folder_loads_whole(made: tuple) -> None:
-    subject, truth, told = made
+    subject, truth, reports = made
     assert (len(subject.train), len(subject.val)) == (50, 5)
-    assert told == [(i + 1, 55) for i in range(55)]
+    assert [(p.done, p.total) for p in reports] == [(i + 1, 55) for i in range(55)]
     assert subject.info.n_frames == 55
     assert subject.info.feature_kinds == ("mel",)
     assert subject.features("mel").shape[0] == 55
@@ -70,7 +71,7 @@ def test_a_subject_left_half_made_does_not_load(tmp_path: Path) -> None:
     make_synthetic(tmp_path, 0.6, 32, 0, ("mel",))
     load_subject(tmp_path)
 
-    def stop(done: int, total: int) -> None:
+    def stop(progress: Progress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -2,7 +2,6 @@ import cv2
 import numpy as np
 import pytest
 
-from audioplane.face.regions import eye_aperture
 from audioplane.subject import Label, head_mask, torso_mask
 from audioplane.synthetic.camera import Stage, set_stage
 from audioplane.synthetic.face import EYE_RADIUS, EYE_X, EYE_Y, EYE_Z, pose_face
@@ -100,6 +99,13 @@ def test_shoulders_stay_while_the_head_turns() -> None:
     assert change.mean() < 3
     head = head_mask(rest.labels) & head_mask(turned.labels)
     assert np.abs(rest.image.astype(int) - turned.image)[head].mean() > 10
+
+
+def eye_aperture(landmarks: np.ndarray) -> np.ndarray:
+    """Eye aspect ratio of the image-left and image-right eye (Soukupová and Čech 2016)."""
+    p = landmarks[36:48].reshape(2, 6, 2)
+    height = np.linalg.norm(p[:, [1, 2]] - p[:, [5, 4]], axis=-1).mean(-1)
+    return np.asarray(height / np.linalg.norm(p[:, 3] - p[:, 0], axis=-1))
 
 
 def test_a_blink_hides_the_eyes() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import tyro
 
 from audioplane.cli.arguments import Device, PathArgument
-from audioplane.cli.console import console, in_flags, progress_bar
+from audioplane.cli.console import console, in_flags, progress_reports
 from audioplane.credentials.options import ProvenanceOptions
 
 
@@ -57,14 +57,9 @@ class Drive:
             self.speech_model,
             self.provenance,
         )
-        with progress_bar() as bar:
-            task = bar.add_task("drive", total=None, note="")
-
-            def show(done: int, total: int) -> None:
-                bar.update(task, completed=done, total=total)
-
+        with progress_reports(self) as report:
             made = talker.write(
-                self.speech, self.out, crf=self.crf, audio_track=self.audio_track, progress=show
+                self.speech, self.out, crf=self.crf, audio_track=self.audio_track, report=report
             )
         for warning in made.warnings:
             console.print(in_flags(warning, self), style="yellow")

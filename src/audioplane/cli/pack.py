@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from audioplane.cli.console import console, progress_bar
+from audioplane.cli.console import console, progress_reports
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,7 @@ class Pack:
         from audioplane.run import open_run, pack
 
         run = open_run(self.run_folder, self.subject)
-        with progress_bar() as bar:
-            task = bar.add_task("pack", total=None, note="")
-
-            def show(done: int, total: int) -> None:
-                bar.update(task, completed=done, total=total)
-
-            path = pack(run, self.out, show)
+        with progress_reports(self) as report:
+            path = pack(run, self.out, report)
         size, n_frames = path.stat().st_size / 1e6, len(run.footage.loop)
         console.print(f"{path}: {size:.1f} MB, {n_frames} frames of footage")

@@ -7,7 +7,7 @@ stream = talker.stream()                      # speech that is still being spoke
 for image in stream.push(waveform): ...
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from audioplane.errors import CredentialsError, SpeechError
 from audioplane.media.audio import audio_blocks
 from audioplane.media.tracks import choose_track
 from audioplane.media.writer import VideoWriter, check_video_output
+from audioplane.progress import Counter, Report, ignore
 from audioplane.run import Run, RunPaths, open_run
 from audioplane.speech import (
     Speech,
@@ -236,7 +237,7 @@ class Talker:
         *,
         crf: int = 18,
         audio_track: int | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        report: Report = ignore,
     ) -> WrittenVideo:
         """Write a video of the head that says something, marked and signed.
 
@@ -245,7 +246,7 @@ class Talker:
             out: The video file, .mp4, .mov, .mkv or .webm; its folders are made.
             crf: Quality, 0 (lossless) to 51 (worst; webm: 63).
             audio_track: Number of the sound track that speaks, from 1; found if not given.
-            progress: Called with the number of frames that are drawn, and of all.
+            report: Called after every frame.
 
         Raises:
             MediaError: A file cannot be read or written; nothing is left behind.
@@ -267,10 +268,10 @@ class Talker:
             out, *self.size, audio=sound, audio_rate=SOUND_RATE, crf=crf, seal=stated.seal
         )
         with writer as video:
-            for i, frame in enumerate(self._frames(codes, stated)):
+            step = Counter(report, "drive", count)
+            for frame in self._frames(codes, stated):
                 video.write(frame.image)
-                if progress is not None:
-                    progress(i + 1, count)
+                step()
         return WrittenVideo(out, count, warnings)
 
 

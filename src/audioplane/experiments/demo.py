@@ -19,7 +19,7 @@ from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.lips import LipScores, aperture_scores
 from audioplane.experiments.training import finish_training
 from audioplane.media.video import VideoWriter
-from audioplane.progress import Counter, Progress, Report, ignore
+from audioplane.progress import Counter, Report, ignore
 from audioplane.run import RunPaths, open_run
 from audioplane.speech import Speech
 from audioplane.subject import FrameRef, Subject, load_subject
@@ -93,15 +93,8 @@ def demo(
     def lap(name: str) -> None:
         times[name] = time.perf_counter() - started - sum(times.values())
 
-    drawing = "make the subject"
-    make_synthetic(
-        root,
-        seconds,
-        size,
-        kinds=(config.speech,),
-        report=lambda done, total: report(Progress(drawing, done, total)),
-    )
-    lap(drawing)
+    make_synthetic(root, seconds, size, kinds=(config.speech,), report=report)
+    lap("make the subject")
     subject = load_subject(root)
     finish_training(train_head(subject, config, run), "the head", report)
     lap("train")

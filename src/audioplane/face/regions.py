@@ -41,16 +41,6 @@ def mouth_aperture(landmarks: Float[np.ndarray, "*t 68 2"]) -> Float[np.ndarray,
     return np.asarray(opening / width)
 
 
-def eye_aperture(landmarks: Float[np.ndarray, "*t 68 2"]) -> Float[np.ndarray, "*t 2"]:
-    """Eye aspect ratio of the image-left and image-right eye (Soukupová and Čech 2016)."""
-    eyes = []
-    for first in (36, 42):
-        p = landmarks[..., first : first + 6, :]
-        height = np.linalg.norm(p[..., [1, 2], :] - p[..., [5, 4], :], axis=-1).mean(-1)
-        eyes.append(height / np.linalg.norm(p[..., 3, :] - p[..., 0, :], axis=-1))
-    return np.stack(eyes, -1)
-
-
 def _box(points: np.ndarray, grow: float, height: int, width: int) -> Box:
     low, high = points.min(0), points.max(0)
     margin = grow * (high - low).max()

@@ -199,9 +199,3 @@ class AudioEncoder(nn.Module):
     def _whole(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t 64"]:
         """Raw vectors of a whole speech, block by block."""
         return torch.cat(list(self.raw([windows])))
-
-
-def with_context(windows: Float[Tensor, "t w f"], start: int, stop: int) -> Float[Tensor, "u w f"]:
-    """Windows of frames start…stop with 4 before and 3 after; past the ends the last one again."""
-    rows = torch.arange(start - CONTEXT_BEFORE, stop + CONTEXT_AFTER, device=windows.device)
-    return windows[rows.clamp(0, len(windows) - 1)]

@@ -1,6 +1,5 @@
 """Writing a pack: a head in one file, with all that driving needs (`run.packed` reads it)."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from audioplane.assets import check_output
 from audioplane.media.image import encode_image
+from audioplane.progress import Counter, Report, ignore
 from audioplane.run.head_file import trained_facts, trained_tensors
 from audioplane.run.packed import BACKGROUND, BLINKS, TORSO, K, voice_facts
 from audioplane.run.run import Run
@@ -22,13 +22,13 @@ TORSO_QUALITY = 95
 _LOSSLESS = 101
 
 
-def pack(run: Run, out: Path, progress: Callable[[int, int], None] | None = None) -> Path:
+def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     """Write all that driving a run's head needs into one file.
 
     Args:
         run: What `open_run` gives; its subject has to be there.
         out: The file to write; `.head` is added to a name without a suffix.
-        progress: Called with the number of frames that are encoded, and of all.
+        report: Called after every frame of the footage.
 
     Returns:
         Where it was written.
@@ -43,10 +43,10 @@ def pack(run: Run, out: Path, progress: Callable[[int, int], None] | None = None
     footage, subject = run.footage, run.subject
     loop = list(footage.loop)
     tensors = trained_tensors(replace(run, views={ref.img_id: run.view(ref) for ref in loop}))
-    for i, ref in enumerate(loop):
+    step = Counter(report, "pack", len(loop))
+    for ref in loop:
         tensors[f"{TORSO}{ref.img_id}"] = _encoded(subject.torso(ref), TORSO_QUALITY)
-        if progress is not None:
-            progress(i + 1, len(loop))
+        step()
     tensors[BACKGROUND] = _encoded(subject.background, _LOSSLESS)
     tensors[K] = torch.from_numpy(footage.K)
     tensors[BLINKS] = torch.from_numpy(np.stack([footage.blink(ref) for ref in loop]))

@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from audioplane.errors import MediaError
+from audioplane.errors import CheckpointError, MediaError
 from audioplane.media.image import decode_image
 from audioplane.run.head_file import TrainedHead, trained_from
 from audioplane.run.tensors import check_digest, damaged, read_facts
@@ -64,7 +64,10 @@ class PackedFootage:
         return self.blinks[ref.img_id]
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        torso = decode_image(self.tensors[f"{TORSO}{ref.img_id}"].numpy().tobytes(), 4)
+        name = f"{TORSO}{ref.img_id}"
+        torso = decode_image(self.tensors[name].numpy().tobytes(), 4, name)
+        if torso.shape[:2] != self.background.shape[:2]:
+            raise CheckpointError(f"{name} of this pack is not of its frames' size: pack it again")
         return over(torso, self.background)
 
 

@@ -12,13 +12,12 @@ from torch import Tensor
 
 from audioplane.assets import sha256_of
 from audioplane.errors import CheckpointError, SubjectError
-from audioplane.media.audio import read_audio
 from audioplane.run.footage import Footage, SubjectFootage
 from audioplane.run.head_file import TrainedHead, read_head
 from audioplane.run.packed import Pack, read_pack
 from audioplane.run.paths import RunPaths
 from audioplane.run.tensors import read_facts
-from audioplane.speech import Speech, StreamStatistics, stream_statistics
+from audioplane.speech import Speech, StreamStatistics, can_compute, can_stream, stream_statistics
 from audioplane.subject import FrameRef, Subject, load_subject
 
 
@@ -71,14 +70,15 @@ class Run(TrainedHead):
 
     @cached_property
     def voice(self) -> StreamStatistics | None:
-        """The voice that the head learned from; None where its subject has no sound.
-
-        Raises as `subject` does, and `SpeechError` for a feature kind that cannot be streamed.
+        """The voice that a stream starts from; None where the subject has no sound, or the head's
+        feature kind cannot be streamed. Raises as `subject` does.
         """
         if self._pack is not None:
             return self._pack.voice
         path = self.subject.paths.audio
-        return stream_statistics(Speech(read_audio(path)), self.speech) if path.is_file() else None
+        if not path.is_file() or not (can_compute(self.speech) and can_stream(self.speech)):
+            return None
+        return stream_statistics(Speech.read(path), self.speech)
 
     def view(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
         """World→camera of a frame: refined where it was trained on, else as tracked."""

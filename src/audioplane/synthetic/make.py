@@ -1,7 +1,7 @@
 """Makes a synthetic subject: a folder like a prepared video's, with its truth known."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 import audioplane
 from audioplane.errors import MediaError
 from audioplane.media.image import write_image
+from audioplane.progress import Counter, Report, ignore
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import paint_labels
 from audioplane.subject.layout import FPS, SubjectPaths
@@ -158,7 +159,7 @@ def make_synthetic(
     size: int = 192,
     seed: int = 0,
     kinds: Sequence[str] = (),
-    report: Callable[[int, int], None] | None = None,
+    report: Report = ignore,
 ) -> SyntheticTruth:
     """Write a synthetic subject that `load_subject` opens: no person, no download, no video.
 
@@ -168,7 +169,7 @@ def make_synthetic(
         size: Height and width of the frames, pixels; 32 and more.
         seed: Decides everything that is left to chance: same seed, same bytes.
         kinds: Names of the speech features to compute; the default kind if empty.
-        report: Called after every frame with frames done and frames in all.
+        report: Called after every frame.
 
     Returns:
         Its true poses (world→camera, metres), landmarks (pixels and metres), mouth and blinks (0
@@ -193,7 +194,7 @@ def _make(
     size: int,
     seed: int,
     kinds: tuple[str, ...],
-    report: Callable[[int, int], None] | None,
+    report: Report,
 ) -> SyntheticTruth:
     paths.make_folders()
     # Written last and removed first: a folder that was left half made does not load.
@@ -204,10 +205,10 @@ def _make(
     truth = _truth(sentence, faces, stages)
     backdrop = draw_backdrop(size)
     write_image(paths.background, backdrop)
+    step = Counter(report, "make the subject", len(faces))
     for i, (face, stage) in enumerate(zip(faces, stages, strict=True)):
         _write_frame(paths, i, draw(face, stage, backdrop), truth.landmarks[i])
-        if report is not None:
-            report(i + 1, len(faces))
+        step()
     _write_sound(paths, sentence.waveform, kinds)
     _write_truth(paths, truth)
     SubjectInfo(
