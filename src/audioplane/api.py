@@ -106,7 +106,7 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
     config = replace(config, **{k: v for k, v in changes.items() if v is not None})
     if iterations is not None:
         config = with_fine_iterations(config, iterations)
-    if lpips is None and config.lambda_lpips:
+    if lpips is None and config.loss.lpips:
         config = without_lpips(config)
     opened = subject if isinstance(subject, Subject) else load_subject(Path(subject))
     chosen = choose_device(device).device

@@ -100,7 +100,7 @@ def _programs() -> Iterator[Check]:
 def _models() -> Iterator[Check]:
     from audioplane.evaluate.syncnet.network import WEIGHTS
     from audioplane.face.landmarker import FACE_LANDMARKER
-    from audioplane.perceptual.weights import FILES
+    from audioplane.perceptual.weights import BACKBONE, HEADS
     from audioplane.prepare.masks.segmenter import PERSON_NETWORK, SEGMENTER
     from audioplane.speech import feature_kind, kind_names
 
@@ -111,7 +111,7 @@ def _models() -> Iterator[Check]:
     yield _model(PERSON_NETWORK, gives)
     gives = "masks of hair, skin and clothes, used instead of that one where it is there"
     yield _model(SEGMENTER, gives)
-    for model in FILES["alex"]:
+    for model in (BACKBONE, HEADS):
         gives = "LPIPS as score and as loss of preset paper; --download of evaluate fetches it"
         yield _model(model, gives)
     yield _model(WEIGHTS, "SyncNet's scores; --download of evaluate and compare fetches it")

@@ -89,7 +89,7 @@ def test_evaluate_writes_metrics_page_and_films(run_folder, tmp_path, capsys):
 
 
 def test_evaluate_fills_lpips_where_its_weights_are_named(run_folder, tmp_path, capsys):
-    weights = random_weights("alex", tmp_path / "weights")
+    weights = random_weights(tmp_path / "weights")
     arguments = evaluate_tracked(run_folder, tmp_path)
     assert main([*arguments, "--lpips-weights", str(weights.folder)]) == 0
     report = json.loads(capsys.readouterr().out)["tracked"]

@@ -15,7 +15,7 @@ from tests.perceptual.random_weights import CHANNELS, RandomWeights
 ASSETS = os.environ.get("AUDIOPLANE_ASSETS")
 
 
-def pictures(*shape: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+def images(*shape: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(*shape, generator=generator), torch.rand(*shape, generator=generator)
 
@@ -25,15 +25,11 @@ def published(weights: RandomWeights, render: Tensor, target: Tensor) -> Tensor:
     shift = torch.tensor([-0.030, -0.088, -0.188])[:, None, None]
     scale = torch.tensor([0.458, 0.448, 0.450])[:, None, None]
     # What happens before a convolution, and behind which a layer of LPIPS ends.
-    if weights.net == "alex":
-        ends, pooled, pool = (0, 3, 6, 8, 10), (3, 6), (3, 2)
-        geometry = {0: (4, 2), 3: (1, 2)}
-    else:
-        ends, pooled, pool = (2, 7, 14, 21, 28), (5, 10, 17, 24), (2, 2)
-        geometry = {}
+    ends, pooled, pool = (0, 3, 6, 8, 10), (3, 6), (3, 2)
+    geometry = {0: (4, 2), 3: (1, 2)}
 
-    def features(picture: Tensor) -> list[Tensor]:
-        x = ((picture.movedim(-1, 0) * 2 - 1 - shift) / scale)[None]
+    def features(image: Tensor) -> list[Tensor]:
+        x = ((image.movedim(-1, 0) * 2 - 1 - shift) / scale)[None]
         found = []
         for name in weights.backbone:
             if not (name.startswith("features.") and name.endswith("weight")):
@@ -58,32 +54,32 @@ def published(weights: RandomWeights, render: Tensor, target: Tensor) -> Tensor:
 
 @pytest.fixture(scope="module")
 def lpips(weights: RandomWeights) -> LPIPS:
-    return LPIPS.load(weights.net, weights.folder, download=False)
+    return LPIPS.load(weights.folder, download=False)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (49, 83)])
 def test_it_is_the_published_distance(lpips: LPIPS, weights: RandomWeights, size) -> None:
-    render, target = pictures(*size, 3)
+    render, target = images(*size, 3)
     expected = published(weights, render, target)
     assert expected > 0.01
     torch.testing.assert_close(lpips(render, target), expected, rtol=1e-5, atol=0)
 
 
-def test_pictures_of_a_batch_are_scored_by_themselves(lpips: LPIPS) -> None:
-    render, target = pictures(3, 40, 50, 3)
+def test_images_of_a_batch_are_scored_by_themselves(lpips: LPIPS) -> None:
+    render, target = images(3, 40, 50, 3)
     together = lpips(render, target)
     assert together.shape == (3,)
     alone = torch.stack([lpips(a, b) for a, b in zip(render, target, strict=True)])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=0)
 
 
-def test_equal_pictures_have_no_distance_and_order_does_not_matter(lpips: LPIPS) -> None:
-    render, target = pictures(64, 64, 3)
+def test_equal_images_have_no_distance_and_order_does_not_matter(lpips: LPIPS) -> None:
+    render, target = images(64, 64, 3)
     assert lpips(render, render).item() == 0
     assert lpips(render, target).item() == pytest.approx(lpips(target, render).item(), rel=1e-6)
 
 
-def test_pictures_of_8_bits_score_the_same(lpips: LPIPS) -> None:
+def test_images_of_8_bits_score_the_same(lpips: LPIPS) -> None:
     rng = np.random.default_rng(0)
     image, truth = rng.integers(0, 256, (2, 90, 70, 3), dtype=np.uint8)
     image, truth = image[10:74], truth[10:74]  # a crop, as `evaluate` hands them over
@@ -92,8 +88,8 @@ def test_pictures_of_8_bits_score_the_same(lpips: LPIPS) -> None:
 
 
 def test_gradient_is_that_of_finite_differences(weights: RandomWeights) -> None:
-    lpips = LPIPS.load(weights.net, weights.folder, download=False).double()
-    render, target = (x.double() for x in pictures(64, 64, 3))
+    lpips = LPIPS.load(weights.folder, download=False).double()
+    render, target = (x.double() for x in images(64, 64, 3))
     render.requires_grad_()
     target.requires_grad_()
     (gradient,) = torch.autograd.grad(lpips(render, target), render)
@@ -110,7 +106,7 @@ def test_gradient_is_that_of_finite_differences(weights: RandomWeights) -> None:
 
 
 def test_gradients_flow_to_the_render_alone(lpips: LPIPS) -> None:
-    render, target = (x.requires_grad_() for x in pictures(64, 64, 3))
+    render, target = (x.requires_grad_() for x in images(64, 64, 3))
     lpips(render, target).backward()
     assert render.grad is not None and render.grad.abs().sum() > 0
     assert target.grad is None
@@ -125,32 +121,31 @@ def test_places_without_features_have_a_finite_gradient() -> None:
     assert unit.abs().sum() == 0 and y.grad is not None and y.grad.abs().sum() == 0
 
 
-def test_pictures_too_small_for_the_pools_are_refused(lpips: LPIPS) -> None:
-    assert lpips(*pictures(32, 32, 3)).isfinite()
+def test_images_too_small_for_the_pools_are_refused(lpips: LPIPS) -> None:
+    assert lpips(*images(32, 32, 3)).isfinite()
     with pytest.raises(ValueError, match="too small"):
-        lpips(*pictures(40, 31, 3))
+        lpips(*images(40, 31, 3))
 
 
 def test_loading_draws_no_random_numbers(weights: RandomWeights) -> None:
     state = torch.random.get_rng_state()
-    LPIPS.load(weights.net, weights.folder, download=False)
+    LPIPS.load(weights.folder, download=False)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @pytest.mark.skipif(ASSETS is None, reason="AUDIOPLANE_ASSETS is not set")
-@pytest.mark.parametrize("net", ["alex", "vgg"])
-def test_the_official_heads_load_and_are_not_negative(net: str) -> None:
-    path = Path(ASSETS or "") / "models" / "lpips_v0.1" / f"{net}.pth"
+def test_the_official_heads_load_and_are_not_negative() -> None:
+    path = Path(ASSETS or "") / "models" / "lpips_v0.1" / "alex.pth"
     if not path.is_file():
         pytest.skip(f"AUDIOPLANE_ASSETS has no {path.name}")
-    heads = read_heads(path, CHANNELS[net])
-    assert [len(w) for w in heads] == list(CHANNELS[net])
+    heads = read_heads(path, CHANNELS)
+    assert [len(w) for w in heads] == list(CHANNELS)
     assert all((w >= 0).all() and w.max() > 0.1 for w in heads)
 
 
 @pytest.mark.parametrize("value", [-1e-6, float("nan")])
-def test_negative_heads_are_refused(alex: RandomWeights, value: float) -> None:
-    alex.heads["lin3.model.1.weight"][0, 5] = value
-    alex.save()
+def test_negative_heads_are_refused(own_weights: RandomWeights, value: float) -> None:
+    own_weights.heads["lin3.model.1.weight"][0, 5] = value
+    own_weights.save()
     with pytest.raises(CheckpointError, match=r"alex\.pth is no LPIPS head: lin3\.model"):
-        LPIPS.load("alex", alex.folder)
+        LPIPS.load(own_weights.folder)

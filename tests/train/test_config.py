@@ -1,27 +1,34 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict
 
 import pytest
 
 from audioplane.errors import CheckpointError
 from audioplane.train import PRESETS, TrainConfig
 from audioplane.train.config import with_fine_iterations, within_iterations
-from audioplane.train.trainer import frame_order
+from audioplane.train.schedule import frame_order
 
 
 def test_the_paper_preset_is_the_paper():
     paper = PRESETS["paper"]
     # But for LPIPS, whose weights a bare TrainConfig cannot ask for, the defaults are the paper's.
-    assert paper == replace(TrainConfig(), lambda_lpips=0.05, lambda_dssim=0.0)
-    assert (paper.encoder, paper.attention, paper.fusion) == ("audio-plane", "cross", "concat")
-    assert (paper.dynamism, paper.scales) == (True, (1, 2, 3, 4))
-    assert (paper.grid_size, paper.cell_features) == (64, 16)
-    assert (paper.initial_points, paper.coarse_iterations, paper.fine_iterations) == (
-        1_000,
-        3_000,
-        100_000,
-    )
-    assert (paper.lambda_mask, paper.margin, paper.moving) == (0.1, 0.2, "all")
-    assert paper.lambda_lips == 0 and paper.half_size_iterations == 0
+    assert paper == TrainConfig().with_changes(loss={"lpips": 0.05, "dssim": 0.0})
+    model, iterations = paper.model, (paper.coarse_iterations, paper.fine_iterations)
+    assert (model.encoder, model.attention, model.fusion) == ("audio-plane", "cross", "concat")
+    assert (model.dynamism, model.scales, model.moving) == (True, (1, 2, 3, 4), "all")
+    assert (model.grid_size, model.cell_features) == (64, 16)
+    assert (paper.density.initial, *iterations) == (1_000, 3_000, 100_000)
+    assert (paper.loss.mask, paper.loss.margin) == (0.1, 0.2)
+    assert paper.loss.lips == 0 and paper.half_size_iterations == 0
+
+
+def test_settings_change_by_group():
+    changed = TrainConfig().with_changes(seed=1, density={"maximum": 7}, loss={})
+    assert (changed.seed, changed.density.maximum, changed.density.initial) == (1, 7, 1_000)
+    assert changed.with_changes(seed=0, density={"maximum": 50_000}) == TrainConfig()
+    for wrong in ({"densify_until": 3}, {"density": {"stop": 3}}):
+        with pytest.raises(TypeError):
+            TrainConfig().with_changes(**wrong)
 
 
 @pytest.mark.parametrize("iterations", [1, 500, 20_000, 40_000])
@@ -29,14 +36,13 @@ def test_another_length_keeps_the_plan(iterations):
     plan = PRESETS["laptop"]
     changed = with_fine_iterations(plan, iterations)
     assert changed.fine_iterations == iterations
-    total, new_total = (c.coarse_iterations + c.fine_iterations for c in (plan, changed))
-    assert 0 < changed.densify_until <= new_total
-    assert changed.half_size_iterations <= new_total
-    share = (changed.densify_until - plan.coarse_iterations) / max(1, iterations)
-    expected = (plan.densify_until - plan.coarse_iterations) / plan.fine_iterations
+    assert 0 < changed.density.until <= changed.iterations
+    assert changed.half_size_iterations <= changed.iterations
+    share = (changed.density.until - plan.coarse_iterations) / max(1, iterations)
+    expected = (plan.density.until - plan.coarse_iterations) / plan.fine_iterations
     assert share == pytest.approx(expected, abs=0.6 / iterations)
     assert 1 <= changed.validate_every <= plan.validate_every
-    assert with_fine_iterations(plan, plan.fine_iterations) == replace(plan)
+    assert with_fine_iterations(plan, plan.fine_iterations) == plan
 
 
 @pytest.mark.parametrize("total", [40, 1_000, 6_000, 50_000])
@@ -45,10 +51,11 @@ def test_a_plan_within_a_number_of_iterations(total):
     changed = within_iterations(plan, total)
     coarse, fine = changed.coarse_iterations, changed.fine_iterations
     assert coarse + fine == total and coarse == min(plan.coarse_iterations, total // 4)
-    assert changed.poses_from < coarse
-    for name in ("half_size_iterations", "densify_until"):
-        share = (getattr(plan, name) - plan.coarse_iterations) / plan.fine_iterations
-        assert (getattr(changed, name) - coarse) / fine == pytest.approx(share, abs=1 / fine)
+    assert changed.rates.poses_from < coarse
+    ends = [(c.half_size_iterations, c.density.until) for c in (plan, changed)]
+    for before, after in zip(*ends, strict=True):
+        share = (before - plan.coarse_iterations) / plan.fine_iterations
+        assert (after - coarse) / fine == pytest.approx(share, abs=1 / fine)
 
 
 def test_an_epoch_shows_every_frame_once_in_its_own_order():
@@ -58,14 +65,35 @@ def test_an_epoch_shows_every_frame_once_in_its_own_order():
     assert first != frame_order(50, 0, 1)
 
 
+def test_settings_come_back_from_json():
+    for config in PRESETS.values():
+        assert TrainConfig.from_json(json.loads(json.dumps(asdict(config)))) == config
+
+
 def test_settings_of_version_0_1_are_read():
     old = {"seed": 3, "scales": [1, 2], "average": True, "sh_degree": 1, "lambda_still": 0.0}
-    assert TrainConfig.from_json(old) == TrainConfig(seed=3, scales=(1, 2), ema=True)
+    old |= {"lambda_lips": 1.0, "lr_poses": 0.0, "densify_until": 9, "audio_run_length": 8}
+    old |= {"mouth_weight": 1.5, "max_gaussians": 10, "teacher_forcing": True}
+    assert TrainConfig.from_json(old) == TrainConfig(seed=3, ema=True).with_changes(
+        model={"scales": (1, 2)},
+        loss={"lips": 1.0, "mouth": 1.5},
+        rates={"poses": 0.0},
+        density={"until": 9, "maximum": 10},
+        audio={"run_length": 8, "teacher_forcing": True},
+    )
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"unknown": 1}, {"seed": "0"}, {"scales": 3}, {"moving": "mouth"}, {"margin": None}]
+    ("wrong", "named"),
+    [
+        ({"unknown": 1}, "unknown"),
+        ({"seed": "0"}, "seed"),
+        ({"scales": 3}, "scales"),
+        ({"model": {"moving": "mouth"}}, "moving"),
+        ({"loss": {"margin": None}}, "margin"),
+        ({"density": 3}, "3"),
+    ],
 )
-def test_settings_that_are_none_of_ours_are_a_damaged_checkpoint(wrong):
-    with pytest.raises(CheckpointError, match=next(iter(wrong))):
+def test_settings_that_are_none_of_ours_are_a_damaged_checkpoint(wrong, named):
+    with pytest.raises(CheckpointError, match=named):
         TrainConfig.from_json(wrong)

@@ -47,6 +47,6 @@ def test_memory_is_bounded(spoken_subject):
     store.close()
 
 
-def test_a_missing_picture_is_named(store):
+def test_a_missing_image_is_named(store):
     with pytest.raises(MediaError, match="99999"):
         store.get(FrameRef(99999, 0, np.eye(4)), 64)

@@ -9,7 +9,7 @@ STILL = np.tile(np.eye(4), (40, 1, 1))
 
 
 def faces(n=40):
-    """A face whose mouth opens, turned and moved across the picture."""
+    """A face whose mouth opens, turned and moved across the image."""
     rng = np.random.default_rng(0)
     face = rng.normal(size=(68, 2)) * 30
     opening = rng.random(n) * 10

@@ -17,7 +17,7 @@ SIZES = [(40, 50), (45, 37), (16, 8), (3, 50), (50, 3), (3, 17), (1, 1)]
 """Heights and widths: some smaller than the window, most no whole number of vectors or bands."""
 
 
-def _pictures(seed: int, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+def _images(seed: int, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
     """Render and target, alike or not and flat or not by the seed, and weights."""
     g = torch.Generator().manual_seed(seed)
     y, noise = torch.rand(*size, 3, generator=g), torch.rand(*size, 3, generator=g)
@@ -61,37 +61,37 @@ def _loss_and_gradient(loss, x, *others) -> tuple[Tensor, Tensor]:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 1000), st.sampled_from(SIZES), st.sampled_from([0.0, 0.2, 1.0]))
 def test_fast_loss_and_gradient_match_pytorch(seed, size, share):
-    pictures = _pictures(seed, size)
-    fast, gradient = _loss_and_gradient(photometric_loss, *pictures, share)
-    doubles = (p.double() for p in pictures)
+    images = _images(seed, size)
+    fast, gradient = _loss_and_gradient(photometric_loss, *images, share)
+    doubles = (p.double() for p in images)
     exact, expected = _loss_and_gradient(_reference, *doubles, share)
     assert torch.isclose(fast.double(), exact, rtol=1e-5, atol=1e-6)
     assert (gradient - expected).norm() < 1e-4 * expected.norm() + 1e-7
 
 
-def _as_rendered(picture: Tensor) -> Tensor:
+def _as_rendered(image: Tensor) -> Tensor:
     """The same numbers laid out as the rasterizer's image: planar, padded, of four channels."""
-    height, width, _ = picture.shape
+    height, width, _ = image.shape
     planar = torch.full((4, height, -(-width // 8) * 8), math.nan)
-    planar[:3, :, :width] = picture.permute(2, 0, 1)
+    planar[:3, :, :width] = image.permute(2, 0, 1)
     return planar[:, :, :width].permute(1, 2, 0)[..., :3]
 
 
-def test_layout_of_the_pictures_does_not_matter():
-    x, y, weight = _pictures(1, (45, 37))
+def test_layout_of_the_images_does_not_matter():
+    x, y, weight = _images(1, (45, 37))
     plain = _loss_and_gradient(photometric_loss, x, y, weight, 0.2)
     laid_out = _loss_and_gradient(photometric_loss, _as_rendered(x), _as_rendered(y), weight, 0.2)
     assert all(torch.equal(a, b) for a, b in zip(plain, laid_out, strict=True))
 
 
 def test_number_of_threads_does_not_matter():
-    pictures = _pictures(1, (70, 33))
+    images = _images(1, (70, 33))
     before = numba.get_num_threads()
     try:
         results = []
         for threads in {1, before}:
             numba.set_num_threads(threads)
-            results.append(_loss_and_gradient(photometric_loss, *pictures, 0.2))
+            results.append(_loss_and_gradient(photometric_loss, *images, 0.2))
     finally:
         numba.set_num_threads(before)
     for value, gradient in results[1:]:
@@ -99,7 +99,7 @@ def test_number_of_threads_does_not_matter():
 
 
 def test_gradients_scale_and_add_up():
-    x, y, weight = _pictures(0, (20, 20))
+    x, y, weight = _images(0, (20, 20))
     _, gradient = _loss_and_gradient(photometric_loss, x, y, weight, 0.2)
     x.requires_grad_()
     loss = photometric_loss(x, y, weight, 0.2)
@@ -108,13 +108,13 @@ def test_gradients_scale_and_add_up():
     assert x.grad is not None and torch.allclose(x.grad, 3 * gradient)
 
 
-def test_picture_that_is_not_finite_shows():
-    x, y, weight = _pictures(0, (20, 20))
+def test_image_that_is_not_finite_shows():
+    x, y, weight = _images(0, (20, 20))
     x[7, 7, 1] = math.nan
     assert photometric_loss(x, y, weight, 0.2).isnan()
 
 
-def test_loss_of_the_same_picture_is_zero():
+def test_loss_of_the_same_image_is_zero():
     x = torch.rand(20, 20, 3, generator=torch.Generator().manual_seed(0))
     assert photometric_loss(x, x, torch.ones(20, 20), 0.2).item() < 1e-6
 
@@ -122,27 +122,27 @@ def test_loss_of_the_same_picture_is_zero():
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("seed", [0, 1, 3, 4])
 def test_pytorchs_way_matches_kernels_and_reference(seed, size):
-    pictures = _pictures(seed, size)
-    plain, gradient = _loss_and_gradient(photometric_torch, *pictures, 0.2)
-    fast, _ = _loss_and_gradient(photometric_loss, *pictures, 0.2)
-    exact, expected = _loss_and_gradient(_reference, *(p.double() for p in pictures), 0.2)
+    images = _images(seed, size)
+    plain, gradient = _loss_and_gradient(photometric_torch, *images, 0.2)
+    fast, _ = _loss_and_gradient(photometric_loss, *images, 0.2)
+    exact, expected = _loss_and_gradient(_reference, *(p.double() for p in images), 0.2)
     assert torch.isclose(plain, fast, rtol=1e-5, atol=1e-6)
     assert torch.isclose(plain.double(), exact, rtol=1e-5, atol=1e-6)
     assert (gradient - expected).norm() < 2e-4 * expected.norm() + 1e-7
 
 
 def test_the_cpu_takes_the_kernels_and_a_gpu_pytorch():
-    pictures = _pictures(1, (40, 50))
-    assert torch.equal(photometric_loss(*pictures, 0.2), _Photometric.apply(*pictures, 0.2))
+    images = _images(1, (40, 50))
+    assert torch.equal(photometric_loss(*images, 0.2), _Photometric.apply(*images, 0.2))
     with stand_in() as device:
-        there = photometric_loss(*(p.to(device) for p in pictures), 0.2).cpu()
-    assert torch.equal(there, photometric_torch(*pictures, 0.2))
+        there = photometric_loss(*(p.to(device) for p in images), 0.2).cpu()
+    assert torch.equal(there, photometric_torch(*images, 0.2))
 
 
 @gpu
 def test_a_real_gpu_rounds_no_more_than_the_cpu():
-    pictures = _pictures(3, (300, 401))
-    there, gradient = _loss_and_gradient(photometric_loss, *(p.cuda() for p in pictures), 0.2)
-    here, expected = _loss_and_gradient(photometric_loss, *pictures, 0.2)
+    images = _images(3, (300, 401))
+    there, gradient = _loss_and_gradient(photometric_loss, *(p.cuda() for p in images), 0.2)
+    here, expected = _loss_and_gradient(photometric_loss, *images, 0.2)
     assert torch.isclose(there.cpu(), here, rtol=1e-5, atol=1e-6)
     assert (gradient.cpu() - expected).norm() < 1e-3 * expected.norm()

@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 
 import pytest
 import torch
@@ -16,7 +15,7 @@ from audioplane.train import CheckpointSaved, Progress
 from audioplane.train.run import as_line, train_head
 from tests.train.configs import TINY
 
-SHORT = replace(TINY, coarse_iterations=10, fine_iterations=20, densify_until=15)
+SHORT = TINY.with_changes(coarse_iterations=10, fine_iterations=20, density={"until": 15})
 
 
 def test_events_are_json_where_a_number_does_not_exist_yet():

@@ -11,9 +11,9 @@ from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, load_tensors, open_run
 from audioplane.subject import SubjectPaths, load_subject
 from audioplane.train import CheckpointSaved, Progress, TrainConfig, Trainer, Validated
-from audioplane.train.config import PRESETS, name_loss, without_lpips
+from audioplane.train.config import PRESETS, without_lpips
 from audioplane.train.run import train_head
-from audioplane.train.trainer import is_worth_keeping
+from audioplane.train.validation import is_worth_keeping
 from tests.gpu import gpu, stand_in
 from tests.perceptual.random_weights import random_weights
 from tests.train.configs import TINY
@@ -65,12 +65,12 @@ def test_a_head_that_got_much_worse_is_not_kept():
 
 
 def test_lpips_is_a_part_of_the_loss(spoken_subject, tmp_path):
-    weights = random_weights("alex", tmp_path / "weights")
-    lpips = LPIPS.load("alex", weights.folder, download=False)
+    weights = random_weights(tmp_path / "weights")
+    lpips = LPIPS.load(weights.folder, download=False)
     plan = replace(TINY, half_size_iterations=0)
     losses = []
     for weight in (0.0, 0.5):
-        trainer = Trainer(spoken_subject, replace(plan, lambda_lpips=weight), lpips=lpips)
+        trainer = Trainer(spoken_subject, plan.with_changes(loss={"lpips": weight}), lpips=lpips)
         trainer._step()
         trainer.frames.close()
         losses.append(trainer._means.loss)
@@ -79,11 +79,11 @@ def test_lpips_is_a_part_of_the_loss(spoken_subject, tmp_path):
 
 def test_lpips_without_weights_is_refused(spoken_subject):
     with pytest.raises(TrainingError, match="LPIPS"):
-        Trainer(spoken_subject, replace(TINY, lambda_lpips=0.05))
+        Trainer(spoken_subject, TINY.with_changes(loss={"lpips": 0.05}))
     stand_in_plan = without_lpips(PRESETS["paper"])
-    assert (stand_in_plan.lambda_lpips, stand_in_plan.lambda_dssim) == (0.0, 0.2)
-    assert name_loss(stand_in_plan) == "L1 + 0.2 D-SSIM"
-    assert name_loss(PRESETS["paper"]) == "L1 + 0.05 LPIPS"
+    assert (stand_in_plan.loss.lpips, stand_in_plan.loss.dssim) == (0.0, 0.2)
+    assert stand_in_plan.loss.describe() == "L1 + 0.2 D-SSIM"
+    assert PRESETS["paper"].loss.describe() == "L1 + 0.05 LPIPS"
 
 
 @pytest.mark.parametrize(("killed_at", "resumed_at"), [(50, 30), (70, 60)])
@@ -128,7 +128,9 @@ def codes_of(run, subject):
 
 @pytest.mark.parametrize("ema", [False, True])
 def test_a_finished_run_that_lost_its_head_gets_the_same_again(spoken_subject, tmp_path, ema):
-    plan = replace(TINY, coarse_iterations=10, fine_iterations=50, densify_until=20, ema=ema)
+    plan = TINY.with_changes(
+        coarse_iterations=10, fine_iterations=50, density={"until": 20}, ema=ema
+    )
     list(train_head(spoken_subject, plan, tmp_path))
     paths, codes = RunPaths(tmp_path), codes_of(tmp_path, spoken_subject)
     first = load_tensors(paths.head)[0]
@@ -150,13 +152,11 @@ def test_a_damaged_checkpoint_is_named(finished, spoken_subject, tmp_path):
         list(train_head(spoken_subject, TINY, tmp_path))
 
 
-SHORT = replace(
-    TINY,
+SHORT = TINY.with_changes(
     coarse_iterations=4,
     half_size_iterations=3,
-    poses_from=2,
-    densify_from=3,
-    densify_every=4,
+    rates={"poses_from": 2},
+    density={"first": 3, "every": 4},
 )
 """Everything that an iteration can do, in twelve of them."""
 
@@ -201,7 +201,7 @@ def test_a_real_gpu_trains_as_the_cpu(spoken_subject, tmp_path):
 
 def test_audio_collapse_stops_the_run(spoken_subject, tmp_path, monkeypatch):
     monkeypatch.setattr("audioplane.train.speech_batches._PATIENCE", 5)
-    config = replace(TINY, coarse_iterations=2, fine_iterations=50, densify_from=100)
+    config = TINY.with_changes(coarse_iterations=2, fine_iterations=50, density={"first": 100})
     trainer = Trainer(spoken_subject, config)
     with torch.no_grad():
         for query in trainer.head.prototypes.queries:
@@ -276,7 +276,7 @@ def test_a_folder_that_cannot_be_written(spoken_subject, tmp_path):
     ids=str,
 )
 def test_every_variant_trains_and_loads(spoken_subject, tmp_path, switches):
-    plan = replace(TINY, coarse_iterations=10, fine_iterations=10, **switches)
+    plan = TINY.with_changes(coarse_iterations=10, fine_iterations=10, model=switches)
     events = list(train_head(spoken_subject, plan, tmp_path))
     assert events[-1].iteration == 20
     trained = open_run(tmp_path)
@@ -284,13 +284,13 @@ def test_every_variant_trains_and_loads(spoken_subject, tmp_path, switches):
     codes = trained.head.audio_codes(torch.from_numpy(spoken_subject.features("mel"))[:9])
     assert codes.std(0).mean() > 1e-4
     lines = trained.head.grid.lines
-    assert ((lines == 1).all()) == (plan.encoder != "audio-plane")
+    assert ((lines == 1).all()) == (plan.model.encoder != "audio-plane")
     assert Trainer(spoken_subject, plan).resume(RunPaths(tmp_path).latest()) is None
 
 
 def test_six_planes_resume_with_the_same_bits(spoken_subject, tmp_path):
-    plan = replace(TINY, coarse_iterations=4, fine_iterations=26, encoder="six-plane")
-    plan = replace(plan, checkpoint_every=10)
+    plan = replace(TINY, coarse_iterations=4, fine_iterations=26, checkpoint_every=10)
+    plan = plan.with_changes(model={"encoder": "six-plane"})
     for event in train_head(spoken_subject, plan, tmp_path / "killed"):
         if isinstance(event, Progress) and event.iteration == 20:
             break
@@ -305,11 +305,11 @@ def test_six_planes_resume_with_the_same_bits(spoken_subject, tmp_path):
 
 def test_cells_that_the_kernels_cannot_take_are_refused(spoken_subject):
     with pytest.raises(TrainingError, match="multiple of 8"):
-        Trainer(spoken_subject, replace(TINY, cell_features=12))
+        Trainer(spoken_subject, TINY.with_changes(model={"cell_features": 12}))
 
 
 def test_the_average_is_what_is_kept_and_training_does_not_see_it(spoken_subject, tmp_path):
-    plan = replace(TINY, coarse_iterations=10, fine_iterations=70, densify_until=20)
+    plan = TINY.with_changes(coarse_iterations=10, fine_iterations=70, density={"until": 20})
     heads, checkpoints = [], []
     for name, averaged in (("plain", False), ("averaged", True)):
         out = tmp_path / name

@@ -8,7 +8,7 @@ def test_density_at_the_mouth(spoken_subject):
     views, K = observe(spoken_subject, spoken_subject.train), spoken_subject.K
     bounds = find_bounds(views, K)
     rng = np.random.default_rng(0)
-    # Points on the plane through the head's centre, evenly spread over the picture.
+    # Points on the plane through the head's centre, evenly spread over the image.
     even = rng.uniform(bounds.low, bounds.high, (40_000, 3))
     even[:, 2] = 0
     assert abs(mouth_density(even, views, K) - 1) < 0.1

@@ -139,13 +139,10 @@ def bench_train(watch: Stopwatch) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         subject = _subject(Path(folder))
         for size, goal in ((_SIZE, 5.0), (_SIZE // 2, None)):
-            config = replace(
-                PRESETS["laptop"],
-                initial_points=n,
-                max_gaussians=n,
+            config = PRESETS["laptop"].with_changes(
+                density={"initial": n, "maximum": n, "until": 0},
+                rates={"poses_from": 0},
                 coarse_iterations=0,
-                poses_from=0,
-                densify_until=0,
                 fine_iterations=250,
                 half_size_iterations=0 if size == _SIZE else 250,
                 checkpoint_every=10_000,

@@ -1,6 +1,6 @@
 """`audioplane ablate`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -43,7 +43,7 @@ class Ablate:
         from audioplane.experiments.ablate import ablate
         from audioplane.train import PRESETS
 
-        config = replace(PRESETS[self.preset], moving=self.moving, seed=self.seed)
+        config = PRESETS[self.preset].with_changes(model={"moving": self.moving}, seed=self.seed)
         tools = Tools(self.face_landmarker, self.weights.find(), self.weights.find_syncnet())
         with progress_reports() as report:
             ablate(self.subject, self.out, config, self.tables, self.budget, tools, report)

@@ -67,21 +67,22 @@ class Train:
         from audioplane.errors import TrainingError
         from audioplane.subject import check_subject, load_subject
         from audioplane.train import PRESETS
-        from audioplane.train.config import name_loss, with_fine_iterations, without_lpips
+        from audioplane.train.config import with_fine_iterations, without_lpips
         from audioplane.train.run import train_head
 
         chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
-        config = replace(PRESETS[self.preset], seed=self.seed, **chosen)
+        loss = {"margin": chosen.pop("margin")} if "margin" in chosen else {}
+        config = PRESETS[self.preset].with_changes(seed=self.seed, model=chosen, loss=loss)
         if self.speech:
             config = replace(config, speech=self.speech)
         if self.iterations is not None:
             config = with_fine_iterations(config, self.iterations)
         device = use_device(self.device)
         console.print(f"device: {device}")
-        lpips = self.weights.find() if config.lambda_lpips else None
-        if config.lambda_lpips and lpips is None:
+        lpips = self.weights.find() if config.loss.lpips else None
+        if config.loss.lpips and lpips is None:
             config = without_lpips(config)
-        console.print(f"loss between images: {name_loss(config)}")
+        console.print(f"loss between images: {config.loss.describe()}")
         subject = load_subject(self.subject)
         for line in check_subject(subject).warnings():
             console.print(line)

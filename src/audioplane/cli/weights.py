@@ -33,7 +33,7 @@ class LpipsWeights:
         from audioplane.perceptual import LPIPS
 
         try:
-            return LPIPS.load("alex", self.lpips_weights, self.download)
+            return LPIPS.load(self.lpips_weights, self.download)
         except ModelError as e:
             if self.lpips_weights is not None or self.download:
                 raise

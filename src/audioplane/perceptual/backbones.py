@@ -1,10 +1,9 @@
-"""AlexNet and VGG16 without their classifiers, numbered as in torchvision's weight files.
+"""AlexNet (Krizhevsky 2014, arXiv 1404.5997) without its classifier.
 
-AlexNet as in Krizhevsky 2014 (arXiv 1404.5997), VGG16 as in Simonyan and Zisserman 2015
-(arXiv 1409.1556, configuration D).
+Its layers have the numbers of torchvision's weight file.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -47,22 +46,6 @@ def alexnet() -> Backbone:
         *_convolution(256, 256, 3, padding=1),
     ]
     return Backbone(layers, taps=(1, 4, 7, 9, 11))
-
-
-def vgg16() -> Backbone:
-    """VGG16, read out behind relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3."""
-    layers: list[nn.Module] = []
-    before = 3
-    for block, (width, depth) in enumerate([(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)]):
-        if block > 0:
-            layers.append(nn.MaxPool2d(2, 2))
-        for _ in range(depth):
-            layers += _convolution(before, width, 3, padding=1)
-            before = width
-    return Backbone(layers, taps=(3, 8, 15, 22, 29))
-
-
-BACKBONES: dict[str, Callable[[], Backbone]] = {"alex": alexnet, "vgg": vgg16}
 
 
 def _convolution(

@@ -15,8 +15,8 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from audioplane.assets import read_tensors, require_models
 from audioplane.errors import CheckpointError
-from audioplane.perceptual.backbones import BACKBONES, Backbone
-from audioplane.perceptual.weights import FILES, Net
+from audioplane.perceptual.backbones import Backbone, alexnet
+from audioplane.perceptual.weights import BACKBONE, HEADS
 
 SMALLEST_SIDE = 32
 """Images have to have this many pixels either way, or nothing is left behind the pools."""
@@ -42,15 +42,15 @@ class LPIPS(nn.Module):
         self.heads = nn.ParameterList(nn.Parameter(w, requires_grad=False) for w in heads)
 
     @classmethod
-    def load(cls, net: Net = "alex", folder: Path | None = None, download: bool = True) -> "LPIPS":
-        """LPIPS from the official weights; see `require_models` for where they are looked for.
+    def load(cls, folder: Path | None = None, download: bool = True) -> "LPIPS":
+        """LPIPS on AlexNet from the official weights, looked for as in `require_models`.
 
         Raises `ModelError` if a file cannot be had, `CheckpointError` if it is not what it should
         be.
         """
-        files = require_models(FILES[net], folder, download)
+        files = require_models((BACKBONE, HEADS), folder, download)
         with torch.device("meta"):  # neither memory nor random numbers for what is overwritten
-            backbone = BACKBONES[net]()
+            backbone = alexnet()
         shapes = {name: tuple(w.shape) for name, w in backbone.state_dict().items()}
         weights = read_tensors(files[0], shapes, ignored=r"classifier\..*")
         backbone.load_state_dict(weights, assign=True)
@@ -79,15 +79,15 @@ class LPIPS(nn.Module):
         render, target = (torch.from_numpy(x).to(self.heads[0]) / 255 for x in (image, truth))
         return float(self(render, target))
 
-    def _features(self, picture: Float[Tensor, "*n h w 3"]) -> list[Float[Tensor, "n _ _ _"]]:
-        scaled = scale_picture(picture).reshape(-1, *picture.shape[-3:])
+    def _features(self, image: Float[Tensor, "*n h w 3"]) -> list[Float[Tensor, "n _ _ _"]]:
+        scaled = scale_image(image).reshape(-1, *image.shape[-3:])
         return self.backbone(scaled.permute(0, 3, 1, 2))
 
 
-def scale_picture(picture: Float[Tensor, "*n h w 3"]) -> Float[Tensor, "*n h w 3"]:
-    """An image from 0 to 1 as the backbones were trained to see it."""
-    shift, scale = picture.new_tensor(_SHIFT), picture.new_tensor(_SCALE)
-    return (2 * picture - 1 - shift) / scale
+def scale_image(image: Float[Tensor, "*n h w 3"]) -> Float[Tensor, "*n h w 3"]:
+    """An image from 0 to 1 as the backbone was trained to see it."""
+    shift, scale = image.new_tensor(_SHIFT), image.new_tensor(_SCALE)
+    return (2 * image - 1 - shift) / scale
 
 
 def unit_length(y: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:

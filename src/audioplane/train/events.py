@@ -46,3 +46,21 @@ class CheckpointSaved:
 
 
 TrainEvent = Progress | Validated | CheckpointSaved
+
+
+@dataclass
+class RunningMeans:
+    """Means over about the last fifty iterations; nan before the first."""
+
+    loss: float = math.nan
+    psnr: float = math.nan
+    spread: float = math.nan
+    inside: float = math.nan
+    """Mean of the dynamic map inside the mask m."""
+    outside: float = math.nan
+
+    def add(self, **values: float) -> None:
+        """Take in the values of an iteration."""
+        for name, value in values.items():
+            old = getattr(self, name)
+            setattr(self, name, value if math.isnan(old) else 0.98 * old + 0.02 * value)

@@ -51,7 +51,7 @@ def as_unturned(
 class LipTargets:
     """Mouth shapes by row of the speech features, in units of their largest deviation.
 
-    What turning the head does to a mouth's picture is left out: speech does not tell it, and the
+    What turning the head does to a mouth's image is left out: speech does not tell it, and the
     camera shows it anyway.
     """
 

@@ -15,7 +15,7 @@ from audioplane.head import Gaussians, Head
 from audioplane.jit import jit
 from audioplane.run.head_file import head_tensors
 from audioplane.run.tensors import prefixed, under
-from audioplane.train.config import TrainConfig
+from audioplane.train.config import LearningRates
 
 EMA_EVERY = 20
 """Iterations between two additions to the EMA."""
@@ -142,13 +142,20 @@ class GaussianAdam:
 class Optimisers:
     """Adam for the Gaussians, for the networks and line grids, and for the space planes."""
 
-    def __init__(self, head: Head, lip_reader: nn.Linear, config: TrainConfig, head_width: float):
-        c = config
-        self._config = config
-        self._means_rate = c.lr_means * head_width
-        rates = {"quats": c.lr_quats, "log_scales": c.lr_scales, "logits": c.lr_opacities}
-        rates |= {"means": self._means_rate, "sh": c.lr_sh}
-        self.gaussians = GaussianAdam(head, rates)
+    def __init__(
+        self,
+        head: Head,
+        lip_reader: nn.Linear,
+        rates: LearningRates,
+        head_width: float,
+        stages: tuple[int, int],
+    ):
+        """`stages` are the iterations of the coarse and of the fine stage."""
+        r = rates
+        self._coarse, self._fine = stages
+        self._means_rate, self._planes_rate = r.means * head_width, r.planes
+        own = {"quats": r.quats, "log_scales": r.scales, "logits": r.opacities}
+        self.gaussians = GaussianAdam(head, own | {"means": self._means_rate, "sh": r.sh})
         self._planes = {"planes": SparseAdam(head.grid.planes, head.grid.touched)}
         if head.times is not None:
             self._planes["times"] = SparseAdam(head.times.table, head.times.touched)
@@ -156,28 +163,27 @@ class Optimisers:
         networks = [p for module in modules if module is not None for p in module.parameters()]
         groups = [list(head.encoder.parameters()), networks, [head.grid.lines]]
         # Only the Audio-Plane has line grids: those of the other encoders stay at one.
-        lines = c.lr_planes if head.prototypes is not None else 0.0
-        self._rates = (c.lr_audio, c.lr_networks, lines)
+        lines = r.planes if head.prototypes is not None else 0.0
+        self._rates = (r.audio, r.networks, lines)
         self._networks = torch.optim.Adam(
             [{"params": p, "lr": r} for p, r in zip(groups, self._rates, strict=True)],
             eps=1e-15,
             fused=True,
         )
 
-    def step(self, iteration: int, total: int, fine: bool) -> None:
+    def step(self, iteration: int, fine: bool) -> None:
         """Move everything of the stage against its gradient; clear the gradients."""
-        c = self._config
-        self.gaussians.step(self._means_rate * 0.01 ** (iteration / total))
+        self.gaussians.step(self._means_rate * 0.01 ** (iteration / (self._coarse + self._fine)))
         if not fine:
             return
-        decay = 0.1 ** ((iteration - c.coarse_iterations) / c.fine_iterations)
+        decay = 0.1 ** ((iteration - self._coarse) / self._fine)
         for group, rate in zip(self._networks.param_groups, self._rates, strict=True):
             group["lr"] = rate * decay
         self._networks.step()
         # The line grid keeps its gradient buffer: the kernels write into it.
         self._networks.zero_grad(set_to_none=False)
         for table in self._planes.values():
-            table.step(c.lr_planes * decay)
+            table.step(self._planes_rate * decay)
 
     def state(self) -> dict[str, Tensor]:
         """All moments, by name."""

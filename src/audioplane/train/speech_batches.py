@@ -11,7 +11,7 @@ from torch import Tensor
 from audioplane.errors import TrainingError
 from audioplane.head import Head
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
-from audioplane.train.config import TrainConfig
+from audioplane.train.config import AudioConfig
 from audioplane.train.lips import LipTargets, force_lips
 from audioplane.train.losses import lip_loss
 
@@ -44,10 +44,14 @@ class SpeechBatches:
         rows: list[int],
         landmarks: Float[np.ndarray, "n 68 2"],
         views: Float[np.ndarray, "n 4 4"],
-        config: TrainConfig,
+        config: AudioConfig,
+        lip_weight: float = 0.0,
     ):
-        """`rows` are the feature rows of the training frames, `landmarks` and `views` theirs."""
-        self._head, self._config = head, config
+        """`rows` are the feature rows of the training frames, `landmarks` and `views` theirs.
+
+        Without a weight the lip loss is not taken.
+        """
+        self._head, self._config, self._lip_weight = head, config, lip_weight
         self.windows = torch.from_numpy(features).to(head.device)
         self._low, self._high = min(rows), max(rows)
         self._deviation = float(features[self._low : self._high + 1].std())
@@ -75,24 +79,22 @@ class SpeechBatches:
         def put(drawn: Tensor) -> Tensor:
             return drawn.to(self.windows.device, non_blocking=True)
 
-        length = min(c.audio_run_length, high - low + 1)
+        length = min(c.run_length, high - low + 1)
         last_start = high - length + 1
-        starts = torch.randint(low, last_start + 1, (c.audio_runs,), generator=generator)
+        starts = torch.randint(low, last_start + 1, (c.runs,), generator=generator)
         at = int(torch.randint(length, (1,), generator=generator))
         starts[0] = min(max(row - at, low), last_start)
         steps = torch.arange(-CONTEXT_BEFORE, length + CONTEXT_AFTER)
-        late = torch.randint(
-            -c.audio_shift, c.audio_shift + 1, (c.audio_runs,), generator=generator
-        )
+        late = torch.randint(-c.shift, c.shift + 1, (c.runs,), generator=generator)
         # Held-out speech is never encoded, not even as a neighbour.
         runs = self.windows[put(((starts + late)[:, None] + steps).clamp(low, high))]
         n, features = len(runs), runs.shape[-1]
-        noise = c.audio_noise * torch.randn(runs.shape, generator=generator)
-        noise += c.audio_offset * torch.randn(n, 1, 1, 1, generator=generator)
-        noise += c.audio_tilt * torch.randn(n, 1, 1, features, generator=generator)
+        noise = c.noise * torch.randn(runs.shape, generator=generator)
+        noise += c.offset * torch.randn(n, 1, 1, 1, generator=generator)
+        noise += c.tilt * torch.randn(n, 1, 1, features, generator=generator)
         codes = self._head.represent_runs(runs + self._deviation * put(noise))
         lips = None
-        if c.lambda_lips:
+        if self._lip_weight:
             frames = put(starts[:, None] + torch.arange(length))
             lips = lip_loss(self.reader, self._lips, codes.flatten(1).unflatten(0, (n, -1)), frames)
         spread = codes.detach().std(0).mean().item()

@@ -1,4 +1,4 @@
-"""L1 and SSIM of two pictures with their gradient, in one pass over bands of rows: numba kernels.
+"""L1 and SSIM of two images with their gradient, in one pass over bands of rows: numba kernels.
 
 SSIM is written in the sum p = x + y and the difference m = x − y, which needs four blurred maps
 where x and y need five:
@@ -7,7 +7,7 @@ where x and y need five:
                        structure = (Vp − Vm + 2C₂) / (Vp + Vm + 2C₂)
 
 Legend: P, M local means of p and m by a Gaussian window of 11, σ 1.5; PP, MM those of p² and m²;
-Vp = PP − P², Vm = MM − M² local variances. Rows lie `pitch` bytes apart, pictures of a stack
+Vp = PP − P², Vm = MM − M² local variances. Rows lie `pitch` bytes apart, images of a stack
 `plane` bytes; places in memory and in a row (`end`, `at`, `into`) are bytes too.
 """
 
@@ -83,7 +83,7 @@ def _blur_rows(read, source, into, pitch, end):
 @jit()
 @no_type_check
 def _combine(x, y, weight, channel, top, planes):
-    """planes [3, rows, ·] = p, m and weight of the rows from `top` on, zeros off the picture."""
+    """planes [3, rows, ·] = p, m and weight of the rows from `top` on, zeros off the image."""
     height, width = weight.shape
     for k in range(planes.shape[1]):
         i = top + k

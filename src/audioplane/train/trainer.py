@@ -4,8 +4,8 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -25,25 +25,29 @@ from audioplane.speech import Speech
 from audioplane.speech.familiarity import Familiarity
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
-from audioplane.train.config import TrainConfig, name_loss
+from audioplane.train.config import TrainConfig
 from audioplane.train.density import DensityControl, DensityLimits
-from audioplane.train.events import CheckpointSaved, Progress, TrainEvent, Validated
+from audioplane.train.events import (
+    CheckpointSaved,
+    Progress,
+    RunningMeans,
+    TrainEvent,
+    Validated,
+)
 from audioplane.train.frame_loss import FrameLoss, mean_dynamism
 from audioplane.train.frames import FrameStore, TrainFrame
 from audioplane.train.initial import choose_drivers, find_bounds, random_gaussians
-from audioplane.train.losses import ExtraLosses, ImageLoss, psnr
+from audioplane.train.losses import ExtraLosses, ImageLoss
 from audioplane.train.optim import EMA_EVERY, Ema, Optimisers
 from audioplane.train.poses import PoseTable
+from audioplane.train.schedule import Schedule
 from audioplane.train.speech_batches import SpeechBatches
+from audioplane.train.validation import is_worth_keeping, judge
 from audioplane.train.views import observe
 
 _PROGRESS_EVERY = 10
 _TOO_LARGE = 0.5
 """Head widths: a Gaussian this large is removed."""
-_TOLERANCE = 1.25
-"""Lips that part where they should not err more than lips that never part: 11 % on a real clip."""
-_FEWEST_TO_JUDGE = 50
-"""Frames of speech below which an error says more of the frames than of the head."""
 
 
 @contextmanager
@@ -58,38 +62,6 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@dataclass
-class _Means:
-    """Running means for the progress events."""
-
-    loss: float = math.nan
-    psnr: float = math.nan
-    spread: float = math.nan
-    inside: float = math.nan
-    outside: float = math.nan
-
-    def add(self, **values: float) -> None:
-        for name, value in values.items():
-            old = getattr(self, name)
-            setattr(self, name, value if math.isnan(old) else 0.98 * old + 0.02 * value)
-
-
-@lru_cache(maxsize=2)
-def frame_order(n: int, epoch: int, seed: int) -> tuple[int, ...]:
-    """All n frames once, in an order of the epoch's own."""
-    generator = torch.Generator().manual_seed(seed * 1_000_003 - 1 - epoch)
-    return tuple(torch.randperm(n, generator=generator).tolist())
-
-
-def is_worth_keeping(error: float, least: float, n_frames: int) -> bool:
-    """Whether a newer head replaces the kept one, by its error on n validation frames.
-
-    It does unless it is a quarter worse than the best so far. Less than two seconds of unseen
-    speech do not judge: a closed mouth there would favour a head that never opens its own.
-    """
-    return n_frames < _FEWEST_TO_JUDGE or error < _TOLERANCE * least
 
 
 class Trainer:
@@ -108,7 +80,8 @@ class Trainer:
         Whatever is random is drawn on the CPU: every device trains on the same.
         """
         self._extra = dict(extra_losses or {})
-        loss = ImageLoss(config.loss_weights(), lpips, self._extra, device)
+        weights = config.loss if config.model.dynamism else replace(config.loss, mask=0.0)
+        loss = ImageLoss(weights, lpips, self._extra, device)
         self._frame_loss = FrameLoss(loss, subject.K, subject.background.shape[1], device)
         self.subject, self.config = subject, config
         features = subject.features(config.speech)
@@ -118,16 +91,19 @@ class Trainer:
                 f"{len(subject.train)} training frames are too few: bring a longer video"
             )
         self.train_refs, self.val_refs = subject.train[:-n_val], subject.train[-n_val:]
-        # Some subjects of the peers have one frame more than rows of features.
+        self._schedule = Schedule(config, len(self.train_refs), self._frame_loss.full_size)
+        # Some subjects of prior work have one frame more than rows of features.
         self._last_row = len(features) - 1
         generator = torch.Generator().manual_seed(config.seed)
-        self.head = Head(config.head_shape(features.shape[2], len(features)), generator)
+        self.head = Head(config.model.shape(features.shape[2], len(features)), generator)
         self._place_gaussians(generator)
         self.head.to(device)
         rows = [self._row(ref) for ref in self.train_refs]
         landmarks = np.stack([subject.landmarks(ref) for ref in self.train_refs])
         views = np.stack([ref.viewmat for ref in self.train_refs])
-        self.batches = SpeechBatches(self.head, features, rows, landmarks, views, config)
+        self.batches = SpeechBatches(
+            self.head, features, rows, landmarks, views, config.audio, config.loss.lips
+        )
         self.poses = PoseTable(len(self.train_refs))
         self._make_optimisers()
         self.density = DensityControl(len(self.head.gaussians), device)
@@ -135,55 +111,43 @@ class Trainer:
         self.ema = Ema()
         self.iteration = 0
         self.best = math.inf
-        self._means = _Means()
+        self._means = RunningMeans()
 
     def _place_gaussians(self, generator: torch.Generator) -> None:
-        c, K = self.config, self.subject.K
+        K, count = self.subject.K, self.config.density.initial
         self._views = observe(self.subject, self.train_refs)
         bounds = find_bounds(self._views, K)
         self.head_width = bounds.head_width
         self.head.low.copy_(torch.from_numpy(bounds.low))
         self.head.high.copy_(torch.from_numpy(bounds.high))
-        self.head.gaussians = random_gaussians(self._views, K, bounds, c.initial_points, generator)
+        self.head.gaussians = random_gaussians(self._views, K, bounds, count, generator)
         self._refresh_drivers()
 
     def _make_optimisers(self) -> None:
-        reader = self.batches.reader
-        self.optimisers = Optimisers(self.head, reader, self.config, self.head_width)
+        c = self.config
+        stages = (c.coarse_iterations, c.fine_iterations)
+        self.optimisers = Optimisers(
+            self.head, self.batches.reader, c.rates, self.head_width, stages
+        )
 
     @property
     def loss_name(self) -> str:
         """What is minimised between images, for people."""
         extra = [f"{weight} {name}" for name, (weight, _) in self._extra.items()]
-        return " + ".join([name_loss(self.config), *extra])
+        return " + ".join([self.config.loss.describe(), *extra])
 
     @property
     def total(self) -> int:
         """Iterations of both stages."""
-        return self.config.coarse_iterations + self.config.fine_iterations
+        return self.config.iterations
 
     def _row(self, ref: FrameRef) -> int:
         return min(ref.aud_id, self._last_row)
 
     def _refresh_drivers(self) -> None:
         self.head.moved_by = choose_drivers(
-            self.head.gaussians.means, self._views, self.subject.K, self.config.moving
+            self.head.gaussians.means, self._views, self.subject.K, self.config.model.moving
         )
-
-    def _generator(self, iteration: int) -> torch.Generator:
-        """Everything random in an iteration follows from its number: resuming needs no state."""
-        return torch.Generator().manual_seed(self.config.seed * 1_000_003 + iteration)
-
-    def _pick(self, iteration: int) -> int:
-        """Row of the training frame of an iteration."""
-        n = len(self.train_refs)
-        return frame_order(n, iteration // n, self.config.seed)[iteration % n]
-
-    def _size(self, iteration: int) -> int:
-        """Width of the pictures that an iteration sees, pixels."""
-        half = iteration < self.config.half_size_iterations
-        full = self._frame_loss.full_size
-        return full // 2 if half else full
 
     def run(self, out: Path, stop: threading.Event | None = None) -> Iterator[TrainEvent]:
         """Train to the end, writing checkpoints into `out`.
@@ -210,8 +174,7 @@ class Trainer:
         c, i, last = self.config, self.iteration, self.iteration == self.total
         if i % _PROGRESS_EVERY == 0 or last:
             yield self.progress()
-        settled = max(c.coarse_iterations, c.densify_until, c.half_size_iterations)
-        if c.ema and i > settled and i % EMA_EVERY == 0:
+        if i % EMA_EVERY == 0 and self._schedule.takes_ema(i):
             self.ema.add(self.head)
         if i > c.coarse_iterations and i % c.validate_every == 0 or last:
             with self.kept_weights():
@@ -240,14 +203,14 @@ class Trainer:
         )
 
     def _step(self) -> None:
-        c, i = self.config, self.iteration
-        fine, refining = i >= c.coarse_iterations, c.lr_poses > 0 and i >= c.poses_from
-        generator = self._generator(i)
-        index, size = self._pick(i), self._size(i)
+        c, i, plan = self.config, self.iteration, self._schedule
+        fine = i >= c.coarse_iterations
+        refining = c.rates.poses > 0 and i >= c.rates.poses_from
+        generator, index = plan.generator(i), plan.frame(i)
         ref = self.train_refs[index]
-        frame = self.frames.get(ref, size)
+        frame = self.frames.get(ref, plan.width(i))
         if i + 1 < self.total:
-            self.frames.expect(self.train_refs[self._pick(i + 1)], self._size(i + 1))
+            self.frames.expect(self.train_refs[plan.frame(i + 1)], plan.width(i + 1))
 
         viewmat = torch.from_numpy(ref.viewmat).float()
         if refining:
@@ -258,7 +221,7 @@ class Trainer:
             speech = self.batches.encode(self._row(ref), generator)
             self._means.add(spread=speech.spread)
             if speech.lips is not None:
-                extra = c.lambda_lips * speech.lips
+                extra = c.loss.lips * speech.lips
             gaussians, dynamism = self.head.deform(Motion(speech.code, self._eye_code(ref)))
         with self._finite():
             result = self._frame_loss(i, frame, viewmat, gaussians, dynamism, fine, generator)
@@ -275,15 +238,15 @@ class Trainer:
 
     def _move(self, splat: Splat, frame: TrainFrame, fine: bool, refining: bool) -> None:
         c, i = self.config, self.iteration
-        if i < c.densify_until:
+        if i < c.density.until:
             height, width = frame.head.shape
             self.density.observe(splat, (width, height))
-        self.optimisers.step(i, self.total, fine)
+        self.optimisers.step(i, fine)
         if refining:
-            self.poses.adam.step(c.lr_poses * 0.1 ** (i / self.total))
+            self.poses.adam.step(c.rates.poses * 0.1 ** (i / self.total))
             if i % 100 == 0:
                 self.poses.centre()
-        if c.densify_from <= i < c.densify_until and (i + 1) % c.densify_every == 0:
+        if c.density.first <= i < c.density.until and (i + 1) % c.density.every == 0:
             self._densify()
 
     @contextmanager
@@ -309,14 +272,15 @@ class Trainer:
         return self.head.eyes(self._frame_loss.put(self.subject.blink(ref)).float())
 
     def _densify(self) -> None:
-        c, w = self.config, self.head_width
-        # Room opens slowly: Gaussians spent on the first blur would be missing for the detail.
-        share = min(1.0, (self.iteration + 1) / c.densify_until)
-        count = round(c.initial_points + (c.max_gaussians - c.initial_points) * share)
+        c, w, count = self.config.density, self.head_width, self._schedule.most_gaussians
         limits = DensityLimits(
-            c.densify_gradient, c.split_scale * w, _TOO_LARGE * w, c.prune_opacity, count
+            gradient=c.gradient,
+            split_scale=c.split_scale * w,
+            largest_scale=_TOO_LARGE * w,
+            opacity=c.prune_opacity,
+            count=count(self.iteration),
         )
-        generator = self._generator(-1 - self.iteration)
+        generator = self._schedule.generator(-1 - self.iteration)
         keep, added = self.density.plan(self.head.gaussians, limits, generator)
         self.optimisers.gaussians.resize(keep, added)
         self._refresh_drivers()
@@ -326,25 +290,15 @@ class Trainer:
         """Mouth error and PSNR on frames of the training share that were never trained on."""
         first = self._row(self.val_refs[0])
         codes = self.head.audio_codes(self.batches.windows[first:], first)
-        by_audio, by_eyes = self.head.moving()
-        S = self.head.space_features(torch.cat([by_audio, by_eyes]))
-        errors, qualities = [], []
-        for ref in self.val_refs:
-            # Always full size: errors of different sizes could not be compared.
-            frame = self.frames.get(ref, self._frame_loss.full_size)
-            motion = Motion(codes[self._row(ref) - first], self._eye_code(ref))
-            gaussians, dynamism = self.head.deform(motion, S)
-            with self._finite():
-                splat, target = self._frame_loss.render_whole(frame, ref, gaussians, dynamism)
-            mouth = self._frame_loss.put(frame.mouth if frame.mouth.any() else frame.head)
-            errors.append((splat - target).abs()[mouth].mean().item())
-            qualities.append(psnr(splat, target))
-        error = float(np.mean(errors))
-        if not math.isfinite(error):
-            raise TrainingError(self._not_finite("the error of the unseen frames"))
+
+        def motion(ref: FrameRef) -> Motion:
+            return Motion(codes[self._row(ref) - first], self._eye_code(ref))
+
+        with self._finite():
+            error, quality = judge(self.head, motion, self.val_refs, self.frames, self._frame_loss)
         kept = is_worth_keeping(error, self.best, len(self.val_refs))
         self.best = min(self.best, error)
-        return Validated(self.iteration, error, float(np.mean(qualities)), kept)
+        return Validated(self.iteration, error, quality, kept)
 
     @torch.no_grad()
     def save_head(self, path: Path) -> None:
@@ -442,5 +396,5 @@ class Trainer:
         self.ema.tensors = under("ema", tensors) or under("average", tensors)  # 0.1
         self.ema.count = facts.get("ema_count", facts.get("averaged", 0))
         self.iteration, self.best = facts["iteration"], facts["best"]
-        self._means = _Means(**facts["means"])
+        self._means = RunningMeans(**facts["means"])
         self.batches.collapsed_for = facts.get("collapsed_for", facts.get("deaf", 0))

@@ -63,7 +63,7 @@ def project(points: np.ndarray, view: Observation, K: np.ndarray) -> tuple[np.nd
 
 
 def look_up(mask: np.ndarray, pixels: np.ndarray, outside) -> np.ndarray:
-    """Values of a mask or picture at pixels, `outside` beyond its border."""
+    """Values of a mask or image at pixels, `outside` beyond its border."""
     height, width = mask.shape[:2]
     x, y = pixels.T
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)

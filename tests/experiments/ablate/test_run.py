@@ -25,7 +25,7 @@ def test_iterations_of_either_size_are_timed():
     laptop = PRESETS["laptop"]
     full, half = probe(laptop, half_size=False), probe(laptop, half_size=True)
     assert full.half_size_iterations == 0
-    assert half.half_size_iterations == half.coarse_iterations + half.fine_iterations
+    assert half.half_size_iterations == half.iterations
 
 
 @pytest.mark.parametrize("preset", ["demo", "laptop", "paper"])
@@ -35,7 +35,6 @@ def test_the_budget_is_used_and_not_overrun(preset, seconds):
     config = PRESETS[preset]
     n = affordable(config, pace, seconds)
     plan = within_iterations(config, n)
-    total = plan.coarse_iterations + plan.fine_iterations
-    half = min(plan.half_size_iterations, total)
-    took = half * pace.half + (total - half) * pace.full
+    half = min(plan.half_size_iterations, plan.iterations)
+    took = half * pace.half + (plan.iterations - half) * pace.full
     assert 0.95 * seconds < took <= seconds * 1.001

@@ -1,7 +1,5 @@
 """The tables are the paper's."""
 
-from dataclasses import replace
-
 import pytest
 
 from audioplane.experiments.ablate.tables import TABLES, variants
@@ -14,7 +12,7 @@ def test_every_variant_is_a_setting_that_exists_and_the_full_model_is_shared():
         labels = [variant.label for variant in table.variants]
         assert {label for pair in table.expected for label in pair} <= set(labels)
         for variant in table.variants:
-            changed = replace(TrainConfig(), **variant.changes)
+            changed = TrainConfig().with_changes(**variant.changes)
             assert (changed == TrainConfig()) == (variant.key == "full")
     assert len(variants((1, 2, 3))) == 12
     assert next(iter(variants((2,)))) == "full"

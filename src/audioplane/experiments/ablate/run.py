@@ -19,7 +19,7 @@ from audioplane.progress import Progress, Report, ignore
 from audioplane.run import open_run
 from audioplane.subject import Subject, load_subject
 from audioplane.train import TrainConfig, Trainer
-from audioplane.train.config import name_loss, within_iterations, without_lpips
+from audioplane.train.config import within_iterations, without_lpips
 from audioplane.train.run import train_head
 from audioplane.train.views import mouth_density, observe
 
@@ -41,7 +41,7 @@ class Pace:
 
     def seconds(self, plan: TrainConfig) -> float:
         """What a training takes, its coarse stage counted as slow as its fine one."""
-        total = plan.coarse_iterations + plan.fine_iterations
+        total = plan.iterations
         half = min(plan.half_size_iterations, total)
         return half * self.half + (total - half) * self.full
 
@@ -107,8 +107,8 @@ def _facts(person: Subject, base: TrainConfig) -> dict[str, str]:
         "iterations of every variant": f"{base.coarse_iterations} coarse, "
         f"{base.fine_iterations} fine",
         "images": f"half size for the first {base.half_size_iterations} iterations",
-        "Gaussians": f"at most {base.max_gaussians}; driven by audio: {base.moving}",
-        "loss between images": name_loss(base),
+        "Gaussians": f"at most {base.density.maximum}; driven by audio: {base.model.moving}",
+        "loss between images": base.loss.describe(),
         "seed": str(base.seed),
     }
 
@@ -120,7 +120,7 @@ def _plan(
 
     The number is measured once and kept in plan.json, so that a resumed ablation has the same.
     """
-    if config.lambda_lpips and lpips is None:
+    if config.loss.lpips and lpips is None:
         config = without_lpips(config)
     path = out / "plan.json"
     asked = {"base": asdict(config), "budget": minutes, "variants": n}
@@ -160,14 +160,12 @@ def measure_pace(subject: Subject, out: Path, config: TrainConfig, lpips: LPIPS 
 def probe(config: TrainConfig, half_size: bool) -> TrainConfig:
     """A short training whose iterations are all like those of one part of the real one."""
     iterations = 10 * (_WARM_UP + _TIMED)
-    return replace(
-        config,
+    return config.with_changes(
         coarse_iterations=0,
         fine_iterations=iterations,
         half_size_iterations=iterations if half_size else 0,
-        poses_from=0,
-        initial_points=max(10, round(0.75 * config.max_gaussians)),
-        densify_until=0,
+        rates={"poses_from": 0},
+        density={"initial": max(10, round(0.75 * config.density.maximum)), "until": 0},
         validate_every=10**9,
         checkpoint_every=10**9,
     )
@@ -193,7 +191,7 @@ def _train_variant(
     name: str,
     report: Report,
 ) -> VariantResult:
-    config, started = replace(base, **variant.changes), time.perf_counter()
+    config, started = base.with_changes(**variant.changes), time.perf_counter()
     finish_training(train_head(person, config, run, lpips=tools.lpips), name, report)
     seconds = time.perf_counter() - started
 
@@ -217,7 +215,7 @@ def _train_variant(
         evaluation.reports["tracked"],
         density=mouth_density(means, observe(person, person.train), person.K),
         gaussians=len(means),
-        iterations=config.coarse_iterations + config.fine_iterations,
+        iterations=config.iterations,
         seconds=round(seconds, 1),
     )
 

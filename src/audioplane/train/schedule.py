@@ -1,0 +1,51 @@
+"""What an iteration sees: its frame, image size and random numbers, all from its number."""
+
+from functools import lru_cache
+
+import torch
+
+from audioplane.train.config import TrainConfig
+
+
+@lru_cache(maxsize=2)
+def frame_order(n: int, epoch: int, seed: int) -> tuple[int, ...]:
+    """All n frames once, in an order of the epoch's own."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 - 1 - epoch)
+    return tuple(torch.randperm(n, generator=generator).tolist())
+
+
+class Schedule:
+    """The plan of a run over n training frames; resuming needs no state of it."""
+
+    def __init__(self, config: TrainConfig, n_frames: int, full_width: int):
+        self._config, self._n, self._full_width = config, n_frames, full_width
+
+    def generator(self, iteration: int) -> torch.Generator:
+        """Everything random in an iteration."""
+        return torch.Generator().manual_seed(self._config.seed * 1_000_003 + iteration)
+
+    def frame(self, iteration: int) -> int:
+        """Row of its training frame."""
+        return frame_order(self._n, iteration // self._n, self._config.seed)[iteration % self._n]
+
+    def width(self, iteration: int) -> int:
+        """Width of its images, pixels."""
+        half = iteration < self._config.half_size_iterations
+        return self._full_width // 2 if half else self._full_width
+
+    def most_gaussians(self, iteration: int) -> int:
+        """Gaussians that the density control may have after it.
+
+        Room opens slowly: Gaussians spent on the first blur would be missing for the detail.
+        """
+        density = self._config.density
+        share = min(1.0, (iteration + 1) / density.until)
+        return round(density.initial + (density.maximum - density.initial) * share)
+
+    def takes_ema(self, done: int) -> bool:
+        """Whether the EMA of the weights may be taken after so many iterations.
+
+        Neither the number of Gaussians nor the size of the images changes any more.
+        """
+        c = self._config
+        return c.ema and done > max(c.coarse_iterations, c.density.until, c.half_size_iterations)
