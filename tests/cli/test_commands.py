@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -195,6 +197,15 @@ def test_another_subject_is_not_driven(run_folder, spoken_subject, tmp_path, cap
     for command in (arguments, ["evaluate", str(run_folder)]):
         assert main([*command, "--subject", str(tmp_path / "gone")]) == 1
         assert "pass --subject" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    """As in `audioplane prepare --help | head`."""
+    command = [sys.executable, "-m", "audioplane", "prepare", "--help"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    _, errors = process.communicate()
+    assert process.returncode == 1 and errors == b""
 
 
 def test_version(capsys):

@@ -60,6 +60,14 @@ def _plain(args: list[str]) -> list[str]:
 
 def main(args: list[str] | None = None) -> int:
     """Run one command; returns 0, or 1 after a failure that the user can act on."""
+    try:
+        return _run(args)
+    except BrokenPipeError:  # whoever read our output has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(args: list[str] | None) -> int:
     args = sys.argv[1:] if args is None else args
     # Two thread pools share few cores here: idle threads must sleep, not spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -79,6 +87,8 @@ def main(args: list[str] | None = None) -> int:
     )
     try:
         return command.run() or 0
+    except BrokenPipeError:
+        raise
     except KeyboardInterrupt:
         console.print(f"audioplane: {getattr(command, 'STOPPED', 'stopped')}", style="red")
         return 1
