@@ -15,7 +15,8 @@ from jaxtyping import UInt8
 from rich.progress import track
 
 from audioplane.mark import THRESHOLD, Marker, MarkPayload, MarkReading, read_mark
-from audioplane.media.video import VideoWriter, read_frames
+from audioplane.media.video import read_frames
+from audioplane.media.writer import VideoWriter
 
 _KEY = bytes(range(32))
 Frame = UInt8[np.ndarray, "h w 3"]

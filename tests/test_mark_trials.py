@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from examples.mark_trials import MarkTrials, Treatment, psnr, treated
 
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 
 
 def test_lost_frames_are_held_or_closed_up():

@@ -11,7 +11,8 @@ from audioplane.cli import main
 from audioplane.credentials import Origin, own_test_signer, sign_video
 from audioplane.mark import Marker, MarkPayload
 from audioplane.media.audio import write_wav
-from audioplane.media.video import VideoWriter, read_frames
+from audioplane.media.video import read_frames
+from audioplane.media.writer import VideoWriter
 from audioplane.run import RunPaths, load_tensors, open_run, save_tensors
 from tests.credentials.certificates import write_identity
 

@@ -16,7 +16,7 @@ from audioplane.credentials import (
     state,
 )
 from audioplane.errors import CredentialsError
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 from tests.credentials.certificates import write_identity
 
 ORIGIN = Origin(

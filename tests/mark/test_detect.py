@@ -6,7 +6,8 @@ import pytest
 
 from audioplane.mark import SHORTEST, THRESHOLD, Marker, MarkPayload, read_mark
 from audioplane.mark.pattern import sync_cells
-from audioplane.media.video import VideoWriter, read_frames
+from audioplane.media.video import read_frames
+from audioplane.media.writer import VideoWriter
 from tests.mark.clips import film
 
 KEY, OTHER = b"k" * 32, b"o" * 32

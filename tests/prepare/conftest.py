@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 from audioplane.prepare import PrepareOptions, prepare_subject, stages
 from audioplane.prepare.masks import person
 from tests.face.figure import SIZE, DrawnFaces, draw, parts

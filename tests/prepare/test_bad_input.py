@@ -4,7 +4,7 @@ import av
 import numpy as np
 
 from audioplane.media.audio import read_audio
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 from audioplane.prepare import prepare_subject
 from audioplane.progress import Progress
 from audioplane.subject import load_subject

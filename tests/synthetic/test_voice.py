@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from audioplane.clock import SAMPLE_RATE
 from audioplane.synthetic.phonemes import PHONEMES, SILENCE
 from audioplane.synthetic.script import TimedPhoneme, script
-from audioplane.synthetic.voice import SAMPLE_RATE, synthesize
+from audioplane.synthetic.voice import synthesize
 
 
 def _hold(symbol: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from audioplane.drive import Animator
 from audioplane.drive.renderer import renderer_for
 from audioplane.head import Motion
 from audioplane.mark import Marker, MarkPayload
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 from audioplane.run import SubjectFootage
 from audioplane.speech import compute_features
 from audioplane.splat import rasterize

@@ -76,10 +76,11 @@ def _lines(found: "Verification") -> list[tuple[str, str]]:
 
 
 def _about_mark(found: "Verification") -> list[tuple[str, str]]:
+    from audioplane.clock import FPS
     from audioplane.mark import SHORTEST, THRESHOLD
 
     if found.mark is None:
-        return [("mark", f"not looked for: shorter than {SHORTEST / 25:g} s")]
+        return [("mark", f"not looked for: shorter than {SHORTEST / FPS:g} s")]
     score = f"score {found.mark.score:.1f}, {THRESHOLD:.1f} needed"
     if not found.mark.found:
         return [("mark", f"none found ({score})")]

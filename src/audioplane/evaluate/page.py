@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
+from audioplane.clock import FPS
 from audioplane.evaluate.figures.attention import Prototype
 from audioplane.evaluate.figures.contact_sheet import (
     DIFFERENCE_GAIN,
@@ -35,7 +36,6 @@ from audioplane.page import (
     text_page,
     video,
 )
-from audioplane.subject.layout import FPS
 
 _X = "seconds of held-out speech"
 

@@ -12,16 +12,15 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
-from audioplane.clock import SAMPLE_RATE
+from audioplane.clock import FPS, SAMPLE_RATE
 from audioplane.drive import Animator
 from audioplane.head import Gaussians, View, splat_head
 from audioplane.head.gaussians import sh_colours
 from audioplane.machine import cpu_model
 from audioplane.mark import Marker, MarkPayload
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 from audioplane.speech import compute_features
 from audioplane.splat.cpu import Canvas
-from audioplane.subject.layout import FPS
 
 SECONDS = 4.0
 """Of speech that goes from sound to film."""

@@ -18,7 +18,7 @@ from audioplane.evaluate.mouth.reader import MouthReader
 from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.lips import LipScores, aperture_scores
 from audioplane.experiments.training import finish_training
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run import RunPaths, open_run
 from audioplane.speech import Speech

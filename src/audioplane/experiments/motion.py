@@ -15,7 +15,7 @@ from audioplane.face.regions import mouth_aperture
 from audioplane.head import Head, Motion
 from audioplane.head.deformation import read_delta
 from audioplane.media.audio import read_audio
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 from audioplane.speech import Speech
 from audioplane.subject import FrameRef, Subject
 

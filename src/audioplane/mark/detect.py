@@ -24,8 +24,8 @@ import numpy as np
 from jaxtyping import Complex64, Float32, UInt8
 from scipy import fft
 
+from audioplane.clock import FPS
 from audioplane.mark.code import decode
-from audioplane.mark.embed import FPS
 from audioplane.mark.grid import LARGEST, SMALLEST, Place, n_places, nearest
 from audioplane.mark.pattern import GRID, RATE, MarkPayload, read_bits, sync_cells
 

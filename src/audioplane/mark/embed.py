@@ -7,11 +7,10 @@ import cv2
 import numpy as np
 from jaxtyping import Complex64, Float32, UInt8
 
+from audioplane.clock import FPS
 from audioplane.jit import jit
 from audioplane.mark.pattern import GRID, RATE, MarkPayload, payload_cells, sync_cells
 
-FPS = 25
-"""Frames a second of what is marked."""
 _REST = 1.25
 """Strength where an image is flat, levels of 255 (rms over the image at any time)."""
 _PER_SLOPE = 0.17

@@ -19,8 +19,6 @@ from audioplane.errors import MediaError
 from audioplane.media.container import decode, open_input
 from audioplane.media.tracks import ChannelTimeline, SoundTrack, choose_track
 
-SPEECH_RATE = SAMPLE_RATE
-"""Samples a second that speech features are computed from."""
 LONGEST = 6 * 3600
 """Seconds of sound that are read at once."""
 

@@ -27,9 +27,6 @@ from audioplane.media.container import (
     video_stream,
 )
 from audioplane.media.tonemap import hdr_to_sdr, is_hdr
-from audioplane.media.writer import VideoWriter
-
-__all__ = ["VideoInfo", "VideoWriter", "probe_video", "read_frames", "to_rgb"]
 
 _EARLY = 0.002
 """Seconds by which an image counts as on screen before its time stamp: time stamps of 50 and

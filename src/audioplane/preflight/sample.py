@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from audioplane.clock import spread_over
 from audioplane.face.finder import CropBox, FaceFinder, crop_image
 from audioplane.face.head_axes import HeadTurn, head_turn
 from audioplane.face.landmarker import FACE_OVAL, Face, Landmarker, to_68
@@ -129,7 +130,7 @@ def stretches(duration: float) -> list[tuple[int, int]]:
     if n <= STRETCHES * length:
         return [(0, n)]
     # Neither the very first nor the very last second: people settle and reach for the button.
-    starts = np.linspace(0, n - length, STRETCHES + 2)[1:-1].round().astype(int)
+    starts = spread_over(n - length + 1, STRETCHES + 2)[1:-1]
     return [(int(s), int(s) + length) for s in starts]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from audioplane.media.audio import SPEECH_RATE
+from audioplane.clock import SAMPLE_RATE
 from audioplane.speech import Speech
 
 _FULL = 0.99
@@ -41,7 +41,7 @@ def listen(waveform: Float[np.ndarray, " n"]) -> SoundFigures:
     floor = _db(float(np.percentile(power, 10)) if len(power) else 0.0)
     loudest = float(np.abs(waveform).max(initial=0.0))
     return SoundFigures(
-        seconds=len(waveform) / SPEECH_RATE,
+        seconds=len(waveform) / SAMPLE_RATE,
         level=level,
         peak=_db(loudest**2),
         speech=float(active.mean()) if len(active) else 0.0,
@@ -56,6 +56,6 @@ def _db(power: float) -> float:
 
 def levels(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
     """Level over time for a plot, dB, ten a second."""
-    step = SPEECH_RATE // _ENVELOPE_RATE
+    step = SAMPLE_RATE // _ENVELOPE_RATE
     blocks = waveform[: len(waveform) // step * step].reshape(-1, step)
     return 10 * np.log10(np.maximum(np.square(blocks).mean(1), _QUIETEST))

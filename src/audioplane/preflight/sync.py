@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
-from audioplane.media.audio import SPEECH_RATE
+from audioplane.clock import SAMPLE_RATE
 from audioplane.speech.vowels import vowel_level
 
 RANGE = 0.4
@@ -73,7 +73,7 @@ def estimate_offset(
     if not seen or sum(len(s.times) for s in seen) < LEAST_SECONDS_SEEN * rate:
         return None
     voice = _voice(waveform)
-    times = np.arange(len(voice)) * (_HOP / SPEECH_RATE)
+    times = np.arange(len(voice)) * (_HOP / SAMPLE_RATE)
     offsets = np.arange(-round(RANGE / STEP), round(RANGE / STEP) + 1) * STEP
     mouths = np.concatenate([_quick(_filled(s.aperture), rate) for s in seen])
     known = np.concatenate([np.isfinite(s.aperture) for s in seen])
@@ -107,7 +107,7 @@ def _voice(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
     amplitude = np.empty(n)
     for start in range(0, n, 4096):  # bounds the memory
         amplitude[start : start + 4096] = vowel_level(windows[start : start + 4096])
-    rate = SPEECH_RATE / _HOP
+    rate = SAMPLE_RATE / _HOP
     return _quick(gaussian_filter1d(amplitude, _SMOOTH * rate), rate)
 
 

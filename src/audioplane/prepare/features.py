@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from audioplane.assets import write_atomically
-from audioplane.media.audio import SPEECH_RATE, read_audio
+from audioplane.clock import FRAME_SAMPLES
+from audioplane.media.audio import read_audio
 from audioplane.speech import compute_features, require_kind
-from audioplane.subject import FPS, load_subject
+from audioplane.subject import load_subject
 
 
 def add_features(root: Path, kind: str, model: Path | None = None) -> tuple[int, ...]:
@@ -30,7 +31,7 @@ def add_features(root: Path, kind: str, model: Path | None = None) -> tuple[int,
     """
     subject = load_subject(root)
     require_kind(kind, model)
-    samples = subject.rows * (SPEECH_RATE // FPS)
+    samples = subject.rows * FRAME_SAMPLES
     waveform = read_audio(subject.paths.audio)[:samples]
     waveform = np.pad(waveform, (0, samples - len(waveform)))
     features = compute_features(waveform, kind, model)

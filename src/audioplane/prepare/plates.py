@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from audioplane.clock import spread_over
 from audioplane.prepare.fill import push_pull
 from audioplane.prepare.masks.geometry import FaceFrame, polygon_mask
 from audioplane.subject.labels import Label, head_mask, torso_mask
@@ -219,6 +220,4 @@ def _under_chin(landmarks: Float32[np.ndarray, "68 2"], size: int) -> Bool[np.nd
 def pick_frames(usable: Iterable[int], n: int = MEDIAN_FRAMES) -> list[int]:
     """At most `n` frames, evenly spread."""
     frames = list(usable)
-    if len(frames) <= n:
-        return frames
-    return [frames[i] for i in np.linspace(0, len(frames) - 1, n).round().astype(int)]
+    return [frames[i] for i in spread_over(len(frames), n)]

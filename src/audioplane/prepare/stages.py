@@ -12,12 +12,13 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from audioplane.assets import require_model
+from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.errors import PrepareError
 from audioplane.face.finder import CropBox, FaceFinder, crop_image
 from audioplane.face.landmarker import FACE_LANDMARKER, N_POINTS, Face, Landmarker, to_68
 from audioplane.face.mouth_cover import MouthCover
 from audioplane.face.shots import Shot
-from audioplane.media.audio import SPEECH_RATE, read_audio, write_wav
+from audioplane.media.audio import read_audio, write_wav
 from audioplane.media.image import read_image, write_image
 from audioplane.media.video import probe_video
 from audioplane.preflight import PREFLIGHT_PAGE, check_video, write_page
@@ -31,7 +32,7 @@ from audioplane.prepare.record import LANDMARK_DEPTH, Record
 from audioplane.prepare.workers import ahead, in_order
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import read_labels
-from audioplane.subject.layout import FPS, SubjectPaths
+from audioplane.subject.layout import SubjectPaths
 from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split, write_split
 
@@ -160,7 +161,7 @@ def frames_stage(job: Job) -> None:
 
     for i in in_order(write, enumerate(ahead(read_upright(job.video, FPS, record.quarter_turns)))):
         job.progress(i + 1, record.n_frames)
-    n = record.n_frames * (SPEECH_RATE // FPS)
+    n = record.n_frames * FRAME_SAMPLES
     first, end = _sounding(waveform)
     for i in (*range(first - _NO_SOUND), *range(end + _NO_SOUND, record.n_frames)):
         record.flag(i, "no sound")
@@ -173,13 +174,13 @@ def frames_stage(job: Job) -> None:
 
 def _in_step(waveform: Float32[np.ndarray, " n"], late: float) -> Float32[np.ndarray, " m"]:
     """Sound that came late or early by so many seconds, moved to where its image is."""
-    samples = round(late * SPEECH_RATE)
+    samples = round(late * SAMPLE_RATE)
     return waveform[samples:] if samples >= 0 else np.pad(waveform, (-samples, 0))
 
 
 def _sounding(waveform: Float32[np.ndarray, " n"]) -> tuple[int, int]:
     """First frame with sound, and the frame after the last one."""
-    frame = SPEECH_RATE // FPS
+    frame = FRAME_SAMPLES
     begins = int(np.flatnonzero(np.abs(waveform) > _NOTHING)[0])
     return begins // frame, len(waveform) // frame
 

@@ -10,7 +10,7 @@ from threading import Event
 import numpy as np
 
 from audioplane.drive.stream import StreamFrame
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 from audioplane.serve.scratch import scratch_folder
 from audioplane.serve.session import Session, pcm_of
 

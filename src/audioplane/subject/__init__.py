@@ -3,14 +3,13 @@
 from audioplane.subject.check import SubjectReport, check_subject
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import Label, head_mask, paint_labels, read_labels, torso_mask
-from audioplane.subject.layout import FORMAT_VERSION, FPS, SubjectPaths
+from audioplane.subject.layout import FORMAT_VERSION, SubjectPaths
 from audioplane.subject.subject import Subject, SubjectFrame, load_subject
 from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split, read_split, write_split
 
 __all__ = [
     "FORMAT_VERSION",
-    "FPS",
     "FrameRef",
     "Label",
     "Split",

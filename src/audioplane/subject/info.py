@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from audioplane.assets import write_atomically
+from audioplane.clock import FPS
 from audioplane.errors import SubjectError
-from audioplane.subject.layout import FORMAT_VERSION, FPS
+from audioplane.subject.layout import FORMAT_VERSION
 
 _MOST_PIXELS = 16384
 _MOST_FRAMES = 10_000_000

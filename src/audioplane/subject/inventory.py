@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audioplane.clock import FPS
 from audioplane.errors import SubjectError
 from audioplane.speech import DEFAULT_KIND
 from audioplane.subject.check import check_subject
-from audioplane.subject.layout import FPS, SubjectPaths
+from audioplane.subject.layout import SubjectPaths
 from audioplane.subject.poses import pose_file
 from audioplane.subject.subject import Subject, list_names
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-FPS = 25
-"""Frames a second of every subject."""
 FORMAT_VERSION = 1
 """Version of `subject.json`; a folder with another one is refused."""
 

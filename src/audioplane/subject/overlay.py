@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from audioplane.clock import spread_over
 from audioplane.subject.labels import Label, head_mask
 from audioplane.subject.subject import Subject
 from audioplane.subject.transforms import FrameRef
@@ -77,7 +78,7 @@ def draw_sheet(
 ) -> UInt8[np.ndarray, "y x 3"]:
     """Evenly spread frames of a subject, held-out ones included, each under its number."""
     refs = [*subject.train, *subject.val]
-    chosen = np.unique(np.linspace(0, len(refs) - 1, count).round().astype(int))
+    chosen = spread_over(len(refs), count)
     cells = []
     for row in chosen:
         frame = draw_frame(subject, refs[row], width)

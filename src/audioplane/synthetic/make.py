@@ -10,12 +10,13 @@ from jaxtyping import Float32, Float64
 from safetensors.numpy import save_file
 
 import audioplane
+from audioplane.clock import FPS
 from audioplane.errors import MediaError
 from audioplane.media.image import write_image
 from audioplane.progress import Counter, Report, ignore
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import paint_labels
-from audioplane.subject.layout import FPS, SubjectPaths
+from audioplane.subject.layout import SubjectPaths
 from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split, write_split
 from audioplane.synthetic.camera import Stage, set_stage

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
-from audioplane.subject.layout import FPS
+from audioplane.clock import FPS
 from audioplane.synthetic.phonemes import BILABIALS, PHONEMES, SILENCE
 from audioplane.synthetic.script import TimedPhoneme
 

@@ -14,12 +14,11 @@ import numpy as np
 from jaxtyping import Float, Float32
 from scipy.ndimage import gaussian_filter1d
 
+from audioplane.clock import SAMPLE_RATE
 from audioplane.jit import jit
 from audioplane.synthetic.phonemes import PHONEMES, Phoneme
 from audioplane.synthetic.script import TimedPhoneme
 
-SAMPLE_RATE = 16000
-"""Samples a second of all sound here."""
 _CONTROL_RATE = 1000
 _STEP = SAMPLE_RATE // _CONTROL_RATE
 _FORMANT_SMOOTHING = 0.018

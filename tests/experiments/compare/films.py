@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from audioplane.face.landmarker import BLENDSHAPES, INNER_LIP, Face
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 from tests.face.figure import LIPS, SKIN, DrawnFaces, draw, face_centre
 
 HALF_MOUTH, LEAST, MOST = 11.0, 3.0, 9.0

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from audioplane.clock import spread_over
 from audioplane.drive import Animator
 from audioplane.head.gaussians import sh_colours
 from audioplane.splat import rasterize
@@ -42,7 +43,7 @@ def draw_dynamism(
         codes: Speech, a row a frame.
         refs: The frames whose blinks go with the codes.
     """
-    rows = np.linspace(0, len(refs) - 1, min(FRAMES, len(refs))).round().astype(int)
+    rows = spread_over(len(refs), FRAMES)
     d = torch.stack([animator.deformed(codes[i], refs[i])[1] for i in rows]).mean(0)
     view, g = animator.view(refs[len(refs) // 2]), animator.head.gaussians
     own = sh_colours(g.sh, g.means, view.viewmat.to(g.means))

@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 from audioplane.credentials import Provenance
 from audioplane.credentials.provenance import state
 from audioplane.errors import MediaError
-from audioplane.media.video import VideoWriter
+from audioplane.media.writer import VideoWriter
 
 SIDE = 512
 """Longest side of either image, pixels."""

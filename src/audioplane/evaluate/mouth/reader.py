@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from audioplane.clock import spread_over
 from audioplane.errors import SubjectError
 from audioplane.evaluate.scores.lips import MouthTrack, correlation, landmark_distance
 from audioplane.face.regions import mouth_aperture
@@ -121,7 +122,7 @@ class MouthReader:
 
         Raises `SubjectError` where the training frames are fewer than `MIN_TRAIN_FRAMES`.
         """
-        refs = _spread_over(subject.train, MAX_TRAIN_FRAMES)
+        refs = [subject.train[i] for i in spread_over(len(subject.train), MAX_TRAIN_FRAMES)]
         if len(refs) < MIN_TRAIN_FRAMES:
             raise SubjectError(
                 f"{subject.paths.root} has {len(refs)} training frames: "
@@ -150,7 +151,7 @@ class MouthReader:
         return MouthTrack(np.maximum(values[:, 0], 0), np.array(landmarks), found)
 
     def _measure(self, subject: Subject) -> ReadingAccuracy | None:
-        refs = _spread_over(subject.val, MAX_CHECK_FRAMES)
+        refs = [subject.val[i] for i in spread_over(len(subject.val), MAX_CHECK_FRAMES)]
         if len(refs) < 2:
             return None
         true = np.stack([subject.landmarks(r) for r in refs])
@@ -163,12 +164,6 @@ class MouthReader:
 
 def _picture(subject: Subject, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
     return read_image(subject.paths.image(ref.img_id))
-
-
-def _spread_over(refs: Sequence[FrameRef], limit: int) -> list[FrameRef]:
-    """At most `limit` of the frames, evenly spread."""
-    rows = np.linspace(0, len(refs) - 1, min(limit, len(refs))).round().astype(int)
-    return [refs[i] for i in rows]
 
 
 def _locate(

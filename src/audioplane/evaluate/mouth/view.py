@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from audioplane.assets import find_model
+from audioplane.clock import spread_over
 from audioplane.evaluate.mouth.reader import MouthReader
 from audioplane.evaluate.scores.lips import MouthTrack, correlation
 from audioplane.face.regions import mouth_aperture
@@ -112,8 +113,7 @@ def open_mouth_views(subject: Subject, landmarker: Path | None = None) -> Iterat
 def _reads_the_face(model: Path, subject: Subject) -> bool:
     from audioplane.face.landmarker import Landmarker
 
-    rows = np.linspace(0, len(subject.train) - 1, TRIAL_FRAMES).round().astype(int)
-    refs = [subject.train[i] for i in np.unique(rows)]
+    refs = [subject.train[i] for i in spread_over(len(subject.train), TRIAL_FRAMES)]
     with Landmarker(model) as single:
         view = LandmarkerView(single)
         seen = [view.see(read_image(subject.paths.image(r.img_id)), r) for r in refs]

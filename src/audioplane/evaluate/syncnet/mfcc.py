@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 from scipy.fft import dct
 
+from audioplane.clock import SAMPLE_RATE
+
 FRAME, STEP = 400, 160
 """Samples under a window (25 ms, rectangular) and between two (10 ms)."""
 FFT = 512
@@ -43,7 +45,8 @@ def mel_filters() -> Float[np.ndarray, "26 257"]:
     """Triangles between 28 bins that are evenly spaced on the mel scale from 0 to 8 kHz."""
     highest = 2595 * np.log10(1 + 8000 / 700)
     hertz = 700 * (10 ** (np.linspace(0, highest, BANDS + 2) / 2595) - 1)
-    low, peak, high = (np.floor((FFT + 1) * hertz / 16000)[i : BANDS + i, None] for i in range(3))
+    corners = np.floor((FFT + 1) * hertz / SAMPLE_RATE)
+    low, peak, high = (corners[i : BANDS + i, None] for i in range(3))
     bins = np.arange(FFT // 2 + 1)
     return np.maximum(0, np.minimum((bins - low) / (peak - low), (high - bins) / (high - peak)))
 

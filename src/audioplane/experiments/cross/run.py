@@ -32,7 +32,8 @@ from audioplane.experiments.cross.report import (
 from audioplane.experiments.motion import measure_motion, mouth_habits, training_move
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
-from audioplane.media.video import VideoWriter, read_frames
+from audioplane.media.video import read_frames
+from audioplane.media.writer import VideoWriter
 from audioplane.progress import Counter, Progress, Report, ignore
 from audioplane.run import open_run
 from audioplane.speech import Speech

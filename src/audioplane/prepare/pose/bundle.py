@@ -34,7 +34,7 @@ not show: their depth."""
 
 
 @dataclass(frozen=True)
-class Head:
+class LandmarkModel:
     """What is the same in all frames, metres."""
 
     shape: Float[np.ndarray, "k 3"]
@@ -42,29 +42,31 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Motion:
+class LandmarkMotion:
     """What every frame has of its own."""
 
     rotations: Float[np.ndarray, "n 3 3"]
     translations: Float[np.ndarray, "n 3"]
     coefficients: Float[np.ndarray, "n b"]
 
-    def points(self, head: Head) -> Float[np.ndarray, "n k 3"]:
+    def points(self, head: LandmarkModel) -> Float[np.ndarray, "n k 3"]:
         """The head of every frame in its own axes."""
         return head.shape + np.einsum("nb,bkd->nkd", self.coefficients, head.expressions)
 
-    def part(self, frames: slice) -> "Motion":
+    def part(self, frames: slice) -> "LandmarkMotion":
         """Some of the frames."""
-        return Motion(self.rotations[frames], self.translations[frames], self.coefficients[frames])
+        return LandmarkMotion(
+            self.rotations[frames], self.translations[frames], self.coefficients[frames]
+        )
 
 
 def refine_jointly(
     observed: Float[np.ndarray, "n k 2"],
-    head: Head,
-    motion: Motion,
+    head: LandmarkModel,
+    motion: LandmarkMotion,
     camera: Intrinsics,
     huber: float,
-) -> Head:
+) -> LandmarkModel:
     """The head that explains the landmarks best. `huber`: robust limit, pixels."""
     first = head.shape
     for _ in range(_ROUNDS):
@@ -80,12 +82,12 @@ def refine_jointly(
 
 def refine_all(
     observed: Float[np.ndarray, "n k 2"],
-    head: Head,
-    motion: Motion,
+    head: LandmarkModel,
+    motion: LandmarkMotion,
     camera: Intrinsics,
     huber: float,
     steps: int = 6,
-) -> Motion:
+) -> LandmarkMotion:
     """Gauss-Newton on pose and coefficients of every frame, the head being given."""
     squares = np.concatenate(
         [_squares(observed[f], head, motion.part(f), camera) for f in blocks(len(observed))]
@@ -98,7 +100,7 @@ def refine_all(
         for _ in range(steps):
             part = _step(observed[frames], head, part, camera, (huber, variance))
         parts.append(part)
-    return Motion(
+    return LandmarkMotion(
         np.concatenate([p.rotations for p in parts]),
         np.concatenate([p.translations for p in parts]),
         np.concatenate([p.coefficients for p in parts]),
@@ -106,23 +108,23 @@ def refine_all(
 
 
 def _squares(
-    observed: np.ndarray, head: Head, motion: Motion, camera: Intrinsics
+    observed: np.ndarray, head: LandmarkModel, motion: LandmarkMotion, camera: Intrinsics
 ) -> Float32[np.ndarray, "n k 2"]:
     """Squares of what the head leaves over; single precision is enough for their median."""
     return np.square(observed - project(_placed(head, motion), camera)).astype(np.float32)
 
 
-def _placed(head: Head, motion: Motion) -> Float[np.ndarray, "n k 3"]:
+def _placed(head: LandmarkModel, motion: LandmarkMotion) -> Float[np.ndarray, "n k 3"]:
     return to_camera(motion.points(head), motion.rotations, motion.translations)
 
 
 def _step(
     observed: np.ndarray,
-    head: Head,
-    motion: Motion,
+    head: LandmarkModel,
+    motion: LandmarkMotion,
     camera: Intrinsics,
     limits: tuple[float, float],
-) -> Motion:
+) -> LandmarkMotion:
     """One Gauss-Newton step. `limits`: Huber's, and the noise's variance, pixels."""
     huber, variance = limits
     n, b = motion.coefficients.shape
@@ -141,7 +143,7 @@ def _step(
     right[:, 6:, 0] -= variance * motion.coefficients
     normal += 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(6 + b)
     step = np.linalg.solve(normal, right)[..., 0]
-    return Motion(
+    return LandmarkMotion(
         Rotation.from_rotvec(step[:, :3]).as_matrix() @ motion.rotations,
         motion.translations + step[:, 3:6],
         motion.coefficients + step[:, 6:],
@@ -150,11 +152,11 @@ def _step(
 
 def _refine_head(
     observed: np.ndarray,
-    head: Head,
-    motion: Motion,
+    head: LandmarkModel,
+    motion: LandmarkMotion,
     camera: Intrinsics,
     prior: tuple[float, np.ndarray],
-) -> Head:
+) -> LandmarkModel:
     """Shape and expressions of every point by linear least squares, the motion being given.
 
     `prior`: Huber's limit, and the shape that is believed where nothing speaks against it.
@@ -181,10 +183,12 @@ def _refine_head(
     ridge = np.repeat([_SHAPE_DAMPING, _RIDGE], [3, 3 * b]) * scale
     normal[:, range(3 + 3 * b), range(3 + 3 * b)] += ridge
     step = np.linalg.solve(normal, right).reshape(k, 1 + b, 3).transpose(1, 0, 2)
-    return Head(head.shape + step[0], head.expressions + step[1:])
+    return LandmarkModel(head.shape + step[0], head.expressions + step[1:])
 
 
-def _standardised(head: Head, motion: Motion) -> tuple[Head, Motion]:
+def _standardised(
+    head: LandmarkModel, motion: LandmarkMotion
+) -> tuple[LandmarkModel, LandmarkMotion]:
     """Coefficients of mean 0 and covariance 1, expressions free of rigid motion."""
     mean = motion.coefficients.mean(0)
     shape = head.shape + np.einsum("b,bkd->kd", mean, head.expressions)
@@ -194,8 +198,8 @@ def _standardised(head: Head, motion: Motion) -> tuple[Head, Motion]:
     expressions = np.einsum("cb,ckd->bkd", lower, head.expressions)
     coefficients = np.linalg.solve(lower, centred.T).T
     return (
-        Head(shape, without_rigid_motion(expressions, shape)),
-        Motion(motion.rotations, motion.translations, coefficients),
+        LandmarkModel(shape, without_rigid_motion(expressions, shape)),
+        LandmarkMotion(motion.rotations, motion.translations, coefficients),
     )
 
 

@@ -21,10 +21,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from audioplane.clock import spread_over
 from audioplane.face.similarity import fit_similarity
 from audioplane.prepare.pose.bundle import (
-    Head,
-    Motion,
+    LandmarkModel,
+    LandmarkMotion,
     refine_all,
     refine_jointly,
     without_rigid_motion,
@@ -103,14 +104,14 @@ def fit_head(
     Returns:
         The fit; its shape keeps the guess's position, axes and size (`rigid_gauge`).
     """
-    chosen = np.linspace(0, len(observed) - 1, min(len(observed), most_frames)).round().astype(int)
+    chosen = spread_over(len(observed), most_frames)
     shape, expressions = _fit_shape(observed[chosen], shape, camera, huber)
     poses = _first_poses(observed, shape, camera)
     points = np.broadcast_to(shape, (len(observed), *shape.shape))
     rotations, translations = refine_poses(observed, points, poses, camera, huber, steps=6)
     coefficients = np.zeros((len(observed), len(expressions)))
-    start = Motion(rotations, translations, coefficients)
-    motion = refine_all(observed, Head(shape, expressions), start, camera, huber)
+    start = LandmarkMotion(rotations, translations, coefficients)
+    motion = refine_all(observed, LandmarkModel(shape, expressions), start, camera, huber)
     return HeadFit(shape, expressions, motion.coefficients, motion.rotations, motion.translations)
 
 
@@ -134,9 +135,9 @@ def _fit_shape(
             coefficients = _coefficients(lifted, expressions)
     if not len(expressions):
         return shape, expressions
-    some = np.linspace(0, n - 1, min(n, _JOINT_FRAMES)).round().astype(int)
-    motion = Motion(poses[0][some], poses[1][some], coefficients[some])
-    head = refine_jointly(observed[some], Head(shape, expressions), motion, camera, huber)
+    some = spread_over(n, _JOINT_FRAMES)
+    motion = LandmarkMotion(poses[0][some], poses[1][some], coefficients[some])
+    head = refine_jointly(observed[some], LandmarkModel(shape, expressions), motion, camera, huber)
     onto_guess = fit_similarity(head.shape, guess)
     turned = onto_guess.scale * head.expressions @ onto_guess.rotation.T
     return onto_guess(head.shape), turned
@@ -234,7 +235,7 @@ def _rescale_depth(
     Depth and turning trade against one another, and the alternation creeps along that valley;
     a parabola through three depths, each with its own best poses, crosses it in one step.
     """
-    some = np.linspace(0, len(observed) - 1, min(len(observed), 200)).round().astype(int)
+    some = spread_over(len(observed), 200)
     scales = np.array([0.9, 1.0, 1.1])
     centre = shape.mean(0)
     costs = []

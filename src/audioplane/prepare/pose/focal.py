@@ -7,6 +7,7 @@ another is clearly better.
 import numpy as np
 from jaxtyping import Float
 
+from audioplane.clock import spread_over
 from audioplane.prepare.pose.camera import (
     FOCAL_PER_SIZE,
     Intrinsics,
@@ -28,7 +29,7 @@ def find_focal(
     observed: Float[np.ndarray, "n k 2"], guess: Float[np.ndarray, "k 3"], size: int, huber: float
 ) -> float:
     """Focal length, pixels, of frames of `size`; other arguments as in `fit_head`."""
-    some = np.linspace(0, len(observed) - 1, min(len(observed), _FRAMES)).round().astype(int)
+    some = spread_over(len(observed), _FRAMES)
     usual = FOCAL_PER_SIZE * size
     costs = {usual: _CLEARLY * _cost(observed[some], guess, Intrinsics(usual, size / 2), huber)}
     for candidate in _CANDIDATES:
