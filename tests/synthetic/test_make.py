@@ -10,6 +10,7 @@ from audioplane.progress import Progress
 from audioplane.speech import compute_features
 from audioplane.subject import Subject, load_subject
 from audioplane.synthetic import (
+    SyntheticScene,
     SyntheticTruth,
     make_synthetic,
     make_synthetic_sentence,
@@ -52,6 +53,22 @@ def test_the_truth_lies_beside_it(made: tuple) -> None:
     assert stored["articulation"].shape == (55, 7)
     seen = mouth_aperture(truth.landmarks)
     np.testing.assert_allclose(seen, truth.sentence.aperture, atol=0.02)
+
+
+def test_a_moving_body_is_written_with_its_truth(tmp_path: Path) -> None:
+    truth = make_synthetic(tmp_path, 0.8, 48, 2, ("mel",), moving_body=True)
+    subject = load_subject(tmp_path)
+    assert subject.info.source == "synthetic, seed 2, moving body"
+    scene = SyntheticScene.load(tmp_path / "scene.safetensors")
+    np.testing.assert_array_equal(scene.body_viewmats, truth.body_viewmats)
+    stored = load_file(tmp_path / "scene.safetensors")
+    np.testing.assert_array_equal(stored["body_motion"], truth.scene.body_motion)
+    np.testing.assert_array_equal(stored["reference"], [10])
+    ref = subject.val[0]
+    np.testing.assert_allclose(ref.viewmat, truth.viewmats[ref.img_id], atol=1e-9)
+    assert np.abs(np.diff(truth.scene.body_motion, axis=0)).max() > 1e-4
+    rendered = scene.draw(ref.img_id)
+    np.testing.assert_array_equal(subject.labels(ref), rendered.labels)
 
 
 def test_the_same_seed_makes_the_same_subject(made: tuple, tmp_path: Path) -> None:

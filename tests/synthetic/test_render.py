@@ -6,7 +6,7 @@ from audioplane.subject import Label, head_mask, torso_mask
 from audioplane.synthetic.camera import Stage, set_stage
 from audioplane.synthetic.face import EYE_RADIUS, EYE_X, EYE_Y, EYE_Z, pose_face
 from audioplane.synthetic.landmarks import landmark_points
-from audioplane.synthetic.render import Picture, draw, draw_backdrop
+from audioplane.synthetic.render import SyntheticFrame, draw, draw_backdrop
 
 SIZE = 96
 SHUT = (0, 0, 0, 0, 0, 0.2, 1.0)
@@ -16,11 +16,11 @@ POSES = [(0.0, 0.0, 0.0), (12.0, 5.0, 3.0), (-12.0, -5.0, -3.0)]
 
 def _draw(
     mouth: tuple = SHUT, angles: tuple = (0, 0, 0), blink: float = 0.0
-) -> tuple[Picture, np.ndarray, Stage]:
+) -> tuple[SyntheticFrame, np.ndarray, Stage]:
     face = pose_face(np.array(mouth, float), np.full(2, blink), 0.0, np.zeros(2))
     stage = set_stage(np.radians(np.array(angles, float)), np.zeros(3), SIZE)
-    picture = draw(face, stage, draw_backdrop(SIZE))
-    return picture, stage.project(landmark_points(face)), stage
+    frame = draw(face, stage, draw_backdrop(SIZE))
+    return frame, stage.project(landmark_points(face)), stage
 
 
 def _over(torso: np.ndarray) -> np.ndarray:
@@ -30,8 +30,8 @@ def _over(torso: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("angles", POSES)
 def test_labels_are_complete_and_sit_where_they_belong(angles: tuple) -> None:
-    picture, points, _ = _draw(WIDE, angles)
-    labels = picture.labels
+    frame, points, _ = _draw(WIDE, angles)
+    labels = frame.labels
     assert set(np.unique(labels)) == set(Label)
     middle = {
         k: np.argwhere(labels == k).mean(0)[0] for k in (Label.HAIR, Label.MOUTH, Label.TORSO)
@@ -44,13 +44,13 @@ def test_labels_are_complete_and_sit_where_they_belong(angles: tuple) -> None:
 
 @pytest.mark.parametrize("angles", POSES)
 def test_the_inner_lip_polygon_is_the_mouth_label(angles: tuple) -> None:
-    picture, points, _ = _draw(WIDE, angles)
+    frame, points, _ = _draw(WIDE, angles)
     polygon = np.zeros((SIZE, SIZE), np.uint8)
     cv2.fillPoly(polygon, [np.round(points[60:68] - 0.5).astype(np.int32)], (1,))
-    mouth, inside = picture.labels == Label.MOUTH, polygon == 1
+    mouth, inside = frame.labels == Label.MOUTH, polygon == 1
     assert inside.sum() > 30
     assert (mouth & inside).sum() > 0.8 * mouth.sum()
-    assert np.isin(picture.labels[inside], [Label.MOUTH, Label.HEAD]).all()
+    assert np.isin(frame.labels[inside], [Label.MOUTH, Label.HEAD]).all()
     assert mouth[inside].mean() > 0.5
 
 
@@ -64,9 +64,9 @@ def test_the_rendered_eyes_follow_the_projected_ones() -> None:
     irises = np.array([[-EYE_X, EYE_Y, front], [EYE_X, EYE_Y, front]])
     found, told = [], []
     for angles in POSES:
-        picture, _, stage = _draw(SHUT, angles)
-        r, _, b = (picture.image[..., c].astype(int) for c in range(3))
-        teal = (b - r > 15) & (picture.labels == Label.HEAD)
+        frame, _, stage = _draw(SHUT, angles)
+        r, _, b = (frame.image[..., c].astype(int) for c in range(3))
+        teal = (b - r > 15) & (frame.labels == Label.HEAD)
         assert teal.sum() >= 8
         found.append(np.argwhere(teal).mean(0)[::-1] + 0.5)
         told.append(stage.project(irises).mean(0))
@@ -74,12 +74,12 @@ def test_the_rendered_eyes_follow_the_projected_ones() -> None:
     np.testing.assert_allclose(found, told, atol=1.5)
 
 
-def test_the_picture_is_the_head_over_its_torso() -> None:
-    picture, _, _ = _draw(WIDE, (8, 3, 0))
-    near_head = cv2.dilate(head_mask(picture.labels).astype(np.uint8), np.ones((3, 3))) > 0
-    difference = np.abs(picture.image - _over(picture.torso)).max(-1)
+def test_the_image_is_the_head_over_its_torso() -> None:
+    frame, _, _ = _draw(WIDE, (8, 3, 0))
+    near_head = cv2.dilate(head_mask(frame.labels).astype(np.uint8), np.ones((3, 3))) > 0
+    difference = np.abs(frame.image - _over(frame.torso)).max(-1)
     assert difference[~near_head].max() <= 1
-    hidden = head_mask(picture.labels) & (picture.torso[..., 3] == 255)
+    hidden = head_mask(frame.labels) & (frame.torso[..., 3] == 255)
     assert hidden.sum() > 100, "the neck must go on beneath the head"
 
 
@@ -109,9 +109,9 @@ def eye_aperture(landmarks: np.ndarray) -> np.ndarray:
 
 
 def test_a_blink_hides_the_eyes() -> None:
-    def teal(picture: Picture) -> int:
-        r, b = picture.image[..., 0].astype(int), picture.image[..., 2].astype(int)
-        return int(((b - r > 15) & (picture.labels == Label.HEAD)).sum())
+    def teal(frame: SyntheticFrame) -> int:
+        r, b = frame.image[..., 0].astype(int), frame.image[..., 2].astype(int)
+        return int(((b - r > 15) & (frame.labels == Label.HEAD)).sum())
 
     awake, asleep = _draw(SHUT), _draw(SHUT, blink=1.0)
     assert teal(awake[0]) > 8

@@ -11,8 +11,10 @@ from audioplane.synthetic.make import (
     make_synthetic,
     make_synthetic_sentence,
 )
+from audioplane.synthetic.scene import SyntheticScene
 
 __all__ = [
+    "SyntheticScene",
     "SyntheticSentence",
     "SyntheticTruth",
     "make_synthetic",

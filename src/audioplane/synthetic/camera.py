@@ -1,4 +1,8 @@
-"""Where head, body and camera of the synthetic subject are in one frame."""
+"""Where head, body and camera of the synthetic subject are in one frame.
+
+At rest the axes of head and body coincide: origin at the head's centre, x to the image's right, y
+down, z away from the viewer; metres.
+"""
 
 from dataclasses import dataclass
 
@@ -9,38 +13,85 @@ from audioplane.synthetic.body import NECK_PIVOT, NECK_TOP
 
 DISTANCE = 1.0
 """Of the camera to the head at rest, metres."""
-LOWER_BY = 0.018
-"""How far the head at rest is above the image's middle, metres."""
-FOCAL = 2.65
-"""Focal length in image sizes."""
 _HEAD_MIDDLE = np.array([0.0, 0.02, -0.01])
+_WAIST = np.array([0.0, 0.50, 0.06])
+"""The point of the body about which it turns."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What the camera shows of the person."""
+
+    focal: float
+    """Focal length in image sizes."""
+    lower_by: float
+    """How far the head at rest is above the image's middle, metres."""
+
+
+HEAD_FRAMING = Framing(2.65, 0.018)
+"""The head, and the neck to the collar."""
+BUST_FRAMING = Framing(2.25, 0.065)
+"""Head, shoulders and the upper chest."""
 
 
 @dataclass(frozen=True)
 class Stage:
     """One frame's geometry."""
 
-    viewmat: Float64[np.ndarray, "4 4"]
-    """Head-fixed world → camera, OpenCV axes, metres."""
-    neck_top: Float64[np.ndarray, "3"]
-    """Upper end of the neck in body axes, metres."""
-    head_middle: Float64[np.ndarray, "3"]
-    """Middle of the head's shadow-casting ball in body axes, metres."""
-    offset: Float64[np.ndarray, "3"]
-    """Body → camera: a shift that never changes, metres."""
+    head_in_body: Float64[np.ndarray, "4 4"]
+    """Head axes → body axes."""
+    body_viewmat: Float64[np.ndarray, "4 4"]
+    """Body axes → camera, OpenCV axes."""
     focal: float
     """Pixels."""
     size: int
     """Height and width of the image, pixels."""
 
+    @property
+    def viewmat(self) -> Float64[np.ndarray, "4 4"]:
+        """Head-fixed world → camera, OpenCV axes."""
+        return self.body_viewmat @ self.head_in_body
+
+    @property
+    def neck_top(self) -> Float64[np.ndarray, "3"]:
+        """Upper end of the neck in body axes, metres."""
+        return transform(self.head_in_body, np.array(NECK_TOP))
+
+    @property
+    def head_middle(self) -> Float64[np.ndarray, "3"]:
+        """Middle of the head's shadow-casting ball in body axes, metres."""
+        return transform(self.head_in_body, _HEAD_MIDDLE)
+
     def project(self, points: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 2"]:
         """Pixels of points in head axes (pixel centres at +0.5)."""
-        p = points @ self.viewmat[:3, :3].T + self.viewmat[:3, 3]
+        return self._pixels(transform(self.viewmat, points))
+
+    def project_body(self, points: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 2"]:
+        """Pixels of points in body axes."""
+        return self._pixels(transform(self.body_viewmat, points))
+
+    def _pixels(self, p: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 2"]:
         return self.focal * p[..., :2] / p[..., 2:] + 0.5 * self.size
 
 
+def transform(
+    rigid: Float[np.ndarray, "4 4"], points: Float[np.ndarray, "*n 3"]
+) -> Float64[np.ndarray, "*n 3"]:
+    """R p + t."""
+    return points @ rigid[:3, :3].T + rigid[:3, 3]
+
+
+def rigid_inverse(rigid: Float[np.ndarray, "*n 4 4"]) -> Float64[np.ndarray, "*n 4 4"]:
+    """The way back: Rᵀ, −Rᵀ t."""
+    back = np.zeros(rigid.shape)
+    back[..., :3, :3] = np.swapaxes(rigid[..., :3, :3], -1, -2)
+    back[..., :3, 3] = -(back[..., :3, :3] @ rigid[..., :3, 3:])[..., 0]
+    back[..., 3, 3] = 1.0
+    return back
+
+
 def rotation_matrix(angles: Float[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"]:
-    """Head → body rotation of yaw, pitch and roll (radians; see `Performance.rotation`)."""
+    """Rotation by yaw, pitch and roll (radians; see `Performance.rotation`)."""
     (cy, cp, cr), (sy, sp, sr) = np.cos(angles), np.sin(angles)
     yaw = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
     pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
@@ -48,22 +99,55 @@ def rotation_matrix(angles: Float[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"
     return roll @ yaw @ pitch
 
 
-def set_stage(
-    rotation: Float[np.ndarray, "3"], translation: Float[np.ndarray, "3"], size: int
-) -> Stage:
-    """Turn the head by `rotation` (yaw, pitch, roll, radians) about the neck and shift it."""
+def turn_about(
+    pivot: Float[np.ndarray, "3"],
+    rotation: Float[np.ndarray, "3"],
+    translation: Float[np.ndarray, "3"],
+) -> Float64[np.ndarray, "4 4"]:
+    """Turn by `rotation` (yaw, pitch, roll, radians) about a point and shift."""
     R = rotation_matrix(rotation)
-    pivot = np.array(NECK_PIVOT)
-    shift = pivot + translation - R @ pivot
-    offset = np.array([0.0, -LOWER_BY, DISTANCE])
-    viewmat = np.eye(4)
-    viewmat[:3, :3] = R
-    viewmat[:3, 3] = shift + offset
-    return Stage(
-        viewmat=viewmat,
-        neck_top=R @ np.array(NECK_TOP) + shift,
-        head_middle=R @ _HEAD_MIDDLE + shift,
-        offset=offset,
-        focal=FOCAL * size,
-        size=size,
-    )
+    rigid = np.eye(4)
+    rigid[:3, :3] = R
+    rigid[:3, 3] = pivot + translation - R @ pivot
+    return rigid
+
+
+def body_to_camera(
+    rotation: Float[np.ndarray, "3"], translation: Float[np.ndarray, "3"], framing: Framing
+) -> Float64[np.ndarray, "4 4"]:
+    """The body turned about its waist (yaw, pitch, roll, radians) and shifted (metres)."""
+    viewmat = turn_about(_WAIST, rotation, translation)
+    viewmat[:3, 3] += [0.0, -framing.lower_by, DISTANCE]
+    return viewmat
+
+
+def set_stage(
+    rotation: Float[np.ndarray, "3"],
+    translation: Float[np.ndarray, "3"],
+    size: int,
+    body_viewmat: Float[np.ndarray, "4 4"] | None = None,
+    framing: Framing = HEAD_FRAMING,
+) -> Stage:
+    """Turn the head by `rotation` (yaw, pitch, roll, radians) about the neck and shift it.
+
+    Both are meant against the body, which carries the head; it is at rest unless `body_viewmat`
+    (body → camera, from `body_to_camera` with the same framing) says otherwise.
+    """
+    if body_viewmat is None:
+        body_viewmat = body_to_camera(np.zeros(3), np.zeros(3), framing)
+    head = turn_about(np.array(NECK_PIVOT), rotation, translation)
+    return Stage(head, body_viewmat, framing.focal * size, size)
+
+
+def body_motion(
+    viewmats: Float[np.ndarray, "t 4 4"],
+    body_viewmats: Float[np.ndarray, "t 4 4"],
+    reference: int,
+) -> Float64[np.ndarray, "t 4 4"]:
+    """Motion of the body's points in the head's world against the frame `reference`.
+
+    B_t = V_t⁻¹ C_t C_r⁻¹ V_r with V the head's and C the body's way to the camera: a point of the
+    body that is at x in the head's axes in frame r is at B_t x in frame t.
+    """
+    there = rigid_inverse(body_viewmats[reference]) @ viewmats[reference]
+    return rigid_inverse(viewmats) @ body_viewmats @ there

@@ -19,11 +19,17 @@ from audioplane.subject.labels import paint_labels
 from audioplane.subject.layout import SubjectPaths
 from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split, write_split
-from audioplane.synthetic.camera import Stage, set_stage
+from audioplane.synthetic.camera import (
+    BUST_FRAMING,
+    HEAD_FRAMING,
+    body_to_camera,
+    set_stage,
+)
 from audioplane.synthetic.face import BLINK_LEFT, BLINK_RIGHT, FACE_SIZE, pose_face
 from audioplane.synthetic.landmarks import landmark_points, true_aperture
-from audioplane.synthetic.motion import Performance, articulate, perform
-from audioplane.synthetic.render import Picture, draw, draw_backdrop
+from audioplane.synthetic.motion import Performance, articulate, perform, sway
+from audioplane.synthetic.render import SyntheticFrame, draw_backdrop
+from audioplane.synthetic.scene import SyntheticScene
 from audioplane.synthetic.script import TimedPhoneme, script
 from audioplane.synthetic.voice import synthesize
 
@@ -49,20 +55,33 @@ class SyntheticTruth:
     """What is known of a synthetic subject, one row a frame."""
 
     sentence: SyntheticSentence
-    viewmats: Float64[np.ndarray, "t 4 4"]
-    """Head-fixed world → camera, OpenCV axes, metres."""
+    scene: SyntheticScene
+    """What is rendered; renders other poses too."""
     landmarks: Float64[np.ndarray, "t 68 2"]
     """iBUG landmarks, pixels."""
     points: Float64[np.ndarray, "t 68 3"]
     """The same in head axes, metres."""
     blink: Float64[np.ndarray, "t 2"]
     """0 open to 1 closed, image-left eye first."""
-    focal: float
-    """Pixels."""
+
+    @property
+    def viewmats(self) -> Float64[np.ndarray, "t 4 4"]:
+        """Head-fixed world → camera, OpenCV axes, metres."""
+        return self.scene.viewmats
+
+    @property
+    def body_viewmats(self) -> Float64[np.ndarray, "t 4 4"]:
+        """Body axes → camera, likewise."""
+        return self.scene.body_viewmats
+
+    @property
+    def focal(self) -> float:
+        """Pixels."""
+        return self.scene.focal
 
 
 def make_synthetic_sentence(seconds: float, seed: int, held_out: bool = True) -> SyntheticSentence:
-    """Speech and its true mouth, without pictures.
+    """Speech and its true mouth, without images.
 
     Args:
         seconds: Length; cut down to whole frames.
@@ -86,25 +105,32 @@ def _face(mouth: np.ndarray, performance: Performance, t: int) -> Float64[np.nda
 
 
 def act(
-    sentence: SyntheticSentence, size: int, seed: int
-) -> tuple[Float64[np.ndarray, "t 15"], list[Stage]]:
-    """Faces and stages of every frame: the sentence's mouth on a head that moves by itself."""
-    performance = perform(len(sentence.articulation), seed)
-    faces = np.empty((len(sentence.articulation), FACE_SIZE))
-    stages = []
+    sentence: SyntheticSentence, size: int, seed: int, moving_body: bool = False
+) -> SyntheticScene:
+    """The sentence's mouth on a head, and where wanted a body, that move by themselves."""
+    n = len(sentence.articulation)
+    performance, body = perform(n, seed), sway(n, seed)
+    framing = BUST_FRAMING if moving_body else HEAD_FRAMING
+    faces, stages = np.empty((n, FACE_SIZE)), []
     for t, mouth in enumerate(sentence.articulation):
         faces[t] = _face(mouth, performance, t)
-        stages.append(set_stage(performance.rotation[t], performance.translation[t], size))
-    return faces, stages
+        turn, shift = moving_body * body.rotation[t], moving_body * body.translation[t]
+        body_viewmat = body_to_camera(turn, shift, framing)
+        head = performance.rotation[t], performance.translation[t]
+        stages.append(set_stage(*head, size, body_viewmat, framing))
+    viewmats, body_viewmats = (
+        np.stack(rows) for rows in zip(*((s.viewmat, s.body_viewmat) for s in stages), strict=True)
+    )
+    return SyntheticScene(faces, viewmats, body_viewmats, framing.focal * size, size)
 
 
 def _write_frame(
-    paths: SubjectPaths, i: int, picture: Picture, landmarks: Float64[np.ndarray, "68 2"]
+    paths: SubjectPaths, i: int, frame: SyntheticFrame, landmarks: Float64[np.ndarray, "68 2"]
 ) -> None:
-    write_image(paths.original(i), picture.image)
-    write_image(paths.image(i), picture.image)
-    write_image(paths.torso(i), picture.torso)
-    write_image(paths.parsing(i), paint_labels(picture.labels))
+    write_image(paths.original(i), frame.image)
+    write_image(paths.image(i), frame.image)
+    write_image(paths.torso(i), frame.torso)
+    write_image(paths.parsing(i), paint_labels(frame.labels))
     np.savetxt(paths.landmarks(i), landmarks, fmt="%.3f")
 
 
@@ -126,20 +152,19 @@ def _write_sound(paths: SubjectPaths, waveform: np.ndarray, kinds: Sequence[str]
         np.save(paths.features(kind), compute_features(waveform, kind))
 
 
-def _truth(sentence: SyntheticSentence, faces: np.ndarray, stages: list[Stage]) -> SyntheticTruth:
-    points = np.stack([landmark_points(f) for f in faces])
+def _truth(sentence: SyntheticSentence, scene: SyntheticScene) -> SyntheticTruth:
+    points = np.stack([landmark_points(f) for f in scene.faces])
     return SyntheticTruth(
         sentence=sentence,
-        viewmats=np.stack([s.viewmat for s in stages]),
-        landmarks=np.stack([s.project(p) for s, p in zip(stages, points, strict=True)]),
+        scene=scene,
+        landmarks=np.stack([scene.stage(t).project(p) for t, p in enumerate(points)]),
         points=points,
-        blink=faces[:, BLINK_LEFT : BLINK_RIGHT + 1].copy(),
-        focal=stages[0].focal,
+        blink=scene.faces[:, BLINK_LEFT : BLINK_RIGHT + 1].copy(),
     )
 
 
 def _write_truth(paths: SubjectPaths, truth: SyntheticTruth) -> None:
-    """`track.safetensors`, as a tracker would write it, and `truth.safetensors`."""
+    """`track.safetensors`, as a tracker would write it; truth and scene `.safetensors`."""
     Track(
         landmarks=truth.landmarks.astype(np.float32),
         blink=truth.blink.astype(np.float32),
@@ -152,6 +177,7 @@ def _write_truth(paths: SubjectPaths, truth: SyntheticTruth) -> None:
         "points": truth.points,
     }
     save_file(arrays, paths.root / "truth.safetensors")
+    truth.scene.save(paths.root / "scene.safetensors")
 
 
 def make_synthetic(
@@ -161,6 +187,7 @@ def make_synthetic(
     seed: int = 0,
     kinds: Sequence[str] = (),
     report: Report = ignore,
+    moving_body: bool = False,
 ) -> SyntheticTruth:
     """Write a synthetic subject that `load_subject` opens: no person, no download, no video.
 
@@ -171,10 +198,12 @@ def make_synthetic(
         seed: Decides everything that is left to chance: same seed, same bytes.
         kinds: Names of the speech features to compute; the default kind if empty.
         report: Called after every frame.
+        moving_body: Shoulders and chest sway and turn by themselves and carry the head; the image
+            shows more of them. Otherwise the body stands still.
 
     Returns:
-        Its true poses (world→camera, metres), landmarks (pixels and metres), mouth and blinks (0
-        open to 1 closed), one row a frame.
+        Its true poses of head and body (to the camera, metres), landmarks (pixels and metres),
+        mouth and blinks (0 open to 1 closed), one row a frame, and what renders it in others.
 
     Raises:
         MediaError: A file cannot be written.
@@ -184,42 +213,37 @@ def make_synthetic(
 
     kinds = tuple(kinds) or (DEFAULT_KIND,)
     try:
-        return _make(SubjectPaths(Path(root)), seconds, size, seed, kinds, report)
+        sentence = make_synthetic_sentence(seconds, seed, held_out=False)
+        scene = act(sentence, size, seed, moving_body)
+        source = f"synthetic, seed {seed}" + ", moving body" * moving_body
+        return _write(SubjectPaths(Path(root)), _truth(sentence, scene), source, kinds, report)
     except OSError as e:
         raise MediaError(f"the subject {root} cannot be written: {e.strerror or e}") from e
 
 
-def _make(
-    paths: SubjectPaths,
-    seconds: float,
-    size: int,
-    seed: int,
-    kinds: tuple[str, ...],
-    report: Report,
+def _write(
+    paths: SubjectPaths, truth: SyntheticTruth, source: str, kinds: tuple[str, ...], report: Report
 ) -> SyntheticTruth:
     paths.make_folders()
     # Written last and removed first: a folder that was left half made does not load.
     for split in ("train", "val"):
         paths.transforms(split).unlink(missing_ok=True)
-    sentence = make_synthetic_sentence(seconds, seed, held_out=False)
-    faces, stages = act(sentence, size, seed)
-    truth = _truth(sentence, faces, stages)
-    backdrop = draw_backdrop(size)
-    write_image(paths.background, backdrop)
-    step = Counter(report, "make the subject", len(faces))
-    for i, (face, stage) in enumerate(zip(faces, stages, strict=True)):
-        _write_frame(paths, i, draw(face, stage, backdrop), truth.landmarks[i])
+    scene, waveform = truth.scene, truth.sentence.waveform
+    write_image(paths.background, draw_backdrop(scene.size))
+    step = Counter(report, "make the subject", len(scene.faces))
+    for i, landmarks in enumerate(truth.landmarks):
+        _write_frame(paths, i, scene.draw(i), landmarks)
         step()
-    _write_sound(paths, sentence.waveform, kinds)
+    _write_sound(paths, waveform, kinds)
     _write_truth(paths, truth)
     SubjectInfo(
-        size=size,
-        n_frames=len(faces),
+        size=scene.size,
+        n_frames=len(scene.faces),
         feature_kinds=kinds,
-        source=f"synthetic, seed {seed}",
-        source_sha256=hashlib.sha256(sentence.waveform.tobytes()).hexdigest(),
+        source=source,
+        source_sha256=hashlib.sha256(waveform.tobytes()).hexdigest(),
         consent="drawn; no person",
         tools={"audioplane": audioplane.__version__},
     ).save(paths.info)
-    _write_splits(paths, truth, size)
+    _write_splits(paths, truth, scene.size)
     return truth

@@ -73,6 +73,16 @@ class Performance:
     """0 at rest to 1 raised."""
 
 
+@dataclass(frozen=True)
+class Sway:
+    """How the body moves, one row a frame."""
+
+    rotation: Float[np.ndarray, "t 3"]
+    """Yaw, pitch and roll about the waist, radians, signed as `Performance.rotation`."""
+    translation: Float[np.ndarray, "t 3"]
+    """Against its rest, metres, camera axes."""
+
+
 def _dominance(timed: list[TimedPhoneme], at: np.ndarray) -> np.ndarray:
     """D [phoneme, time]: the grip of every phoneme over time."""
     start = np.array([t.start for t in timed])[:, None]
@@ -150,3 +160,11 @@ def perform(n_frames: int, seed: int) -> Performance:
         blink=np.stack([blink, blink], -1),
         brow=brow,
     )
+
+
+def sway(n_frames: int, seed: int) -> Sway:
+    """Movement of the body, slower than that of the head, which it carries."""
+    rng = np.random.default_rng([seed, 4])
+    angles = [_wander(rng, n_frames, 1.3, np.radians(reach)) for reach in (5.0, 2.0, 2.5)]
+    shifts = [_wander(rng, n_frames, 1.5, reach) for reach in (0.012, 0.005, 0.015)]
+    return Sway(rotation=np.stack(angles, -1), translation=np.stack(shifts, -1))

@@ -4,6 +4,7 @@ Head and body are traced apart, so that each frame also yields its body without 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import no_type_check
 
 import numpy as np
@@ -30,8 +31,8 @@ _FAR = 9.0
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One drawn frame."""
+class SyntheticFrame:
+    """One frame as it is rendered."""
 
     image: UInt8[np.ndarray, "h w 3"]
     torso: UInt8[np.ndarray, "h w 4"]
@@ -176,10 +177,12 @@ def _draw_row(v, face, field, stage, backdrop, out):
     R, t = stage[:9].reshape(3, 3), _triple(stage, 9)
     neck_top, head_middle = _triple(stage, 12), _triple(stage, 15)
     key, fill = _triple(stage, 18), _triple(stage, 21)
-    focal = stage[27]
+    body_R, body_t = stage[24:33].reshape(3, 3), _triple(stage, 33)
+    focal = stage[36]
     zero = (0.0, 0.0, 0.0)
-    head_eye, body_eye = _turn(R, t, zero), (-stage[24], -stage[25], -stage[26])
-    head_lights, body_lights = (_turn(R, zero, key), _turn(R, zero, fill)), (key, fill)
+    head_eye, body_eye = _turn(R, t, zero), _turn(body_R, body_t, zero)
+    head_lights = (_turn(R, zero, key), _turn(R, zero, fill))
+    body_lights = (_turn(body_R, zero, key), _turn(body_R, zero, fill))
     count = np.zeros(6, np.int64)
     for u in range(size):
         count[:] = 0
@@ -188,7 +191,8 @@ def _draw_row(v, face, field, stage, backdrop, out):
             dy = (v + 0.25 + 0.5 * (k >> 1) - 0.5 * size) / focal
             ray = _unit(dx, dy, 1.0)
             near, head, what = _trace_head(face, field, head_eye, _turn(R, zero, ray), head_lights)
-            far, body, part = _trace_body(neck_top, head_middle, body_eye, ray, body_lights)
+            along = _turn(body_R, zero, ray)
+            far, body, part = _trace_body(neck_top, head_middle, body_eye, along, body_lights)
             on_head = what >= 0 and near < far
             if part >= 0:
                 torso[v, u, 3] += 0.25
@@ -212,12 +216,14 @@ def _draw_row(v, face, field, stage, backdrop, out):
 def _draw(face, field, stage, backdrop, image, torso, labels):
     """Fill image [h,w,3], torso [h,w,4] with alpha multiplied in, and labels [h,w].
 
-    `stage` is R (9), t, neck top, head middle, key light, fill light, offset (3 each), focal.
+    `stage` is R (9), t, neck top, head middle, key light, fill light (3 each), the body's R (9)
+    and t (3), focal.
     """
     for v in prange(len(image)):
         _draw_row(v, face, field, stage, backdrop, (image, torso, labels))
 
 
+@lru_cache(maxsize=2)
 def draw_backdrop(size: int) -> UInt8[np.ndarray, "size size 3"]:
     """The wall behind the person: warm, uneven, darker towards the corners."""
     at = (np.arange(size) + 0.5) / size
@@ -226,12 +232,14 @@ def draw_backdrop(size: int) -> UInt8[np.ndarray, "size size 3"]:
     glow = np.exp(-(((u - 0.36) / 0.42) ** 2) - ((v - 0.34) / 0.48) ** 2)
     level = 0.55 + 0.34 * glow + 0.10 * (cloud - 0.5) - 0.10 * v
     tint = np.stack([0.93 + 0.03 * glow, 0.90 + 0.0 * u, 0.84 + 0.05 * u], -1)
-    return np.round(255 * np.clip(level[..., None] * tint, 0, 1)).astype(np.uint8)
+    backdrop = np.round(255 * np.clip(level[..., None] * tint, 0, 1)).astype(np.uint8)
+    backdrop.flags.writeable = False  # kept for the next frames
+    return backdrop
 
 
 def draw(
     face: Float64[np.ndarray, "15"], stage: Stage, backdrop: UInt8[np.ndarray, "size size 3"]
-) -> Picture:
+) -> SyntheticFrame:
     """Draw one frame.
 
     Args:
@@ -251,7 +259,8 @@ def draw(
             stage.neck_top,
             stage.head_middle,
             *lights,
-            stage.offset,
+            stage.body_viewmat[:3, :3].ravel(),
+            stage.body_viewmat[:3, 3],
             [stage.focal],
         ]
     )
@@ -259,7 +268,7 @@ def draw(
     alpha = torso[..., 3:]
     torso[..., :3] /= np.maximum(alpha, 0.25)
     torso[..., 3:] = 255 * alpha
-    return Picture(_to_bytes(image), _to_bytes(torso), labels)
+    return SyntheticFrame(_to_bytes(image), _to_bytes(torso), labels)
 
 
 def _to_bytes(image: Float32[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
