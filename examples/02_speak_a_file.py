@@ -1,4 +1,4 @@
-"""Let a head speak a sound file: python examples/02_speak_a_file.py RUN speech.wav out.mp4"""
+"""Drive a head with a sound file: python examples/02_speak_a_file.py RUN speech.wav out.mp4"""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Let a head speak while the speech arrives: python examples/03_speak_a_stream.py RUN speech.wav
+"""Drive a head while the speech arrives: python examples/03_speak_a_stream.py RUN speech.wav
 
 The file stands for a microphone or a speech synthesizer: it is pushed in pieces of 20 ms.
 """

@@ -1,4 +1,4 @@
-"""Score a head on the frames that it never saw: python examples/04_evaluate.py RUN out"""
+"""Score a head on its held-out frames: python examples/04_evaluate.py RUN out"""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Look into a subject of the AD-NeRF family: python examples/05_load_a_prior_subject.py FOLDER
+"""Load a subject of the AD-NeRF family: python examples/05_load_a_prior_subject.py FOLDER
 
 Folders of AD-NeRF, RAD-NeRF, ER-NeRF, GaussianTalker, TalkingGaussian and SyncTalk open as they
 are; docs/prior-work.md says what each holds. So does one that `prepare_subject` made.

@@ -1,6 +1,6 @@
-"""A feature kind of one's own: python examples/06_add_a_speech_kind.py SUBJECT out
+"""A custom feature kind: python examples/06_add_a_speech_kind.py SUBJECT out
 
-Here the sound's level and its change: enough to open and shut a mouth. A kind gives one window of
+Here the sound's level and its change: enough to open and close a mouth. A kind gives one window of
 features a video frame, float32 [T, W, F]; registered, it is known to every function and command of
 the process, and combines with others ("mel+loudness").
 """

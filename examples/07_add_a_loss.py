@@ -1,7 +1,7 @@
-"""A loss of one's own: python examples/07_add_a_loss.py SUBJECT out
+"""A custom loss: python examples/07_add_a_loss.py SUBJECT out
 
-A loss is a function of what a training step knows; its weight stands beside it. Here the lower face
-may not be darker or brighter than the recording on average, which fights flicker of the exposure.
+A loss is a function of a training step; its weight is given beside it. Here the lower face
+may not be darker or brighter than the recording on average, against flicker of the exposure.
 """
 
 import sys

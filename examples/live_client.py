@@ -23,7 +23,7 @@ with connect(f"{address}/api/live?head={head}", additional_headers=authorization
     print(json.loads(session.recv()))
     index = sent = 0
     while index < frames:
-        while sent < min(len(pcm), (index + 125) * 1280):  # 5 s ahead: what is too much is dropped
+        while sent < min(len(pcm), (index + 125) * 1280):  # 5 s ahead: more would be dropped
             session.send(pcm[sent : sent + 6400])
             sent += 6400
         message = session.recv()

@@ -1,5 +1,5 @@
-"""How much a mark stands: python examples/mark_trials.py VIDEO … prints the table of
-docs/marking.md. Each video is cut into clips, marked, treated in every way and read again."""
+"""Robustness of the mark: python examples/mark_trials.py VIDEO … prints the table of
+docs/marking.md. Each video is cut into clips, which are marked, treated and read again."""
 
 import tempfile
 from collections.abc import Iterator
@@ -24,15 +24,15 @@ Frame = UInt8[np.ndarray, "h w 3"]
 
 @dataclass(frozen=True)
 class Treatment:
-    """What is done to a clip, in the order of the fields but `crf`, which comes last."""
+    """Treatment of a clip, in the order of the fields, except that `crf` comes last."""
 
     name: str
     lost: float = 0.0
-    """Share of the frames that get lost."""
+    """Share of the frames that are lost."""
     closed_up: bool = False
     """The rest is shown without gaps, so faster; otherwise a frame stays until the next."""
     crop: float = 0.0
-    """Share of width and height that is cut away, somewhere."""
+    """Share of width and height that is cropped, at a random place."""
     scale: float = 1.0
     gamma: float = 1.0
     gain: float = 1.0
@@ -102,7 +102,7 @@ class MarkTrials:
     seconds: float = 4.0
     """Length of a clip."""
     clips: int = 20
-    """Clips of a video at most."""
+    """Most clips of a video."""
     rounds: int = 1
     """Times that each clip is treated with "all of these"."""
 

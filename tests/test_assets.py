@@ -131,7 +131,7 @@ def test_without_network_the_error_names_file_address_and_place(network):
 
 def test_a_download_of_other_bytes_is_refused_and_not_kept(network):
     network.answers[NET.url] = b"a portal's login page"
-    fails(NET.url, "other bytes")
+    fails(NET.url, "not the expected one")
     assert not list(NET.cached.parent.iterdir())
 
 

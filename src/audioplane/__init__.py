@@ -1,4 +1,4 @@
-"""Learns a photo-real talking head from a few minutes of video and speaks any audio with it.
+"""Photo-real talking heads: learnt from a few minutes of video, driven by any speech.
 
     import audioplane as ap
 

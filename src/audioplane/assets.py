@@ -1,8 +1,8 @@
-"""Files on disk: published model files of other people, audioplane's own places, safe writing.
+"""Files on disk: published model files, audioplane's own folders, atomic writing.
 
 `AUDIOPLANE_HOME` names a folder for all that audioplane keeps (model files, kernels, keys); without
-it they lie in the user's cache and configuration folders. `AUDIOPLANE_ASSETS` names a folder with
-`models/<group>/`, where model files are looked for first.
+it they are in the user's cache and configuration folders. `AUDIOPLANE_ASSETS` names a folder with
+`models/<group>/`, which is searched for model files first.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ HOME_VARIABLE = "AUDIOPLANE_HOME"
 ASSETS_VARIABLE = "AUDIOPLANE_ASSETS"
 """Environment variable that names a folder holding `models/<group>/`."""
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""Either holds the weights in a folder of `transformers`."""
+"""Names of the weights in a folder of `transformers`."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,20 @@ class ModelFile:
     sha256: str | None
     """Of the file; where None, it is never downloaded."""
     group: str
-    """Folder below `models/` that it lies in."""
+    """Its folder below `models/`."""
     hub: str = ""
-    """Name in the hub of `transformers` where it is a folder; its cache is looked into too."""
+    """Name in the hub of `transformers` where it is a folder; the hub's cache is searched too."""
 
     @property
     def cached(self) -> Path:
-        """Where it lies once it is downloaded."""
+        """Its path once it is downloaded."""
         return cache_root() / "models" / self.group / self.name
 
 
 def cache_root() -> Path:
-    """Where model files and compiled kernels are kept.
+    """The folder of model files and compiled kernels.
 
-    Raises `MediaError` where no home is known and the temporary folder cannot be trusted.
+    Raises `MediaError` if no home is known and the temporary folder cannot be trusted.
     """
     from platformdirs import user_cache_path
 
@@ -79,13 +79,13 @@ def cache_root() -> Path:
 
 
 def find_model(model: ModelFile, given: Path | None = None) -> Path | None:
-    """Where a model lies on this machine, or None.
+    """The path of a model on this machine, or None.
 
-    Looked for in `$AUDIOPLANE_ASSETS/models/<group>`, the cache and the cache of `transformers`.
+    Searched: `$AUDIOPLANE_ASSETS/models/<group>`, the cache and the cache of `transformers`.
 
     Args:
-        model: What is looked for.
-        given: Its path, or a folder that holds it: looked for there and nowhere else.
+        model: The model to find.
+        given: Its path, or a folder that holds it: searched there and nowhere else.
 
     Raises:
         ModelError: It is not at the given path.
@@ -109,11 +109,11 @@ def find_model(model: ModelFile, given: Path | None = None) -> Path | None:
 def require_models(
     models: Sequence[ModelFile], given: Path | None = None, download: bool = True
 ) -> list[Path]:
-    """Where models lie, downloaded to the cache where that is allowed and their digest is known.
+    """The paths of models, downloaded to the cache if that is allowed and their digest is known.
 
-    What lies at a given path is the user's choice; anywhere else it has to have the digest.
+    A file at a given path is the user's choice; anywhere else it must have the digest.
 
-    Raises `ModelError`, naming files, addresses and place, if they cannot be had.
+    Raises `ModelError`, naming files, addresses and folder, if they are missing.
     """
     found = [find_model(model, given) for model in models]
     missing = [model for model, path in zip(models, found, strict=True) if path is None]
@@ -126,7 +126,7 @@ def require_models(
 
 
 def require_model(model: ModelFile, given: Path | None = None, download: bool = True) -> Path:
-    """Where one model lies; see `require_models`."""
+    """The path of one model; see `require_models`."""
     return require_models([model], given, download)[0]
 
 
@@ -136,9 +136,9 @@ def _download(model: ModelFile) -> Path:
     try:
         folder = model.cached.parent
         return Path(pooch.retrieve(model.url, f"sha256:{model.sha256}", model.name, folder))
-    except Exception as e:  # pooch passes on whatever its transport raises
+    except Exception as e:  # pooch lets any exception of its transport through
         # Of its own it raises ValueError, for a digest that does not match.
-        why = "other bytes than expected came" if isinstance(e, ValueError) else type(e).__name__
+        why = "the file is not the expected one" if isinstance(e, ValueError) else type(e).__name__
         raise ModelError(_wanted([model], f"not downloaded ({why})")) from e
 
 
@@ -160,7 +160,7 @@ def _is_whole(model: ModelFile, place: Path) -> bool:
 
 
 def _in_hub_cache(name: str) -> Path | None:
-    """The folder that `transformers` or `hf download` fetched a model into."""
+    """The folder of a model that `transformers` or `hf download` fetched."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
@@ -175,9 +175,9 @@ def read_tensors(
     """Tensors of a PyTorch file, in float32 and under the names of `shapes`.
 
     Args:
-        path: What `torch.save` wrote of a state dict. No code in it is run.
-        shapes: Name and shape of all that has to be there.
-        ignored: Regular expression of the names that may be there as well.
+        path: A state dict of `torch.save`. No code in it is run.
+        shapes: Name and shape of every tensor that must be there.
+        ignored: Regular expression of names that may be there as well.
 
     Raises:
         CheckpointError: The file cannot be read, or something is missing, misshapen or unexpected.
@@ -186,7 +186,7 @@ def read_tensors(
 
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as e:  # torch passes on whatever its readers raise
+    except Exception as e:  # torch lets any exception of its readers through
         raise CheckpointError(
             f"{path} is damaged or no file of weights ({type(e).__name__}): fetch it again"
         ) from e
@@ -243,16 +243,16 @@ def check_output(path: Path, *inputs: Path) -> None:
 def write_atomically(
     path: Path, mode: int = 0o666, sync: bool = True, suffix: str = ""
 ) -> Iterator[Path]:
-    """Write a file under a temporary name, which it trades for its own once it is complete.
+    """Write a file under a temporary name and rename it once it is complete.
 
-    An exception leaves no temporary file and an older `path` untouched; one that a killed process
-    left is overwritten. Two processes cannot write one file at once. Folders are made.
+    An exception leaves no temporary file and an older `path` untouched; a temporary file of a
+    killed process is overwritten. Two processes cannot write one file at once. Folders are made.
 
     Args:
-        path: Where the file is to lie.
+        path: The file to write.
         mode: Its permissions, before the umask.
         sync: The file is on the disk, even if power fails, once this returns.
-        suffix: What the temporary name has to end in.
+        suffix: Required end of the temporary name.
 
     Yields:
         The temporary path, an empty file beside `path`.
@@ -303,14 +303,14 @@ def _claim(partial: Path, mode: int) -> int | None:
     try:
         if fcntl is None:
             os.truncate(held, 0)
-            os.close(held)  # Windows renames no file that is open
+            os.close(held)  # Windows cannot rename an open file
             return None
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as e:
             if isinstance(e, BlockingIOError):
                 raise
-        # Whoever held it until now may have renamed it.
+        # Its former holder may have renamed it.
         if not partial.exists() or not os.path.samestat(os.fstat(held), partial.stat()):
             raise BlockingIOError
         os.truncate(held, 0)

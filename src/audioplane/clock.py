@@ -1,14 +1,14 @@
-"""The clock of everything: sound at 16 kHz, images at 25 a second, 640 samples a frame."""
+"""The common clock: sound at 16 kHz, images at 25 a second, 640 samples a frame."""
 
 import numpy as np
 from jaxtyping import Int64
 
 SAMPLE_RATE = 16_000
-"""Samples a second of the sound that speech features are computed of."""
+"""Samples a second of the sound for speech features."""
 FPS = 25
-"""Frames a second of subjects and of everything that is driven."""
+"""Frames a second of subjects and driven heads."""
 FRAME_SAMPLES = SAMPLE_RATE // FPS
-"""Samples that sound while one frame is shown: 640, 40 ms."""
+"""Samples for one frame: 640, 40 ms."""
 
 
 def spread_over(n: int, k: int) -> Int64[np.ndarray, " m"]:

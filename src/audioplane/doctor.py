@@ -1,4 +1,4 @@
-"""What is installed here, what is missing, and what that would give."""
+"""The report on the installation: what is installed, what is missing, what that is for."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LIBRARIES = (
     "pocketsphinx",
     "c2pa-python",
 )
-"""What `serve` needs besides."""
+"""Further packages that `serve` needs."""
 _ENCODERS = ("libx264", "aac")
 
 
@@ -40,15 +40,15 @@ class Check:
     detail: str
     """Version, path or why it is missing."""
     gives: str = ""
-    """What it is good for; and how to get it where it is missing."""
+    """What it is for, and how to get it where it is missing."""
     needed: bool = False
-    """Something does not work at all without it."""
+    """Whether audioplane does not work without it."""
 
 
 def diagnose() -> list[Check]:
-    """Look at what is installed and which model files are here; nothing is downloaded.
+    """Check what is installed and which model files are here; nothing is downloaded.
 
-    Where a needed library is missing, what asks that library is left out.
+    Where a required library is missing, checks that need it are left out.
     """
     checks = list(_libraries())
     if is_healthy(checks):
@@ -57,7 +57,7 @@ def diagnose() -> list[Check]:
 
 
 def is_healthy(checks: Iterable[Check]) -> bool:
-    """Whether all is there that nothing works without."""
+    """Whether nothing essential is missing."""
     return all(c.state == "there" for c in checks if c.needed)
 
 
@@ -107,7 +107,9 @@ def _models() -> Iterator[Check]:
     yield Check("model", "their cache", "there", str(cache_root() / "models"))
     gives = "prepare and preflight need it, and fetch it (3.8 MB) where there is a network"
     yield _model(FACE_LANDMARKER, gives)
-    gives = "prepare cuts the person out by it, and fetches it (0.25 MB); else by outlines"
+    gives = (
+        "masks of the person; prepare needs it, and fetches it (0.25 MB) where there is a network"
+    )
     yield _model(PERSON_NETWORK, gives)
     gives = "masks of hair, skin and clothes, used instead of that one where it is there"
     yield _model(SEGMENTER, gives)
@@ -131,9 +133,9 @@ def _model(model: ModelFile, gives: str) -> Check:
 
 def _extras() -> Iterator[Check]:
     for name, extra, gives in (
-        ("gsplat", "cuda", "draws and trains on an NVIDIA GPU"),
+        ("gsplat", "cuda", "rendering and training on an NVIDIA GPU"),
         ("transformers", "speech", "speech features of wav2vec2 and HuBERT"),
-        *((name, "serve", "heads that speak live in a browser") for name in SERVE_PACKAGES),
+        *((name, "serve", "live heads in a browser") for name in SERVE_PACKAGES),
     ):
         version = _version(name)
         state: State = "there" if version else "missing"

@@ -1,13 +1,13 @@
 """Errors that a user can act on.
 
-Everything that can go wrong because of what a user brought (a file, a folder, a setting) raises
-`AudioplaneError` with one line that says what happened and what to do. The command line prints
-that line and exits 1; any other exception is a defect of ours.
+Everything that can fail because of a user's input (a file, a folder, a setting) raises
+`AudioplaneError` with one line that says what is wrong and what to do. The command line prints
+that line and exits with 1; any other exception is a defect of audioplane.
 """
 
 
 class AudioplaneError(Exception):
-    """What happened and what to do about it, in one line."""
+    """What is wrong and what to do about it, in one line."""
 
 
 class MediaError(AudioplaneError):
@@ -43,15 +43,15 @@ class ComparisonError(AudioplaneError):
 
 
 class DeviceError(AudioplaneError):
-    """A device cannot be used here: what drives it is not installed."""
+    """A device cannot be used here: its library is not installed."""
 
 
 class ServeError(AudioplaneError):
-    """The server cannot start, or what a client asked for cannot be done."""
+    """The server cannot start, or a client's request cannot be fulfilled."""
 
 
 class InstallError(AudioplaneError):
-    """Something that everything needs is not installed."""
+    """A required library is not installed."""
 
 
 class CredentialsError(AudioplaneError):

@@ -1,8 +1,8 @@
 """numba's `njit` with compiled kernels kept on disk between processes.
 
-numba notices a change in a function's own file, not in what the function calls or in constants it
-was compiled with. Here the cache folder's name is a digest of a module and all modules of ours that
-it imports: changed code never meets old kernels. `NUMBA_CACHE_DIR` is respected; where nothing can
+numba notices a change in a function's own file, not in functions that it calls or constants that it
+uses. Here the cache folder's name is a digest of a module and all audioplane modules that it
+imports: changed code never meets old kernels. `NUMBA_CACHE_DIR` is respected; where nothing can
 be written, kernels are compiled in each process. Nothing is ever deleted: `doctor` says where
 kernels lie.
 """
@@ -26,13 +26,13 @@ _settings: Any = numba.config
 
 @cache
 def _sources(module: str) -> dict[str, bytes]:
-    """Source of a module and of those of ours that it imports, by name."""
+    """Source of a module and of the audioplane modules that it imports, by name."""
     found: dict[str, bytes] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
         file = _file_of(name)
-        # What this module imports is in no kernel.
+        # No kernel uses the imports of this module.
         if name in found or name == __name__ or file is None:
             continue
         found[name] = file.read_bytes()
@@ -41,7 +41,7 @@ def _sources(module: str) -> dict[str, bytes]:
 
 
 def _file_of(module: str) -> Path | None:
-    """The source of a module of ours, or None."""
+    """The source of an audioplane module, or None."""
     package, *names = module.split(".")
     if package != _PACKAGE.name:
         return None
@@ -50,7 +50,7 @@ def _file_of(module: str) -> Path | None:
 
 
 def _imports(source: bytes) -> Iterator[str]:
-    """Everything that may be a module in the imports at the top of a source."""
+    """All names that may be modules in the imports at the top of a source."""
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Import):
             yield from (alias.name for alias in statement.names)
@@ -61,7 +61,7 @@ def _imports(source: bytes) -> Iterator[str]:
 
 @cache
 def cache_folder(module: str) -> Path:
-    """Where a module's kernels are kept."""
+    """The folder of a module's kernels."""
     digest = hashlib.sha256()
     for name, source in sorted(_sources(module).items()):
         digest.update(name.encode() + b"\0" + source)
@@ -72,7 +72,7 @@ def cache_folder(module: str) -> Path:
 def jit(**options: Any) -> Callable[[Callable], Any]:
     """As `numba.njit(**options)`, with the kernels kept on disk where that is possible.
 
-    Raises `InstallError` where numba is told not to compile.
+    Raises `InstallError` if numba's compiler is disabled.
     """
     if _settings.DISABLE_JIT:
         raise InstallError("NUMBA_DISABLE_JIT is set, and kernels run compiled only: unset it")

@@ -1,4 +1,4 @@
-"""The machine that figures are measured on."""
+"""The machine on which figures are measured."""
 
 import platform
 from pathlib import Path

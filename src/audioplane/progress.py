@@ -1,4 +1,4 @@
-"""Progress of long work: what a library function reports to whoever watches it."""
+"""Progress reports of long-running library functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Report = Callable[[Progress], None]
 
 
 def ignore(progress: Progress) -> None:
-    """A `Report` that nobody reads."""
+    """A `Report` that does nothing."""
 
 
 class Counter:
@@ -35,7 +35,7 @@ class Counter:
         self._report, self._task, self._total, self._done = report, task, total, 0
 
     def __call__(self, steps: int = 1) -> None:
-        """So many more steps are finished."""
+        """Add finished steps."""
         self._done += steps
         self._report(Progress(self._task, self._done, self._total))
 

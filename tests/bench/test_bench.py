@@ -20,7 +20,7 @@ def test_a_figure_is_a_median_per_unit_and_a_multiple_of_m():
     assert figure.m == pytest.approx(figure.ms / sorted(watch.products)[2])
 
 
-def test_the_standard_scene_is_a_head_in_the_picture():
+def test_the_standard_scene_is_a_head_in_the_image():
     first, again = standard_scene(2000), standard_scene(2000)
     assert all(torch.equal(first[name], again[name]) for name in first)
     seen = view(128)

@@ -25,7 +25,7 @@ from tests.train.configs import TINY
 
 
 def streams(path: Path) -> tuple[float, float, float]:
-    """Length of picture and sound in seconds, and the frame rate."""
+    """Length of images and sound in seconds, and the frame rate."""
     with av.open(str(path)) as file:
         n = sum(1 for _ in file.decode(video=0))
         rate = float(file.streams.video[0].average_rate or 0)
@@ -51,19 +51,19 @@ def test_lips_move_as_far_as_asked(run_folder, spoken_subject, tmp_path, capsys)
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 7.03])
-def test_drive_picture_and_sound_end_together(run_folder, tmp_path, seconds):
+def test_drive_images_and_sound_end_together(run_folder, tmp_path, seconds):
     wav, out = tmp_path / "speech.wav", tmp_path / "out.mp4"
     rng = np.random.default_rng(0)
     write_wav(wav, (rng.standard_normal(round(16000 * seconds)) * 0.1).astype(np.float32))
     assert main(["drive", str(run_folder), str(wav), "--out", str(out)]) == 0
-    picture, sound, rate = streams(out)
+    images, sound, rate = streams(out)
     assert rate == 25
-    assert abs(picture - seconds) <= 0.04 + 1e-6
-    assert abs(picture - sound) <= 0.04 + 0.03  # and one AAC block of padding
+    assert abs(images - seconds) <= 0.04 + 1e-6
+    assert abs(images - sound) <= 0.04 + 0.03  # and one AAC block of padding
     assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
 
 
-def test_evaluate_writes_metrics_page_and_films(run_folder, tmp_path, capsys):
+def test_evaluate_writes_metrics_page_and_videos(run_folder, tmp_path, capsys):
     arguments = ["evaluate", str(run_folder), "--out", str(tmp_path), "--json"]
     assert main(arguments) == 0
     report = json.loads(capsys.readouterr().out)
@@ -73,8 +73,8 @@ def test_evaluate_writes_metrics_page_and_films(run_folder, tmp_path, capsys):
         assert data["n_frames"] == 5
         assert 10 < data["means"]["whole"]["psnr"] < 60
         assert (tmp_path / kind / "contact_sheet.png").stat().st_size > 1000
-        picture, sound, _ = streams(tmp_path / kind / "side_by_side.mp4")
-        assert picture == 5 / 25 and abs(picture - sound) < 0.07
+        images, sound, _ = streams(tmp_path / kind / "side_by_side.mp4")
+        assert images == 5 / 25 and abs(images - sound) < 0.07
         said = read_credentials(tmp_path / kind / "side_by_side.mp4")
         assert said is not None and said.intact and said.origin is not None and said.origin.marked
     made, speed = report["provenance"], report["speed"]
@@ -227,7 +227,7 @@ def test_demo_leaves_video_sheet_and_table(tmp_path, monkeypatch):
     monkeypatch.setitem(PRESETS, "demo", TINY)
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out), "--seconds", "2.4", "--size", "64"]) == 0
-    picture, sound, _ = streams(out / "demo.mp4")
-    assert picture == 2.0 and abs(picture - sound) < 0.07
+    images, sound, _ = streams(out / "demo.mp4")
+    assert images == 2.0 and abs(images - sound) < 0.07
     assert "MAC" in (out / "table.txt").read_text()
     assert (out / "contact_sheet.png").exists() and (out / "report.html").exists()

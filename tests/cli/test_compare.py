@@ -5,7 +5,7 @@ import pytest
 from audioplane.cli import main
 from audioplane.media.audio import write_wav
 from tests.experiments.compare.conftest import read_drawn_mouths
-from tests.experiments.compare.films import pictures, voice, write
+from tests.experiments.compare.videos import face_frames, voice, write
 
 N = 30
 
@@ -19,16 +19,16 @@ def nothing_installed(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory) -> tuple[str, str]:
-    folder = tmp_path_factory.mktemp("films")
-    frames = pictures(N)
+def videos(tmp_path_factory) -> tuple[str, str]:
+    folder = tmp_path_factory.mktemp("videos")
+    frames = face_frames(N)
     truth = write(folder / "truth.mp4", frames, voice(N))
     return str(truth), str(write(folder / "copy.mp4", frames, None))
 
 
-def test_two_reports_and_json(films, tmp_path, capsys):
+def test_two_reports_and_json(videos, tmp_path, capsys):
     out = tmp_path / "out"
-    arguments = ["compare", *films, "--names", "ER-NeRF", "--out", str(out), "--json"]
+    arguments = ["compare", *videos, "--names", "ER-NeRF", "--out", str(out), "--json"]
     assert main(arguments) == 0
     captured = capsys.readouterr()
     data = json.loads(captured.out)
@@ -39,9 +39,9 @@ def test_two_reports_and_json(films, tmp_path, capsys):
     assert "without SyncNet: syncnet_v2.model not found" in captured.err
 
 
-def test_the_table(films, tmp_path, capsys):
-    assert main(["compare", *films, "--out", str(tmp_path)]) == 0
-    assert "copy: no sound: SyncNet hears the ground truth's" in capsys.readouterr().out
+def test_the_table(videos, tmp_path, capsys):
+    assert main(["compare", *videos, "--out", str(tmp_path)]) == 0
+    assert "copy: no sound: SyncNet is given the ground truth's" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,15 @@ def test_the_table(films, tmp_path, capsys):
         (["--openface", "a.csv"], "1 OpenFace tables for 2 videos"),
     ],
 )
-def test_wrong_options_are_one_line(films, tmp_path, capsys, extra, word):
-    assert main(["compare", *films, "--out", str(tmp_path / "out"), *extra]) == 1
+def test_wrong_options_are_one_line(videos, tmp_path, capsys, extra, word):
+    assert main(["compare", *videos, "--out", str(tmp_path / "out"), *extra]) == 1
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("audioplane: ") and word in last
     assert not (tmp_path / "out").exists()
 
 
-def test_wrong_files_are_one_line(films, tmp_path, capsys):
-    truth, copy = films
+def test_wrong_files_are_one_line(videos, tmp_path, capsys):
+    truth, copy = videos
     sound = tmp_path / "speech.wav"
     write_wav(sound, voice(N))
     for videos, word in (
@@ -75,10 +75,10 @@ def test_wrong_files_are_one_line(films, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_what_could_not_be_scored_is_said_at_the_end(films, tmp_path, capsys):
-    truth, copy = films
+def test_what_could_not_be_scored_is_said_at_the_end(videos, tmp_path, capsys):
+    truth, copy = videos
     broken = tmp_path / "broken.mp4"
-    broken.write_bytes(b"no film")
+    broken.write_bytes(b"no video")
     assert main(["compare", truth, copy, str(broken), "--out", str(tmp_path / "out")]) == 1
     captured = capsys.readouterr()
     assert "copy" in captured.out and (tmp_path / "out" / "comparison.html").exists()

@@ -35,16 +35,16 @@ def test_every_head_speaks_every_speech(run_folder, tmp_path, capsys):
     assert len({row["head"] for row in rows}) == 2
     assert all("authors' weights" in row["syncnet"]["empty"] for row in rows)
     assert rows[2]["seconds"] == 0.8 and rows[2]["moved"] >= 0 and rows[0]["moved"] is None
-    films = {row["film"] for row in rows} - {None}
-    assert films == {path.name for path in out.glob("*.mp4")} and len(films) == 2
-    assert probe_video(out / min(films)).has_audio
+    videos = {row["film"] for row in rows} - {None}
+    assert videos == {path.name for path in out.glob("*.mp4")} and len(videos) == 2
+    assert probe_video(out / min(videos)).has_audio
     assert "a voice.wav" in (out / "cross.html").read_text()
     moved = ["--subjects", str(tmp_path)]
     assert main(["cross", run, run, "--speech", str(speech), "--out", str(out), *moved]) == 1
     assert "one for each" in capsys.readouterr().err
 
 
-def test_speeches_of_one_name_have_films_and_rows_of_their_own(run_folder, tmp_path, capsys):
+def test_speeches_of_one_name_have_videos_and_rows_of_their_own(run_folder, tmp_path, capsys):
     files = []
     for i, folder in enumerate(("en", "fr")):
         (tmp_path / folder).mkdir()
@@ -55,11 +55,11 @@ def test_speeches_of_one_name_have_films_and_rows_of_their_own(run_folder, tmp_p
     assert main(command) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["speech"] for row in rows[2:]] == ["en/talk.wav", "fr/talk.wav"]
-    films = [out / row["film"] for row in rows[2:]]
-    assert len(set(films)) == 2 and all(film.exists() for film in films)
-    lengths = [probe_video(film).duration for film in films]
+    videos = [out / row["film"] for row in rows[2:]]
+    assert len(set(videos)) == 2 and all(video.exists() for video in videos)
+    lengths = [probe_video(video).duration for video in videos]
     assert lengths == [pytest.approx(0.4, abs=0.05), pytest.approx(0.8, abs=0.05)]
-    said = read_credentials(films[0])
+    said = read_credentials(videos[0])
     assert said is not None and said.intact and said.origin is not None and said.origin.marked
 
 

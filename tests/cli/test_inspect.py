@@ -8,7 +8,7 @@ from audioplane.media.image import read_image
 from tests.subject.prior_work import MAKERS
 
 
-def test_facts_in_words_and_a_picture(spoken_subject, tmp_path, capsys):
+def test_facts_in_words_and_an_image(spoken_subject, tmp_path, capsys):
     root = tmp_path / "subject"
     shutil.copytree(spoken_subject.paths.root, root)
     assert main(["inspect", str(root)]) == 0

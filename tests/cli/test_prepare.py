@@ -126,7 +126,7 @@ def test_preflight_prints_the_verdict_and_leaves_the_page(tmp_path, capsys):
     clip = write_clip(tmp_path / "me.mp4")
     assert main(["preflight", str(clip), "--out", str(tmp_path / "report")]) == 0
     printed = capsys.readouterr()
-    assert "me.mp4: can be learnt from" in printed.out and "film minutes" in printed.out
+    assert "me.mp4: can be used for training" in printed.out and "film minutes" in printed.out
     assert (tmp_path / "report" / "preflight.html").stat().st_size > 10_000
 
     assert main(["preflight", str(clip), "--json"]) == 0

@@ -66,8 +66,8 @@ def test_rows_are_as_many_as_frames_whatever_the_sound(subject, networks, kind, 
     assert not list(subject.paths.root.glob("*.partial"))
 
 
-def test_a_peers_subject_gets_a_kind_and_nothing_else(spoken_subject, tmp_path):
-    made = ad_nerf(spoken_subject, tmp_path / "peer")
+def test_a_subject_of_prior_work_gets_a_kind_and_nothing_else(spoken_subject, tmp_path):
+    made = ad_nerf(spoken_subject, tmp_path / "prior")
     before = {path.name for path in made.root.iterdir()}
     assert main(["speech", str(made.root), "--kind", "mel"]) == 0
     assert {path.name for path in made.root.iterdir()} - before == {"aud_mel.npy"}

@@ -44,7 +44,7 @@ def verify(path: Path, capsys, *arguments: str) -> tuple[int, dict]:
 
 
 def marked_video(path: Path, key: bytes) -> Path:
-    """A grey film of three seconds, marked."""
+    """A grey clip of three seconds, marked."""
     marker = Marker(192, 192, MarkPayload(5, 6), key)
     grey = np.full((192, 192, 3), 110, np.uint8)
     with VideoWriter(path, 192, 192) as video:

@@ -20,7 +20,7 @@ def test_what_cannot_sign_is_said_in_a_line(tmp_path):
     other, _ = write_identity(tmp_path / "b", "es256")
     with pytest.raises(CredentialsError, match="not the key of"):
         load_signer(other, certificate)
-    with pytest.raises(CredentialsError, match="kind"):
+    with pytest.raises(CredentialsError, match="no key that C2PA allows"):
         load_signer(*write_identity(tmp_path / "c", "small"))
     with pytest.raises(CredentialsError, match="PEM"):
         load_signer(certificate, certificate)

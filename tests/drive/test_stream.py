@@ -1,4 +1,4 @@
-"""A head that hears live says what it says offline."""
+"""Frames of a stream equal to those of the whole speech."""
 
 import numpy as np
 import pytest
@@ -119,7 +119,7 @@ def test_a_short_sound_still_gives_its_frames(animator):
 
 
 def test_what_cannot_be_streamed_is_refused(animator):
-    with pytest.raises(SpeechError, match="hubert.*while somebody speaks"):
+    with pytest.raises(SpeechError, match="hubert.*cannot be streamed"):
         LiveHead(animator, "hubert")
 
 

@@ -1,6 +1,6 @@
 """A drawn person whose parts are known, and a stand-in for the landmarker that finds its face.
 
-No picture of a real person lies in this project. The figure has the colours and proportions that
+No image of a real person lies in this project. The figure has the colours and proportions that
 the stages work on; the stand-in answers as MediaPipe would, with 478 points.
 """
 
@@ -81,7 +81,7 @@ def template() -> np.ndarray:
 
 
 _SMALLEST = 0.12
-"""Width of a face over the picture's below which the stand-in overlooks it, as MediaPipe does."""
+"""Width of a face over the image's below which the stand-in overlooks it, as MediaPipe does."""
 
 
 class DrawnFaces(Landmarker):
@@ -98,7 +98,7 @@ class DrawnFaces(Landmarker):
         pass
 
     def restart(self) -> None:
-        """It looks at every picture for itself."""
+        """Every image is searched by itself."""
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """The faces, the largest first."""

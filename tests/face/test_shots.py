@@ -20,12 +20,12 @@ N = 60
 def look(wall: int, other_person: float = 0.0, seed: int = 0, beside: float = 0.0) -> Look:
     """A face before a wall of a colour; another person's face has other proportions."""
     rng = np.random.default_rng(seed)
-    picture = np.full((120, 200, 3), wall, np.uint8)
-    picture += rng.integers(0, 8, picture.shape, dtype=np.uint8)
+    image = np.full((120, 200, 3), wall, np.uint8)
+    image += rng.integers(0, 8, image.shape, dtype=np.uint8)
     points = template()
     points *= np.array([1.0, 1.0, 1.0 + other_person], np.float32)
     points = points * np.float32(20) + np.array([100 + beside, 60, 0], np.float32)
-    return Look.of(Face(points, np.zeros(2, np.float32)), thumbnail(picture), 200)
+    return Look.of(Face(points, np.zeros(2, np.float32)), thumbnail(image), 200)
 
 
 def looks_of(*shots: Look | None) -> dict[int, Look]:
@@ -56,7 +56,7 @@ def test_cuts_stand_out_of_motion_and_noise():
     assert [i for i in range(1, 60) if leaps(changes[: i + 1].tolist())] == [50]
 
 
-def test_still_pictures_have_no_cuts():
+def test_still_images_have_no_cuts():
     assert find_cuts(np.zeros(30)) == []
     assert find_cuts(np.array([0.0])) == []
 

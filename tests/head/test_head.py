@@ -68,7 +68,7 @@ def test_eq_8_the_dynamic_map_is_the_splat_of_d():
     head = make_head()
     d = torch.rand(60, generator=torch.Generator().manual_seed(3))
     splat = splat_head(head.gaussians, d, view(), torch.zeros(3))
-    # With colours equal to d the picture itself is g.
+    # With colours equal to d the image itself is g.
     same = Gaussians(**{**head.gaussians.tensors(), "sh": torch.zeros(60, 1, 3)})
     same.sh[:, 0] = colour_to_sh(d[:, None].expand(-1, 3))
     grey = splat_head(same, d, view(), torch.zeros(3))
@@ -149,12 +149,12 @@ def _features(head, index, code):
 def test_every_switch_builds_the_head_that_it_names(switches):
     head = make_head(**switches)
     runs = torch.randn(2, 12, 16, 6, generator=torch.Generator().manual_seed(1))
-    heard = head.represent_runs(runs)
-    assert heard.shape == (10, head.representation_dim) and heard.std(0).mean() > 0.05
+    codes = head.represent_runs(runs)
+    assert codes.shape == (10, head.representation_dim) and codes.std(0).mean() > 0.05
     index = head.moving()[0]
-    motion = Motion(head.spread(heard)[3], head.eyes(torch.tensor([0.2, 0.7])))
+    motion = Motion(head.spread(codes)[3], head.eyes(torch.tensor([0.2, 0.7])))
     moved, d = head.deform(motion)
-    f = _features(head, index, heard[3])
+    f = _features(head, index, codes[3])
     rows = head.field.rest(head.field.first(f))
     expected = torch.ones(len(index))
     if head.shape.dynamism:

@@ -1,11 +1,11 @@
-"""A small film: a textured wall, and before it a disc that nods and pulses."""
+"""A short synthetic clip: a textured wall, and before it a disc that nods and pulses."""
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 
-def film(seconds: float, height: int, width: int) -> list[UInt8[np.ndarray, "h w 3"]]:
+def disc_frames(seconds: float, height: int, width: int) -> list[UInt8[np.ndarray, "h w 3"]]:
     """Frames at 25 a second; the same ones every time."""
     rng = np.random.default_rng(5)
     wall = np.zeros((height, width, 3), np.float32)

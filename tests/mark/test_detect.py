@@ -8,7 +8,7 @@ from audioplane.mark import SHORTEST, THRESHOLD, Marker, MarkPayload, read_mark
 from audioplane.mark.pattern import sync_cells
 from audioplane.media.video import read_frames
 from audioplane.media.writer import VideoWriter
-from tests.mark.clips import film
+from tests.mark.clips import disc_frames
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 PAYLOAD = MarkPayload(0xDEADBEEF, 0x00C0FFEE)
@@ -22,7 +22,7 @@ def marked(frames: list[np.ndarray]) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def clip() -> list[np.ndarray]:
-    return film(4, 512, 512)
+    return disc_frames(4, 512, 512)
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +58,13 @@ def test_an_unmarked_clip_is_not_taken_for_marked(clip):
 
 
 @pytest.mark.parametrize("size", [(256, 384), (300, 200)])
-def test_pictures_need_not_be_square(size):
-    reading = read_mark(marked(film(2, *size)), KEY)
+def test_images_need_not_be_square(size):
+    reading = read_mark(marked(disc_frames(2, *size)), KEY)
     assert reading is not None and reading.payload == PAYLOAD
 
 
 def test_a_mark_that_begins_late_is_found():
-    frames = film(8, 128, 128) + marked(film(4, 128, 128))
+    frames = disc_frames(8, 128, 128) + marked(disc_frames(4, 128, 128))
     reading = read_mark(iter(frames), KEY)
     assert reading is not None and reading.payload == PAYLOAD and reading.second == 8
 
@@ -75,7 +75,7 @@ def test_every_other_frame_at_the_old_rate(clip):
 
 
 def test_too_short_a_clip_says_nothing():
-    assert read_mark(film(2, 64, 64)[: SHORTEST - 1], KEY) is None
+    assert read_mark(disc_frames(2, 64, 64)[: SHORTEST - 1], KEY) is None
 
 
 def test_the_bound_on_false_alarms_holds_for_hosts_of_any_kind():

@@ -3,7 +3,7 @@ import pytest
 
 from audioplane.mark import Marker, MarkPayload
 from audioplane.mark.embed import _strengths
-from tests.mark.clips import film
+from tests.mark.clips import disc_frames
 
 KEY = b"k" * 32
 PAYLOAD = MarkPayload(1, 2)
@@ -14,27 +14,27 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("size", [(512, 512), (123, 97), (90, 160)])
-def test_any_picture_keeps_42_dB(size):
+def test_any_image_keeps_42_dB(size):
     rng = np.random.default_rng(0)
     marker = Marker(size[1], size[0], PAYLOAD, KEY)
-    pictures = [
-        film(0.04, *size)[0],
+    images = [
+        disc_frames(0.04, *size)[0],
         rng.integers(0, 256, (*size, 3), np.uint8),
         np.full((*size, 3), 90, np.uint8),
     ]
-    for picture in pictures:
+    for image in images:
         for index in (0, 7, 13, 100):
-            marked = marker.mark(picture, index)
-            assert 42 <= psnr(picture, marked) < 48
-            assert abs(marked.astype(int) - picture).max() < 12
+            marked = marker.mark(image, index)
+            assert 42 <= psnr(image, marked) < 48
+            assert abs(marked.astype(int) - image).max() < 12
 
 
-def test_flat_pictures_get_less_than_textured_ones():
+def test_flat_images_get_less_than_textured_ones():
     rng = np.random.default_rng(0)
     marker = Marker(256, 256, PAYLOAD, KEY)
-    picture = np.full((256, 256, 3), 90, np.uint8)
-    picture[:, 128:] = rng.integers(80, 100, (256, 128, 1), np.uint8)
-    change = np.abs(marker.mark(picture, 3).astype(float) - picture).mean((0, 2))
+    image = np.full((256, 256, 3), 90, np.uint8)
+    image[:, 128:] = rng.integers(80, 100, (256, 128, 1), np.uint8)
+    change = np.abs(marker.mark(image, 3).astype(float) - image).mean((0, 2))
     assert change[128:].mean() > 1.5 * change[:128].mean()
 
 
@@ -64,20 +64,20 @@ def test_strength_follows_the_mean_slope_of_a_cell():
 def test_white_and_black_do_not_wrap_around():
     marker = Marker(64, 64, PAYLOAD, KEY)
     for level in (0, 255):
-        picture = np.full((64, 64, 3), level, np.uint8)
-        marked = marker.mark(picture, 5).astype(int)
+        image = np.full((64, 64, 3), level, np.uint8)
+        marked = marker.mark(image, 5).astype(int)
         assert abs(marked - level).max() < 8 and (marked != level).any()
 
 
 def test_the_mark_is_grey_and_its_sum_over_two_seconds_is_nothing():
     marker = Marker(128, 128, PAYLOAD, KEY)
-    picture = np.full((128, 128, 3), 100, np.uint8)
-    marked = np.stack([marker.mark(picture, i).astype(int) for i in range(50)])
+    image = np.full((128, 128, 3), 100, np.uint8)
+    marked = np.stack([marker.mark(image, i).astype(int) for i in range(50)])
     assert (marked[..., 0] == marked[..., 1]).all() and (marked[..., 0] == marked[..., 2]).all()
     assert abs(marked.mean(0) - 100).max() < 0.6
     assert marked[0].std() == pytest.approx(marked[12].std(), rel=0.1)
 
 
-def test_a_picture_of_another_size_is_refused():
+def test_an_image_of_another_size_is_refused():
     with pytest.raises(ValueError, match="marker of"):
         Marker(64, 64, PAYLOAD, KEY).mark(np.zeros((256, 256, 3), np.uint8), 0)

@@ -11,10 +11,10 @@ import pytest
 
 @pytest.fixture
 def make_video(tmp_path: Path) -> Callable[..., Path]:
-    """Writes pictures at given time stamps (milliseconds)."""
+    """Writes images at given time stamps (milliseconds)."""
 
     def make(
-        pictures: Iterable[np.ndarray],
+        images: Iterable[np.ndarray],
         stamps: Iterable[int],
         name: str = "clip.mp4",
         codec: str = "libx264",
@@ -35,9 +35,9 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
                 if sound is not None
                 else None
             )
-            pictures = list(pictures)
-            stream.height, stream.width = pictures[0].shape[:2]
-            for image, stamp in zip(pictures, stamps, strict=True):
+            images = list(images)
+            stream.height, stream.width = images[0].shape[:2]
+            for image, stamp in zip(images, stamps, strict=True):
                 frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(format=pix_fmt)
                 frame.pts, frame.time_base = stamp, Fraction(1, 1000)
                 container.mux(stream.encode(frame))

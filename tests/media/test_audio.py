@@ -6,7 +6,7 @@ import pytest
 
 from audioplane.errors import MediaError
 from audioplane.media.audio import read_audio, write_wav
-from tests.media.pictures import grey
+from tests.media.images import grey
 
 SECONDS = 1.0
 
@@ -122,12 +122,12 @@ def test_video_without_sound_says_so(make_video):
         read_audio(make_video([grey(0)] * 3, [0, 40, 80]))
 
 
-def test_sound_that_starts_after_the_picture_keeps_its_place(make_video, tmp_path):
-    """Sample 0 is the first picture, so a late sound track begins with silence."""
+def test_sound_that_starts_after_the_images_keeps_its_place(make_video, tmp_path):
+    """Sample 0 is the first image, so a late sound track begins with silence."""
     beep = sine(16000).astype(np.float32)
     beep[:8000] = 0
-    pictures = [grey(i) for i in range(25)]
-    path = make_video(pictures, range(0, 1000, 40), "a.mkv", sound=beep, sound_codec="pcm_s16le")
+    images = [grey(i) for i in range(25)]
+    path = make_video(images, range(0, 1000, 40), "a.mkv", sound=beep, sound_codec="pcm_s16le")
     late = tmp_path / "late.mkv"
     with av.open(str(path)) as source, av.open(str(late), "w") as target:
         streams = {s.index: target.add_stream_from_template(s) for s in source.streams}

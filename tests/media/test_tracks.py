@@ -63,7 +63,7 @@ def with_tracks(path: Path, *sounds: np.ndarray, titles: tuple[str, ...] = ()) -
 
 
 def test_channels_that_cancel_are_noticed_and_the_louder_is_taken(tmp_path):
-    """A cable with one pole swapped: the mix was silence, and nobody was told."""
+    """A cable with one pole swapped: the mix was silence, without a warning."""
     path = stereo(tmp_path / "a.wav", 0.9 * speech(), -speech())
     np.testing.assert_allclose(read_audio(path), -speech(), atol=1e-6)
     (note,) = choose_track(path).notes
@@ -71,7 +71,7 @@ def test_channels_that_cancel_are_noticed_and_the_louder_is_taken(tmp_path):
 
 
 def test_silent_channels_do_not_count(tmp_path):
-    """The film was 6 dB quieter."""
+    """Averaging them would cost 6 dB."""
     noise = 1e-5 * np.random.default_rng(0).standard_normal(len(speech()))
     path = stereo(tmp_path / "a.wav", noise, speech())
     np.testing.assert_allclose(read_audio(path), speech(), atol=1e-4)

@@ -12,7 +12,7 @@ from audioplane.errors import MediaError
 from audioplane.media.audio import read_audio, write_wav
 from audioplane.media.tonemap import HLG, PQ
 from audioplane.media.video import probe_video, read_frames
-from tests.media.pictures import grey, number_of
+from tests.media.images import grey, number_of
 
 
 def tone(seconds: float, rate: int = 16000) -> np.ndarray:
@@ -32,7 +32,7 @@ def test_any_rate_is_resampled_by_time_stamps(make_video, fps):
         assert shown == pytest.approx((k + 0.5) / 25 * fps - 0.5, abs=0.6)
 
 
-def test_variable_rate_keeps_every_picture_at_its_time(make_video):
+def test_variable_rate_keeps_every_image_at_its_time(make_video):
     stamps = [0, 40, 80, 400, 410, 420, 1000]
     frames = [number_of(f) for f in read_frames(make_video(map(grey, range(7)), stamps))]
 
@@ -66,7 +66,7 @@ def test_ten_bit_video_becomes_eight_bit(make_video):
 
 @pytest.mark.parametrize(("transfer", "signal"), [(PQ, 0.58), (HLG, 0.75)])
 def test_high_dynamic_range_becomes_ordinary(tmp_path, transfer, signal):
-    """Diffuse white (203 cd/m²) of a 10-bit film as phones make them, BT.2408."""
+    """Diffuse white (203 cd/m²) of a 10-bit video as phones make them, BT.2408."""
     path = tmp_path / "hdr.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "4"})
@@ -102,8 +102,8 @@ def test_high_dynamic_range_becomes_ordinary(tmp_path, transfer, signal):
 def test_other_cameras_codecs_are_read(make_video, name, codec, pix_fmt):
     if codec not in av.codecs_available:
         pytest.skip(f"this FFmpeg has no {codec}")
-    pictures = [grey(i, 96, 128) for i in range(10)]
-    path = make_video(pictures, range(0, 400, 40), name, codec, pix_fmt)
+    images = [grey(i, 96, 128) for i in range(10)]
+    path = make_video(images, range(0, 400, 40), name, codec, pix_fmt)
     numbers = [number_of(f) for f in read_frames(path)]
     assert 9 <= len(numbers) <= 10
     np.testing.assert_allclose(numbers, np.arange(len(numbers)), atol=1)
@@ -176,8 +176,8 @@ def test_wide_pixels_become_square(make_video, tmp_path):
 @pytest.mark.parametrize(("fps", "first", "end"), [(25, 20, 33), (12, 9, 14), (25, 0, 5)])
 def test_a_part_is_what_the_whole_has_there(make_video, name, fps, first, end):
     stamps = np.cumsum([0] + [33, 34, 80, 21] * 14).tolist()
-    pictures = [grey(i % 50) for i in range(len(stamps))]
-    path = make_video(pictures, stamps, name)
+    images = [grey(i % 50) for i in range(len(stamps))]
+    path = make_video(images, stamps, name)
     whole = [number_of(f) for f in read_frames(path, fps)]
     assert [number_of(f) for f in read_frames(path, fps, first, end)] == whole[first:end]
 
@@ -258,8 +258,8 @@ def test_time_stamps_that_start_again_go_on(make_video, tmp_path):
     numbers = [number_of(f) for f in read_frames(both)]
     np.testing.assert_allclose(numbers, np.arange(50), atol=1)
     assert [number_of(f) for f in read_frames(both, 25, 30, 35)] == numbers[30:35]
-    heard = np.abs(read_audio(both)) > 0.1
-    onsets = np.flatnonzero(heard & ~np.roll(heard, 1600))
+    sound = np.abs(read_audio(both)) > 0.1
+    onsets = np.flatnonzero(sound & ~np.roll(sound, 1600))
     assert onsets[0] / 16000 == pytest.approx(0.75, abs=0.08)
     second = onsets[onsets > 20000][0]
     assert (second - onsets[0]) / 16000 == pytest.approx(1.0, abs=0.03)

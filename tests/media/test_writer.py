@@ -9,7 +9,7 @@ from audioplane.errors import MediaError
 from audioplane.media.audio import audio_blocks, read_audio, write_wav
 from audioplane.media.video import probe_video, read_frames
 from audioplane.media.writer import VideoWriter, check_video_output
-from tests.media.pictures import grey
+from tests.media.images import grey
 from tests.media.test_video import tone
 
 
@@ -40,7 +40,7 @@ def test_colours_survive(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [0.7, 2.0, 3.3])
-def test_picture_and_sound_end_together_and_in_step(tmp_path, seconds):
+def test_images_and_sound_end_together_and_in_step(tmp_path, seconds):
     path = tmp_path / "out.mp4"
     sound = np.zeros(int(seconds * 16000), np.float32)
     beep = tone(0.1)
@@ -49,9 +49,9 @@ def test_picture_and_sound_end_together_and_in_step(tmp_path, seconds):
         for i in range(50):
             writer.write(grey(i % 20))
 
-    heard = read_audio(path)
-    assert abs(len(heard) / 16000 - 2.0) <= 1 / 25
-    onset = int(np.flatnonzero(np.abs(heard) > 0.1)[0])
+    decoded = read_audio(path)
+    assert abs(len(decoded) / 16000 - 2.0) <= 1 / 25
+    onset = int(np.flatnonzero(np.abs(decoded) > 0.1)[0])
     assert abs(onset - 8000) < 160
 
 
@@ -160,15 +160,15 @@ def test_sound_in_blocks_and_from_a_file_is_the_same_sound(tmp_path):
         "blocks": (whole[i : i + 777] for i in range(0, len(whole), 777)),
         "file": tmp_path / "a.wav",
     }
-    heard = {}
+    decoded = {}
     for name, sound in kinds.items():
         with VideoWriter(tmp_path / f"{name}.mp4", 64, 48, audio=sound) as writer:
             for i in range(50):
                 writer.write(grey(i % 20))
-        heard[name] = read_audio(tmp_path / f"{name}.mp4")
-    assert len(heard["whole"]) == pytest.approx(32000, abs=640)
+        decoded[name] = read_audio(tmp_path / f"{name}.mp4")
+    assert len(decoded["whole"]) == pytest.approx(32000, abs=640)
     for name in ("blocks", "file"):
-        np.testing.assert_array_equal(heard[name], heard["whole"])
+        np.testing.assert_array_equal(decoded[name], decoded["whole"])
 
 
 def test_sound_is_asked_for_only_as_it_is_written(tmp_path):

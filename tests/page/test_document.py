@@ -10,9 +10,9 @@ from audioplane.page import (
     empty,
     facts,
     figure,
+    img,
     listing,
     paragraph,
-    picture,
     side_by_side,
     table,
     text_page,
@@ -42,7 +42,7 @@ class Balance(HTMLParser):
 
 def page() -> str:
     image = np.full((8, 12, 3), (200, 30, 30), np.uint8)
-    cells = side_by_side([picture(image, 'a "red" image'), video(b"film", "a video")])
+    cells = side_by_side([img(image, 'a "red" image'), video(b"mp4", "a video")])
     parts = [
         paragraph("5 < 6"),
         listing(["one", "two"]),
@@ -62,20 +62,20 @@ def test_a_page_needs_no_other_file_and_its_tags_close():
     assert "@import" not in page() and "url(" not in page()
 
 
-def test_text_is_escaped_and_empty_cells_are_told():
+def test_text_is_escaped_and_empty_cells_say_so():
     html = page()
     assert "A &amp; B" in html and "5 &lt; 6" in html and "a &quot;red&quot; image" in html
     assert 'aria-label="empty"' in html and 'class="empty"' in html
 
 
-def test_pictures_and_films_are_inside():
+def test_images_and_videos_are_inside():
     html = page()
     data = re.search(r"data:image/jpeg;base64,([^\"]+)", html)
     assert data is not None
     image = cv2.imdecode(np.frombuffer(base64.b64decode(data[1]), np.uint8), cv2.IMREAD_COLOR)
     assert image is not None and image.shape == (8, 12, 3)
     assert abs(image[0, 0].astype(int) - (30, 30, 200)).max() < 12  # OpenCV's order
-    assert base64.b64encode(b"film").decode() in html
+    assert base64.b64encode(b"mp4").decode() in html
 
 
 def test_a_film_beside_the_page_is_named_safely():

@@ -14,9 +14,9 @@ from tests.prepare.conftest import FRAMES, write_clip, write_silent_track_first
 
 @pytest.fixture(scope="module")
 def report(clip) -> Preflight:
-    told = []
-    report = check_video(clip, DrawnFaces(None, max_faces=4), told.append)
-    assert (told[-1].done, told[-1].total) == (16, 16)
+    reports = []
+    report = check_video(clip, DrawnFaces(None, max_faces=4), reports.append)
+    assert (reports[-1].done, reports[-1].total) == (16, 16)
     return report
 
 
@@ -35,7 +35,7 @@ def test_a_clip_is_measured(report):
 
 def test_the_verdict_is_text_and_json(report):
     text = report.to_text()
-    assert text.startswith("figure.mp4: can be learnt from, with the limits below\n")
+    assert text.startswith("figure.mp4: can be used for training, with the limits below\n")
     assert "! length" in text and "film minutes" in text
     facts = json.loads(report.to_json())
     assert facts["verdict"] == "warning"

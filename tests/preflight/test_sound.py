@@ -13,25 +13,25 @@ def test_level_pauses_and_noise_are_measured():
     rng = np.random.default_rng(0)
     sound = np.concatenate([tone(3, 0.1), np.zeros(32000, np.float32)])
     sound += rng.normal(0, 1e-3, len(sound)).astype(np.float32)
-    heard = listen(sound)
-    assert heard.seconds == 5.0
-    assert heard.speech == pytest.approx(0.6, abs=0.02)
-    assert heard.level == pytest.approx(-23.0, abs=0.2)
-    assert heard.peak == pytest.approx(-20.0, abs=0.6)
-    assert heard.above_noise == pytest.approx(37.0, abs=1.5)
-    assert heard.clipped == 0
+    measured = listen(sound)
+    assert measured.seconds == 5.0
+    assert measured.speech == pytest.approx(0.6, abs=0.02)
+    assert measured.level == pytest.approx(-23.0, abs=0.2)
+    assert measured.peak == pytest.approx(-20.0, abs=0.6)
+    assert measured.above_noise == pytest.approx(37.0, abs=1.5)
+    assert measured.clipped == 0
 
 
 def test_clipping_is_counted():
-    heard = listen(np.clip(tone(2, 2.0), -1, 1))
-    assert 0.5 < heard.clipped < 0.8
+    measured = listen(np.clip(tone(2, 2.0), -1, 1))
+    assert 0.5 < measured.clipped < 0.8
 
 
 @pytest.mark.parametrize("n", [0, 100, 48000])
 def test_silence_is_very_quiet(n):
-    heard = listen(np.zeros(n, np.float32))
-    assert heard.level <= -90 and heard.peak <= -90
-    assert heard.speech == 0
+    measured = listen(np.zeros(n, np.float32))
+    assert measured.level <= -90 and measured.peak <= -90
+    assert measured.speech == 0
 
 
 def test_levels_over_time():

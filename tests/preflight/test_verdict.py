@@ -81,7 +81,7 @@ def test_a_good_clip_has_no_remark():
         (with_sound(above_noise=5.0), "noise", "quiet room"),
         (replace(CLIP, offset=0.2), "sound to image", "late: prepare moves it by -200 ms"),
         (replace(CLIP, offset=-0.2), "sound to image", "early: prepare moves it by +200 ms"),
-        (replace(CLIP, offset_believed=False), "sound to image", "is it this person"),
+        (replace(CLIP, offset_believed=False), "sound to image", "belong together"),
     ],
 )
 def test_each_flaw_is_a_warning_with_advice(figures, name, advice):

@@ -1,4 +1,4 @@
-"""Videos with something wrong that can be prepared all the same: what is kept and told."""
+"""Videos with something wrong that can be prepared all the same: what is kept and reported."""
 
 import av
 import numpy as np
@@ -17,11 +17,11 @@ def voice(frames: int) -> np.ndarray:
     return (0.3 * np.sin(t * 0.1) * np.sin(t * 1e-3)).astype(np.float32)
 
 
-def film(path, pictures, sound: np.ndarray):
-    """Unlike `VideoWriter` alone, sound and picture may end at different times."""
+def make_clip(path, images, sound: np.ndarray):
+    """A video whose images and sound may end at different times."""
     with VideoWriter(path, SIZE, SIZE, crf=8) as writer:
-        for picture in pictures:
-            writer.write(picture)
+        for image in images:
+            writer.write(image)
     joined = path.with_name("joined.mkv")
     with av.open(str(path)) as source, av.open(str(joined), "w") as target:
         video = target.add_stream_from_template(source.streams.video[0])
@@ -39,7 +39,7 @@ def film(path, pictures, sound: np.ndarray):
 
 
 class Listener:
-    """Keeps what a user is told."""
+    """Keeps the messages for the user."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -48,18 +48,18 @@ class Listener:
         if progress.message:
             self.said.append(f"{progress.task}: {progress.message}")
 
-    def told(self, *words: str) -> bool:
+    def reported(self, *words: str) -> bool:
         return any(all(w in line for w in words) for line in self.said)
 
 
 def test_frames_after_the_end_of_the_sound_are_left_out(tmp_path):
-    clip = film(tmp_path / "v.mp4", [draw(i) for i in range(75)], voice(44))
+    clip = make_clip(tmp_path / "v.mp4", [draw(i) for i in range(75)], voice(44))
     listener = Listener()
     info = prepare_subject(clip, tmp_path / "s", QUICK, listener)
 
     assert set(info.flags.values()) == {"no sound"}
     assert sorted(info.flags) == list(range(49, 75))
-    assert listener.told("preflight", "the sound ends before the images")
+    assert listener.reported("preflight", "the sound ends before the images")
     subject = load_subject(tmp_path / "s")
     assert len(read_audio(subject.paths.audio)) == 75 * 640
     assert len(subject.train) + len(subject.val) == 49
@@ -67,13 +67,13 @@ def test_frames_after_the_end_of_the_sound_are_left_out(tmp_path):
 
 def test_frames_before_the_first_sound_are_left_out(tmp_path):
     late = np.concatenate([np.zeros(31 * 640, np.float32), voice(44)])
-    clip = film(tmp_path / "v.mp4", [draw(i) for i in range(75)], late)
+    clip = make_clip(tmp_path / "v.mp4", [draw(i) for i in range(75)], late)
     info = prepare_subject(clip, tmp_path / "s", QUICK)
     assert info.flags == dict.fromkeys(range(26), "no sound")
 
 
-def test_sound_that_outlasts_the_picture_is_cut(tmp_path):
-    clip = film(tmp_path / "v.mp4", [draw(i) for i in range(FRAMES)], voice(3 * FRAMES))
+def test_sound_that_outlasts_the_images_is_cut(tmp_path):
+    clip = make_clip(tmp_path / "v.mp4", [draw(i) for i in range(FRAMES)], voice(3 * FRAMES))
     info = prepare_subject(clip, tmp_path / "s", QUICK)
     assert info.n_frames == FRAMES and not info.flags
     assert len(read_audio(tmp_path / "s" / "aud.wav")) == FRAMES * 640
@@ -96,7 +96,7 @@ def test_parts_with_another_scene_are_left_out_and_told(tmp_path):
 
     assert info.flags == dict.fromkeys(range(30, 42), "another scene")
     assert info.cuts == (30, 42)
-    assert listener.told("crop", "2 cuts; left out: 0.5 s of another scene")
+    assert listener.reported("crop", "2 cuts; left out: 0.5 s of another scene")
     subject = load_subject(tmp_path / "s")
     ids = [f.img_id for f in subject.train + subject.val]
     assert ids == [*range(30), *range(42, 59)]
@@ -120,6 +120,6 @@ def test_a_jump_cut_parts_what_is_smoothed(tmp_path, monkeypatch):
     listener = Listener()
     clip = write_clip(tmp_path / "v.mp4", frames)
     info = prepare_subject(clip, tmp_path / "s", QUICK, listener)
-    assert listener.told("crop", "1 cut, the same person and scene on both sides")
+    assert listener.reported("crop", "1 cut, the same person and scene on both sides")
     assert parted == [[(0, 20), (20, 40)]]
     assert not info.flags

@@ -86,7 +86,7 @@ def test_a_given_focal_length_is_the_cameras(clip, tmp_path):
         (0.0, (0.24, True), 0.0),
     ],
 )
-def test_late_sound_is_moved_to_its_picture(clip, tmp_path, monkeypatch, asked, found, moved):
+def test_late_sound_is_moved_to_its_images(clip, tmp_path, monkeypatch, asked, found, moved):
     seconds, believed = found
     offset = Offset(seconds, 0.5, 0.0 if believed else 0.5, np.zeros(41))
     monkeypatch.setattr("audioplane.preflight.check.estimate_offset", lambda *_: offset)
@@ -410,7 +410,7 @@ def test_too_few_usable_frames_are_a_clear_error_whatever_the_length(tmp_path):
     fails(write_clip(tmp_path / "v.mp4", frames), tmp_path / "s", "only 21 of 34 .* 22")
 
 
-def test_a_face_in_a_wide_picture_is_cropped_to_a_square(tmp_path):
+def test_a_face_in_a_wide_image_is_cropped_to_a_square(tmp_path):
     frames = []
     for i in range(30):
         wide = np.full((240, 426, 3), 90, np.uint8)

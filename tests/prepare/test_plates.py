@@ -125,8 +125,8 @@ def test_frames_are_picked_evenly():
 
 
 def test_behind_hair_beside_the_neck_is_the_wall():
-    def large(picture: np.ndarray) -> np.ndarray:
-        return picture.repeat(4, 0).repeat(4, 1)
+    def large(image: np.ndarray) -> np.ndarray:
+        return image.repeat(4, 0).repeat(4, 1)
 
     labels = large(labels_of(4))
     row = labels[4 * 116]

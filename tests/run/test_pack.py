@@ -101,7 +101,7 @@ def test_a_run_finds_its_subject_beside_it_when_both_have_moved(
     (run / "config.json").write_text(json.dumps({"subject": "../../subject"}))
     assert open_run(run).subject.identity == spoken_subject.identity
     shutil.rmtree(subject)
-    with pytest.raises(SubjectError, match="is gone: pass subject=…"):
+    with pytest.raises(SubjectError, match="is missing: pass subject=…"):
         _ = open_run(run).subject
 
 

@@ -26,7 +26,7 @@ from audioplane.serve.access import Access
 from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
 from audioplane.serve.session import Session
-from tests.mark.clips import film
+from tests.mark.clips import disc_frames
 from tests.serve.conftest import KEY, serving
 
 TOKEN = "a token of some length"
@@ -84,7 +84,7 @@ def test_a_query_changes_nothing_of_the_page(address):
     assert get(f"http://{address}/?content=x&kind=text/plain&name=style.css&path=/") == page
 
 
-def test_sound_and_pictures_come_without_end_and_every_sound_frame_comes(address):
+def test_sound_and_images_come_without_end_and_every_sound_frame_comes(address):
     with live(address) as socket:
         hello = json.loads(socket.recv())
         assert (hello["width"], hello["fps"], hello["rate"]) == (64, 25, 16000)
@@ -94,14 +94,14 @@ def test_sound_and_pictures_come_without_end_and_every_sound_frame_comes(address
         tone = (np.sin(np.arange(16000) * 0.1) * 8000).astype("<i2").tobytes()
         for i in range(0, len(tone), 1000):
             socket.send(tone[i : i + 1000])
-        heard = until(socket, lambda kind, index, _: kind == 1 and index >= 75)
-    sounds = [index for kind, index, _ in messages + heard if kind == 1]
+        received = until(socket, lambda kind, index, _: kind == 1 and index >= 75)
+    sounds = [index for kind, index, _ in messages + received if kind == 1]
     assert sounds == list(range(sounds[-1] + 1))
-    joined = b"".join(pcm for kind, _, pcm in heard if kind == 1)
+    joined = b"".join(pcm for kind, _, pcm in received if kind == 1)
     assert tone[2000:-2000] in joined  # no sample is lost, none stands twice
-    shown = [index for kind, index, _ in messages + heard if kind == 2]
+    shown = [index for kind, index, _ in messages + received if kind == 2]
     assert shown == sorted(set(shown))
-    jpeg = next(content for kind, _, content in heard if kind == 2)
+    jpeg = next(content for kind, _, content in received if kind == 2)
     assert decoded(jpeg).shape == (64, 64, 3)
 
 
@@ -136,8 +136,8 @@ def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, heads, m
 
 
 def test_frames_carry_a_mark_that_is_the_sessions_own(served, monkeypatch):
-    """The head is a film here: on 64 px no mark can be read."""
-    frames = film(2.5, 256, 256)
+    """The images are a synthetic clip here: on 64 px no mark can be read."""
+    frames = disc_frames(2.5, 256, 256)
     still = DrivenFrame(frames[0], np.zeros((256, 256), np.float32))
     monkeypatch.setattr(Animator, "draw", lambda *_: replace(still, image=frames.pop(0)))
     monkeypatch.setattr(served.animator, "size", (256, 256))
@@ -168,12 +168,12 @@ def test_an_upload_is_spoken_and_can_be_downloaded(address, tmp_path):
         loud = lambda kind, _, pcm: kind == 1 and np.frombuffer(pcm, "<i2").max() > 5000  # noqa: E731
         first = until(socket, loud)[-1][1]
         until(socket, lambda kind, index, _: index >= first + 24)
-        status, film = get(f"{session}/clip?first={first}&last={first + 19}")
+        status, mp4 = get(f"{session}/clip?first={first}&last={first + 19}")
         assert status == 200
         assert get(f"{session}/clip?first=900000&last=900001")[0] == 404
         assert get(f"{session}/clip?first=-1&last=x")[0] == 422
         assert get(f"{session}/sound", b"no sound")[0] == 422
-    (tmp_path / "clip.mp4").write_bytes(film)
+    (tmp_path / "clip.mp4").write_bytes(mp4)
     with av.open(str(tmp_path / "clip.mp4")) as file:
         assert sum(1 for _ in file.decode(video=0)) == 20
     said = read_credentials(tmp_path / "clip.mp4")
@@ -260,7 +260,7 @@ def test_clients_uploads_and_requests_are_limited(heads):
         assert statuses[0] == 200 and statuses[-1] == 429
 
 
-def test_the_example_keeps_the_pictures_of_a_file(address, tmp_path):
+def test_the_example_keeps_the_images_of_a_file(address, tmp_path):
     write_wav(tmp_path / "a.wav", np.zeros(16000, np.float32))
     example = Path(__file__).parents[2] / "examples" / "live_client.py"
     arguments = [str(tmp_path / "a.wav"), "drawn", str(tmp_path / "out"), f"ws://{address}"]

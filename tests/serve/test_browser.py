@@ -117,9 +117,9 @@ def test_the_microphone_drives_the_head_by_keyboard_and_the_clip_comes_down(visi
     with page.expect_download() as download:
         page.keyboard.press("d")
     download.value.save_as(tmp_path / "clip.mp4")
-    with av.open(str(tmp_path / "clip.mp4")) as film:
-        sound = np.concatenate([f.to_ndarray()[0] for f in film.decode(audio=0)])
-    assert np.abs(sound).max() > 0.05  # what the microphone heard
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        sound = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
+    assert np.abs(sound).max() > 0.05  # what the microphone recorded
 
 
 def test_a_file_is_spoken(visit, speech):
@@ -179,7 +179,7 @@ def test_a_call_plays_in_step_with_what_the_microphone_hears(visit, calls_addres
         if page.evaluate(STATS)["audio"]["totalAudioEnergy"] > before + 2e-2:
             break
     else:
-        raise AssertionError("the microphone was heard only once")
+        raise AssertionError("the microphone's sound came only once")
 
 
 def test_where_no_call_comes_up_the_websocket_takes_over(visit, calls_address):
@@ -199,7 +199,7 @@ WAIT = "await new Promise((done) => setTimeout(done, 800))"
 
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_page_that_is_not_drawn_keeps_no_images(visit, hidden):
-    """Headless pages are never hidden: this one is told that it is, or just not asked to draw."""
+    """Headless pages are never hidden: this one gets the event, or is just not asked to draw."""
     undrawn = "const ask = requestAnimationFrame; window.requestAnimationFrame = (act) => "
     script = COUNT_BITMAPS + undrawn + "act.name === 'draw' ? 0 : ask(act);"
     if hidden:

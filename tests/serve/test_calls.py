@@ -17,7 +17,7 @@ from audioplane.media.frames import sound_frame
 from audioplane.serve.access import Access
 from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
-from tests.mark.clips import film
+from tests.mark.clips import disc_frames
 from tests.serve.conftest import KEY, serving
 from tests.serve.test_app import TOKEN, get
 
@@ -39,7 +39,7 @@ def address(heads):
 
 
 class Tone(aiortc.MediaStreamTrack):
-    """A microphone that hears 440 Hz."""
+    """A microphone with a tone of 440 Hz."""
 
     kind = "audio"
 
@@ -72,11 +72,11 @@ class Caller:
         if isinstance(message, bytes):
             self.left.append(struct.unpack("<xII", message))
             return
-        told = json.loads(message)
-        if told["type"] == "hello":
-            self.hello = told
+        fields = json.loads(message)
+        if fields["type"] == "hello":
+            self.hello = fields
         else:
-            self.facts.append(told)
+            self.facts.append(fields)
 
     async def watch(self, track) -> None:
         while True:
@@ -115,7 +115,7 @@ async def calling(address: str, microphone=None) -> AsyncIterator[Caller]:
         await peer.close()
 
 
-def test_sound_and_pictures_come_in_step_and_the_microphone_is_heard(address):
+def test_sound_and_images_come_in_step_and_the_microphone_is_received(address):
     async def call() -> Caller:
         async with calling(address, Tone()) as caller:
             await caller.until(lambda: caller.facts and len(caller.images) > 40)
@@ -128,8 +128,10 @@ def test_sound_and_pictures_come_in_step_and_the_microphone_is_heard(address):
     assert caller.facts[-1]["drawn"] > 10
     numbers = [index for index, _ in caller.left]
     assert numbers == sorted(set(numbers)) and len(numbers) >= len(caller.images) - 1
-    heard = np.concatenate([s.ravel() for s in caller.sounds])[-48000:].reshape(-1, 2)[:, 0]
-    assert np.argmax(np.abs(np.fft.rfft(heard))) * 48000 / len(heard) == pytest.approx(440, abs=5)
+    received = np.concatenate([s.ravel() for s in caller.sounds])[-48000:].reshape(-1, 2)[:, 0]
+    assert np.argmax(np.abs(np.fft.rfft(received))) * 48000 / len(received) == pytest.approx(
+        440, abs=5
+    )
     # Second of the clock at which a track's own second 0 came: the same for both, since what is
     # played together was sent together. The client's images count from its first.
     began = {kind: np.median([now - at for at, now in s]) for kind, s in caller.stamps.items()}
@@ -139,8 +141,8 @@ def test_sound_and_pictures_come_in_step_and_the_microphone_is_heard(address):
 
 
 def test_frames_carry_the_mark_through_the_encoder(served, monkeypatch):
-    """The head is a film here: on 64 px no mark can be read."""
-    frames = film(4.0, 256, 256)
+    """The images are a synthetic clip here: on 64 px no mark can be read."""
+    frames = disc_frames(4.0, 256, 256)
     still = DrivenFrame(frames[0], np.zeros((256, 256), np.float32))
     drawn = iter(frames * 3)
     monkeypatch.setattr(Animator, "draw", lambda *_: replace(still, image=next(drawn)))

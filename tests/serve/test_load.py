@@ -80,9 +80,9 @@ def test_stop_and_leaving_work_at_once_while_an_upload_speaks(heads, tone):
             while index < spoken + 40:
                 kind, index, content = until(socket, lambda kind, *_: kind == 1)[-1]
                 if loud(kind, index, content):
-                    last, heard = index, time.monotonic()
+                    last, received = index, time.monotonic()
             # What was fed before is still shown: the look-ahead.
-            assert heard - stopped < hello["look_ahead"] + 0.2
+            assert received - stopped < hello["look_ahead"] + 0.2
             assert last - spoken < 25 * (hello["look_ahead"] + 0.2)
             assert get(url, tone)[0] == 200
             until(socket, loud)
@@ -105,10 +105,10 @@ def test_an_hour_of_sound_as_fast_as_it_goes_keeps_the_session(address):
             socket.send(piece)
         asked = time.monotonic()
         assert socket.ping().wait(2) and time.monotonic() - asked < 2
-        told = facts(socket)
-        while told["dropped"] < 3000:
-            told = facts(socket)
-        assert 170 < told["waiting"] <= 180 and 3400 < told["dropped"] < 3430
+        latest = facts(socket)
+        while latest["dropped"] < 3000:
+            latest = facts(socket)
+        assert 170 < latest["waiting"] <= 180 and 3400 < latest["dropped"] < 3430
         socket.send("stop")
         assert min(facts(socket)["waiting"], facts(socket)["waiting"]) == 0
         for _ in range(150):  # from now on it is a flood

@@ -18,8 +18,8 @@ DELAY = 0.05
 
 
 @pytest.fixture
-def heard(served):
-    """`heard(n)`: frame n of a head that heard its own number."""
+def frame(served):
+    """`frame(n)`: frame n, whose sound holds its number."""
     live = served.stream()
     frames = live.push(np.zeros(live.look_ahead + 3 * FRAME_SAMPLES, np.float32))
     return lambda n: replace(frames[0], index=n, sound=np.full(FRAME_SAMPLES, n / 100, np.float32))
@@ -34,10 +34,10 @@ def flat(n: int) -> np.ndarray:
     return np.full((64, 64, 3), n, np.uint8)
 
 
-def test_pictures_leave_behind_their_sound_and_the_newest_wins(playout, heard):
+def test_images_leave_behind_their_sound_and_the_newest_wins(playout, frame):
     async def play() -> None:
         for n in range(4):
-            await playout.sound(heard(n))
+            await playout.sound(frame(n))
         for n in (0, 2, 3):
             await playout.image(n, flat(n))
         loop = asyncio.get_running_loop()
@@ -56,9 +56,9 @@ def test_pictures_leave_behind_their_sound_and_the_newest_wins(playout, heard):
     assert (playout.session.drawn, playout.session.skipped) == (2, 1)
 
 
-def test_a_picture_that_is_too_late_is_left_out(playout, heard):
+def test_an_image_that_is_too_late_is_left_out(playout, frame):
     async def play() -> None:
-        await playout.sound(heard(0))
+        await playout.sound(frame(0))
         await asyncio.sleep(DELAY + module._AFTER_SOUND + 0.12)
         await playout.image(0, flat(0))
         await playout.image(4, flat(4))
@@ -67,17 +67,17 @@ def test_a_picture_that_is_too_late_is_left_out(playout, heard):
     asyncio.run(play())
 
 
-def test_after_a_hiccup_sound_goes_out_later_and_then_faster(playout, heard, monkeypatch):
+def test_after_a_hiccup_sound_goes_out_later_and_then_faster(playout, frame, monkeypatch):
     monkeypatch.setattr(module, "_WATCHED", 5)
     playout._waits = module.deque(maxlen=5)
 
     async def play() -> None:
-        await playout.sound(heard(0))
+        await playout.sound(frame(0))
         await asyncio.sleep(0.2)
-        await playout.sound(heard(1))  # was due 0.11 s before
+        await playout.sound(frame(1))  # was due 0.11 s before
         assert -playout.lateness(FRAME_SAMPLES) == pytest.approx(0.04, abs=0.01)
         for n in range(2, 20):  # all at once: they wait longer than they have to
-            await playout.sound(heard(n))
+            await playout.sound(frame(n))
         late = 0.04 + 18 * 0.04 - 14 * 0.004
         assert -playout.lateness(19 * FRAME_SAMPLES) == pytest.approx(late, abs=0.02)
 

@@ -108,7 +108,7 @@ def test_a_kind_that_computes_other_sizes_than_it_says_is_named(
 
 def test_names_of_prior_work_are_known_but_their_deepspeech_is_another() -> None:
     assert can_compute("eo") and can_compute("hu") and not can_compute("ds")
-    assert not can_compute("never-heard-of")
+    assert not can_compute("unknown")
 
 
 def test_files_of_a_kind_are_those_of_its_names() -> None:

@@ -73,12 +73,12 @@ def test_transformers_in_chunks_agree_with_the_whole(
     babble: Babble, wav2vec2: Path, hubert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speech = babble(8.0)
-    spelt, heard = wav2vec2_features(speech, wav2vec2), hubert_features(speech, hubert)
+    spelt, units = wav2vec2_features(speech, wav2vec2), hubert_features(speech, hubert)
     small_chunks(monkeypatch)
     np.testing.assert_allclose(wav2vec2_features(speech, wav2vec2), spelt, atol=1e-3)
     # Attention looks at everything it is given, and an untrained one at all of it alike: what a
     # chunk cannot see moves HuBERT's states, whose deviation is 1.
-    assert np.abs(hubert_features(speech, hubert) - heard).mean() < 0.02
+    assert np.abs(hubert_features(speech, hubert) - units).mean() < 0.02
 
 
 @pytest.mark.parametrize("samples", [0, 700, 16639])
@@ -86,10 +86,10 @@ def test_rows_are_as_many_as_frames(
     babble: Babble, wav2vec2: Path, hubert: Path, samples: int
 ) -> None:
     speech, frames = babble(2.0)[:samples], max(1, samples // 640)
-    spelt, heard = wav2vec2_features(speech, wav2vec2), hubert_features(speech, hubert)
-    assert spelt.shape == (frames, 16, 44) and heard.shape == (frames, 2, 16)
-    assert spelt.dtype == heard.dtype == np.float32
-    assert np.isfinite(spelt).all() and np.isfinite(heard).all()
+    spelt, units = wav2vec2_features(speech, wav2vec2), hubert_features(speech, hubert)
+    assert spelt.shape == (frames, 16, 44) and units.shape == (frames, 2, 16)
+    assert spelt.dtype == units.dtype == np.float32
+    assert np.isfinite(spelt).all() and np.isfinite(units).all()
 
 
 def test_a_shift_of_one_frame_shifts_the_rows(babble: Babble, wav2vec2: Path, hubert: Path) -> None:

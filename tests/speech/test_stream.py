@@ -26,7 +26,7 @@ Babble = Callable[..., np.ndarray]
 
 
 def _run(stream: SpeechStream, sound: np.ndarray, size: int) -> np.ndarray:
-    """All windows; each of them was there when its look-ahead was heard."""
+    """All windows; each of them was there when its look-ahead had arrived."""
     given, count = [], 0
     for first in range(0, len(sound), size):
         given.append(stream.push(sound[first : first + size]))
@@ -96,7 +96,7 @@ def test_both_side_by_side(babble: Babble) -> None:
 def test_a_kind_that_cannot_says_so(kind: str) -> None:
     assert not can_stream(kind) and can_stream("phones+mel")
     with pytest.raises(
-        SpeechError, match=re.escape(f"'{kind}'") + ".*while somebody speaks.*mel, phones"
+        SpeechError, match=re.escape(f"'{kind}'") + ".*cannot be streamed.*mel, phones"
     ):
         open_stream(kind)
 

@@ -1,6 +1,6 @@
 """A TFLite file with the inputs, outputs and first operators of Mozilla's DeepSpeech 0.9.3.
 
-The published model cannot lie in this project. This one hears with the same operators (LiteRT's
+The published model cannot lie in this project. This one uses the same operators (LiteRT's
 own spectrogram and cepstra); in the place of the LSTM is a recurrence c_t = c_{t−1} / 2 + U x_t,
 unrolled over the 16 steps as theirs is, and the spelling is softmax(S c_t).
 """
@@ -142,7 +142,7 @@ def _add_spelling(b: _Builder, rng: np.random.Generator, symbols: int) -> None:
         "x": (STEPS, FRAMES * CEPSTRA),
         "u": (STEPS, STATE),
         "u_turned": (STATE, STEPS),
-        "heard": (STATE, STEPS),
+        "activation": (STATE, STEPS),
         "c_before": (STATE, 1),
         "kept": (STATE, STEPS),
         "c_turned": (STATE, STEPS),
@@ -159,7 +159,7 @@ def _add_spelling(b: _Builder, rng: np.random.Generator, symbols: int) -> None:
     b.run(
         op.FULLY_CONNECTED,
         ["u_turned", "past", "past_bias"],
-        ["heard"],
+        ["activation"],
         FullyConnectedOptions=dense(),
     )
     b.run(op.RESHAPE, ["previous_state_c", "tall"], ["c_before"], ReshapeOptions=reshape())
@@ -169,7 +169,7 @@ def _add_spelling(b: _Builder, rng: np.random.Generator, symbols: int) -> None:
         ["kept"],
         FullyConnectedOptions=dense(),
     )
-    b.run(op.ADD, ["heard", "kept"], ["c_turned"], AddOptions=tfl.AddOptionsT())
+    b.run(op.ADD, ["activation", "kept"], ["c_turned"], AddOptions=tfl.AddOptionsT())
     b.run(op.TRANSPOSE, ["c_turned", "turn"], ["c"], TransposeOptions=tfl.TransposeOptionsT())
     b.run(op.FULLY_CONNECTED, ["c", "S", "S_bias"], ["scores"], FullyConnectedOptions=dense())
     b.run(op.SOFTMAX, ["scores"], ["logits"], SoftmaxOptions=tfl.SoftmaxOptionsT(beta=1.0))

@@ -34,10 +34,10 @@ def _frames(subject: Subject) -> list[FrameRef]:
     return [*subject.train, *subject.val]
 
 
-def _begin(subject: Subject, root: Path, pictures: tuple[str, ...]) -> dict[int, np.ndarray]:
-    """Copy what all share; frame `LOST` keeps its pictures but has no landmarks."""
+def _begin(subject: Subject, root: Path, folders: tuple[str, ...]) -> dict[int, np.ndarray]:
+    """Copy what all share; frame `LOST` keeps its images but has no landmarks."""
     root.mkdir()
-    for name in pictures:
+    for name in folders:
         shutil.copytree(subject.paths.root / name, root / name)
     for name in ("bc.jpg", "aud.wav"):
         shutil.copy(subject.paths.root / name, root / name)
@@ -77,7 +77,7 @@ def _speech(subject: Subject, window: int, size: int, short: int) -> np.ndarray:
 
 
 def ad_nerf(subject: Subject, root: Path) -> PriorFolder:
-    """Frames named by their own number; composed pictures, no torsos; `aud.npy` in doubles."""
+    """Frames named by their own number; composed images, no torsos; `aud.npy` in doubles."""
     viewmats = _begin(subject, root, ("ori_imgs", "parsing"))
     shutil.copytree(subject.paths.root / "gt_imgs", root / "com_imgs")
     shutil.copytree(subject.paths.root / "gt_imgs", root / "head_imgs")

@@ -37,5 +37,5 @@ def test_landmarks_and_outlines_lie_where_they_belong(spoken_subject, tmp_path):
 def test_the_sheet_shows_held_out_frames_too(spoken_subject):
     sheet = draw_sheet(spoken_subject, count=5, width=96, columns=2)
     assert sheet.shape == (3 * (96 + 20), 2 * 96, 3)
-    assert (sheet[-96:, -96:] == 40).all()  # five pictures in six places
+    assert (sheet[-96:, -96:] == 40).all()  # five images in six places
     assert len(np.unique(sheet[20:116, :96].reshape(-1, 3), axis=0)) > 100

@@ -21,7 +21,7 @@ FAR = torch.tensor([[0.0, 0.0, 8.0]] * 2)
 """Translations of a head behind the camera; in front of it with the other sign."""
 
 
-def peers() -> Path:
+def prior_files() -> Path:
     return Path(os.environ["AUDIOPLANE_ASSETS"]) / "data" / "peers"
 
 
@@ -51,7 +51,7 @@ def test_angles_turn_the_head_as_the_trackers_do():
 
     assert seen([0, 0, 0])[2] == pytest.approx(-0.1)  # towards the camera
     assert seen([0.3, 0, 0])[1] > 0  # θ > 0 nods down, in OpenCV's axes
-    assert seen([0, 0.3, 0])[0] > 0  # φ > 0 turns to the right of the picture
+    assert seen([0, 0.3, 0])[0] > 0  # φ > 0 turns to the right of the image
     right = euler_to_viewmat(np.array([0, 0, 0.3]), np.zeros(3))[:3, :3] @ [1, 0, 0]
     assert right[1] > 0  # ψ > 0 rolls clockwise
 
@@ -85,7 +85,7 @@ def test_a_folder_without_poses_is_told_apart(tmp_path):
 @needs_assets
 def test_a_published_tracker_agrees_with_published_transforms():
     """Two runs of AD-NeRF's tracker on its Obama, one kept as angles, the other as matrices."""
-    folder = peers() / "adnerf_obama"
+    folder = prior_files() / "adnerf_obama"
     tracked = read_track_params(folder / "track_params.pt", list(range(8000)), (450, 450))
     written = read_split(folder / "transforms_val.json")
     assert (tracked.focal, tracked.cx, tracked.cy) == (1200.0, 225.0, 225.0)
@@ -100,7 +100,7 @@ def test_a_published_tracker_agrees_with_published_transforms():
 
 @needs_assets
 def test_a_published_file_of_all_poses_loads():
-    split = read_split(peers() / "ernerf_ct_man" / "data_kf.json")
+    split = read_split(prior_files() / "ernerf_ct_man" / "data_kf.json")
     assert len(split.frames) == 1533 and split.focal == 1200.0
     for frame in split.frames[::100]:
         assert abs(angle(frame.viewmat, np.diag([1, -1, -1, 1]))) < 40
@@ -109,8 +109,8 @@ def test_a_published_file_of_all_poses_loads():
 @needs_assets
 def test_published_poses_lie_on_published_landmarks():
     """The world's origin, the head's centre, falls into the face that FAN saw."""
-    split = read_split(peers() / "may_excerpt" / "transforms_train_excerpt.json")
-    landmarks = np.loadtxt(peers() / "may_excerpt" / "0.lms")
+    split = read_split(prior_files() / "may_excerpt" / "transforms_train_excerpt.json")
+    landmarks = np.loadtxt(prior_files() / "may_excerpt" / "0.lms")
     assert landmarks.shape == (68, 2)
     x, y, z = split.frames[0].viewmat[:3, 3]
     centre = np.array([split.focal * x / z + split.cx, split.focal * y / z + split.cy])
@@ -126,7 +126,7 @@ def test_published_poses_lie_on_published_landmarks():
     ],
 )
 def test_published_features_load(name, shape):
-    features = load_external_features(peers() / name)
+    features = load_external_features(prior_files() / name)
     assert features.shape == shape
     # The windows are 2t − 8 … 2t + 7: neighbours share fourteen steps, the first starts with zeros.
     np.testing.assert_array_equal(features[5, 2:], features[6, :-2])

@@ -17,7 +17,7 @@ def folder(request, spoken_subject, tmp_path_factory) -> PriorFolder:
     return MAKERS[request.param](spoken_subject, tmp_path_factory.mktemp("prior") / "s")
 
 
-def test_every_pose_lies_beside_its_own_picture(folder, spoken_subject):
+def test_every_pose_lies_beside_its_own_image(folder, spoken_subject):
     subject = load_subject(folder.root)
     refs = [*subject.train, *subject.val]
     assert [ref.img_id for ref in refs] == [i for i in range(55) if i != LOST]
@@ -28,7 +28,7 @@ def test_every_pose_lies_beside_its_own_picture(folder, spoken_subject):
     np.testing.assert_allclose(subject.K, spoken_subject.K, rtol=1e-6)
 
 
-def test_pictures_are_those_of_the_subject(folder, spoken_subject):
+def test_images_are_those_of_the_subject(folder, spoken_subject):
     subject = load_subject(folder.root)
     mine = {ref.img_id: ref for ref in spoken_subject.train}
     ref = subject.train[20]

@@ -196,7 +196,7 @@ def test_damage_is_said_in_one_line(paths, damage, says):
 
 
 @pytest.mark.parametrize("folder", ["image", "parsing", "torso"])
-def test_a_picture_of_another_size_is_named(paths, folder):
+def test_an_image_of_another_size_is_named(paths, folder):
     subject = load_subject(paths.root)
     file = getattr(paths, folder)(1)
     write_image(file, np.zeros((4, 6, 4 if folder == "torso" else 3), np.uint8))
@@ -205,9 +205,9 @@ def test_a_picture_of_another_size_is_named(paths, folder):
         subject.plate(subject.train[1])
 
 
-def test_damaged_pictures_and_tracks_are_named(paths):
+def test_damaged_images_and_tracks_are_named(paths):
     subject = load_subject(paths.root)
-    paths.image(1).write_bytes(b"no picture")
+    paths.image(1).write_bytes(b"no image")
     with pytest.raises(MediaError, match="1.jpg"):
         subject.frame(subject.train[1])
     spoil(paths.landmarks(0), "1 2\n3 4\n")

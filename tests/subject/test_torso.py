@@ -22,7 +22,7 @@ def test_the_torso_is_kept_and_continues_under_the_head():
 
 def expected_alpha(labels: np.ndarray) -> np.ndarray:
     body = (labels == Label.NECK) | (labels == Label.TORSO)
-    body[16:20, 3:7] = True  # a tenth of the picture's height
+    body[16:20, 3:7] = True  # a tenth of the image's height
     return body
 
 

@@ -1,4 +1,4 @@
-"""How fast it is: seeded workloads, timed as multiples of one matrix product of the same run."""
+"""Benchmarks: seeded workloads, timed as multiples of a matrix product measured in the same run."""
 
 from audioplane.bench.measure import BenchReport, Figure, Stopwatch
 from audioplane.bench.suites import SUITES

@@ -25,12 +25,12 @@ class Figure:
     """The same as a multiple of M taken during it."""
     gaussians: int | None = None
     goal: float | None = None
-    """At most so many M, where a goal was set."""
+    """The most M it may take, where a goal was set."""
     note: str = ""
 
 
 class Stopwatch:
-    """Times things in rounds, with M between them."""
+    """Timing in rounds, with M measured between them."""
 
     def __init__(self, device: torch.device):
         self.device = device
@@ -71,14 +71,14 @@ class Stopwatch:
             self._finish()
             times.append(1e3 * (time.perf_counter() - started) / units)
         ms = statistics.median(times)
-        # The goals are a CPU's.
+        # The goals hold for CPUs.
         goal = goal if self.device.type == "cpu" else None
         return Figure(name, ms, ms / statistics.median(products), gaussians, goal, note)
 
 
 @dataclass(frozen=True)
 class BenchReport:
-    """Figures and the machine that they were taken on."""
+    """Figures and the machine that they were measured on."""
 
     figures: list[Figure]
     m_ms: float

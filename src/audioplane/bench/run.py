@@ -1,4 +1,4 @@
-"""How fast this machine is at what audioplane does."""
+"""All benchmarks of audioplane on this machine."""
 
 import statistics
 

@@ -10,9 +10,9 @@ _RADII = (0.08, 0.11, 0.09)
 """Metres: half a head's width, height and depth."""
 _DISTANCE = 0.8
 _FOCAL = 1100 / 512
-"""Of the picture's width."""
+"""Share of the image's width."""
 _SIGMA = 2.0
-"""Pixels of a picture of 512."""
+"""Pixels, in an image of 512."""
 
 
 def cloud(n: int) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 4"], Float[Tensor, "n 3"]]:
@@ -30,7 +30,7 @@ def cloud(n: int) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 4"], Float[Ten
 
 
 def view(size: int) -> View:
-    """A square picture that the cloud fills as a head does in a subject's frames."""
+    """A square image that the cloud fills as a head does in a subject's frames."""
     viewmat = torch.eye(4)
     viewmat[2, 3] = _DISTANCE
     focal = _FOCAL * size
@@ -39,7 +39,7 @@ def view(size: int) -> View:
 
 
 def standard_scene(n: int, channels: int = 5) -> dict[str, Tensor]:
-    """The arguments of `rasterize` that do not depend on the picture's size."""
+    """The arguments of `rasterize` that do not depend on the image's size."""
     generator = torch.Generator().manual_seed(1)
     means, quats, scales = cloud(n)
     return {
@@ -53,7 +53,7 @@ def standard_scene(n: int, channels: int = 5) -> dict[str, Tensor]:
 
 
 def seeded_head(n: int, feature_dim: int = 120) -> Head:
-    """A head as a trained one is built: the lower half of the face speaks, a strip blinks."""
+    """A head as a trained one is built: speech moves the lower half of the face, blinks a strip."""
     generator = torch.Generator().manual_seed(2)
     head = Head(HeadShape(feature_dim=feature_dim), generator)
     means, quats, scales = cloud(n)

@@ -1,4 +1,4 @@
-"""What `audioplane bench` measures."""
+"""The benchmark suites of `audioplane bench`."""
 
 import tempfile
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _SPEECH_SECONDS = 8.0
 
 
 def bench_splat(watch: Stopwatch) -> Iterator[Figure]:
-    """The rasterizer alone: the standard scene, then its growth with Gaussians and pixels."""
+    """The rasterizer alone: the standard scene, then more Gaussians and more pixels."""
     n = 20_000
     yield _forward(watch, n, _SIZE, "forward", 0.6)
     yield _backward(watch, n, _SIZE, "forward + backward", 2.2)
@@ -47,7 +47,7 @@ def _arguments(watch: Stopwatch, n: int, size: int) -> dict:
 
 
 def _pairs(arguments: dict) -> str:
-    """How many (row, Gaussian) pairs a scene has."""
+    """The number of (row, Gaussian) pairs in a scene."""
     splat = rasterize(**arguments)
     y, radius = splat.means2d[:, 1], splat.radii
     first = (y - radius).clamp(0, arguments["height"]).floor()
@@ -77,7 +77,7 @@ def _backward(watch: Stopwatch, n: int, size: int, name: str, goal: float | None
 
 
 def bench_head(watch: Stopwatch) -> Iterator[Figure]:
-    """A head as `drive` draws it: speech features in, finished picture in bytes out."""
+    """A head as `drive` renders it: from speech features to the finished image, `uint8`."""
     for n, goal in ((10_000, 1.1), (20_000, 1.6)):
         head = seeded_head(n).to(watch.device)
         generator = torch.Generator().manual_seed(3)
@@ -98,13 +98,13 @@ def bench_head(watch: Stopwatch) -> Iterator[Figure]:
             renderer.render(motion, seen, plate)
 
         moving = sum(len(index) for index in head.moving())
-        heard = watch.time("speech features to codes, a frame", speak, 7, len(codes), n)
+        coded = watch.time("speech features to codes, a frame", speak, 7, len(codes), n)
         drawn = watch.time(
-            "codes to picture, a frame", draw, 25, gaussians=n, note=f"{moving:,} of them move"
+            "codes to image, a frame", draw, 25, gaussians=n, note=f"{moving:,} of them move"
         )
-        yield heard
+        yield coded
         yield drawn
-        whole = Figure("both", heard.ms + drawn.ms, heard.m + drawn.m, n, goal)
+        whole = Figure("both", coded.ms + drawn.ms, coded.m + drawn.m, n, goal)
         yield replace(whole, note=f"{1e3 / whole.ms:.0f} frames/s")
 
 
@@ -158,7 +158,7 @@ def bench_train(watch: Stopwatch) -> Iterator[Figure]:
 
 
 def _subject(folder: Path) -> Subject:
-    """A few drawn frames: what they show does not matter, how large they are does."""
+    """A few frames of the right size; their content does not matter."""
     root = folder / "subject"
     if not root.exists():
         make_synthetic(root, _SUBJECT_SECONDS, _SIZE, kinds=("mel+phones",))

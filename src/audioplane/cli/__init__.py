@@ -51,7 +51,7 @@ Command = (
 
 
 def _plain(args: list[str]) -> list[str]:
-    """What stands after `--` are names, also where they begin with a dash."""
+    """Arguments after `--` are names, even if they begin with a dash."""
     if "--" not in args:
         return args
     end = args.index("--")
@@ -69,11 +69,11 @@ def main(args: list[str] | None = None) -> int:
 
 def _run(args: list[str] | None) -> int:
     args = sys.argv[1:] if args is None else args
-    # Two thread pools share few cores here: idle threads must sleep, not spin.
+    # Two thread pools share the cores: idle threads must sleep, not spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # terminals of few letters, such as latin-1
+            stream.reconfigure(errors="replace")  # terminals with few characters, such as latin-1
     debug = "--debug" in args
     if "--version" in args:
         output.print(f"audioplane {__version__}")
@@ -81,8 +81,8 @@ def _run(args: list[str] | None) -> int:
     command = tyro.cli(
         Command,
         prog="audioplane",
-        description="Learn a talking head from a video, then let it speak any audio. "
-        "--debug with any command shows the traceback of a failure; --version says which this is.",
+        description="Learn a talking head from a video, then drive it with any speech. "
+        "--debug with any command shows the traceback of a failure; --version shows the version.",
         args=_plain([with_home(a) for a in args if a != "--debug"]),
     )
     try:

@@ -13,12 +13,12 @@ from audioplane.cli.weights import ScoreWeights
 
 @dataclass(frozen=True)
 class Ablate:
-    """Train the variants of the paper's Tables 1 to 3 on a subject and set ours beside the paper's.
+    """Train the variants of the paper's Tables 1 to 3 on a subject, scored beside the paper's.
 
     Continues where it was interrupted.
     """
 
-    STOPPED: ClassVar[str] = "stopped; the same command goes on where it was"
+    STOPPED: ClassVar[str] = "stopped; the same command continues"
 
     subject: PathArgument
     """Folder that 'prepare' made."""

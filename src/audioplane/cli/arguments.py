@@ -27,5 +27,5 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 def beside(run: Path, name: str) -> Path:
-    """A folder for what is found out of a run: in its folder, or beside a pack."""
+    """A folder for results about a run: in its folder, or beside a pack."""
     return run / name if run.is_dir() else run.with_name(f"{run.stem}-{name}")

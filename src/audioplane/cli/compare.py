@@ -1,4 +1,4 @@
-"""`audioplane compare`: videos of any system against the recording."""
+"""The command `compare`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ TABLE_WIDTH = 110
 
 @dataclass(frozen=True)
 class Compare:
-    """Score videos of any talking-head system against the recording, all by one protocol.
+    """Score videos of any talking-head systems against the recording, by one protocol.
 
-    Length, size, frame rate and offsets of picture and sound are aligned, and it says what was.
+    Length, size, frame rate and offsets of images and sound are aligned, and reported.
     """
 
     videos: Annotated[
@@ -98,7 +98,7 @@ def comparison_table(comparison: Comparison) -> Table:
         table.add_column(column.title, justify="right", no_wrap=True)
     for row in table_lines(comparison):
         table.add_row(row.label, *row.cells, style="dim" if row.paper else None)
-    told = [f"{e.name}: {'; '.join(aligned(e, comparison))}" for e in comparison.entries]
-    table.caption = "\n".join([*told, *reasons(comparison)])
+    lines = [f"{e.name}: {'; '.join(aligned(e, comparison))}" for e in comparison.entries]
+    table.caption = "\n".join([*lines, *reasons(comparison)])
     table.caption_justify = "left"
     return table

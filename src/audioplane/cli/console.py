@@ -1,4 +1,4 @@
-"""What the commands print: one console on standard error, progress bars with rate and time left."""
+"""Output of the commands: one console on standard error, progress bars with rate and time left."""
 
 import os
 import re
@@ -23,7 +23,7 @@ from audioplane.progress import Progress, Report
 
 
 class _LastingConsole(Console):
-    """A console whose reader may leave (`| head -1`): the work goes on in silence."""
+    """A console whose reader may close the pipe (`| head -1`): the work continues silently."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -37,7 +37,7 @@ output = Console(markup=False, highlight=False)
 
 
 def printable(text: str) -> str:
-    """Text that others wrote, on one line and without codes that a terminal would obey."""
+    """Foreign text on one line, without a terminal's control codes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -68,7 +68,7 @@ class _Rate(ProgressColumn):
 
 
 def progress_bar() -> Bar:
-    """A bar: what, how far, rate, time left, and a note."""
+    """A progress bar: task, fraction done, rate, time left, and a note."""
     return Bar(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -83,9 +83,9 @@ def progress_bar() -> Bar:
 
 @contextmanager
 def progress_reports(command: object = None) -> Iterator[Report]:
-    """Shows what a library function reports: a bar for each task, each finding once.
+    """Shows the progress of a library function: a bar for each task, each finding once.
 
-    `command`, where it is given, is whose flags the findings name.
+    Findings name the flags of `command`, if it is given.
     """
     with progress_bar() as bar:
         tasks: dict[str, TaskID] = {}

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cross:
-    """Let every head speak every speech, and table how well the lips follow (paper, Table 5)."""
+    """Drive every head with every speech and score how well the lips follow (paper, Table 5)."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
     """Folders of training runs."""
     speech: tuple[Path, ...]
     """Sound files: other voices, other languages."""
     out: Path
-    """Folder for cross.html, cross.json and a film of each pair."""
+    """Folder for cross.html, cross.json and a video of each pair."""
     subjects: tuple[Path, ...] = ()
     """The runs' subjects in order, if their folders have moved since the training."""
     face_landmarker: Path | None = None
@@ -38,9 +38,9 @@ class Cross:
     weights: Annotated[SyncNetWeights, tyro.conf.arg(name="")] = SyncNetWeights()
     provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
     json: bool = False
-    """Print what cross.json holds on standard output."""
+    """Print the contents of cross.json on standard output."""
     device: Device = "auto"
-    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
+    """Device; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
         from audioplane.evaluate import Tools
@@ -64,12 +64,12 @@ class Cross:
             sys.stdout.write(to_json(rows) + "\n")
             return
         output.print(cross_table(rows))
-        films = sum(row.film is not None for row in rows)
-        console.print(f"{self.out}: cross.html, cross.json, {films} films")
+        videos = sum(row.film is not None for row in rows)
+        console.print(f"{self.out}: cross.html, cross.json, {videos} videos")
 
 
 def cross_table(rows: Sequence[CrossRow]) -> Table:
-    """For the terminal."""
+    """The scores for the terminal."""
     from audioplane.experiments.cross.report import COLUMNS, NOTES, cells, reasons
 
     shown = Table(title="cross-driven", title_justify="left")

@@ -10,7 +10,7 @@ from audioplane.cli.console import console, output, progress_reports
 
 @dataclass(frozen=True)
 class Demo:
-    """See it all work on a synthetic subject: make it, train it, let it speak unheard sentences."""
+    """Try everything on a synthetic subject: make it, train it, drive it with unseen sentences."""
 
     out: Path = Path("demo")
     """Folder for the subject, the run, demo.mp4, report.html, contact_sheet.png and table.txt."""

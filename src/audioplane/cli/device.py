@@ -1,4 +1,4 @@
-"""`--device`: where the heavy work is done."""
+"""The argument `--device`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def use_device(name: str) -> torch.device:
-    """What "auto", "cpu" or "cuda" means on this machine. Raises as `choose_device` does."""
+    """The device for "auto", "cpu" or "cuda" on this machine. Raises as `choose_device` does."""
     from audioplane.splat.device import choose_device
 
     chosen = choose_device(name)

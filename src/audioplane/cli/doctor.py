@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Doctor:
-    """Say what is installed, which model files are here, and what each missing thing would give."""
+    """Report what is installed, which model files are here, and what missing ones are for."""
 
     json: bool = False
     """Print the report as JSON on standard output."""
@@ -32,7 +32,7 @@ class Doctor:
         else:
             _show(checks)
         if not healthy:
-            raise InstallError("something is missing that nothing works without: see the report")
+            raise InstallError("something essential is missing: see the report")
 
 
 def _show(checks: "list[Check]") -> None:

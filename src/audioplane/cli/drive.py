@@ -14,7 +14,7 @@ from audioplane.credentials.options import ProvenanceOptions
 
 @dataclass(frozen=True)
 class Drive:
-    """Let a trained head speak: any sound of any length becomes a video."""
+    """Drive a trained head with any speech and write a video."""
 
     STOPPED: ClassVar[str] = "stopped; nothing was written"
 
@@ -28,18 +28,18 @@ class Drive:
     subject: Path | None = None
     """The subject, if its folder has moved since the training."""
     speech_model: Path | None = None
-    """File or folder of the network, if the head was trained on what one hears; looked up if not
-    given."""
+    """File or folder of the network behind the head's speech features, if they need one; looked up
+    if not given."""
     articulation: float = 1.0
-    """How far the lips move, as a multiple of what the head learned: heads that are not sure of a
-    voice mumble, 1.5 opens their mouths."""
+    """How far the lips move, as a multiple of what the head learned. An unfamiliar voice can make a
+    head mumble; 1.5 opens the mouth further."""
     crf: int = 18
     """Quality, 0 (lossless) to 51 (worst; webm: 63)."""
     audio_track: int | None = None
     """Number of the sound track that speaks, from 1; the one with speech if not given."""
     provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
     device: Device = "auto"
-    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
+    """Device; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
         from audioplane.cli.device import use_device

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Score a trained head on the frames that it never saw: report.html shows what came out."""
+    """Score a trained head on its held-out frames; report.html shows the results."""
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of a training run."""
@@ -35,9 +35,9 @@ class Evaluate:
     """Poses of the held-out frames: as tracked, or refined against them with the head frozen."""
     weights: Annotated[ScoreWeights, tyro.conf.arg(name="")] = ScoreWeights()
     json: bool = False
-    """Print what metrics.json holds on standard output."""
+    """Print the contents of metrics.json on standard output."""
     device: Device = "auto"
-    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
+    """Device; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
         from audioplane.evaluate import evaluate
@@ -61,7 +61,7 @@ class Evaluate:
         for kind, scores in evaluation.reports.items():
             output.print(f"\nheld-out poses {kind}")
             output.print(score_table(scores))
-        console.print(f"{out}: report.html, metrics.json; film and contact sheet of each")
+        console.print(f"{out}: report.html, metrics.json; video and contact sheet of each")
 
 
 def score_table(scores: ScoreReport) -> Table:

@@ -1,4 +1,4 @@
-"""`audioplane inspect`: what a subject holds, in words and in an image."""
+"""The command `inspect`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inspect:
-    """Show what a subject, a run or a pack holds.
+    """Describe a subject, a run or a pack.
 
-    Of a subject also what it lacks and what that costs, and some of its frames.
+    Of a subject also what is missing, what that costs, and some of its frames.
     """
 
     path: PathArgument

@@ -11,7 +11,7 @@ from audioplane.cli.console import console, progress_reports
 
 @dataclass(frozen=True)
 class Pack:
-    """Put a trained head into one file that speaks on any machine, without its subject."""
+    """Pack a trained head into one file that can be driven on any machine, without its subject."""
 
     STOPPED: ClassVar[str] = "stopped; nothing was written"
 

@@ -10,9 +10,9 @@ from audioplane.cli.console import console, in_flags, output, printable, progres
 
 @dataclass(frozen=True)
 class Preflight:
-    """Judge a video before the long work: length, face, light, sound, sync; with advice.
+    """Judge a video before the long work by length, face, light, sound and sync, with advice.
 
-    'prepare' does so too, and refuses what is hopeless.
+    'prepare' does so too, and refuses hopeless ones.
     """
 
     video: PathArgument

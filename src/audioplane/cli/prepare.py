@@ -11,9 +11,9 @@ from audioplane.speech.kinds import DEFAULT_KIND
 
 @dataclass(frozen=True)
 class Prepare:
-    """Make a video of somebody talking into a subject. Continues where it was interrupted."""
+    """Prepare a subject from a video of somebody talking. Continues where it was interrupted."""
 
-    STOPPED: ClassVar[str] = "stopped; the same command goes on where it was"
+    STOPPED: ClassVar[str] = "stopped; the same command continues"
 
     video: PathArgument
     """The video: one person, speaking, any format."""
@@ -29,20 +29,20 @@ class Prepare:
     face_landmarker: Path | None = None
     """MediaPipe's face_landmarker.task; looked up or downloaded if not given."""
     segmenter: Path | None = None
-    """MediaPipe's selfie_multiclass_256x256.tflite, which also knows hair and clothes; without it
+    """MediaPipe's selfie_multiclass_256x256.tflite, which also finds hair and clothes; without it
     the person is cut out by selfie_segmentation.tflite, looked up or downloaded."""
     focal: float | None = None
     """Focal length, pixels of the subject's frames; searched for if not given."""
     sound_late: float | None = None
     """Milliseconds by which the sound comes after the image, below zero if before it; it is moved
-    by as much. If not given it is estimated, and moved where it is more than 100; 0 leaves it."""
+    by as much. If not given it is estimated, and moved if it is more than 100; 0 moves nothing."""
     audio_track: int | None = None
     """Number of the video's sound track, from 1; the one with speech if not given."""
     consent: str = ""
     """Who agreed to the making of this head, and to what; goes into every video of it."""
     force: bool = False
-    """Start anew in a folder that holds another preparation, and go on with a clip that preflight
-    refuses."""
+    """Start again in a folder that holds another preparation, and continue with a clip that
+    preflight refuses."""
 
     def run(self) -> None:
         from audioplane.prepare import PrepareOptions, prepare_subject

@@ -13,34 +13,34 @@ from audioplane.credentials.options import ProvenanceOptions
 
 @dataclass(frozen=True)
 class Serve:
-    """Let trained heads speak live: a web page that listens to a microphone or a sound file."""
+    """Serve trained heads live: a web page drives them by microphone or sound file."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
-    """Folders of training runs or packs; these heads and no others can be reached."""
+    """Folders of training runs, or packs; no other heads are served."""
     subject: Path | None = None
     """The subject, if its folder has moved since the training."""
     host: str = "127.0.0.1"
-    """Address to listen at; any but this machine's own asks clients for the token."""
+    """Address to listen on; any but this machine's own requires the token."""
     port: int = 8000
     token: str | None = None
-    """What clients have to know; a random one if the host is not this machine alone."""
+    """Secret that clients must send; a random one if the host is not this machine alone."""
     allow_host: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A name by which browsers reach this server, where a proxy changes it; may be repeated."""
     trusted_proxy: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Host are believed; may
+    """Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Host are trusted; may
     be repeated."""
     provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
     lookahead: int = 240
-    """Milliseconds of sound after a frame that are waited for before it is drawn: with fewer the
-    head answers sooner, with more its lips are surer (docs/live.md)."""
+    """Milliseconds of sound after a frame to wait for before it is rendered: fewer lower the
+    latency, more make the lips more accurate (docs/live.md)."""
     articulation: float = 1.0
-    """How far the lips move, as for drive."""
+    """How far the lips move, as for 'drive'."""
     webrtc: bool = False
     """Offer WebRTC too, for phones and lossy networks. Every session then opens UDP ports on all
     interfaces of this machine, whatever --host says; it still takes the token to begin one, and
     DTLS and SRTP protect it."""
     device: Device = "auto"
-    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
+    """Device; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
         from audioplane.cli.device import use_device

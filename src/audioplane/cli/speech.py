@@ -10,7 +10,7 @@ from audioplane.speech.kinds import DEFAULT_KIND
 
 @dataclass(frozen=True)
 class Speech:
-    """Add a kind of speech features to a subject, ours or of prior work."""
+    """Add a kind of speech features to a subject, also to one of prior work."""
 
     subject: PathArgument
     """Folder of the subject."""

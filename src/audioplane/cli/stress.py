@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stress:
-    """See what a head makes of silence, noise, music and shouting: does it rest, does it tear?"""
+    """Test a head with silence, noise, music and shouting: does it rest, does it tear?"""
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of a training run."""
@@ -31,9 +31,9 @@ class Stress:
     face_landmarker: Path | None = None
     """MediaPipe's face_landmarker.task; looked up if not given."""
     json: bool = False
-    """Print what stress.json holds on standard output."""
+    """Print the contents of stress.json on standard output."""
     device: Device = "auto"
-    """Where it draws; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
+    """Device; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
         from audioplane.experiments.stress import stress

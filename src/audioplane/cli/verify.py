@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verify:
-    """Tell whether a video was made with audioplane: by its invisible mark and its credentials.
+    """Find out by mark and credentials whether a video was made with audioplane.
 
-    Exit status 0 if one of them says so and nothing speaks against it, 1 otherwise. Videos that
-    others have cropped, scaled or re-encoded keep the mark only.
+    Exit status 0 if one of them says so and nothing contradicts it, 1 otherwise. Videos that were
+    cropped, scaled or re-encoded keep the mark only.
     """
 
     file: PathArgument
@@ -40,7 +40,9 @@ class Verify:
             for name, value in _lines(found):
                 output.print(f"{name:13}{printable(value)}", soft_wrap=True)
         if found.problems:
-            raise CredentialsError(f"what {self.file} says of its making does not hold together")
+            raise CredentialsError(
+                f"mark and credentials of {self.file} are contradictory or damaged"
+            )
         if not found.made_here:
             raise CredentialsError(f"nothing in {self.file} says that it was made with audioplane")
 
@@ -66,7 +68,7 @@ def _fields(found: "Verification") -> dict:
 
 
 def _lines(found: "Verification") -> list[tuple[str, str]]:
-    """For people: a name, or none where a line goes on, and a text that may hold anything."""
+    """Lines for the terminal: a name, empty where a line continues, and any text."""
     lines = _about_mark(found)
     if found.credentials is None:
         lines.append(("credentials", "none in the file (a platform that re-encodes removes them)"))
@@ -89,7 +91,7 @@ def _about_mark(found: "Verification") -> list[tuple[str, str]]:
         lines.append(("", "by an installation with this key; the payload says:"))
         lines.append(("", f"head {payload.head:08x}…, session {payload.session:08x}"))
     elif found.with_key:
-        lines.append(("", "payload not read: another key's, or too little is left"))
+        lines.append(("", "payload not read: it has another key, or too little of it is left"))
     else:
         lines.append(("", "payload not read: there is no key here (--mark-key)"))
     return lines

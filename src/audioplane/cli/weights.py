@@ -1,4 +1,4 @@
-"""`--lpips-weights`, `--syncnet-weights` and `--download`: networks whose weights can be had."""
+"""The arguments `--lpips-weights`, `--syncnet-weights` and `--download`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LpipsWeights:
-    """Where LPIPS's weights come from."""
+    """The weights of LPIPS."""
 
     lpips_weights: Path | None = None
     """Folder with the weights of AlexNet and LPIPS; looked up if not given."""
@@ -25,7 +25,7 @@ class LpipsWeights:
     reports, and D-SSIM stands in for it as a loss (preset paper)."""
 
     def find(self) -> LPIPS | None:
-        """LPIPS on AlexNet; None, with the reason on the console, where it cannot be had.
+        """LPIPS on AlexNet; None, with the reason on the console, without weights.
 
         Raises `ModelError` where its weights were named or asked for, `CheckpointError` where they
         are not what they should be.
@@ -43,7 +43,7 @@ class LpipsWeights:
 
 @dataclass(frozen=True)
 class SyncNetWeights:
-    """Where SyncNet's weights come from."""
+    """The weights of SyncNet."""
 
     syncnet_weights: Path | None = None
     """SyncNet's syncnet_v2.model or the folder that holds it; looked up if not given, fetched by
@@ -52,7 +52,7 @@ class SyncNetWeights:
     """Fetch these weights where they are not found. Without them SyncNet's cells stay empty."""
 
     def find_syncnet(self) -> SyncNet | None:
-        """SyncNet; None, with the reason on the console, where it cannot be had.
+        """SyncNet; None, with the reason on the console, without weights.
 
         Raises `ModelError` where its weights were named or asked for, `CheckpointError` where they
         are not what they should be.
@@ -70,7 +70,7 @@ class SyncNetWeights:
 
 @dataclass(frozen=True)
 class ScoreWeights(LpipsWeights, SyncNetWeights):
-    """Where LPIPS's and SyncNet's weights come from."""
+    """The weights of LPIPS and SyncNet."""
 
     download: bool = False
     """Fetch LPIPS's weights (233 MB) and SyncNet's (55 MB) where they are not found. Without them

@@ -1,4 +1,4 @@
-"""What a video says of its making (C2PA), who signs that, and this installation's secrets."""
+"""Content credentials (C2PA) of videos, their signers, and this installation's secrets."""
 
 from audioplane.credentials.manifest import (
     Credentials,

@@ -1,4 +1,4 @@
-"""Secrets of this installation: files in the user's configuration folder that only they can read.
+"""This installation's secrets: files in the configuration folder that only the user can read.
 
 <config>/mark.key                64 hexadecimal digits: the key of the marks' payloads
 <config>/test_signer.pem         private key and certificates of the test signer (`signer.py`)
@@ -29,7 +29,7 @@ def config_folder() -> Path | None:
         return home
     try:
         folder = user_config_path("audioplane")
-    except RuntimeError:  # a user that the system does not know
+    except RuntimeError:  # a user id without an entry in the system's list
         return None
     return folder if folder.is_absolute() else None
 
@@ -40,7 +40,7 @@ def from_environment(name: str) -> Path | None:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Write a file that only the user can read. Raises `MediaError`; nothing half-written stays."""
+    """Write a file that only the user can read. Raises `MediaError`; no partial file stays."""
     with write_atomically(path, 0o600) as partial:
         partial.write_bytes(content)
 
@@ -50,14 +50,14 @@ def read_mark_key(path: Path) -> bytes:
     try:
         key = bytes.fromhex(path.read_text().strip())
     except (OSError, ValueError) as e:
-        raise CredentialsError(f"{path} holds no key that can be read ({e})") from e
+        raise CredentialsError(f"{path} holds no readable key ({e})") from e
     if len(key) != _KEY_BYTES:
         raise CredentialsError(f"{path} holds no key: it should be {2 * _KEY_BYTES} hex digits")
     return key
 
 
 def installed_mark_key(create: bool) -> bytes | None:
-    """This installation's key, made at first use; None if there is none and none is to be made.
+    """This installation's key, made at first use; None if there is none and none may be made.
 
     Raises `CredentialsError` if it cannot be read or written.
     """
@@ -80,7 +80,7 @@ def installed_mark_key(create: bool) -> bytes | None:
 def find_mark_key(given: Path | None, create: bool) -> bytes | None:
     """The key of the marks' payloads: in the file `given`, in $AUDIOPLANE_MARK_KEY, or installed.
 
-    None if there is none and none is to be made. Raises `CredentialsError` if it cannot be read or
+    None if there is none and none may be made. Raises `CredentialsError` if it cannot be read or
     made.
     """
     named = given or from_environment("AUDIOPLANE_MARK_KEY")

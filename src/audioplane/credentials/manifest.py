@@ -1,4 +1,4 @@
-"""Content credentials: a C2PA manifest in a video file that says how it was made."""
+"""Content credentials: a C2PA manifest in a video file that states how it was made."""
 
 import errno
 import json
@@ -21,7 +21,7 @@ _UNTRUSTED = "signingCredential.untrusted"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a video comes from, as its maker states it."""
+    """The origin of a video, as its maker states it."""
 
     head: str
     """SHA-256 of the head's file."""
@@ -39,28 +39,28 @@ class Origin:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a file says of its making, and how far that can be believed."""
+    """The credentials in a file, and how far they can be trusted."""
 
     intact: bool
     """The signature holds, and the file is the one that was signed."""
     test_certificate: bool
     """Signed by a test certificate: nobody has checked who signed."""
     signer: str
-    """The certificate's name, which is not checked against any list of those to be trusted."""
+    """The certificate's name, which is not checked against any trust list."""
     origin: Origin | None
     """What audioplane stated; None in a manifest that something else made."""
     generator: str
     """What made the manifest."""
     ai_generated: bool
-    """It says that a trained model made the images."""
+    """It states that a trained model made the images."""
     problems: tuple[str, ...]
-    """What does not hold."""
+    """Checks that failed."""
 
 
 def can_hold_credentials(path: Path) -> bool:
-    """Whether the container that a file's name stands for has a place for a manifest.
+    """Whether the container of a file's suffix can hold a manifest.
 
-    mp4, m4v, mov and avi have one; webm and mkv have none.
+    mp4, m4v, mov and avi can; webm and mkv cannot.
     """
     return path.suffix.lower().removeprefix(".") in c2pa.Builder.get_supported_mime_types()
 
@@ -89,7 +89,7 @@ def sign_video(path: Path, origin: Origin, signer: Signer) -> None:
 
 
 def _advice(error: Exception) -> str:
-    """What went wrong and what to do: a full disk has nothing to do with the certificate."""
+    """The cause and the remedy; a full disk is told apart from a wrong certificate."""
     number = error.errno if isinstance(error, OSError) else None
     said = re.search(r"(?:os error|Errno) (\d+)", str(error))  # as Rust and Python word it
     number = int(said[1]) if said else number
@@ -119,10 +119,10 @@ def _manifest(origin: Origin) -> dict:
 
 
 def read_credentials(path: Path) -> Credentials | None:
-    """What a file says of itself; None if it carries no manifest.
+    """The credentials in a file; None if it has no manifest.
 
-    Nothing is fetched: a manifest that lies on a server counts as none. Raises `CredentialsError`
-    if there is one that cannot be read.
+    Nothing is fetched: a manifest on a server counts as none. Raises `CredentialsError`
+    if a manifest cannot be read.
     """
     try:
         with c2pa.Context.from_dict(_OFFLINE) as context:
@@ -162,7 +162,7 @@ def _credentials(store: dict) -> Credentials:
 
 
 def _origin(stated: dict) -> Origin:
-    """Raises `TypeError` where a field is missing, unknown or of another type: anyone may sign."""
+    """Raises `TypeError` for missing or unknown fields and wrong types: anyone may sign."""
     for name, value in stated.items():
         if not isinstance(value, bool if name == "marked" else str):
             raise TypeError(f"'{name}' is no {'boolean' if name == 'marked' else 'text'}")

@@ -1,4 +1,4 @@
-"""What one video or stream says of its making: its mark, its credentials, who agreed."""
+"""The provenance of one video or stream: its mark, its credentials, its consent."""
 
 import secrets
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ _TEST_SIGNER += " with your own"
 
 @dataclass(frozen=True)
 class Provenance:
-    """What one video says of its making."""
+    """The provenance of one video."""
 
     origin: Origin
     key: bytes | None
@@ -27,10 +27,10 @@ class Provenance:
     signer: Signer | None
     """None without credentials."""
     notes: tuple[str, ...] = ()
-    """What the maker should be told: a test certificate signs, the file cannot hold credentials."""
+    """Notes for the maker: a test certificate signs, or the file cannot hold credentials."""
 
     def marker(self, width: int, height: int) -> Marker | None:
-        """What marks frames of `width` × `height` pixels, if they are to be marked."""
+        """A marker of frames of `width` × `height` pixels, if they are to be marked."""
         if self.key is None:
             return None
         payload = MarkPayload(int(self.origin.head[:8], 16), int(self.origin.session, 16))
@@ -49,7 +49,7 @@ class Provenance:
         return replace(self, origin=replace(self.origin, session=new_session()))
 
     def saying(self, speech_sha256: str) -> "Provenance":
-        """The same for a video that is cut from this stream now, in which this is said."""
+        """The same for a clip of this stream in which `speech` is spoken."""
         return replace(self, origin=replace(self.origin, speech=speech_sha256, date=utc_now()))
 
 
@@ -60,13 +60,13 @@ def state(
     options: ProvenanceOptions = _DEFAULT,
     out: Path | None = None,
 ) -> Provenance:
-    """What a video of a head will say of its making.
+    """The provenance of a video of a head.
 
     Args:
         head: SHA-256 of the head's file, hexadecimal.
-        consent: who agreed to the head's making, as the head or its run says; "" if neither does.
+        consent: who agreed to the head's making, as the head or its run states; "" if neither does.
         speech: SHA-256 of what the head speaks; "" for a stream.
-        options: what is asked for; `options.consent` counts where `consent` is empty.
+        options: the settings; `options.consent` counts where `consent` is empty.
         out: the video to be written, whose container may hold no credentials.
 
     Raises:
@@ -77,7 +77,9 @@ def state(
     key = find_mark_key(options.mark_key, create=True) if options.mark else None
     signer, notes = None, ()
     if options.credentials and out is not None and not can_hold_credentials(out):
-        rest = "its frames carry the mark only" if options.mark else "it says nothing of its making"
+        rest = (
+            "its frames carry the mark only" if options.mark else "it states nothing of its making"
+        )
         notes = (f"a {out.suffix} file cannot hold credentials: {rest}",)
     elif options.credentials:
         signer = find_signer(options.sign_key, options.sign_cert)
@@ -86,17 +88,17 @@ def state(
 
 
 def who_agreed(stated: str, recorded: str) -> str:
-    """Who agreed to a head's making: what the head itself records, or what is stated now.
+    """Who agreed to a head's making, as the head records or as is stated now.
 
-    Raises `CredentialsError` where they contradict each other, or neither says anything.
+    Raises `CredentialsError` where they contradict each other, or neither states it.
     """
     if recorded:
         if stated and stated != recorded:
-            raise CredentialsError(f"this head says itself who agreed to it ('{recorded}')")
+            raise CredentialsError(f"this head already states who agreed to it ('{recorded}')")
         return recorded
     if not stated:
         raise CredentialsError(
-            "this head does not say who agreed to its making: "
+            "this head does not state who agreed to its making: "
             'pass consent="WHO agreed to WHAT" once (docs/ethics.md)'
         )
     return stated

@@ -1,4 +1,4 @@
-"""Who signs: the user's own key and certificate, or a test certificate made here that says so."""
+"""The signer: the user's key and certificate, or a test certificate made here, marked as such."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,11 +37,11 @@ class Signer:
     private_key: bytes
     """PEM."""
     is_test: bool = False
-    """Whether the certificate is one that was made here, which nobody has checked."""
+    """Whether it is a test certificate made here, which nobody has checked."""
 
 
 def find_signer(key: Path | None, certificate: Path | None) -> Signer:
-    """Who signs: by these files, by $AUDIOPLANE_SIGN_KEY and _CERT, or else the test certificate.
+    """The signer: of these files, of $AUDIOPLANE_SIGN_KEY and _CERT, or else the test certificate.
 
     Raises `CredentialsError` if they cannot be read or made.
     """
@@ -78,12 +78,12 @@ def _algorithm(private: object, path: Path) -> str:
     if isinstance(private, rsa.RSAPrivateKey):
         return "ps256"
     raise CredentialsError(
-        f"{path} is of a kind that C2PA does not sign with: use P-256, P-384, P-521, Ed25519 or RSA"
+        f"{path} is no key that C2PA allows: use P-256, P-384, P-521, Ed25519 or RSA"
     )
 
 
 def own_test_signer() -> Signer:
-    """This installation's test signer, made at first use; of this call alone where none is kept.
+    """This installation's test signer, made at first use; a new one each time if it cannot be kept.
 
     Raises `CredentialsError` for a damaged file.
     """
@@ -121,7 +121,7 @@ def _make_test_signer() -> bytes:
 def _certificate(
     name: str, key: ec.EllipticCurvePrivateKey, issuer: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    """As the C2PA specification asks for; without an organisation c2pa-rs refuses a signature."""
+    """As the C2PA specification requires; c2pa-rs refuses one without an organisation."""
     now, is_root = datetime.now(timezone.utc), key is issuer
     usage = dict.fromkeys(
         ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")

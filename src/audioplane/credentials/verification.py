@@ -1,4 +1,4 @@
-"""What a video says of its making, by its mark and by its credentials."""
+"""Verification of a video by its mark and its credentials."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from audioplane.media.video import read_frames
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found in a video. Its texts are the file's own and may hold any character."""
+    """The findings in a video. Texts come from the file and may hold any character."""
 
     mark: MarkReading | None
     """None if the video is too short to tell."""
@@ -25,7 +25,7 @@ class Verification:
 
     @property
     def made_here(self) -> bool:
-        """Something says that audioplane made it, and nothing speaks against it."""
+        """Mark or credentials state that audioplane made it, and nothing contradicts them."""
         stated = self.credentials is not None and self.credentials.origin is not None
         return not self.problems and (stated or (self.mark is not None and self.mark.found))
 
@@ -39,7 +39,7 @@ def verify(path: Path, mark_key: Path | None = None) -> Verification:
             installation's, if there is one.
 
     Returns:
-        What was found, also where that is nothing, or does not hold together.
+        The findings, also where there are none, or they contradict each other.
 
     Raises:
         MediaError: the file is no video that can be read.

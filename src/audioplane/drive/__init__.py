@@ -1,4 +1,4 @@
-"""A trained head and speech become frames, composited over torso and background."""
+"""Driving: frames from a trained head and speech, composited over torso and background."""
 
 from audioplane.drive.animator import Animator, DrivenFrame, ping_pong
 from audioplane.drive.talker import Talker, TalkerStream, WrittenVideo

@@ -1,4 +1,4 @@
-"""A trained head before its own torso and background, one frame after the other."""
+"""Rendering of a trained head over its own torso and background, frame by frame."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ from audioplane.subject import FrameRef
 
 @dataclass(frozen=True)
 class DrivenFrame:
-    """One finished picture."""
+    """One finished image."""
 
     image: UInt8[np.ndarray, "h w 3"]
     """Head over torso over background."""
@@ -29,18 +29,18 @@ class DrivenFrame:
 
 
 def ping_pong(t: int, n: int) -> int:
-    """Step t of 0 … n−1 and back again, without end; the turning frames are not shown twice."""
+    """Step t of 0 … n−1 and back, without end; the turning frames are not repeated."""
     step = t % max(1, 2 * n - 2)
     return min(step, 2 * n - 2 - step) if n > 1 else 0
 
 
 class Animator:
-    """Draws a head, on the device it lies on, at its subject's poses, moved by any speech."""
+    """Renders a head, on its own device, at its subject's poses, driven by any speech."""
 
     def __init__(self, head: Head, footage: Footage, views: dict[int, Tensor]):
         """`views` are refined world→camera matrices by img_id; other frames keep the tracked ones.
 
-        The head is drawn as it is now; later changes of its weights are not seen.
+        The head is rendered as it is now; later changes of its weights have no effect.
         """
         self.head, self.footage, self._views = head, footage, dict(views)
         self.size = footage.size
@@ -53,8 +53,8 @@ class Animator:
     def codes(
         self, features: Float[np.ndarray, "t w f"], spoken: Bool[np.ndarray, " t"] | None = None
     ) -> Float[Tensor, "t k"]:
-        """Audio codes of a speech; `spoken` are the frames in which another voice than the
-        subject's speaks, which is then adapted to.
+        """Audio codes of a speech. `spoken` marks the frames in which a voice other than the
+        subject's speaks; the codes adapt to it.
 
         Raises `SubjectError` if the features are of another kind.
         """
@@ -101,12 +101,12 @@ class Animator:
         """
         if self.head.times is not None:
             raise SubjectError("a head with --encoder six-plane follows the time, not speech")
-        heard = torch.from_numpy(run).to(self.head.device)
-        return self.head.excerpt_codes(heard, norm, spoken)
+        window = torch.from_numpy(run).to(self.head.device)
+        return self.head.excerpt_codes(window, norm, spoken)
 
     def pose(self, t: int) -> FrameRef:
-        """The subject's frame whose pose, blink and torso frame t of any speech has: the longest
-        shot to and fro, so that head and body never leap."""
+        """The subject's frame whose pose, blink and torso frame t of any speech uses: the longest
+        shot played forwards and backwards, so that head and body never jump."""
         return self._loop[ping_pong(t, len(self._loop))]
 
     def view(self, ref: FrameRef) -> View:
@@ -117,7 +117,7 @@ class Animator:
         return View(viewmat, self._K, *self.size)
 
     def place(self, ref: FrameRef, viewmat: Float[Tensor, "4 4"]) -> None:
-        """Show a frame from another camera from now on."""
+        """Render a frame from another camera from now on."""
         self._views[ref.img_id] = viewmat
 
     @torch.no_grad()
@@ -142,10 +142,10 @@ class Animator:
     def speak(
         self, codes: Iterable[Float[Tensor, " k"]], marker: Marker | None
     ) -> Iterator[tuple[FrameRef, DrivenFrame]]:
-        """One frame for each code, at the poses of the training frames, to and fro.
+        """One frame for each code, at the poses of the training frames, forwards and backwards.
 
-        `marker` marks what leaves the house; None is for measurements of the bare pictures. Torso
-        and background of the next frame are decoded while this one is drawn.
+        `marker` marks every frame; None is for measurements, whose images nobody is given. Torso
+        and background of the next frame are decoded while this one is rendered.
         """
         upcoming = self.pose(0)
         with ThreadPoolExecutor(1, thread_name_prefix="plates") as pool:

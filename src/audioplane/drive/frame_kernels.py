@@ -63,7 +63,7 @@ def see_colours(sh, means, centre, features):
 @jit(parallel=True)
 @no_type_check
 def composite(image, transmittance, plate, out, dynamic):
-    """Head over plate [h, w, 3] in bytes into out, and the picture's fourth channel, 0 to 1."""
+    """Head over plate [h, w, 3] in bytes into out, and the image's fourth channel, 0 to 1."""
     height, width = plate.shape[:2]
     for y in prange(height):
         for x in range(width):

@@ -1,7 +1,7 @@
-"""Frames of a head that no longer learns, without autograd.
+"""Rendering of a trained head without autograd.
 
-On the CPU the Gaussians that nothing drives are made ready once, a frame touches only the others,
-and no memory is taken anew.
+On the CPU, undriven Gaussians are prepared once, a frame updates only the others, and no memory
+is allocated per frame.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ def _arrays(tensors: dict[str, Tensor]) -> tuple[np.ndarray, ...]:
 
 
 class FrameRenderer:
-    """Draws a head on the CPU as it is now; it does not see later changes of its weights."""
+    """Renders a head on the CPU as it is now; later changes of its weights have no effect."""
 
     def __init__(self, head: Head, width: int, height: int):
         self._head = head
@@ -57,7 +57,7 @@ class FrameRenderer:
 
 
 class TensorRenderer:
-    """Draws a head with PyTorch alone, wherever it lies; what is drawn comes back as arrays."""
+    """Renders a head with PyTorch alone, on its own device; the results are arrays."""
 
     @torch.no_grad()
     def __init__(self, head: Head):
@@ -77,7 +77,7 @@ class TensorRenderer:
 
 
 def renderer_for(head: Head, width: int, height: int) -> FrameRenderer | TensorRenderer:
-    """What draws a head fastest where it lies."""
+    """The fastest renderer on the head's device."""
     if head.device.type == "cpu":
         return FrameRenderer(head, width, height)
     return TensorRenderer(head)

@@ -1,4 +1,4 @@
-"""A head that hears sound while it is spoken. No clock and no thread: those are the caller's."""
+"""Driving of a head by sound that arrives in pieces. It has no clock and no thread of its own."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from audioplane.speech.level import PAUSE, RunningLevel, block_power
 
 @dataclass(frozen=True)
 class StreamFrame:
-    """A frame that is ready to be drawn."""
+    """A frame that is ready to be rendered."""
 
     index: int
     """Frames since the stream began."""
     code: Float[Tensor, " k"]
-    """What the head is to say."""
+    """The audio code."""
     sound: Float[np.ndarray, "640"]
     """The frame's own 40 ms at 16 kHz."""
 
 
 class LiveHead:
-    """Sound in, frames to draw out, in bounded memory, for as long as it goes on."""
+    """Sound in, frames to render out, for speech of any length in bounded memory."""
 
     def __init__(
         self,
@@ -39,20 +39,20 @@ class LiveHead:
     ):
         """`kind`: the features that the head was trained on; `voice` as of `Run.voice`.
 
-        `look_ahead`: samples after a frame's end that are waited for; None for all that the
-        features look at. With fewer the rest is guessed (`SpeechStream.predict`).
+        `look_ahead`: samples after a frame's end that are waited for; None for all that
+        the features use. With fewer the rest is guessed (`SpeechStream.predict`).
 
         Raises `SpeechError` for features that cannot be streamed.
         """
         self._animator = animator
         self._norm = animator.head.encoder.running_norm()
         self._silent = PAUSE
-        """Frames since the voice was heard."""
+        """Frames since the last sound of a voice."""
         self._level = RunningLevel((voice or StreamStatistics()).level)
         self._speech: SpeechStream = open_stream(kind, voice)
         whole = self._speech.look_ahead + CONTEXT_AFTER * FRAME_SAMPLES
         self.look_ahead = whole if look_ahead is None else min(look_ahead, whole)
-        """Samples after a frame's end that have to be heard before it is drawn."""
+        """Samples after a frame's end that must have come before it is rendered."""
         self._run: Float[np.ndarray, "u w f"] | None = None
         """Settled windows from `CONTEXT_BEFORE` frames before the next one on."""
         self._late = 0
@@ -62,13 +62,13 @@ class LiveHead:
         self._index = 0
 
     def push(self, sound: Float[np.ndarray, " n"]) -> list[StreamFrame]:
-        """The frames that can be drawn now, for 16 kHz sound of any length in [−1, 1].
+        """The frames that can be rendered now, for 16 kHz sound of any length in [−1, 1].
 
         Raises `SpeechError` for samples that are not finite.
         """
         frames = []
         self._keep(sound)
-        while len(sound):  # each frame by what is heard when it is due, in pieces of any length
+        while len(sound):  # each frame by what has come when it is due, in pieces of any length
             missing = (self._index + 1) * FRAME_SAMPLES + self.look_ahead - self._speech.samples
             self._settle(self._speech.push(sound[:missing]))
             if missing <= len(sound):
@@ -77,7 +77,7 @@ class LiveHead:
         return frames
 
     def finish(self) -> list[StreamFrame]:
-        """The frames up to the end of what was heard. Nothing can be pushed after."""
+        """The frames up to the end of what was pushed. Nothing can be pushed after."""
         count = max(1, self._speech.samples // FRAME_SAMPLES) - self._index
         self._settle(self._speech.finish())
         self._keep(np.zeros(FRAME_SAMPLES, np.float32))
@@ -102,10 +102,10 @@ class LiveHead:
         self._run, self._late = run[dropped:], self._late - dropped
 
     def _frame(self) -> StreamFrame:
-        """The next one, by what is known of it now."""
+        """The next frame, by what is known of it now."""
         sound = self._sound.popleft()
-        heard = [self._level.update(float(power)) for power in block_power(sound)]
-        self._silent = 0 if any(heard) else self._silent + 1
+        active = [self._level.update(float(power)) for power in block_power(sound)]
+        self._silent = 0 if any(active) else self._silent + 1
         spoken = self._silent <= PAUSE
         code = self._animator.excerpt_codes(self._context(), self._norm, spoken)[0]
         frame = StreamFrame(self._index, code, sound)
@@ -116,7 +116,7 @@ class LiveHead:
         return frame
 
     def _context(self) -> Float[np.ndarray, "8 w f"]:
-        """Windows about the next frame; where they are not settled yet, as they look by now."""
+        """Windows around the next frame; those not yet settled are predicted."""
         span = CONTEXT_BEFORE + 1 + CONTEXT_AFTER
         if self._run is None:
             guessed = self._speech.predict(self._index + 1 + CONTEXT_AFTER)
@@ -129,7 +129,7 @@ class LiveHead:
         return np.concatenate([self._run, guessed])
 
     def draw(self, frame: StreamFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w 3"]:
-        """The picture of a frame; any frames may be left out. `marker` as for `Animator.speak`."""
+        """The image of a frame; any frames may be left out. `marker` as for `Animator.speak`."""
         ref = self._animator.pose(frame.index)
         drawn = self._animator.draw(frame.code, ref, self._animator.footage.plate(ref)).image
         return drawn if marker is None else marker.mark(drawn, frame.index)

@@ -1,4 +1,4 @@
-"""A head that speaks: a trained head, its footage and any speech become frames.
+"""The talker: frames of a trained head from its footage and any speech.
 
 talker = Talker.open("runs/me")
 talker.write("speech.wav", "me.mp4")          # a video file, marked and signed
@@ -66,7 +66,7 @@ class WrittenVideo:
 
 
 class Talker:
-    """A trained head before its footage, ready to speak. `Talker.open` makes it."""
+    """A trained head with its footage, ready to speak. `Talker.open` makes it."""
 
     def __init__(
         self,
@@ -104,15 +104,15 @@ class Talker:
             subject: The subject's folder, if it is not where it was when the head was trained; a
                 pack needs none.
             device: "cpu", "cuda", or "auto": an NVIDIA GPU where there is one and gsplat.
-            articulation: How far the lips move, 0 to 4, as a multiple of what the head learned:
-                heads that are not sure of a voice mumble, 1.5 opens their mouths.
+            articulation: How far the lips move, 0 to 4, as a multiple of what the head learned. An
+                unfamiliar voice can make a head mumble; 1.5 opens the mouth further.
             speech_model: File or folder of the network behind the head's feature kind, if it
                 needs one; looked up if not given.
-            provenance: What videos and frames say of their making: mark, credentials, consent.
+            provenance: What videos and frames state of their making: mark, credentials, consent.
 
         Raises:
             CheckpointError: There is no trained head, or it is damaged.
-            SubjectError: The subject is not there, or is another one.
+            SubjectError: The subject is missing, or is another one.
             SpeechError: `articulation` is out of range.
             DeviceError: The device cannot be used here.
         """
@@ -142,7 +142,7 @@ class Talker:
         return kind
 
     def codes(self, speech: Speech) -> Float[Tensor, "t k"]:
-        """What deforms the head, frame by frame, for speech of any voice.
+        """The codes of the frames of a speech, of any voice.
 
         Raises as `features` does.
         """
@@ -154,11 +154,11 @@ class Talker:
         return known.strangeness(speech) if known else None
 
     def warnings(self, speech: Speech, name: str = "the sound") -> tuple[str, ...]:
-        """Why the lips may not follow some speech, which is called `name`, for people."""
+        """Reasons why the lips may not follow a speech, sentences that call it `name`."""
         return tuple(sound_warnings(speech, self.run.familiarity, name))
 
     def provenance(self, speech: Path | str = "", out: Path | None = None) -> Provenance:
-        """What a video or stream of this head says of its making.
+        """What a video or stream of this head states of its making.
 
         Args:
             speech: The file that it speaks, or the SHA-256 of what it speaks; "" for a stream.
@@ -174,7 +174,7 @@ class Talker:
         return state(run.sha256, consent, digest, options, out)
 
     def speak(self, speech: Spoken) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """Frames of the head that says something, 25 a second, marked.
+        """Frames of the head as it speaks, 25 a second, marked.
 
         Args:
             speech: A sound or video file of any length, format and voice; a `.npy` file of
@@ -195,7 +195,7 @@ class Talker:
             yield frame.image
 
     def _codes_of(self, speech: Spoken) -> tuple[int, Iterable[Float[Tensor, " k"]]]:
-        """Number of frames, and their codes."""
+        """The number of frames, and their codes."""
         if isinstance(speech, Path | str):
             path = Path(speech)
             speech = load_external_features(path) if path.suffix == ".npy" else Speech.read(path)
@@ -216,12 +216,12 @@ class Talker:
             yield frame
 
     def stream(self, look_ahead: float | None = LOOK_AHEAD) -> "TalkerStream":
-        """Speak what is still being spoken, in constant memory.
+        """Drive the head by speech that is still being spoken, in constant memory.
 
         Args:
             look_ahead: Seconds of speech after a frame that are waited for before it is drawn;
-                with fewer the head answers sooner, with more its lips are surer. None waits for
-                all that the features look at.
+                fewer lower the latency, more make the lips more accurate. None waits for all
+                that the features use.
 
         Raises `SpeechError` for a feature kind that cannot be streamed, `CredentialsError` where
         nobody consented.
@@ -239,7 +239,7 @@ class Talker:
         audio_track: int | None = None,
         report: Report = ignore,
     ) -> WrittenVideo:
-        """Write a video of the head that says something, marked and signed.
+        """Write a video of the head as it speaks, marked and signed.
 
         Args:
             speech: A sound or video file, or a `.npy` file of features, which makes a silent video.
@@ -287,7 +287,7 @@ class TalkerStream:
         return self._live.look_ahead / SAMPLE_RATE
 
     def push(self, waveform: Float[np.ndarray, " n"]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """The frames that can be drawn now, for sound at 16 kHz of any length in [−1, 1].
+        """The frames that can be rendered now, for sound at 16 kHz of any length in [−1, 1].
 
         Raises `SpeechError` for samples that are not finite.
         """
@@ -301,7 +301,7 @@ class TalkerStream:
 
 
 def _remember(consent: str, note: Path) -> None:
-    """Keep a consent that was stated beside the head that does not say it."""
+    """Save a stated consent beside a head that has none."""
     try:
         note.write_text(consent + "\n")
     except OSError as e:

@@ -1,8 +1,8 @@
-"""How good a head is: scores of its held-out frames, and a page that shows them.
+"""Evaluation: scores of a head's held-out frames, and a page that shows them.
 
 `evaluate` scores a run. Below it: `heldout` renders and scores frames, `scores` holds the metrics,
-`mouth` reads mouths off images, `syncnet` is the original pipeline, `figures` and `page` show what
-was found.
+`mouth` reads mouths off images, `syncnet` is the original pipeline, `figures` and `page` show the
+results.
 """
 
 from audioplane.evaluate.report import Evaluation, FrameScores, RegionScores, ScoreReport

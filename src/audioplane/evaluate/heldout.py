@@ -1,4 +1,4 @@
-"""Scores of rendered frames against the subject's own, frame by frame, before lossy encoding."""
+"""Frame-by-frame scores of renders against the subject's own images, before lossy encoding."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -62,23 +62,23 @@ class HeldOut:
 
     @staticmethod
     def of(animator: Animator, subject: Subject, speech: Float[Tensor, "t k"]) -> "HeldOut":
-        """The held-out frames; `speech` are the codes of all of the subject's own speech."""
+        """The held-out frames; `speech` holds the codes of all of the subject's own speech."""
         rows = rows_of(subject.val, len(speech))
         codes = {ref.img_id: speech[row] for ref, row in zip(subject.val, rows, strict=True)}
         return HeldOut(animator, subject, codes)
 
     def draw(self, ref: FrameRef) -> DrivenFrame:
-        """One of them; `ref` is of `subject.val`."""
+        """One frame; `ref` is one of `subject.val`."""
         return self.animator.draw(self.codes[ref.img_id], ref, self.subject.plate(ref))
 
     def frames(self) -> Iterator[DrivenFrame]:
-        """All of them, in order."""
+        """All frames, in order."""
         return map(self.draw, self.subject.val)
 
     def refined_view(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
-        """The camera in which a frame fits best with the head frozen, world→camera.
+        """The world→camera matrix that fits a frame best with the head frozen.
 
-        The ground truth is looked at: figures made with it are to say so.
+        It uses the ground truth: figures made with it must say so.
         """
         frame = self.subject.frame(ref)
         gaussians, _ = self.animator.deformed(self.codes[ref.img_id], ref)
@@ -89,7 +89,7 @@ class HeldOut:
 
 
 def rows_of(refs: Sequence[FrameRef], n: int) -> list[int]:
-    """The row of n rows of speech that belongs to each frame: some subjects lack the last."""
+    """The row of speech, of `n`, for each frame: some subjects lack the last rows."""
     return [min(ref.aud_id, n - 1) for ref in refs]
 
 
@@ -106,11 +106,10 @@ def score_head(
     Args:
         draw: Renders one frame, driven by the subject's own speech.
         subject: The ground truth.
-        landmarker: MediaPipe's `face_landmarker.task`; None looks where model files are kept, and
-            does without (see `MouthReader`) where it is not there.
+        landmarker: MediaPipe's `face_landmarker.task`; None looks where model files are kept and
+            falls back to `MouthReader`.
         lpips: Computes LPIPS; None leaves it empty.
-        sound: What is heard in the held-out frames, 16 kHz; None leaves the scores against it
-            empty.
+        sound: The sound of the held-out frames, 16 kHz; None leaves the scores against it empty.
         show: Receives every frame.
 
     Raises:
@@ -164,7 +163,7 @@ def score_frames(
         if show is not None:
             show(ref, truth, frame)
     if views is None:
-        lips = LipScores(empty=_no_lips("nothing to read landmarks with"))
+        lips = LipScores(empty=_no_lips("no reader of landmarks"))
     else:
         accuracy = _accuracy(true_seen, np.array(known))
         lips = lip_scores(mouth_track(seen), mouth_track(true_seen), views.name, accuracy)
@@ -229,7 +228,7 @@ def _empty_cells(
     if any(r.ssim is None for r in regions):
         empty["ssim"] = "left out where a region lies within 5 px of the border"
     if expression.bse_upper is None:
-        empty["bse"] = "needs MediaPipe's landmarker, and that it reads this face"
+        empty["bse"] = "needs MediaPipe's landmarker, and a face that it can read"
     return empty
 
 

@@ -27,10 +27,10 @@ from audioplane.page import (
     facts,
     figure,
     heat_map,
+    img,
     line_plot,
     listing,
     paragraph,
-    picture,
     side_by_side,
     table,
     text_page,
@@ -45,12 +45,12 @@ class PageContents:
     """What the page shows."""
 
     evaluation: Evaluation
-    film: bytes | None
+    video: bytes | None
     """Recording and render side by side, mp4."""
     examples: Sequence[SheetRow]
     """Best, median and worst frame of the first kind of poses."""
     sound: Float32[np.ndarray, " n"] | None
-    """What is heard in the held-out frames, 16 kHz."""
+    """The sound of the held-out frames, 16 kHz."""
     curves: TrainingCurves | None
     prototypes: Sequence[Prototype]
     dynamism: Sequence[DynamismView]
@@ -68,7 +68,7 @@ def evaluation_page(contents: PageContents) -> str:
     )
     sections = [
         _scores(evaluation),
-        _film(contents),
+        _video(contents),
         _over_time(evaluation.reports, contents.sound),
         _examples(contents.examples, next(iter(evaluation.reports))),
         _speed(evaluation),
@@ -98,12 +98,12 @@ def _scores(evaluation: Evaluation) -> Section:
     return Section("Scores", [*parts, listing(notes)])
 
 
-def _film(contents: PageContents) -> Section:
-    if contents.film is None:
+def _video(contents: PageContents) -> Section:
+    if contents.video is None:
         return Section("Side by side", [empty("no video was written")])
     kind = next(iter(contents.evaluation.reports))
-    content = video(contents.film, "Recording on the left, render on the right, with sound")
-    caption = f"The recording is left, the render right (poses {kind}), both with the true sound."
+    content = video(contents.video, "Recording on the left, render on the right, with sound")
+    caption = f"Recording on the left, render on the right (poses {kind}), with the true sound."
     return Section("Side by side", [figure(content, "Held-out frames", caption)])
 
 
@@ -121,9 +121,7 @@ def _over_time(reports: dict[str, ScoreReport], sound: Float32[np.ndarray, " n"]
         for kind, report in reports.items()
     ]
     quality = line_plot(qualities, "PSNR, dB", _X, "PSNR of every held-out frame over time")
-    parts = [
-        figure(quality, "Quality over time", "A dip is a frame that the head could not show well.")
-    ]
+    parts = [figure(quality, "Quality over time", "A dip is a frame that the head renders badly.")]
     report = next(iter(reports.values()))
     x = _seconds(report)
     ours, true = (
@@ -135,8 +133,8 @@ def _over_time(reports: dict[str, ScoreReport], sound: Float32[np.ndarray, " n"]
         plot = line_plot(mouths, "mouth aperture", "", "Mouth aperture of render and recording")
         plots = Html(plot + _sound_plot(sound, len(x)))
         caption = (
-            "Both mouths, read alike, over the loudness of 600 to 3000 Hz, where vowels lie: the "
-            "lines should rise and fall together (MAC), and with the sound."
+            "Both mouths, read the same way, over the loudness from 600 to 3000 Hz, where "
+            "vowels lie: the lines should rise and fall together (MAC), and with the sound."
         )
         parts.append(figure(plots, "The mouth and the sound", caption))
     else:
@@ -156,15 +154,14 @@ def _sound_plot(sound: Float32[np.ndarray, " n"] | None, frames: int) -> Html:
 def _examples(examples: Sequence[SheetRow], kind: str) -> Section:
     parts = []
     for row in examples:
-        pictures = (
+        images = (
             (row.truth, "recording"),
             (row.rendered, "render"),
             (amplified(row.truth, row.rendered), f"difference × {DIFFERENCE_GAIN}"),
             (colour_map(row.dynamic), "dynamic map, 0 black to 1 white"),
         )
         cells = [
-            Html(picture(image, f"{row.label}: {name}") + paragraph(name))
-            for image, name in pictures
+            Html(img(image, f"{row.label}: {name}") + paragraph(name)) for image, name in images
         ]
         parts.append(
             figure(
@@ -177,20 +174,20 @@ def _examples(examples: Sequence[SheetRow], kind: str) -> Section:
 _EXAMPLE = {
     "best": "The frame with the highest PSNR.",
     "medi": "Half of the frames are better than this one.",
-    "wors": "The frame with the lowest PSNR: what this head cannot do yet.",
+    "wors": "The frame with the lowest PSNR.",
 }
 
 
 def _speed(evaluation: Evaluation) -> Section:
     speed = evaluation.speed
-    film = None if speed.end_to_end is None else f"{speed.end_to_end:.1f}"
+    rate = None if speed.end_to_end is None else f"{speed.end_to_end:.1f}"
     rows = [
         ["raster only: moved Gaussians to image", f"{speed.raster:.0f}"],
         ["model and raster: speech features to finished image", f"{speed.model_and_raster:.0f}"],
-        ["end to end: sound to H.264 and AAC file", film],
+        ["end to end: sound to H.264 and AAC file", rate],
     ]
     parts = [table(["what is timed", "frames/s"], rows)]
-    if film is None:
+    if rate is None:
         parts.append(
             empty(
                 "end to end: the speech features of this head cannot be computed here, or the "
@@ -199,8 +196,8 @@ def _speed(evaluation: Evaluation) -> Section:
         )
     note = (
         f"{speed.gaussians:,} Gaussians, {speed.moving:,} of them moved by the networks, "
-        f"{speed.width} × {speed.height} px, on {speed.machine}. Taken while the machine did "
-        "whatever else it did: 'audioplane bench' measures it against a matrix product."
+        f"{speed.width} × {speed.height} px, on {speed.machine}. Measured under "
+        "whatever load the machine had: 'audioplane bench' compares with a matrix product."
     )
     return Section("Speed", [*parts, paragraph(note)])
 
@@ -239,7 +236,7 @@ def _training(curves: TrainingCurves | None) -> Section:
 def _prototypes(
     prototypes: Sequence[Prototype], sound: Float32[np.ndarray, " n"] | None
 ) -> Section:
-    title = "What the audio prototypes listen to"
+    title = "What the audio prototypes respond to"
     if not prototypes:
         return Section(title, [empty("this head's encoder has no audio prototypes")])
     weights = np.stack([p.weights for p in prototypes])
@@ -255,7 +252,7 @@ def _prototypes(
     )
     caption = (
         f"The {len(prototypes)} prototypes whose attention weight (Eq. 4) changes most, each named "
-        "by the phones it speaks at, from shut lips above to open ones below; under them the sound."
+        "by the phones it responds to, from closed lips at the top to open ones; below, the sound."
     )
     rows = [
         [
@@ -266,8 +263,8 @@ def _prototypes(
         for p in prototypes
     ]
     note = (
-        "×n: so many times more frequent, by pocketsphinx's ear, under this prototype than in the "
-        "subject's speech as a whole. A2 is the grid of scale 2. Mean weights of a scale sum to 1."
+        "×n: so many times more frequent under this prototype than in the subject's speech as a "
+        "whole, by pocketsphinx. A2 is the grid of scale 2. Mean weights of a scale sum to 1."
     )
     parts = [
         figure(Html(chart + _sound_plot(sound, frames)), "Attention over the prototypes", caption),
@@ -278,16 +275,16 @@ def _prototypes(
 
 
 def _dynamism(views: Sequence[DynamismView]) -> Section:
-    pictures = [
-        Html(picture(v.image, f"Gaussians coloured by dynamism, {v.name}") + paragraph(v.name))
+    images = [
+        Html(img(v.image, f"Gaussians coloured by dynamism, {v.name}") + paragraph(v.name))
         for v in views
     ]
-    scale = picture(legend(), "colours from 0, grey, to 1, red", ".png")
+    scale = img(legend(), "colours from 0, grey, to 1, red", ".png")
     caption = (
-        "Every Gaussian of the head, drawn smaller, in the colour of its mean d (Eq. 7): what "
-        "speech moves should be the mouth and the jaw, and nothing else."
+        "Every Gaussian of the head, drawn smaller, in the colour of its mean d (Eq. 7): speech "
+        "should move the mouth and the jaw, and nothing else."
     )
-    content = Html(side_by_side(pictures) + paragraph("d from 0 to 1:") + scale)
+    content = Html(side_by_side(images) + paragraph("d from 0 to 1:") + scale)
     return Section("Where the head is dynamic", [figure(content, "Dynamism d", caption)])
 
 
@@ -306,4 +303,4 @@ def _origin(evaluation: Evaluation) -> Section:
         **made.weights,
         **made.versions,
     }
-    return Section("Where these figures come from", [facts(known)])
+    return Section("How these figures were made", [facts(known)])

@@ -1,4 +1,4 @@
-"""Scores of rendered frames: per frame, in the mean, as JSON, and as rows of a table."""
+"""Scores of rendered frames: per frame, as means, as JSON, and as rows of a table."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -71,7 +71,7 @@ class ScoreReport:
     sound: SoundSync | None = None
     """The render's mouth against the sound."""
     true_sound: SoundSync | None = None
-    """The recording's mouth against the sound: what can be reached."""
+    """The recording's mouth against the sound: the attainable score."""
     syncnet: SyncScores = SyncScores(empty=NO_SYNCNET)
     """Of the render."""
     true_syncnet: SyncScores = SyncScores(empty=NO_SYNCNET)
@@ -132,7 +132,7 @@ class ScoreReport:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's scores, how fast it is, and what the figures were made with."""
+    """A run's scores, its speed, and what they were measured with."""
 
     reports: dict[str, ScoreReport]
     """By the kind of held-out poses: "tracked", "refined"."""

@@ -20,7 +20,7 @@ from audioplane.evaluate.figures.attention import strongest_prototypes
 from audioplane.evaluate.figures.contact_sheet import SheetRow, contact_sheet
 from audioplane.evaluate.figures.curves import read_curves
 from audioplane.evaluate.figures.dynamism import draw_dynamism
-from audioplane.evaluate.figures.film import SideBySide, film_provenance
+from audioplane.evaluate.figures.side_by_side import SideBySide, video_provenance
 from audioplane.evaluate.heldout import Draw, HeldOut, Show, rows_of, score_head
 from audioplane.evaluate.page import PageContents, evaluation_page
 from audioplane.evaluate.report import Evaluation, ScoreReport, write_text
@@ -39,7 +39,7 @@ from audioplane.splat.device import choose_device
 from audioplane.subject import FrameRef, Subject
 
 METRICS_NAME, PAGE_NAME = "metrics.json", "report.html"
-SHEET_NAME, FILM_NAME = "contact_sheet.png", "side_by_side.mp4"
+SHEET_NAME, VIDEO_NAME = "contact_sheet.png", "side_by_side.mp4"
 SHEET_FRAMES = 8
 """Frames on the contact sheet, evenly spread."""
 
@@ -47,10 +47,10 @@ Poses = Literal["tracked", "refined", "both"]
 _POSE_NOTES = {
     "tracked": "poses of the held-out frames as tracked",
     "refined": "poses of the held-out frames refined against these frames with the head frozen: "
-    "the ground truth was looked at",
+    "the ground truth was used",
 }
 _SHOWN_FRAMES = 250
-"""Of held-out speech on the map of the prototypes: more would be narrower than a pixel."""
+"""Seconds of held-out speech on the map of the prototypes: more would be narrower than a pixel."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class _Work:
     held_out: HeldOut
     """In the tracked poses."""
     sound: Float32[np.ndarray, " n"] | None
-    """What is heard in the held-out frames."""
+    """The sound of the held-out frames."""
     tools: Tools
     report: Report
 
@@ -81,30 +81,30 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
     device: torch.device | str = "auto",
     report: Report | None = None,
 ) -> Evaluation:
-    """Score a trained head on the frames of its subject that it never saw.
+    """Score a trained head on its subject's held-out frames.
 
     Each held-out frame is rendered from the subject's own speech (codes float32 [t, k]) at its own
     pose over its own torso, uint8 [h, w, 3], and compared with the recording: PSNR in dB, SSIM,
     L1 from 0 to 1, LPIPS, LMD in pixels, MAC from −1 to 1, SyncNet, blendshape errors
-    (docs/evaluation.md). Frames are scored as rendered, neither marked nor encoded; the film is
+    (docs/evaluation.md). Frames are scored as rendered, neither marked nor encoded; the video is
     both.
 
     Args:
         run: An open run, or its folder or pack.
         subject: Its subject's folder, if that has moved since the training.
         out: Folder for `metrics.json`, `report.html` and, for each kind of poses, a contact sheet
-            and a film of recording and render side by side; None writes nothing.
+            and a video of recording and render side by side; None writes nothing.
         poses: Of the held-out frames: as tracked, refined against them with the head frozen, or
             both.
         lpips: LPIPS on AlexNet (`LPIPS.load`); None leaves its cells empty.
         syncnet: SyncNet (`SyncNet.load`); None leaves its cells empty.
-        landmarker: MediaPipe's `face_landmarker.task`; None looks where model files are kept, and
-            does without where it is not there.
+        landmarker: MediaPipe's `face_landmarker.task`; None looks where model files are kept and
+            does without if it is not there.
         device: "auto", "cpu" or "cuda".
         report: Receives the progress.
 
     Returns:
-        The scores by the kind of poses, the head's speed, and what they were made with.
+        The scores by the kind of poses, the head's speed, and what they were measured with.
 
     Raises:
         CheckpointError: There is no trained head, or it is damaged.
@@ -173,7 +173,7 @@ def _score(work: _Work, kind: str, held_out: HeldOut, show: Show) -> ScoreReport
 
 
 def _sync(work: _Work, what: str, image: Callable[[FrameRef], Image]) -> SyncScores:
-    """SyncNet on what a function shows of the held-out frames."""
+    """SyncNet on the held-out frames as a function renders them."""
     judge, refs = work.tools.judge(), work.subject.val
     if judge.missing:
         return SyncScores(empty=judge.missing)
@@ -185,7 +185,7 @@ def _sync(work: _Work, what: str, image: Callable[[FrameRef], Image]) -> SyncSco
 
 @contextmanager
 def _figures(work: _Work, folder: Path | None) -> Iterator[Show]:
-    """Writes film and contact sheet of what it is shown; nothing without a folder."""
+    """Writes a video and a contact sheet of the frames; nothing without a folder."""
     if folder is None:
         yield lambda ref, truth, frame: None
         return
@@ -193,10 +193,10 @@ def _figures(work: _Work, folder: Path | None) -> Iterator[Show]:
     chosen = {person.val[i].img_id for i in spread_over(len(person.val), SHEET_FRAMES)}
     rows: list[SheetRow] = []
     height, width = person.background.shape[:2]
-    with SideBySide(folder / FILM_NAME, (width, height), work.sound, _provenance(work)) as film:
+    with SideBySide(folder / VIDEO_NAME, (width, height), work.sound, _provenance(work)) as writer:
 
         def show(ref: FrameRef, truth: Image, frame: DrivenFrame) -> None:
-            film.write(truth, frame.image)
+            writer.write(truth, frame.image)
             if ref.img_id in chosen:
                 rows.append(SheetRow(f"frame {ref.img_id}", truth, frame.image, frame.dynamic))
 
@@ -205,10 +205,10 @@ def _figures(work: _Work, folder: Path | None) -> Iterator[Show]:
 
 
 def _provenance(work: _Work) -> Provenance:
-    """What the film says of its making; an evaluation does not ask who agreed."""
+    """What the video states of how it was made; an evaluation does not ask who agreed."""
     sound = work.subject.paths.audio
     speech = sha256_of(sound) if sound.exists() else ""
-    return film_provenance(work.run.sha256, work.run.consent, speech)
+    return video_provenance(work.run.sha256, work.run.consent, speech)
 
 
 def _speed(work: _Work) -> Speed:
@@ -219,7 +219,7 @@ def _speed(work: _Work) -> Speed:
 
 
 def _computable(kind: str) -> bool:
-    """Whether features of a kind can be computed here and now."""
+    """Whether features of a kind can be computed here."""
     try:
         require_kind(kind)
     except (ModelError, SpeechError):
@@ -254,7 +254,7 @@ def _contents(
     shown = np.array(rows_of(person.val, len(work.features)))[:_SHOWN_FRAMES]
     return PageContents(
         evaluation=evaluation,
-        film=(folder / first / FILM_NAME).read_bytes(),
+        video=(folder / first / VIDEO_NAME).read_bytes(),
         examples=example_frames(drawn[first].draw, person, evaluation.reports[first]),
         sound=work.sound,
         curves=read_curves(RunPaths(work.run.path).events),
@@ -264,7 +264,7 @@ def _contents(
 
 
 def example_frames(draw: Draw, subject: Subject, report: ScoreReport) -> list[SheetRow]:
-    """The best, the median and the worst frame of a report by PSNR, drawn once more."""
+    """The best, the median and the worst frame of a report by PSNR, rendered again."""
     refs = {ref.img_id: ref for ref in subject.val}
     ranked = sorted(report.frames, key=lambda f: -(f.regions["whole"].psnr or 0.0))
     examples = []

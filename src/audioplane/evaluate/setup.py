@@ -1,4 +1,4 @@
-"""What figures were made with: versions, weights, seed, device."""
+"""The setup of an evaluation: versions, weights, seed, device."""
 
 import platform
 import subprocess
@@ -13,7 +13,7 @@ _PACKAGES = ("torch", "numba", "numpy", "opencv-contrib-python", "mediapipe", "a
 
 @dataclass(frozen=True)
 class EvaluationSetup:
-    """What the figures of an evaluation were made with."""
+    """The setup of an evaluation."""
 
     audioplane: str
     git_commit: str | None
@@ -31,7 +31,7 @@ class EvaluationSetup:
     subject: str
     subject_identity: str
     weights: dict[str, str]
-    """What else was used to score: its file's sha256, or why there is none."""
+    """Other networks used for the scores: each file's SHA-256, or why there is none."""
 
 
 def package_versions() -> dict[str, str]:
@@ -58,7 +58,7 @@ def git_commit() -> str | None:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    # A virtual environment inside somebody's own repository is not a checkout of ours.
+    # A virtual environment inside another repository is no checkout of audioplane.
     if git("ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     commit = git("rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""How fast one head is: the rasterizer alone, features to picture, and sound to film."""
+"""The speed of one head: the rasterizer alone, features to image, and sound to video."""
 
 import statistics
 import tempfile
@@ -23,7 +23,7 @@ from audioplane.speech import compute_features
 from audioplane.splat.cpu import Canvas
 
 SECONDS = 4.0
-"""Of speech that goes from sound to film."""
+"""Seconds of speech for the measurement from sound to video."""
 _ROUNDS = 15
 
 
@@ -32,12 +32,12 @@ class Speed:
     """Frames a second of one head on one machine."""
 
     raster: float
-    """The rasterizer alone: Gaussians that are already moved become a picture."""
+    """The rasterizer alone: from deformed Gaussians to an image."""
     model_and_raster: float
-    """Speech features become a finished picture over torso and background, both decoded before."""
+    """From speech features to a finished image; torso and background are decoded before."""
     end_to_end: float | None
-    """A sound becomes an H.264 and AAC file: features, decoded torso, encoder and all. None where
-    the features cannot be computed here."""
+    """From a sound to an H.264 and AAC file, everything included. None where the features cannot
+    be computed here."""
     gaussians: int
     moving: int
     """Of the Gaussians, those that the networks move."""
@@ -52,11 +52,11 @@ def measure_speed(
     sound: Float32[np.ndarray, " n"] | None,
     kind: str,
 ) -> Speed:
-    """Measure a head as it lies before its subject.
+    """Measure a head with its subject's poses and plates.
 
     Args:
         animator: The head; on a GPU, that GPU is measured.
-        features: Speech features that it was trained with.
+        features: Its subject's speech features.
         sound: Speech at 16 kHz, repeated where it is short; None leaves `Speed.end_to_end` empty.
         kind: Of the features, as `compute_features` knows it.
     """
@@ -66,9 +66,9 @@ def measure_speed(
     device = gaussians.means.device
     plate = animator.footage.plate(ref)
 
-    def film() -> None:
+    def encode() -> None:
         if sound is not None:
-            _make_film(animator, np.resize(sound, round(SECONDS * SAMPLE_RATE)), kind)
+            _write_video(animator, np.resize(sound, round(SECONDS * SAMPLE_RATE)), kind)
 
     drawing = _raster(gaussians, dynamism, animator.view(ref), plate)
     raster, hearing, drawn = _seconds(
@@ -81,13 +81,13 @@ def measure_speed(
         device,
     )
     started = time.perf_counter()
-    film()
-    filming = time.perf_counter() - started
+    encode()
+    encoding = time.perf_counter() - started
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_model()
     return Speed(
         raster=1 / raster,
         model_and_raster=1 / (hearing / len(codes) + drawn),
-        end_to_end=None if sound is None else SECONDS * FPS / filming,
+        end_to_end=None if sound is None else SECONDS * FPS / encoding,
         gaussians=len(gaussians),
         moving=sum(len(index) for index in animator.head.moving()),
         width=animator.size[0],
@@ -99,7 +99,7 @@ def measure_speed(
 def _seconds(
     works: Sequence[Callable[[], object]], rounds: int, device: torch.device
 ) -> list[float]:
-    """Median time of each work. They take turns, so that a machine's other load hits all alike."""
+    """Median time of each function. They take turns, so that other load affects all equally."""
     times: list[list[float]] = [[] for _ in works]
     for turn in range(rounds + 1):
         for work, taken in zip(works, times, strict=True):
@@ -107,7 +107,7 @@ def _seconds(
             work()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            if turn:  # the first compiles and fills caches
+            if turn:  # the first round compiles and fills caches
                 taken.append(time.perf_counter() - started)
     return [statistics.median(taken) for taken in times]
 
@@ -119,7 +119,7 @@ def _raster(
     view: View,
     plate: np.ndarray,
 ) -> Callable[[], object]:
-    """Drawing of one frame's Gaussians, with nothing left to prepare."""
+    """A function that rasterizes one frame's Gaussians and does nothing else."""
     if dynamism.device.type != "cpu":
         behind = torch.from_numpy(plate).to(dynamism.device).float() / 255
 
@@ -145,10 +145,10 @@ def _raster(
     return lambda: canvas.draw(*arrays)
 
 
-def _make_film(animator: Animator, sound: Float32[np.ndarray, " n"], kind: str) -> None:
+def _write_video(animator: Animator, sound: Float32[np.ndarray, " n"], kind: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         codes = animator.codes(compute_features(sound, kind))
         marker = Marker(*animator.size, MarkPayload(0, 0), bytes(32))
-        with VideoWriter(Path(folder) / "film.mp4", *animator.size, audio=sound) as film:
+        with VideoWriter(Path(folder) / "video.mp4", *animator.size, audio=sound) as writer:
             for _, frame in animator.speak(codes, marker):
-                film.write(frame.image)
+                writer.write(frame.image)

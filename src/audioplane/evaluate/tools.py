@@ -1,4 +1,4 @@
-"""What scores are computed with: the landmarker, LPIPS and SyncNet."""
+"""The networks behind the scores: landmarker, LPIPS and SyncNet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Perceptual = Callable[[Image, Image], float]
 
 @dataclass(frozen=True)
 class Tools:
-    """What scores are computed with; None leaves their cells empty, with the reason."""
+    """The networks behind the scores; None leaves a score's cells empty, with the reason."""
 
     landmarker: Path | None = None
     """MediaPipe's `face_landmarker.task`; None looks where model files are kept."""
@@ -30,11 +30,11 @@ class Tools:
 
     @property
     def perceptual(self) -> Perceptual | None:
-        """LPIPS of two images, where it is at hand."""
+        """LPIPS of two images, if its weights are there."""
         return self.lpips.score if self.lpips else None
 
     def landmarker_file(self) -> Path | None:
-        """The landmarker, where it is on this machine.
+        """The landmarker, if it is on this machine.
 
         Raises `ModelError` where a file was named and is not there.
         """
@@ -45,7 +45,7 @@ class Tools:
         return SyncJudge(self.syncnet, self.landmarker_file())
 
     def weights(self) -> dict[str, str]:
-        """Each network with its files' sha256, or why there is none."""
+        """Each network with its files' SHA-256, or why there is none."""
         model = self.landmarker_file()
         return {
             FACE_LANDMARKER.name: sha256_of(model) if model else "not found",

@@ -1,1 +1,1 @@
-"""Whole experiments: compare, cross, stress, ablate."""
+"""Experiments: compare, cross, stress, ablate."""

@@ -1,4 +1,4 @@
-"""Everything once: a synthetic subject is made, trained, driven by unheard sentences and scored."""
+"""The demo: a synthetic subject is made, trained, driven by unseen sentences and scored."""
 
 import hashlib
 import json
@@ -29,18 +29,18 @@ from audioplane.train.config import with_fine_iterations
 from audioplane.train.run import train_head
 
 SPOKEN_SECONDS = 10.0
-"""Length of the sentences that the head never heard."""
+"""Length of the sentences that the head was not trained on."""
 _SPEECH_SEED = 101
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What a demo found."""
+    """The scores and times of a demo."""
 
     scores: ScoreReport
     """Of the held-out frames, poses as tracked."""
     lips: LipScores
-    """Of the unheard sentences, against the synthetic speaker's own mouth."""
+    """Of the unseen sentences, against the synthetic speaker's own mouth."""
     seconds: dict[str, float]
     """Time that each step took."""
 
@@ -50,7 +50,7 @@ class DemoResult:
         rows = [
             ("held-out frames, PSNR", _number(whole.psnr, ".2f", " dB")),
             ("held-out frames, SSIM", _number(whole.ssim, ".4f")),
-            ("unheard sentences, mouth aperture against the truth (MAC)", _number(self.lips.mac)),
+            ("unseen sentences, mouth aperture against the truth (MAC)", _number(self.lips.mac)),
             (
                 "correlation of the mouth reader on held-out images",
                 _number(self.lips.source_accuracy),
@@ -98,8 +98,8 @@ def demo(
     subject = load_subject(root)
     finish_training(train_head(subject, config, run), "the head", report)
     lap("train")
-    lips = _speak_unheard(run, subject, out / "demo.mp4", report)
-    lap("drive and score unheard sentences")
+    lips = _speak_unseen(run, subject, out / "demo.mp4", report)
+    lap("drive and score unseen sentences")
     evaluation = evaluate(run, out=out / "evaluation", poses="tracked", device="cpu", report=report)
     shutil.copy(out / "evaluation" / "tracked" / "contact_sheet.png", out / "contact_sheet.png")
     shutil.copy(out / "evaluation" / "report.html", out / "report.html")
@@ -125,7 +125,7 @@ def _clear(run: Path, subject: Path) -> None:
     shutil.rmtree(run)
 
 
-def _speak_unheard(run: Path, subject: Subject, path: Path, report: Report) -> LipScores:
+def _speak_unseen(run: Path, subject: Subject, path: Path, report: Report) -> LipScores:
     """Drive with sentences that no training frame holds, and read the mouth off the frames."""
     sentence = make_synthetic_sentence(SPOKEN_SECONDS, _SPEECH_SEED)
     talker = Talker(open_run(run))
@@ -156,7 +156,7 @@ def driven_lips(
     Args:
         frames: The T driven frames.
         refs: The frame whose pose each of them has.
-        true_aperture: What the speaker's mouth did, in any linear scale.
+        true_aperture: The speaker's mouth opening, in any linear scale.
         reader: Fitted on the subject that was driven.
 
     Returns:

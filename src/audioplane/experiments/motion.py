@@ -1,4 +1,4 @@
-"""The motion of a driven head: how its mouth opens, and how far its Gaussians move."""
+"""The motion of a driven head: its mouth's aperture and its Gaussians' moves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _CLOSED, _OPEN = 5, 95
 _PAUSE = 4
 """Frames without sound on either side that make a pause."""
 _SAMPLED = 400
-"""Frames whose largest move stands for that of all training speech."""
+"""Sampled frames that give the largest move of training speech."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,21 @@ class DrivenMotion:
 
 @dataclass(frozen=True)
 class MouthHabits:
-    """How a person's mouth is held, by the landmarks of the training frames."""
+    """A person's usual mouth apertures, by the landmarks of the training frames."""
 
     closed: float
-    """Aperture under which 5 % of the frames lie."""
+    """Aperture that 5 % of the frames stay below."""
     mean: float
     open: float
-    """Aperture over which 5 % of the frames lie."""
+    """Aperture that 5 % of the frames exceed."""
     deviation: float
     pause: float | None
-    """Mean aperture where nothing has been heard, nor will be, for `_PAUSE` frames; None where the
-    person never pauses. People do not shut their mouths in every pause."""
+    """Mean aperture where there is no sound for `_PAUSE` frames before and after; None where the
+    person never pauses. People do not close their mouths in every pause."""
 
 
 def mouth_habits(subject: Subject) -> MouthHabits:
-    """Measure a subject's own mouth. Raises `SubjectError` if a landmark file is damaged."""
+    """Measure a subject's mouth. Raises `SubjectError` if a landmark file is damaged."""
     landmarks = np.stack([subject.landmarks(ref) for ref in subject.train])
     apertures = mouth_aperture(landmarks.astype(np.float64))
     closed, wide = np.percentile(apertures, [_CLOSED, _OPEN])
@@ -77,8 +77,8 @@ def _in_pause(subject: Subject) -> Bool[np.ndarray, " t"]:
     if not subject.paths.audio.exists():
         return np.zeros(len(rows), bool)
     speech = Speech(read_audio(subject.paths.audio))
-    heard = speech.active_frames(int(rows.max()) + 1)
-    near = np.convolve(heard, np.ones(2 * _PAUSE + 1), "same") > 0
+    active = speech.active_frames(int(rows.max()) + 1)
+    near = np.convolve(active, np.ones(2 * _PAUSE + 1), "same") > 0
     return ~near[rows]
 
 
@@ -87,16 +87,16 @@ def measure_motion(
     codes: Float[Tensor, "t k"],
     frames: Iterable[tuple[FrameRef, DrivenFrame]],
     view: MouthView,
-    film: VideoWriter | None = None,
+    writer: VideoWriter | None = None,
 ) -> DrivenMotion:
     """Measure a head that speaks.
 
     Args:
         animator: The head.
         codes: Of the speech, a row a frame.
-        frames: What `Animator.speak` yields for it.
+        frames: The frames that `Animator.speak` yields for it.
         view: Reads the mouth.
-        film: Where the frames are written, if anywhere.
+        writer: Where the frames are written, if anywhere.
     """
     gauge = MoveGauge(animator.head)
     seen, moved, furthest = [], [], None
@@ -105,8 +105,8 @@ def measure_motion(
         moved.append(gauge.furthest(code))
         if furthest is None or moved[-1] == max(moved):
             furthest = frame.image
-        if film is not None:
-            film.write(frame.image)
+        if writer is not None:
+            writer.write(frame.image)
     track = mouth_track(seen)
     if furthest is None:
         raise ValueError("there is no frame to measure")
@@ -114,7 +114,7 @@ def measure_motion(
 
 
 def training_move(animator: Animator, codes: Float[Tensor, "t k"]) -> float:
-    """The furthest that any Gaussian goes in training speech, metres, of `_SAMPLED` frames.
+    """The largest move of any Gaussian in training speech, metres, over `_SAMPLED` frames.
 
     Args:
         animator: The head.

@@ -1,4 +1,4 @@
-"""Training inside an experiment: its events as progress."""
+"""Training inside an experiment, with its events as progress reports."""
 
 from collections.abc import Iterable
 

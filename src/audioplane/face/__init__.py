@@ -1,1 +1,1 @@
-"""Whoever looks at faces: landmarks, axes, regions, shots."""
+"""Face analysis: landmarks, axes, regions, shots."""

@@ -1,4 +1,4 @@
-"""One face of a video, found at any size and followed; and square crops of images."""
+"""Search for one face of a video at any size, tracking of it, and square crops."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from audioplane.face.landmarker import Face, Landmarker
 
 _SEARCH_SCALES = (1.0, 0.6, 0.36, 0.22)
-"""Sides of the windows in which a small face is looked for, in shorter sides of the image."""
+"""Sides of the windows searched for small faces, as fractions of the image's shorter side."""
 _PATIENCE = 5
 """Sampled frames after which a lost face is searched for again in the whole image."""
 
@@ -24,13 +24,13 @@ class CropBox:
     side: int
 
     def inside(self, width: int, height: int) -> bool:
-        """Whether all of it lies in an image of that size."""
+        """Whether it lies entirely inside an image of that size."""
         right, bottom = self.left + self.side, self.top + self.side
         return self.left >= 0 and self.top >= 0 and right <= width and bottom <= height
 
     @staticmethod
     def around(centre: Float[np.ndarray, "2"], side: int | float) -> "CropBox":
-        """The square of that side, 8 pixels at least, around a point."""
+        """The square of the given side, at least 8 pixels, around a point."""
         left, top = np.round(centre - side / 2).astype(int)
         return CropBox(int(left), int(top), max(8, round(side)))
 

@@ -1,4 +1,4 @@
-"""The head's own axes and size, from MediaPipe's landmarks; and which of them hardly move."""
+"""The head's own axes and size from MediaPipe's landmarks, and the choice of rigid landmarks."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ EYE_DISTANCE = 0.09
 DEPTH_OF_CENTRE = 0.06
 """Metres from the outer eye corners back to the head's centre."""
 LEFT_EYE, RIGHT_EYE = 33, 263
-"""Outer eye corners in the picture's sense."""
+"""Outer eye corners, left and right in the image."""
 NOSE_BRIDGE = 168
 """Point whose jitter is reported: it is rigid, and the eye of a viewer rests near it."""
 _NOSE_BASE = 2
@@ -41,8 +41,8 @@ def average_shape(points: Float[np.ndarray, "n 478 3"]) -> Float[np.ndarray, "47
 def to_head_axes(points: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "478 3"]:
     """Landmarks of one face in the head's axes, metres.
 
-    x from the picture's left to its right side of the face, y down from forehead to chin, z away
-    from the camera: a frontal face looks towards −z. Origin at the head's centre.
+    x points right in the image, y down from forehead to chin, z away from the camera: a frontal
+    face looks towards −z. Origin at the head's centre.
     """
     axes = _axes(points)
     eyes = (points[LEFT_EYE] + points[RIGHT_EYE]) / 2
@@ -51,7 +51,7 @@ def to_head_axes(points: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "478 3
 
 
 def _axes(points: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "3 3"]:
-    """The head's x, y and z in the picture, one a row."""
+    """The head's x, y and z in the image, one a row."""
     x = sum((points[b] - points[a]) / np.linalg.norm(points[b] - points[a]) for a, b in _PAIRS)
     x = x / np.linalg.norm(x)
     down = points[CHIN] - points[FOREHEAD]
@@ -65,17 +65,17 @@ class HeadTurn:
     """How a head is turned, degrees; a few degrees of pitch are the face's own shape."""
 
     yaw: float
-    """Positive towards the picture's right."""
+    """Positive towards the image's right."""
     pitch: float
     """Positive downwards."""
     roll: float
-    """Positive clockwise in the picture."""
+    """Positive clockwise in the image."""
 
 
 def head_turn(points: Float32[np.ndarray, "478 3"]) -> HeadTurn:
-    """Read the turn off one face's landmarks, pixels with relative depth."""
+    """The turn of one face from its landmarks, pixels with relative depth."""
     x, _, z = _axes(points.astype(np.float64))
-    gaze = -z  # a frontal face looks at the camera, against the depth
+    gaze = -z  # a frontal face looks towards the camera, against z
     yaw, pitch = np.arctan2(gaze[0], -gaze[2]), np.arcsin(np.clip(gaze[1], -1, 1))
     return HeadTurn(*(float(np.degrees(a)) for a in (yaw, pitch, np.arctan2(x[1], x[0]))))
 

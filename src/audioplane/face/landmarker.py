@@ -1,4 +1,4 @@
-"""MediaPipe's face landmarker: 478 points and blendshapes of the faces in a picture."""
+"""MediaPipe's face landmarker: 478 points and blendshapes of the faces in an image."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,10 @@ FACE_LANDMARKER = ModelFile(
 
 N_POINTS = 478
 LEFT_TEMPLE, RIGHT_TEMPLE, FOREHEAD, CHIN = 234, 454, 10, 152
-"""Extreme points of the face in the picture's sense of left and right."""
+"""Extreme points of the face, left and right in the image."""
 
 _CHIN_BEYOND = 0.1
-"""Face heights by which the chin may leave a picture: tight crops cut it off when it drops."""
+"""How far the chin may leave the image, in face heights: tight crops cut it off when it drops."""
 _HALF_JAW = (127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152)
 _OTHER_HALF_JAW = (356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152)
 _IBUG_17_TO_67 = (
@@ -44,7 +44,7 @@ FACE_OVAL = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
     *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
 )
-"""The outline of the face as a closed polygon, from the forehead clockwise in the picture."""
+"""The outline of the face as a closed polygon, from the forehead clockwise in the image."""
 
 
 BLENDSHAPES: tuple[str, ...] = tuple(
@@ -61,7 +61,7 @@ BLENDSHAPES: tuple[str, ...] = tuple(
     noseSneerRight
     """.split()
 )
-"""What `Face.blendshapes` holds, in its order."""
+"""Names of the values in `Face.blendshapes`, in order."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Face:
     """One detected face."""
 
     points: Float32[np.ndarray, "478 3"]
-    """x and y in pixels of the picture, z relative depth in the same unit, towards the camera
-    negative."""
+    """x and y in pixels of the image, z relative depth in the same unit, negative
+    towards the camera."""
     blink: Float32[np.ndarray, "2"]
     """Closure of the image-left and image-right eye: 0 open, 1 closed."""
     blendshapes: Float32[np.ndarray, "52"] | None = None
@@ -87,7 +87,7 @@ class Face:
         return (self.points[:, :2].min(0) + self.points[:, :2].max(0)) / 2
 
     def inside(self, width: int, height: int) -> bool:
-        """Whether eyes, mouth and most of the chin lie inside the picture."""
+        """Whether eyes, mouth and most of the chin lie inside the image."""
         parts = self.points[[*INNER_LIP, 33, 263], :2]
         chin = self.points[CHIN, :2]
         slack = _CHIN_BEYOND * self.height
@@ -112,13 +112,13 @@ def _evenly_spaced(line: np.ndarray, n: int) -> np.ndarray:
 
 
 class Landmarker:
-    """Detects faces in single pictures, or follows one face through a video. A context manager.
+    """Detects faces in single images, or follows one face through a video. A context manager.
 
-    The picture sequence of a following landmarker is 25 a second; it smooths over time.
+    A following landmarker takes 25 images a second and smooths over time.
     """
 
     def __init__(self, model: Path, follow: bool = False, max_faces: int = 1) -> None:
-        """Load the model file. `follow`: successive pictures are one video."""
+        """Load the model file. `follow`: successive images are one video."""
         self._model = Path(model).read_bytes()
         self._follow, self._max_faces = follow, max_faces
         self._task, self._count = self._create(), 0
@@ -138,7 +138,7 @@ class Landmarker:
             return vision.FaceLandmarker.create_from_options(options)
 
     def restart(self) -> None:
-        """Forget the face that was followed and where it was: another shot begins."""
+        """Forget the face that was followed: another shot begins."""
         self._task.close()
         self._task, self._count = self._create(), 0
 
@@ -154,15 +154,15 @@ class Landmarker:
         self._task.close()
 
     def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
-        """Faces in an RGB picture, the largest first."""
+        """Faces in an RGB image, the largest first."""
         import mediapipe as mp
 
-        picture = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        converted = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))
         if self._follow:
-            result = self._task.detect_for_video(picture, self._count * 40)
+            result = self._task.detect_for_video(converted, self._count * 40)
             self._count += 1
         else:
-            result = self._task.detect(picture)
+            result = self._task.detect(converted)
         height, width = image.shape[:2]
         faces = [
             Face(_points(landmarks, width, height), _blink(shapes), _strengths(shapes))
@@ -180,7 +180,7 @@ def _points(landmarks: Any, width: int, height: int) -> Float32[np.ndarray, "478
 
 
 def _blink(shapes: Any) -> Float32[np.ndarray, "2"]:
-    """Blink scores; the person's right eye is the picture's left one."""
+    """Blink scores; the person's right eye is the image's left one."""
     score = {s.category_name: s.score for s in shapes}
     return np.array([score["eyeBlinkRight"], score["eyeBlinkLeft"]], np.float32)
 

@@ -1,8 +1,7 @@
-"""Frames whose mouth is covered: a hand, a cup, a microphone.
+"""Detection of frames in which a hand, a cup or a microphone covers the mouth.
 
-A landmarker goes on inventing a mouth there. What the region around the lips shows is compared,
-place by place, with what it mostly shows over the video; a mouth that speaks changes less of it
-than what covers it.
+A landmarker still returns a mouth there. The region around the lips is compared, place by place,
+with its median over the video; a speaking mouth changes less of it than an occlusion does.
 """
 
 import cv2
@@ -22,8 +21,8 @@ _COLUMNS, _ROWS = 48, 48
 _CROP, _HEIGHTS = 192, 2.0
 """Side of the crop that the region is taken from, pixels and face heights."""
 _SPREAD_AT, _TO_DEVIATION = 35, 2.2
-"""Percentile of the differences from the median that the usual spread is read off, and its factor
-to a standard deviation: up to half of a video may be covered."""
+"""Percentile of the differences from the median that gives the spread, and its factor to a standard
+deviation: up to half of a video may be covered."""
 _NOISE = 6.0
 """Grey levels added to the spread."""
 _FAR = 4.0
@@ -34,7 +33,7 @@ _SHARE = 0.1
 
 
 class MouthCover:
-    """Collects the mouth's region of a video's frames, 7 kB each, and tells which are covered."""
+    """Collects the mouth's region of every frame, 7 kB each, and finds covered ones."""
 
     def __init__(self) -> None:
         self._target: Float[np.ndarray, "8 2"] | None = None
@@ -60,7 +59,7 @@ class MouthCover:
         return self.strangeness() > _SHARE
 
     def strangeness(self) -> Float[np.ndarray, " n"]:
-        """Share of each frame's region that is not as it mostly is, 0 to 1."""
+        """Share of each frame's region that differs from its median, 0 to 1."""
         if not self._seen:
             return np.zeros(0)
         seen = np.stack(self._seen)

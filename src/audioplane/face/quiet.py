@@ -1,4 +1,4 @@
-"""Silence for native libraries that talk to the terminal whatever the settings are."""
+"""Suppression of terminal output of native libraries, which no setting of theirs prevents."""
 
 import os
 import sys
@@ -13,10 +13,10 @@ _STDERR = 2
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep back what is written to the process's standard error; tell it where the work fails.
+    """Hold back what is written to the process's standard error; show it if the work fails.
 
     MediaPipe's graphs log a dozen lines each while they are made, before any level can be set.
-    Another thread's words in this time are kept back too.
+    The output of other threads is held back too.
     """
     with _ONE_AT_A_TIME, tempfile.TemporaryFile() as words:
         sys.stderr.flush()

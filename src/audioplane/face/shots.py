@@ -1,7 +1,7 @@
-"""Cuts of a video, and which of its shots show the same person before the same background.
+"""Cuts of a video, and the choice of shots with the same person and background.
 
 A head is one person, and its background one image: shots of another person or of another
-background are left out. All is judged on thumbnails and on the sampled faces.
+background are left out, judged by thumbnails and sampled faces.
 """
 
 from collections.abc import Sequence
@@ -19,32 +19,32 @@ THUMBNAIL = 64
 """Longer side of a thumbnail, pixels."""
 
 _ROWS_ENOUGH = 120
-"""Rows that an image keeps at least where not all of them are looked at."""
+"""Fewest rows to which an image is reduced."""
 _LEAST_CHANGE = 2.0
-"""Grey levels by which images on both sides of a cut differ at least, on average."""
+"""Least mean difference of the images on both sides of a cut, grey levels."""
 _ABOVE_MOTION = 2.5
-"""How many times the changes around it a cut's change is: heads that shake and key frames of a
-codec reach 1.8, jump cuts of one person on one set 6.8."""
+"""Least ratio of a cut's change to the changes around it: shaking heads and a codec's key frames
+reach 1.8, jump cuts of one person on one set 6.8."""
 _AROUND = 6
 """Frames on each side that a change is compared with."""
 _STILL = 0.3
-"""Grey levels, added to these changes: an image that stands still is no measure."""
+"""Grey levels, added to these changes, so that a still image does not make every change a cut."""
 
 _SAME_SHAPE = 1.0e-3
 """Metres, root mean square, between shapes of one person's face seen in many frames: shots of one
 person differ by 0.3 to 0.8 mm, two persons by 1.4 mm and more."""
 _ONE_LOOK = 1.0e-3
-"""Metres, over the number of frames seen: what expression and direction add."""
+"""Metres, to be divided by the number of frames seen: the effect of expression and direction."""
 _ALIKE = 30
 """Grey levels by which light and noise change a background."""
 _SHARE_ALIKE = 0.6
 """Share of the background that has to be alike: screens move, doors open."""
 _LEAST_SEEN = 0.04
-"""Share of the picture below which the background of two shots cannot be compared."""
+"""Share of the image below which the background of two shots cannot be compared."""
 _HIDDEN = 0.8
-"""Share of the frames in which a pixel may be behind the person and still count."""
+"""Share of the frames in which the person may hide a pixel that still counts."""
 _MOST_LOOKS = 60
-"""Sampled frames of a shot that it is judged by."""
+"""Most sampled frames by which a shot is judged."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class Shot:
 
 
 def thumbnail(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "th tw 3"]:
-    """An image, small."""
+    """An image, scaled down."""
     height, width = image.shape[:2]
     scale = THUMBNAIL / max(height, width)
     size = (max(1, round(scale * width)), max(1, round(scale * height)))
-    # A quarter of the rows of a large image tell the same in a quarter of the time.
+    # A quarter of a large image's rows gives the same in a quarter of the time.
     step = 4 if height >= 4 * _ROWS_ENOUGH else 1
     return cv2.resize(image[::step], size, interpolation=cv2.INTER_AREA)
 
@@ -115,13 +115,13 @@ def find_cuts(changes: Float[np.ndarray, " n"]) -> list[int]:
 
 
 def leaps(changes: Sequence[float]) -> bool:
-    """Whether the last of the changes may be a cut, as far as the ones before it tell."""
+    """Whether the last change may be a cut, judged by those before it."""
     before = max(changes[-1 - _AROUND : -1], default=0.0)
     return changes[-1] > max(_LEAST_CHANGE, _ABOVE_MOTION * (before + _STILL))
 
 
 def judge_shots(cuts: list[int], n_frames: int, looks: dict[int, Look]) -> list[Shot]:
-    """All shots; kept are those like the one of which most is seen.
+    """All shots; those that match the one with the most sampled faces are kept.
 
     A shot in which no face was seen is left to the landmarks stage.
 
@@ -154,7 +154,7 @@ def judge_shots(cuts: list[int], n_frames: int, looks: dict[int, Look]) -> list[
 
 
 def _difference(a: list[Look], b: list[Look]) -> str | None:
-    """What parts two shots; None if they can be one subject."""
+    """Why two shots cannot be one subject; None if they can."""
     a, b = (looks[:: 1 + len(looks) // _MOST_LOOKS] for looks in (a, b))
     if not _same_background(a, b):
         return "another scene"
@@ -162,21 +162,21 @@ def _difference(a: list[Look], b: list[Look]) -> str | None:
 
 
 def _same_background(a: list[Look], b: list[Look]) -> bool:
-    (picture, seen), (other, other_seen) = background(a), background(b)
+    (image, seen), (other, other_seen) = background(a), background(b)
     both = seen & other_seen
     if both.mean() < _LEAST_SEEN:
         return True
-    away = np.abs(picture - other).max(-1)[both]
+    away = np.abs(image - other).max(-1)[both]
     return bool((away < _ALIKE).mean() >= _SHARE_ALIKE)
 
 
 def background(
     looks: list[Look],
 ) -> tuple[Float[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
-    """Median of what the person does not hide, and where enough frames show it."""
+    """Median of the pixels that the person does not hide, and where enough frames show them."""
     hidden = np.stack([look.person_zone() for look in looks])
-    pictures = np.stack([look.thumbnail for look in looks]).astype(np.float64)
-    masked = np.ma.masked_array(pictures, np.repeat(hidden[..., None], 3, axis=-1))
+    thumbnails = np.stack([look.thumbnail for look in looks]).astype(np.float64)
+    masked = np.ma.masked_array(thumbnails, np.repeat(hidden[..., None], 3, axis=-1))
     return np.ma.median(masked, axis=0).filled(0.0), hidden.mean(0) <= _HIDDEN
 
 
@@ -188,6 +188,6 @@ def _same_person(a: list[Look], b: list[Look]) -> bool:
 
 
 def shape_distance(a: Float[np.ndarray, "k 3"], b: Float[np.ndarray, "k 3"]) -> float:
-    """Root mean square distance of two shapes after the best turn, shift and scale of `a`."""
+    """Root mean square distance of two shapes after the best similarity transform of `a`."""
     away = fit_similarity(a, b)(a) - b
     return float(np.sqrt(np.square(away).sum(-1).mean()))

@@ -1,4 +1,4 @@
-"""The similarity (turn, scale and shift) that lays one set of points onto another.
+"""The similarity (rotation, scale and shift) that maps one set of points onto another.
 
 Least squares, after Umeyama 1991; in two or three dimensions, without mirroring.
 """
@@ -21,11 +21,11 @@ class Similarity:
     """t, in the unit of the target."""
 
     def __call__(self, points: Float[np.ndarray, "*b d"]) -> Float[np.ndarray, "*b d"]:
-        """Points after the map."""
+        """The mapped points."""
         return self.scale * points @ self.rotation.T + self.shift
 
     def matrix(self) -> Float[np.ndarray, "d d1"]:
-        """[s R | t], as OpenCV's affine warps take it."""
+        """[s R | t], as for OpenCV's affine warps."""
         return np.concatenate([self.scale * self.rotation, self.shift[:, None]], axis=1)
 
 
@@ -36,7 +36,7 @@ def fit_similarity(
 
     Args:
         source: k points that are not all the same.
-        target: where they should come to lie.
+        target: where they should lie.
     """
     mean, target_mean = source.mean(0), target.mean(0)
     a, b = source - mean, target - target_mean

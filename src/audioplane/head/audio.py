@@ -1,4 +1,4 @@
-"""From speech features to one audio vector a frame (the field's AudioNet and AudioAttNet).
+"""The audio encoder: speech features to one audio vector a frame (AudioNet and AudioAttNet).
 
 Legend: W steps of the feature window, F features a step, a the audio vector of Eq. 4.
 """
@@ -14,7 +14,7 @@ AUDIO_DIM = 64
 CONTEXT_BEFORE, CONTEXT_AFTER = 4, 3
 """Frames before and after t in the window of the temporal filter."""
 _ENOUGH = 25
-"""Frames with speech (1 s) after which a voice's own statistics count as much as the training's."""
+"""Frames with speech (1 s) after which a voice's own statistics weigh as much as the training's."""
 _FACTOR = 2.0
 """A voice's deviation is at most this many times more or less than the training's."""
 _BLOCK = 1000
@@ -24,7 +24,7 @@ _BLOCK = 1000
 class Convolution(nn.Conv1d):
     """1-D convolution of width 3 as one matrix product.
 
-    PyTorch's own takes 55 ms backward on two cores for the 156 short windows of an iteration, this
+    PyTorch's takes 55 ms backward on two cores for the 156 short windows of an iteration, this
     one 7 ms (docs/decisions/head.md).
     """
 
@@ -74,9 +74,9 @@ class AudioAttNet(nn.Module):
 class RunningNorm:
     """Normalises audio vectors by the statistics of the voice that drives a head.
 
-    The vectors of a voice that the head was not trained on have another mean and a smaller
-    deviation: normalised by the training's statistics, it mumbles. Starts from these and moves to
-    those of the frames with speech, as batch normalisation adapted to new data (Li et al. 2018).
+    An unfamiliar voice's vectors have another mean and a smaller deviation: normalised by the
+    training's statistics, the head mumbles. The norm starts from these and moves to those of the
+    frames with speech, like batch normalisation adapted to new data (Li et al. 2018).
     """
 
     def __init__(self, mean: Float[Tensor, "64"], std: Float[Tensor, "64"]):
@@ -138,7 +138,7 @@ class AudioEncoder(nn.Module):
         return (raw - mean) / (std + 1e-4)
 
     def running_norm(self) -> RunningNorm:
-        """A norm that has seen no speech yet: it has the training's statistics."""
+        """A norm before any speech, with the training's statistics."""
         return RunningNorm(self.mean, self.std)
 
     def forward(
@@ -146,7 +146,7 @@ class AudioEncoder(nn.Module):
     ) -> Float[Tensor, "t 64"]:
         """Audio vectors of a whole speech, normalised by the stored statistics.
 
-        `spoken` marks the frames in which another voice speaks: its own statistics then count.
+        `spoken` marks the frames in which another voice speaks, whose own statistics then count.
         """
         return torch.cat(list(self.normalised_chunks([self._whole(windows)], spoken)))
 

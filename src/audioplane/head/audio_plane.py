@@ -28,8 +28,8 @@ SCALES = (1, 2, 3, 4)
 class _Encode(torch.autograd.Function):
     """Interp(P_ij)·f_k on the CPU; the tables' gradients go straight into their `.grad`.
 
-    A dense gradient would be 24 MB of new zeros each time; the tables keep theirs and note which
-    rows were touched, for an optimiser that visits only these.
+    A dense gradient would be 24 MB of new zeros each time; the tables keep theirs and mark the rows
+    that were touched, for an optimiser that visits only these.
     """
 
     @staticmethod
@@ -78,7 +78,7 @@ def plane_values(
     """Interp(P_XY), Interp(P_XZ), Interp(P_YZ) of all scales, scale after scale."""
     x, y, z = points.unbind(1)
     at = torch.stack([x, y, x, z, y, z], 1).unflatten(1, (SETS, 1, 2)).transpose(0, 1)
-    # The three sets of a scale lie one after the other: a batch of three images.
+    # The three sets of a scale are contiguous: a batch of three images.
     tables = planes.split([SETS * n * n for n in resolutions])
     pairs = zip(tables, resolutions, strict=True)
     return torch.cat([_sample(t.view(SETS, n, n, -1), at) for t, n in pairs], 1)
@@ -151,7 +151,7 @@ def attention_weights(
 
 
 class AudioPrototypes(nn.Module):
-    """The prototype grids A^s and what scores them: queries q_s = W_s a ("cross", Eq. 4), or an MLP
+    """The prototype grids A^s and their scores: by queries q_s = W_s a ("cross", Eq. 4), or an MLP
     that predicts the scores from a ("mlp", the paper's Table 2)."""
 
     def __init__(
@@ -197,9 +197,9 @@ def _score_network(outputs: int, attention: Attention) -> nn.Module:
 def spread_over_sets(
     code: Float[Tensor, "t s d"], fusion: Fusion = "concat"
 ) -> Float[Tensor, "t k"]:
-    """The factor of `fuse_sets`' output that stands for f_a^s on each of a scale's three sets.
+    """The factor of `fuse_sets`' output that represents f_a^s on each of a scale's three sets.
 
-    f_a^s once a set where they are concatenated, f_a^s for a sum, its third power for a product.
+    f_a^s for each set where they are concatenated, f_a^s for a sum, its third power for a product.
     """
     if fusion == "concat":
         return code[:, :, None, :].expand(-1, -1, SETS, -1).flatten(1)

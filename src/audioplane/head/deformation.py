@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from audioplane.head.gaussians import SH_BASES, Gaussians
 
 MEAN_UNIT = 0.01
-"""Metres that one unit of D₁'s output moves a mean."""
+"""Metres by which one unit of D₁'s output moves a mean."""
 
 
 class DeltaColumns(NamedTuple):
-    """Which columns of D₁'s output change which parameter of a Gaussian."""
+    """The columns of D₁'s output by parameter of a Gaussian."""
 
     means: slice = slice(0, 3)
     quats: slice = slice(3, 7)
@@ -28,7 +28,7 @@ class DeltaColumns(NamedTuple):
 
 
 DELTA = DeltaColumns()
-"""The layout of D₁'s output, stated here alone."""
+"""The layout of D₁'s output, defined only here."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class DeformationField(nn.Module):
     ) -> tuple[Float[Tensor, "m p"], Float[Tensor, " m"]]:
         """ΔG as rows and dynamism d of Gaussians under one code.
 
-        f = S ⊙ c never exists: the code goes into both first layers' weights,
-        (S ⊙ c)·Wᵀ = S·(c ⊙ W)ᵀ; one that is appended goes into their bias.
+        f = S ⊙ c is never formed: the code multiplies both first layers' weights,
+        (S ⊙ c)·Wᵀ = S·(c ⊙ W)ᵀ; an appended code goes into their bias.
         """
         firsts = [self.first, self.dynamism_first] if self.dynamism else [self.first]
         weight = torch.cat([layer.weight for layer in firsts])
@@ -109,7 +109,7 @@ def read_delta(rows: Float[Tensor, "m p"]) -> Delta:
 def apply_deformation(
     gaussians: Gaussians, index: Tensor, delta: Delta, dynamism: Float[Tensor, " m"]
 ) -> Gaussians:
-    """Eq. 7: G' = G + d · ΔG for the Gaussians in `index`; the others stay."""
+    """Eq. 7: G' = G + d · ΔG for the Gaussians in `index`; the others do not change."""
     d = dynamism[:, None]
     return Gaussians(
         means=gaussians.means.index_add(0, index, d * delta.means),

@@ -49,5 +49,5 @@ def sh_colours(
 
 
 def colour_to_sh(colours: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-    """Degree-0 coefficient that shows a colour (0 to 1) from everywhere."""
+    """Degree-0 coefficient of a colour (0 to 1) in all directions."""
     return (colours - 0.5) / SH_C0

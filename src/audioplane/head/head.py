@@ -1,4 +1,4 @@
-"""The model of one person: Gaussians, the networks that deform them, and their splat."""
+"""The model of one person: Gaussians, and the networks that deform them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Motion:
 
 @dataclass(frozen=True)
 class View:
-    """A camera and its image size. Its tensors may lie on the CPU when the head does not."""
+    """A camera and its image size. Its tensors may be on the CPU when the head is not."""
 
     viewmat: Float[Tensor, "4 4"]
     """World→camera, OpenCV axes."""
@@ -65,7 +65,7 @@ class Head(nn.Module):
         features = self._representation * (SETS if shape.fusion == "concat" else 1)
         appended = AUDIO_DIM if shape.encoder == "concat" else 0
         tables = (shape.scales, shape.grid_size, shape.cell_features)
-        # PyTorch's own layers draw from its global state only: lend them a seed of ours.
+        # PyTorch's layers draw from its global state only: seed that for a moment.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
             self.grid = SpaceGrid(generator, *tables)
@@ -86,7 +86,7 @@ class Head(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where its tensors lie."""
+        """The device of its tensors."""
         return self.low.device
 
     @property
@@ -106,7 +106,7 @@ class Head(nn.Module):
         )
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):
-        """Make room for as many Gaussians as are loaded; `load_state_dict` calls it first."""
+        """Allocate as many Gaussians as are loaded; `load_state_dict` calls it first."""
         loaded = state_dict.get(prefix + "moved_by")
         if loaded is not None and loaded.shape != self.moved_by.shape:
             self.moved_by = self.moved_by.new_zeros(loaded.shape)
@@ -120,7 +120,7 @@ class Head(nn.Module):
 
     @property
     def representation_dim(self) -> int:
-        """Length of what `represent_runs` gives for a frame."""
+        """Values a frame that `represent_runs` returns."""
         return AUDIO_DIM if self.prototypes is None else self._representation
 
     def _represent(self, a: Float[Tensor, "t 64"]) -> Float[Tensor, "t h"]:
@@ -204,7 +204,7 @@ class Head(nn.Module):
     ) -> tuple[Gaussians, Float[Tensor, " n"]]:
         """Gaussians of one frame and their dynamism (zero where the audio does not deform).
 
-        S is `space_features` of `moving`'s indices, one after the other, where it is already known.
+        S is `space_features` of `moving`'s indices, concatenated, if already computed.
         """
         by_audio, by_eyes = self.moving()
         index = torch.cat([by_audio, by_eyes])

@@ -40,13 +40,13 @@ def refine_view(
 
     Args:
         gaussians: The deformed head.
-        view: Where the search starts; on the CPU, as the result is, wherever the Gaussians lie.
+        view: Where the search starts; on the CPU, as is the result.
         target: The head over `background`, RGB from 0 to 1, on the Gaussians' device.
         background: One colour, likewise.
         steps: Of gradient descent (Adam).
         rate: Its learning rate.
 
-    The image itself is looked at: figures made with such a view are to say so.
+    It uses the image itself: figures made with such a view must say so.
     """
     still = torch.zeros(len(gaussians), device=gaussians.means.device)
     depth = float(view.viewmat[2, 3])

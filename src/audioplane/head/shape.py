@@ -1,4 +1,4 @@
-"""The shape of a head: what has to be known before its weights are loaded."""
+"""The shape of a head: sizes and switches, which its weights depend on."""
 
 import math
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ from audioplane.head.plane_kernels import SETS
 from audioplane.splat.simd import LANES
 
 Encoder = Literal["audio-plane", "concat", "six-plane"]
-"""What deforms space: audio by Eq. 6, audio appended to features of the space planes (paper, Fig.
-1a), or the time in planes of its own (Fig. 1b)."""
+"""The encoder of the deformation: audio by Eq. 6, audio appended to features of the space planes
+(paper, Fig. 1a), or time in planes of its own (Fig. 1b)."""
 _MOST_NUMBERS = 1 << 28
-"""A head's planes and lines hold at most so many: 1 GiB."""
+"""Most numbers in a head's planes and lines: 1 GiB."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadShape:
-    """Sizes and switches of a head. Raises `ValueError` for what no head can have."""
+    """Sizes and switches of a head. Raises `ValueError` for impossible ones."""
 
     feature_dim: int
     """F of the speech features [T, W, F]."""
@@ -54,7 +54,7 @@ class HeadShape:
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "HeadShape":
-        """A shape from JSON, of this version or of 0.1. Raises `ValueError` if it is none."""
+        """A shape from JSON, of this version or of 0.1. Raises `ValueError` if it is not one."""
         if facts.get("sh_degree", 1) != 1:
             raise ValueError("its colours are not of degree 1")
         return from_json(cls, {k: v for k, v in facts.items() if k != "sh_degree"})
@@ -77,7 +77,7 @@ def from_json(kind: type[T], facts: Any) -> T:
 
 
 def _checked(name: str, hint: Any, value: Any) -> Any:
-    """A value from JSON as a field of that type holds it."""
+    """A value from JSON converted to a field's type."""
     if is_dataclass(hint):
         return from_json(hint, value)  # pyright: ignore[reportArgumentType]
     if get_origin(hint) is tuple and isinstance(value, list | tuple):

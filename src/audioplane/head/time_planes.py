@@ -1,7 +1,7 @@
 """Planes of one space axis and time, three beside the space planes (paper, Fig. 1b; HexPlane).
 
-They stand where line grid and audio meet in Eq. 5: Interp(P_ij)·Interp(P_kt) instead of
-Interp(P_ij)·f_k·f_a. The audio is not used; past the last training frame time stands still.
+They replace line grid and audio in Eq. 5: Interp(P_ij)·Interp(P_kt) instead of
+Interp(P_ij)·f_k·f_a. The audio is not used; past the last training frame, that frame counts.
 """
 
 import torch
@@ -38,7 +38,7 @@ class _Rows(torch.autograd.Function):
 class TimePlanes(nn.Module):
     """P_ZT, P_YT, P_XT of all scales as one table with a row for each cell of time.
 
-    An instant is one line grid, interpolated from two rows: an iteration touches no others.
+    An instant is one line grid, interpolated from two rows; an iteration touches only these.
     """
 
     touched: Tensor

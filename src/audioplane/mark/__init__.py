@@ -1,4 +1,4 @@
-"""The invisible mark in every driven frame: drawn, found again, read."""
+"""The invisible mark in every driven frame: embedding, detection, payload."""
 
 from audioplane.mark.detect import SHORTEST, THRESHOLD, MarkReading, read_mark
 from audioplane.mark.embed import Marker

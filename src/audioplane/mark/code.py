@@ -1,8 +1,8 @@
-"""The payload's error correction: a keyed check, then a convolutional code read by Viterbi.
+"""The payload's error correction: a keyed check, and a convolutional code decoded by Viterbi.
 
 Constraint length 9, rate 1/4 (generators 463, 535, 733, 745 octal, free distance 24; Larsen 1973):
-99 payloads of 100 are right at a signal of 16 times the noise over all cells together, where bits
-that are only repeated would need 35.
+99 payloads of 100 are correct at a signal of 16 times the noise over all cells together; repeated
+bits would need 35.
 """
 
 import hashlib
@@ -45,9 +45,9 @@ def encode(payload: bytes, key: bytes) -> Int8[np.ndarray, f"{CODED_BITS}"]:
 
 
 def decode(soft: Float[np.ndarray, f"{CODED_BITS}"], key: bytes) -> bytes | None:
-    """The payload that a code, however noisy, most likely stands for; None if its check fails.
+    """The most likely payload of a noisy code; None if its check fails.
 
-    Viterbi's algorithm: of all paths into a state, the best one stays.
+    Viterbi's algorithm: of all paths into a state, the best one is kept.
     """
     gains = soft.reshape(_STEPS, -1) @ _SIGNS.T.astype(np.float64)
     # A register is (new bit, state); the next state is its upper 8 bits, so two registers that

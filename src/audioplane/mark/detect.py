@@ -1,16 +1,15 @@
-"""Finding a mark in a video that was cropped, scaled and re-encoded, and reading what it carries.
+"""Detection of a mark in a cropped, scaled and re-encoded video, and its payload.
 
-A window of frames is multiplied by a wave of the mark's period and summed: what stands still
-cancels, the mark's cells remain, as complex numbers that are turned by one unknown phase. The same
-at other periods shows how much of this the image makes by itself, cell by cell. Scale and
-position are searched for by correlation with the sync.
+A window of frames is multiplied by a wave of the mark's period and summed: still parts cancel, the
+mark's cells remain, as complex numbers rotated by one unknown phase. Other periods give the noise
+of the image itself, cell by cell. Scale and position are searched for by correlation with the sync.
 
 **False alarms.** The sync's values are random: each is one of 1, i, −1, −i. For cells y of any
-image that was made without knowing them, the score √2 |Σ conj(T) y| / |y| reaches t with a chance
+image that does not depend on them, the score √2 |Σ conj(T) y| / |y| reaches t with a chance
 of 16 exp(−0.481 t²) at most: in one direction exp(−t²/2) bounds the sum (Hoeffding), and 16
-directions cover the circle but for cos²(π/16) = 0.962. Nothing is assumed of the image.
+directions cover the circle but for cos²(π/16) = 0.962. Nothing is assumed about the image.
 `THRESHOLD` keeps this chance, times the number of all places, tempos and windows, under 0.9e-6. The
-rest of one in a million is for payloads that seem to be read: by the same bound a score of 8 comes
+rest of one in a million is for false payloads: by the same bound a score of 8 comes
 up in 2 files of 100 at most, and then 48 tries pass the check with 6e-8 each: 0.05e-6.
 """
 
@@ -30,18 +29,18 @@ from audioplane.mark.grid import LARGEST, SMALLEST, Place, n_places, nearest
 from audioplane.mark.pattern import GRID, RATE, MarkPayload, read_bits, sync_cells
 
 WINDOW = 8 * FPS
-"""Frames that are looked at together."""
+"""Frames of one window."""
 SHORTEST = 2 * FPS
-"""Fewer frames than this say nothing."""
+"""Fewest frames."""
 MAX_WINDOWS = 8
-"""Windows of a file that are looked at."""
+"""Most windows of a file."""
 _TEMPOS = (1.0, 2.0)
-"""Turns of the mark in a second of the video, over RATE: 2 where every other frame was dropped and
-the rest is shown at the old rate."""
+"""Rates of the mark in the video, relative to RATE: 2 where every other frame was dropped and the
+frame rate kept."""
 _OTHERS = (-2, 2, 3)
-"""Turns more in the window than the mark's, at which the image's own changes are measured."""
+"""Additional turns in the window at which the image's own changes are measured."""
 _LARGEST_SIDE = 512
-"""Shorter side of what is looked at, pixels; larger frames are made smaller."""
+"""Most pixels of the shorter side; larger frames are scaled down."""
 _CELL = 3
 """Pixels of a cell in the search."""
 _SCALE_STEP = 1.015
@@ -53,21 +52,21 @@ _CANDIDATES = 3
 _FALSE_ALARM = 0.9e-6
 
 THRESHOLD = math.sqrt(math.log(16 * n_places() * len(_TEMPOS) * MAX_WINDOWS / _FALSE_ALARM) / 0.481)
-"""Score from which on a mark is there."""
+"""Score from which a mark is present."""
 WORTH_READING = 8.0
 """Score from which on the payload is tried; the payload's check decides whether it is one."""
 
 
 @dataclass(frozen=True)
 class MarkReading:
-    """What was found in a video."""
+    """The detection in a video."""
 
     score: float
     """How well the sync fits; `THRESHOLD` and more is a mark."""
     payload: MarkPayload | None
-    """What it carries, where the key is its own and enough of it is left."""
+    """Its payload, if the key fits and enough of the mark is left."""
     second: float
-    """Where the window begins that fits best."""
+    """First frame of the best window."""
     scale: float
     """Width of a cell over that in a whole frame of this size: 1.1 where a tenth was cut away."""
 
@@ -89,7 +88,7 @@ def _small(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
 def _demodulate(
     frames: UInt8[np.ndarray, "t h w"], rates: list[float]
 ) -> Complex64[np.ndarray, "r h w"]:
-    """What turns at each rate (turns a second); what does not move is 0."""
+    """The component at each rate (turns a second); 0 for still parts."""
     angles = 2 * np.pi * np.outer(rates, np.arange(len(frames)) / FPS)
     waves = np.exp(1j * angles)
     waves -= waves.mean(1, keepdims=True)
@@ -123,7 +122,7 @@ def _weighted(
 
 
 class _Window:
-    """What some frames hold of the mark at one tempo."""
+    """The mark's cells in some frames at one tempo."""
 
     def __init__(self, frames: UInt8[np.ndarray, "t h w"], tempo: float):
         rate = RATE * tempo
@@ -170,7 +169,7 @@ class _Window:
         return best, left, top
 
     def cells(self, place: Place) -> Complex64[np.ndarray, "64 64"]:
-        """The grid's cells, weighted, where it is taken to lie; 0 outside of the image."""
+        """The grid's weighted cells at a place; 0 outside the image."""
         size = np.array(place.cell(self._nominal))
         corner = np.array(place.corner(self._nominal, self._width, self._height))
         step = size / _CELL
@@ -226,10 +225,10 @@ def _windows(frames: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Iterator[UInt8[np.
 def read_mark(
     frames: Iterable[UInt8[np.ndarray, "h w 3"]], key: bytes | None = None
 ) -> MarkReading | None:
-    """Look for a mark in frames at 25 a second, and read it if `key` is the one it was made with.
+    """Look for a mark in frames at 25 a second, and read it if `key` is its own.
 
-    Looks until the payload is read or, without a key, a mark is found, through `MAX_WINDOWS`
-    windows at most. None if there are fewer than `SHORTEST` frames.
+    Stops once the payload is read or, without a key, a mark is found, after `MAX_WINDOWS` windows
+    at most. None for fewer than `SHORTEST` frames.
     """
     best = None
     for number, frames_there in enumerate(_windows(frames)):

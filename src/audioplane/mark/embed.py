@@ -1,4 +1,4 @@
-"""Drawing the mark over frames."""
+"""Embedding of the mark in frames."""
 
 import math
 from typing import no_type_check
@@ -14,9 +14,9 @@ from audioplane.mark.pattern import GRID, RATE, MarkPayload, payload_cells, sync
 _REST = 1.25
 """Strength where an image is flat, levels of 255 (rms over the image at any time)."""
 _PER_SLOPE = 0.17
-"""What the mean slope of a cell, levels a pixel, adds to the strength: texture hides the mark."""
+"""Strength added by the mean slope of a cell, levels a pixel: texture hides the mark."""
 _STEEPEST = 16.0
-"""Slopes count up to here: one edge is no texture."""
+"""Bound on slopes: one edge is no texture."""
 _STRONGEST = 3.0
 _RMS = 1.88
 """Strength of a whole frame at most: a PSNR of 42.4 dB, rounding included."""
@@ -28,7 +28,7 @@ def _strengths(image, rows, columns, step, strengths, counts):
     """Fill `strengths` [cells down, cells across] with the strength of the mark in each cell.
 
     rows and columns name the cell of each row and column of pixels, of which every `step`th is
-    looked at.
+    used.
     """
     height, width = image.shape[:2]
     strengths[:] = 0
@@ -75,7 +75,7 @@ def _draw(image, strengths, rows, columns, waves, turn, grain, out):
 
 
 def _waves(cells: Complex64[np.ndarray, "64 64"], height: int, width: int) -> np.ndarray:
-    """Real and imaginary part of the grid drawn smoothly, [2, h, w]; rms 1 when it shows most."""
+    """Real and imaginary part of the smoothed grid, [2, h, w]; rms 1 at its strongest."""
     side = min(height, width) / GRID
     y, x = np.mgrid[:height, :width].astype(np.float32)
     where = ((x + 0.5) / side - 0.5, (y + 0.5) / side - 0.5)
@@ -100,12 +100,12 @@ class Marker:
         shape = (int(self._rows[-1]) + 1, int(self._columns[-1]) + 1)
         self._step = 2 if side >= 4 else 1
         self._strengths, self._counts = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        # Still, so that it costs the encoder nothing.
+        # Constant, so that it costs the encoder nothing.
         grain = np.random.default_rng(0).random((height, width), np.float32)
         self._grain: Float32[np.ndarray, "h w"] = grain
 
     def mark(self, image: UInt8[np.ndarray, "h w 3"], index: int) -> UInt8[np.ndarray, "h w 3"]:
-        """A copy with the mark as frame `index` of the video shows it.
+        """A copy with the mark of frame `index` of the video.
 
         Raises `ValueError` for an image of another size: the kernels check no bounds.
         """

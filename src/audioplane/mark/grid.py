@@ -1,4 +1,4 @@
-"""Where the mark's grid may lie in an image: the places that are tried, and their number."""
+"""Possible places of the mark's grid in an image, and their number."""
 
 import math
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from audioplane.mark.pattern import GRID
 STEPS = 4
 """Positions in a cell, along each axis."""
 _STRETCH = 1.0025
-"""From one size to the next."""
+"""Ratio of successive sizes."""
 SMALLEST, LARGEST = 0.7, 2.0
-"""Size of a cell over that in a frame of the image's size that is marked and whole: from a frame
-within a larger image to half a frame."""
+"""Size of a cell over that in a whole marked frame of the image's size: from a frame inside a
+larger image to half a frame."""
 _SIZES = math.ceil(math.log(LARGEST / SMALLEST) / math.log(_STRETCH))
 MOST_ASPECT = 4
-"""Sizes by which width and height of a cell may differ: 1 %."""
+"""Steps of size by which width and height of a cell may differ: 1 %."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One of countably many ways to lay the grid over an image."""
+    """One place of the grid in an image, out of a finite number."""
 
     across: int
     """Where the image's centre lies in the grid, 1/`STEPS` cells."""
@@ -60,6 +60,6 @@ def nearest(x: float, y: float, cell: float, nominal: float, size: tuple[int, in
 
 
 def n_places() -> float:
-    """How many places there are in which grid and image overlap."""
+    """The number of places in which grid and image overlap."""
     along = (GRID + GRID / SMALLEST) * STEPS
     return along**2 * (_SIZES + 1) * (2 * MOST_ASPECT + 1)

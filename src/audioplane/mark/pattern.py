@@ -1,12 +1,12 @@
-"""What is drawn over a frame: a grid of cells that swell and fade, each at its own phase.
+"""The mark's pattern: a grid of cells that brighten and darken, each at its own phase.
 
 The shorter side of a frame holds 64 cells; the grid repeats along the longer one. A cell's value is
 a complex number of modulus 1, and a frame at second t shows the real part of value · exp(−πi t) of
-it: every cell goes through brighter and darker in two seconds, and as much is shown at any time. A
+it: every cell brightens and darkens once in two seconds, and the strength is constant over time. A
 third of the cells are the sync: public, the same in every installation. The others carry the
-payload, and which of them carries what follows from a key.
+payload, in an order that follows from a key.
 
-What a frame shows on its own stands still or moves; only little of it has a period of two seconds.
+The image itself is still or moves; little of it has a period of two seconds.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ RATE = 0.5
 """Turns a second of every cell."""
 _PUBLIC = b"audioplane mark 1"
 _COPIES = 7
-"""Cells that carry the same bit of the code: with 7 (of 10 that there is room for) what is too weak
-to be found is about as weak as what is too weak to be read."""
+"""Cells that carry the same bit of the code: with 7 (there is room for 10) a mark becomes too
+weak to be read about where it becomes too weak to be found."""
 _SYNC_CELLS = GRID * GRID - _COPIES * CODED_BITS
 
 
 @dataclass(frozen=True)
 class MarkPayload:
-    """The 64 bits that a mark carries."""
+    """The 64 bits of a mark."""
 
     head: int
     """First 32 bits of the head file's SHA-256."""
@@ -43,14 +43,14 @@ class MarkPayload:
 
     @staticmethod
     def from_bytes(data: bytes) -> "MarkPayload":
-        """What `to_bytes` made."""
+        """The inverse of `to_bytes`."""
         if len(data) != PAYLOAD_BYTES:
             raise ValueError(f"a payload has {PAYLOAD_BYTES} bytes, not {len(data)}")
         return MarkPayload(int.from_bytes(data[:4], "big"), int.from_bytes(data[4:], "big"))
 
 
 def _stream(seed: bytes, what: str, n: int) -> np.ndarray:
-    """`n` random 64-bit numbers; a hash, because they must be the same in every later version."""
+    """`n` pseudo-random 64-bit numbers from a hash, because later versions must get the same."""
     data = hashlib.shake_256(seed + b"\0" + what.encode()).digest(8 * n)
     return np.frombuffer(data, "<u8")
 
@@ -90,6 +90,6 @@ def payload_cells(payload: MarkPayload, key: bytes) -> Complex64[np.ndarray, "64
 def read_bits(
     cells: Complex64[np.ndarray, "64 64"], key: bytes
 ) -> Float[np.ndarray, f"{CODED_BITS}"]:
-    """How much each bit of the code looks like a 1 (positive) in cells that were read."""
+    """Evidence for each bit of the code in cells that were read; positive for a 1."""
     places, carriers = _carriers(key)
     return (cells.ravel()[places] * carriers.conj()).real.sum(1)

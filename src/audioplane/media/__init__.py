@@ -1,1 +1,1 @@
-"""The only code that decodes or encodes video, sound and images."""
+"""Decoding and encoding of video, sound and images; no other package does either."""

@@ -1,7 +1,7 @@
-"""Sound: any file that FFmpeg knows to one mono waveform, and a waveform to a WAV file.
+"""Sound: one mono waveform from any file that FFmpeg reads, and a WAV file from a waveform.
 
-`audio_blocks` reads in blocks and constant memory, `read_audio` all at once; `choose_track` of
-`media.tracks` says what of a file they read, and what there is to say of it.
+`audio_blocks` reads in blocks and constant memory, `read_audio` all at once; both read the track
+that `media.tracks.choose_track` chooses.
 """
 
 import math
@@ -20,7 +20,7 @@ from audioplane.media.container import decode, open_input
 from audioplane.media.tracks import ChannelTimeline, SoundTrack, choose_track
 
 LONGEST = 6 * 3600
-"""Seconds of sound that are read at once."""
+"""Most seconds of sound that are read at once."""
 
 
 def read_audio(
@@ -98,7 +98,7 @@ def _mono(path: Path, track: SoundTrack) -> Iterator[tuple[Float32[np.ndarray, "
         left = math.inf
         for frame in decode(container, stream):
             for piece in timeline.pieces(frame):
-                # A codec's last block is filled up; what was looked at says where the sound ends.
+                # A codec pads its last block; the scan of the track found where the sound ends.
                 if math.isinf(left):
                     left = round(track.ends * timeline.rate)
                 piece = piece[:, : int(left)]
@@ -128,7 +128,7 @@ class _Resampler:
     """Samples, at least, that are filtered at once."""
 
     def __init__(self, source_rate: int, rate: int):
-        # Half a second of import that a sound of the right rate does not need.
+        # Its import takes half a second, which a sound of the right rate does not need.
         from scipy.signal import firwin
 
         common = math.gcd(source_rate, rate)
@@ -139,10 +139,10 @@ class _Resampler:
         # Whole periods of the two rates, so that pieces begin where a sample of each falls.
         self._margin = math.ceil(reach / self._up / self._down) * self._down
         self._held = np.zeros(0, np.float32)
-        self._before = 0  # samples held that are out already
+        self._before = 0  # held samples that were already returned
 
     def push(self, piece: Float32[np.ndarray, " _"]) -> Float32[np.ndarray, " _"]:
-        """What can be told once this has come."""
+        """The samples that are settled once this piece has come."""
         self._held = np.concatenate([self._held, piece])
         ready = (len(self._held) - self._before - self._margin) // self._down * self._down
         if ready < self._CHUNK:

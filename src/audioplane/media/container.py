@@ -1,4 +1,4 @@
-"""Opening a media file with PyAV and reading from it what can be read, however damaged it is."""
+"""Media files opened with PyAV and read as far as they are readable, however damaged."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,9 @@ from av.stream import Disposition
 from audioplane.errors import MediaError
 
 READ_ERRORS = (av.FFmpegError, OSError, ValueError)
-"""What PyAV raises for a file that is not what its name says."""
+"""What PyAV raises for a file that it cannot read."""
 RESTART = 0.2
-"""Seconds by which a time stamp lies before what is expected where they have started again."""
+"""Seconds by which a time stamp precedes the expected one where time stamps have started again."""
 _WITHOUT_INDEX = ("mpegts", "mpeg", "flv")
 
 
@@ -28,7 +28,7 @@ def open_input(path: Path) -> InputContainer:
         parts = _wav_parts(path)
         if len(parts) > 1:
             return av.open(_JoinedWav(path, parts), "r", format="wav")
-        # FFmpeg takes what stands before a colon in a relative name for a protocol.
+        # FFmpeg takes the part before a colon in a relative name for a protocol.
         return av.open(str(path.absolute()), "r")
     except READ_ERRORS as e:
         raise MediaError(
@@ -42,7 +42,7 @@ def reason(error: BaseException) -> str:
 
 
 def video_stream(container: InputContainer) -> Any | None:
-    """The first moving image; a cover image of a sound file is none."""
+    """The first video stream; the cover image of a sound file is none."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
             return stream
@@ -50,14 +50,14 @@ def video_stream(container: InputContainer) -> Any | None:
 
 
 def decode(container: InputContainer, stream: Any) -> Iterator[Any]:
-    """Frames of one stream; damaged packets are passed over, a cut file ends where it is cut."""
+    """Frames of one stream, without those of damaged packets, as far as the file goes."""
     return (frame for _, frame in decode_all(container, [stream]))
 
 
 def decode_all(container: InputContainer, streams: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Frames of several streams as they lie in the file, each with its stream's place in the list.
+    """Frames of several streams in file order, each with its stream's index in the list.
 
-    Damaged packets are passed over, a cut file ends where it is cut.
+    Damaged packets are skipped, a truncated file ends where it breaks off.
     """
     packets = container.demux(*streams)
     places = {stream.index: i for i, stream in enumerate(streams)}
@@ -93,9 +93,9 @@ def first_image_time(path: Path) -> Fraction | None:
 
 
 def clock_restarts(path: Path) -> tuple[float, ...]:
-    """Where a video's time stamps start again: what is to be taken off them from there on, seconds.
+    """Where a video's time stamps start again, and the seconds to subtract from there on.
 
-    Recordings put one behind the other have that in containers without an index.
+    Concatenated recordings have such restarts in containers without an index.
     """
     skips: list[float] = []
     skip, end, last = 0.0, 0.0, None
@@ -170,7 +170,7 @@ class _JoinedWav:
     def __init__(self, path: Path, parts: Sequence[tuple[int, int]]):
         self._path, self._parts = path, list(parts)
         self._head = self._bytes(0, parts[0][0] - 4)
-        self._head += b"\xff\xff\xff\xff"  # to the end, whatever the length
+        self._head += b"\xff\xff\xff\xff"  # to the end, whatever length it states
 
     def read(self, n: int) -> bytes:
         """The next bytes, at most `n`; none at the end."""
@@ -185,6 +185,6 @@ class _JoinedWav:
         return self._bytes(at, min(n, size))
 
     def _bytes(self, at: int, n: int) -> bytes:
-        with self._path.open("rb") as file:  # nobody would close it
+        with self._path.open("rb") as file:  # nothing would close it
             file.seek(at)
             return file.read(n)

@@ -1,4 +1,4 @@
-"""Sound and images as PyAV's frames and back, for a library that encodes and decodes them."""
+"""Conversion of sound and images to PyAV's frames and back, for WebRTC."""
 
 from fractions import Fraction
 
@@ -6,19 +6,19 @@ import numpy as np
 from av import AudioFrame, AudioResampler, VideoFrame
 from jaxtyping import UInt8
 
-__all__ = ["AudioFrame", "VideoFrame", "VoiceFrames", "picture_frame", "sound_frame"]
+__all__ = ["AudioFrame", "VideoFrame", "VoiceFrames", "image_frame", "sound_frame"]
 
 
 def sound_frame(pcm: bytes, rate: int, at: int) -> AudioFrame:
-    """Mono PCM16 that begins with sample `at`."""
+    """A frame of mono PCM16 that begins with sample `at`."""
     frame = AudioFrame.from_ndarray(np.frombuffer(pcm, "<i2")[None], "s16", "mono")
     frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
     return frame
 
 
-def picture_frame(picture: UInt8[np.ndarray, "h w 3"], at: int, rate: int) -> VideoFrame:
-    """RGB that is shown from `at` / `rate` seconds on."""
-    frame = VideoFrame.from_ndarray(picture, "rgb24")
+def image_frame(image: UInt8[np.ndarray, "h w 3"], at: int, rate: int) -> VideoFrame:
+    """A frame of RGB that is shown from `at` / `rate` seconds on."""
+    frame = VideoFrame.from_ndarray(image, "rgb24")
     frame.pts, frame.time_base = at, Fraction(1, rate)
     return frame
 
@@ -30,6 +30,6 @@ class VoiceFrames:
         self._resampler = AudioResampler("s16", "mono", rate)
 
     def pcm(self, frame: AudioFrame) -> bytes:
-        """The sound of the next frame, little-endian; a filter's length late."""
+        """The sound of the next frame, little-endian, delayed by the resampling filter."""
         pieces = [f.to_ndarray() for f in self._resampler.resample(frame)]
         return b"".join(piece.astype("<i2").tobytes() for piece in pieces)

@@ -13,7 +13,7 @@ from audioplane.errors import MediaError
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 _FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV before 4.12 filters as it sees fit, more slowly
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV before 4.12 chooses slower filters by itself
     _PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
 _MOST_PIXELS = 1 << 26
 """8192 x 8192."""
@@ -31,9 +31,9 @@ def read_image(path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
 def decode_image(
     data: bytes | UInt8[np.ndarray, " n"], channels: int = 3, name: str = "an image"
 ) -> UInt8[np.ndarray, "h w c"]:
-    """RGB (`channels` 3) or RGBA (4) out of the bytes of a JPEG, PNG or WebP file.
+    """RGB (`channels` 3) or RGBA (4) from the bytes of a JPEG, PNG or WebP file.
 
-    Raises `MediaError`, which calls the image by its name.
+    Raises `MediaError`, which names the image `name`.
     """
     height, width = stored_size(bytes(data[:4096])) or (0, 0)
     if height * width > _MOST_PIXELS:  # before memory is asked for
@@ -46,7 +46,7 @@ def decode_image(
 
 
 def stored_size(head: bytes) -> tuple[int, int] | None:
-    """Height and width that the first bytes of a PNG or JPEG say; None where they do not."""
+    """Height and width from the first bytes of a PNG or JPEG; None where they hold none."""
     if head.startswith(b"\x89PNG"):
         return int.from_bytes(head[20:24], "big"), int.from_bytes(head[16:20], "big")
     at = 2

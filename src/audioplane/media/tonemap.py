@@ -1,4 +1,4 @@
-"""High dynamic range to standard: the video that phones record by default, made ordinary.
+"""Conversion of high dynamic range video, which phones record by default, to standard range.
 
 Light is decoded by the file's transfer function, brought from BT.2020 to BT.709 primaries, rolled
 off above diffuse white and encoded for an SDR screen.

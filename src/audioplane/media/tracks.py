@@ -1,4 +1,4 @@
-"""The sound tracks of a file: what each holds, which one is speech, how its channels are mixed."""
+"""The sound tracks of a file: their content, the choice of the one with speech, its channel mix."""
 
 import math
 from collections.abc import Iterator
@@ -26,17 +26,17 @@ RATES = (1000, 768_000)
 _GAP = 0.1
 """Seconds that a time stamp may run ahead of the samples before silence is put in between."""
 _LONGEST_GAP = 60.0
-"""Seconds; a time stamp further ahead than this is taken for damage and not believed."""
+"""Seconds; a time stamp further ahead than this is taken for damage and ignored."""
 _LONGEST_BLOCK = 4096
-"""Samples by which decoded sound may outlast its track because a block was filled up."""
+"""Samples by which decoded sound may outlast its track because a block was padded."""
 _SILENT = 1e-3
 """Power below that of the loudest channel, by which a channel counts as silent (30 dB)."""
 _CANCELLED = 0.2
 """Power of a mix, over that of unrelated channels, below which they cancel each other."""
 _BAND = (300.0, 3400.0)
-"""Hertz in which speech is told from other sound."""
+"""Hertz; the band that distinguishes speech from other sound."""
 _FLOOR = -60.0
-"""dB of full scale; what is below counts as no sound."""
+"""dB of full scale below which a track counts as silent."""
 _LOUDEST = 16.0
 """Full scales; floating-point samples beyond are on an integer's scale."""
 
@@ -56,11 +56,11 @@ class SoundTrack:
     level: float
     """Of its loudest channel, dB of full scale; -inf for silence."""
     movement: float
-    """How much its level moves between 300 and 3400 Hz, dB: much in speech, little in a hum."""
+    """Variation of its level between 300 and 3400 Hz, dB: large in speech, small in a hum."""
     mix: tuple[float, ...]
     """Weight of each channel in the waveform that is read."""
     notes: tuple[str, ...] = ()
-    """What was done to it that its maker may not expect, a sentence each."""
+    """Corrections that its maker may not expect, a sentence each."""
     fault: str = ""
     """Why it cannot be read."""
     zero: Fraction | None = None
@@ -74,7 +74,7 @@ class SoundTrack:
 
 
 def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
-    """The sound tracks of a file, each looked at from beginning to end; none without sound.
+    """The sound tracks of a file, each scanned from beginning to end; none without sound.
 
     Raises `MediaError` if the file cannot be read.
     """
@@ -148,7 +148,7 @@ class ChannelTimeline:
         self._channels = self._overlap = 0
 
     def pieces(self, frame: Any) -> Iterator[Float32[np.ndarray, "c n"]]:
-        """What a frame adds: silence before it, and its samples."""
+        """The samples that a frame adds, with silence before them where there is a gap."""
         samples = _channels(frame)
         self.rate = self.rate or self._checked(frame.sample_rate)
         if frame.sample_rate != self.rate:
@@ -188,7 +188,7 @@ class ChannelTimeline:
         return behind
 
     def surplus(self) -> int:
-        """Samples at the end with which a codec filled up its last block."""
+        """Samples with which a codec padded its last block."""
         start, stream = start_time(self._stream), self._stream
         if stream.duration is None or start is None or not self.rate or self._skipped:
             return 0
@@ -204,7 +204,7 @@ class ChannelTimeline:
 
 @dataclass
 class _Look:
-    """What is known of a track that is being looked at."""
+    """The state of the scan of one track."""
 
     timeline: ChannelTimeline
     gram: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
@@ -240,7 +240,7 @@ class _Look:
             self.levels.append(_band_levels(piece, self.timeline.rate))
 
     def track(self, number: int, stream: Any) -> SoundTrack:
-        """What was seen of it."""
+        """The result of the scan."""
         timeline = self.timeline
         name = _name(stream)
         count = timeline.count - timeline.surplus()
@@ -269,7 +269,7 @@ class _Look:
 
 
 def _scale(peak: float) -> tuple[float, tuple[str, ...]]:
-    """Factor that brings samples to full scale 1, and what is to be said of it."""
+    """Factor that brings samples to full scale 1, and a note on it."""
     if peak <= _LOUDEST:
         return 1.0, ()
     bits = next((b for b in (16, 24, 32) if peak <= 2.0 ** (b - 1) * 1.01), None)

@@ -1,4 +1,4 @@
-"""Video: any file that FFmpeg knows to RGB frames at a fixed rate."""
+"""Video: RGB frames at a fixed rate from any file that FFmpeg reads."""
 
 import math
 import struct
@@ -34,16 +34,16 @@ _EARLY = 0.002
 _LONGEST_STILL = 60.0
 """Seconds between two images beyond which the time stamps are taken for damaged."""
 _LARGEST = 16_384
-"""Pixels of a side that are believed."""
+"""Most pixels of a side; more is taken for damage."""
 _STEPS_BACK = (0.0, 2.0, 12.0)
-"""Seconds before a moment that are jumped to until an image before it is met."""
+"""Seconds before a moment to which is jumped, until an image before it is found."""
 _HD_HEIGHT = 720
 """Untagged video of fewer lines is BT.601, else BT.709, as players assume."""
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file says of itself."""
+    """Properties that a video file states."""
 
     width: int
     """Pixels, after rotation and with square pixels."""
@@ -55,7 +55,7 @@ class VideoInfo:
     """Seconds; 0 where unknown, as in a file cut short."""
     has_audio: bool
     interlaced: bool = False
-    """Whether it is made of half images, which are put together as they are read."""
+    """Whether it is interlaced; its fields are combined as they are read."""
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -71,7 +71,7 @@ def probe_video(path: Path) -> VideoInfo:
             duration = float(stream.duration * stream.time_base)
         elif container.duration:
             duration = container.duration / av.time_base
-        else:  # browsers record without saying how long
+        else:  # browsers' recordings state no duration
             duration = _end_of_packets(container, stream, first)
         fps = stream.average_rate or stream.guessed_rate or 0
         has_audio = bool(container.streams.audio)
@@ -100,15 +100,15 @@ def read_frames(
 
     Frame `k` is the image on screen at second `(k + 0.5) / fps` after the first image, so
     every rate, constant or not, is sampled at the middle of the interval that frame `k` stands
-    for. The display matrix is applied, 10-bit and HDR become 8-bit SDR, pixels become square, half
-    images are put together, and time stamps that start again go on. One image is held at a time.
+    for. The display matrix is applied, 10-bit and HDR become 8-bit SDR, pixels become square,
+    fields are combined, and time stamps that start again are continued. Memory holds one image.
     A file cut short yields what comes before the cut.
 
     Args:
         path: any container and codec that FFmpeg reads.
         fps: frames a second of the result.
-        first: number of the first frame to yield; what lies before is jumped over where the
-            file has an index.
+        first: number of the first frame to yield; earlier ones are skipped by the file's index
+            where it has one.
         end: number of the frame to stop before; None for all.
 
     Yields:
@@ -135,7 +135,7 @@ def read_frames(
             shape = None if image is None else image.shape[:2]
             image = to_rgb(frame, aspect)
             if shape is not None and image.shape[:2] != shape:
-                raise MediaError(f"{path} changes its image size on the way: cut it there")
+                raise MediaError(f"{path} changes its image size midway: cut it there")
             for _ in range(count, until):
                 yield image
             count = until
@@ -158,7 +158,7 @@ def _require_video(container: Any, path: Path) -> Any:
 def _jump(
     container: Any, stream: Any, path: Path, second: float
 ) -> tuple[Iterator[Any], float | None]:
-    """Images from the last key image before a second, and when the very first is shown.
+    """Images from the last key frame before a second, and when the very first is shown.
 
     Where the file has no index, or its images no time, they come from the beginning.
     """
@@ -173,7 +173,7 @@ def _jump(
             break
         images = decode(container, stream)
         image = next(images, None)
-        # Without an index a jump may land behind its aim.
+        # Without an index a jump may land behind its target.
         if image is None or image.pts is None:
             continue
         if image.pts * image.time_base <= zero + Fraction(second):
@@ -219,7 +219,7 @@ def _timed(
 
 
 def _whole_images(frames: Iterator[Any], stream: Any) -> Iterator[Any]:
-    """The same images; half images of interlaced video are put together."""
+    """The same images, with the fields of interlaced video combined."""
     graph = None
     for frame in frames:
         if graph is None and frame.interlaced_frame:

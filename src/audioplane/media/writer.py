@@ -1,4 +1,4 @@
-"""Frames and sound to a video file, whose name says which container it is."""
+"""A writer of video files from frames and sound; the file's suffix selects the container."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -25,7 +25,7 @@ Sound = Float32[np.ndarray, " n"] | Iterable[Float32[np.ndarray, " _"]] | Path
 
 @dataclass(frozen=True)
 class _Container:
-    """How files of a suffix are written."""
+    """Encoders of files with one suffix."""
 
     format: str
     video: str
@@ -46,14 +46,14 @@ CONTAINERS = {
     ".mkv": _Container("matroska", "libx264", "aac", 51),
     ".webm": _Container("webm", "libvpx-vp9", "libopus", 63),
 }
-"""By suffix: H.264 and AAC, or VP9 and Opus. C2PA credentials have a place in mp4 and mov only."""
+"""By suffix: H.264 and AAC, or VP9 and Opus. Only mp4 and mov can hold C2PA credentials."""
 
 
 def check_video_output(path: Path, *inputs: Path, crf: int = 18) -> None:
     """Refuse, before any work, what `VideoWriter` could not write; nothing is made.
 
     Args:
-        path: where the video is to lie.
+        path: the video to be written.
         inputs: files that are read for it, which it must not replace.
         crf: its quality.
 
@@ -73,9 +73,9 @@ def check_video_output(path: Path, *inputs: Path, crf: int = 18) -> None:
 class VideoWriter:
     """Writes a video under a temporary name and renames it when complete.
 
-    A context manager: leaving it by an exception removes the file. The sound is cut, or filled
-    up with silence, to the length of the images. Odd sizes get their last row or column twice,
-    because yuv420p knows even sizes only.
+    A context manager: leaving it by an exception removes the file. The sound is cut, or padded
+    with silence, to the length of the images. Odd sizes get their last row or column twice,
+    because yuv420p has even sizes only.
     """
 
     def __init__(
@@ -92,16 +92,15 @@ class VideoWriter:
         """Open the file; its folders are made.
 
         Args:
-            path: where the finished file will lie; its suffix, one of `CONTAINERS`, says how it
-                is encoded.
+            path: the finished file; its suffix, one of `CONTAINERS`, selects the encoders.
             width: of the frames, pixels.
             height: of the frames, pixels.
             fps: frames a second.
             audio: mono waveform in [-1, 1], its blocks or a sound file, which are read as they
                 are written; None for a video without sound.
-            audio_rate: its samples a second; Opus (webm) knows 8, 12, 16, 24 and 48 kHz.
+            audio_rate: its samples a second; Opus (webm) takes 8, 12, 16, 24 and 48 kHz.
             crf: quality, 0 lossless to 51 (VP9: 63) worst.
-            seal: what is done to the complete file before it gets its name.
+            seal: called with the complete file before it gets its name.
 
         Raises:
             MediaError: the file cannot be written, or the sound file not be read.
@@ -119,7 +118,7 @@ class VideoWriter:
         try:
             writing = write_atomically(self.path, suffix=self.path.suffix)
             self._partial = self._stack.enter_context(writing)
-            # FFmpeg takes what stands before a colon in a relative name for a protocol.
+            # FFmpeg takes the part before a colon in a relative name for a protocol.
             name = str(self._partial.absolute())
             self._container: Any = av.open(name, "w", format=kind.format)
             self._video = self._open_video(kind, crf)
@@ -199,7 +198,7 @@ class VideoWriter:
         self._stack.close()
 
     def abort(self) -> None:
-        """Drop what was written."""
+        """Discard what was written."""
         self._drop(MediaError("dropped"))
 
     def _drop(self, why: BaseException) -> None:
@@ -227,7 +226,7 @@ class VideoWriter:
 
 
 def _blocks_of(audio: Any, rate: int) -> Iterator[np.ndarray]:
-    """The sound piece by piece. Of a file, what cannot be read is raised here."""
+    """The sound piece by piece. A file that cannot be read raises here."""
     if audio is None:
         return iter(())
     if isinstance(audio, str | Path):

@@ -1,4 +1,4 @@
-"""Pieces of a page. What is text is escaped here; what is `Html` came out of this package."""
+"""Elements of a page. Text is escaped here; `Html` comes from this package only."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ Html = NewType("Html", str)
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what is below it."""
+    """A heading and its content."""
 
     title: str
     parts: Sequence[Html]
@@ -74,7 +74,7 @@ def figure(content: Html, title: str, caption: str) -> Html:
 
 
 def side_by_side(parts: Iterable[Html]) -> Html:
-    """Parts in a row; below each other where there is no room."""
+    """Parts in a row, wrapped where there is no room."""
     return Html(f'<div class="row">{"".join(f"<div>{p}</div>" for p in parts)}</div>')
 
 
@@ -84,7 +84,7 @@ def table(
     caption: str = "",
     wide: Sequence[int] = (),
 ) -> Html:
-    """A table whose cells are plain text; None is an empty cell, and is read out as one.
+    """A table whose cells are plain text; None is an empty cell, and screen readers say so.
 
     Columns in `wide` hold words, not figures.
     """
@@ -108,7 +108,7 @@ def table(
     )
 
 
-def picture(
+def img(
     image: UInt8[np.ndarray, "h w 3"], alt: str, suffix: str = ".jpg", quality: int = 85
 ) -> Html:
     """An RGB image, inside the page."""
@@ -129,7 +129,7 @@ def video(mp4: bytes, label: str) -> Html:
 
 
 def video_beside(name: str, label: str) -> Html:
-    """A video with controls in the page's folder."""
+    """A video with controls, from a file in the page's folder."""
     return Html(
         f'<video controls playsinline preload="metadata" aria-label="{_escape(label)}" '
         f'src="{_escape(quote(name))}"></video>'
@@ -137,6 +137,6 @@ def video_beside(name: str, label: str) -> Html:
 
 
 def data_uri(data: bytes, kind: str) -> str:
-    """Bytes as an address."""
+    """A data URI of bytes."""
     kind = kind.replace("jpg", "jpeg")
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -37,8 +37,8 @@ def line_plot(
         lines: One to four, with at least one value among them.
         title: What y is, with its unit.
         x_label: What x is, with its unit.
-        alt: What the plot shows, for those who do not see it.
-        height: In the page's letter heights.
+        alt: What the plot shows, for screen readers.
+        height: In rem.
     """
     lines = [_thinned(line) for line in lines]
     xs = np.concatenate([line.x for line in lines])
@@ -77,7 +77,7 @@ def area_plot(
     alt: str,
     height: float = 3.5,
 ) -> Html:
-    """A filled curve from zero to its maximum, without a scale: for levels that only go along."""
+    """A filled curve from zero to its maximum, without a scale, for levels shown beside a plot."""
     line = _thinned(Line("", x, y))
     across, up = _Scale(float(x.min()), float(x.max())), _Scale(0.0, max(float(y.max()), 1e-9))
     curve = _path(across(line.x), _UNITS - up(line.y))
@@ -118,7 +118,7 @@ def heat_map(
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers (1, 2 or 5 times a power of ten apart) that cover low to high, few of them.
+    """A few round numbers (1, 2 or 5 times a power of ten apart) that cover low to high.
 
     The first lies at or above `low`, the last at or below `high`, unless these are the same.
     """
@@ -133,7 +133,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 @dataclass(frozen=True)
 class _Scale:
-    """From values to units."""
+    """The map from values to units."""
 
     low: float
     high: float

@@ -1,4 +1,4 @@
-"""A first verdict on a clip, from a few stretches of it, before the long work."""
+"""Preflight: a first verdict on a clip from a few stretches of it."""
 
 from audioplane.preflight.check import Preflight, check_video
 from audioplane.preflight.page import PREFLIGHT_PAGE, write_page

@@ -1,4 +1,4 @@
-"""Look at a clip, measure it, judge it."""
+"""The check of a clip: measurements and verdict."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -19,18 +19,18 @@ from audioplane.preflight.verdict import Finding, Level, judge, worst
 from audioplane.progress import Report, ignore
 
 _TITLES = {
-    "good": "a good clip to learn from",
-    "warning": "can be learnt from, with the limits below",
-    "hopeless": "no clip to learn from",
+    "good": "a good clip for training",
+    "warning": "can be used for training, with the limits below",
+    "hopeless": "cannot be used for training",
 }
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """The verdict on a clip, and what it rests on."""
+    """The verdict on a clip, with its figures."""
 
     name: str
-    """Of the file."""
+    """Name of the file."""
     figures: ClipFigures
     findings: list[Finding]
     sample: Sample
@@ -40,7 +40,7 @@ class Preflight:
 
     @property
     def verdict(self) -> Level:
-        """On the whole."""
+        """The overall verdict."""
         return worst(self.findings)
 
     @property
@@ -94,7 +94,7 @@ def check_video(
         track = choose_track(video, audio_track)
         notes = _track_notes(track, chosen=audio_track is not None)
         waveform = read_audio(video, audio_track=audio_track)
-        if track.restarts:  # the container's duration is that of one part
+        if track.restarts:  # the container states the duration of one part
             info = replace(info, duration=max(info.duration, track.ends))
     sample = take_sample(video, info, landmarker, waveform, report)
     offset = None if waveform is None else estimate_offset(_stretches(sample), waveform)

@@ -1,4 +1,4 @@
-"""The numbers of a clip that preflight judges."""
+"""The figures of a clip on which the verdict rests."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ from audioplane.preflight.sound import SoundFigures
 from audioplane.preflight.sync import Offset
 
 _FARTHEST = 60.0
-"""Degrees of yaw from which half the face is hidden."""
+"""Degrees of yaw beyond which half the face is hidden."""
 _BLURRED = 0.6
-"""Of the clip's median sharpness: below it a frame is blurred by motion."""
+"""Fraction of the clip's median sharpness below which a frame counts as blurred by motion."""
 _CHANGED = 25
-"""Grey levels by which a place of the background differs from its median when it has changed."""
+"""Difference of the background from its median that counts as a change, grey levels."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Where a quantity mostly lies."""
+    """The usual range of a quantity."""
 
     low: float
     """2nd percentile."""
@@ -42,7 +42,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class FaceFigures:
-    """Of the frames that show a face."""
+    """Figures of the frames that show a face."""
 
     height: float
     """Median, chin to forehead, source pixels."""
@@ -60,7 +60,7 @@ class FaceFigures:
     """Median share of the face without detail, black or white."""
     aperture: Spread
     background_changes: float
-    """Share of the background, mean over frames, that differs from what it mostly shows."""
+    """Share of the background that differs from its median, mean over frames."""
 
     @staticmethod
     def of(sample: Sample) -> "FaceFigures | None":
@@ -85,10 +85,10 @@ class FaceFigures:
 
 @dataclass(frozen=True)
 class ClipFigures:
-    """Of a whole clip."""
+    """Figures of a whole clip."""
 
     seconds: float
-    """0 where the file does not say."""
+    """0 where the file does not state it."""
     fps: float
     width: int
     height: int
@@ -101,7 +101,7 @@ class ClipFigures:
     sound: SoundFigures | None
     """None without a sound track."""
     offset: float | None
-    """Seconds by which the sound comes after the image; None where it cannot be told."""
+    """Seconds by which the sound comes after the image; None where it cannot be measured."""
     offset_correlation: float | None
     offset_believed: bool
     quarter_turns: int = 0
@@ -109,13 +109,13 @@ class ClipFigures:
     covered: float = 0.0
     """Share of the sampled frames in which something covers the mouth."""
     speaker_chosen: bool = False
-    """Whether of several faces the one that speaks was told."""
+    """Whether the one that speaks was found among several faces."""
 
     @staticmethod
     def of(
         info: VideoInfo, sample: Sample, sound: SoundFigures | None, offset: Offset | None
     ) -> "ClipFigures":
-        """Put together what was measured."""
+        """Combine the measurements."""
         usable = sum(map(_is_usable, sample.faces()))
         return ClipFigures(
             seconds=info.duration,

@@ -1,4 +1,4 @@
-"""What is settled before a video is measured: which way up it is, and whose face is meant."""
+"""Orientation and speaker of a video, determined before it is measured."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from audioplane.media.video import read_frames
 from audioplane.preflight.sync import Stretch, estimate_offset
 
 _LOOKS = 3
-"""Frames that orientation and number of people are read off."""
+"""Frames from which orientation and number of people are determined."""
 _SPEAKS = 0.4
-"""Of the liveliest mouth's motion: below it a mouth is not the speaker's."""
+"""Fraction of the largest mouth motion below which a mouth is not the speaker's."""
 _STILL = 0.01
-"""Standard deviation of the aperture below which no mouth speaks."""
+"""Standard deviation of the aperture below which a mouth is not speaking."""
 _CLEARER = 0.15
-"""Correlation with the voice by which a smaller face outdoes a larger one."""
+"""Lead in correlation with the voice for which a smaller face is preferred to a larger one."""
 _TURNS = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 
 Spans = list[tuple[int, int]]
@@ -32,7 +32,7 @@ Spans = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class FirstLook:
-    """What was settled."""
+    """Orientation and speaker."""
 
     quarter_turns: int = 0
     """Counterclockwise, that bring the face upright: 0 to 3."""
@@ -61,12 +61,12 @@ def look_first(
     landmarker: Landmarker,
     waveform: Float[np.ndarray, " n"] | None,
 ) -> FirstLook:
-    """Settle orientation and speaker.
+    """Determine orientation and speaker.
 
     Args:
         video: the file.
         rate: frames a second that `spans` count.
-        spans: stretches of the video that are looked at.
+        spans: stretches of the video to use.
         landmarker: for single images and several faces.
         waveform: its sound, 16 kHz; None without.
     """
@@ -86,8 +86,8 @@ def look_first(
 def find_quarter_turns(images: list[UInt8[np.ndarray, "h w 3"]], finder: FaceFinder) -> int:
     """Counterclockwise quarter turns that most views of a face vote for.
 
-    Each image is looked at in all four orientations: of a face that stands on its head a
-    landmarker may make an upright one, but not of one that lies on its side.
+    Each image is searched in all four orientations: a landmarker may take an upside-down face for
+    an upright one, but not one that lies on its side.
     """
     votes = np.zeros(4, int)
     for image in images:
@@ -114,7 +114,7 @@ class _Person:
         return float(np.median([f.height for f in self.faces]))
 
     def agreement(self, rate: int, waveform: Float[np.ndarray, " n"]) -> float:
-        """Correlation of mouth and voice at the best offset; 0 where too little is seen."""
+        """Correlation of mouth and voice at the best offset; 0 for too few frames."""
         aperture = self.aperture()
         stretches = []
         for k in sorted({k for k, _ in self.seen}):
@@ -133,7 +133,7 @@ def _find_speaker(
     finder: FaceFinder,
     waveform: Float[np.ndarray, " n"] | None,
 ) -> tuple[float, float] | None:
-    """Of several faces the largest whose mouth moves, or a smaller one that fits the voice."""
+    """The largest face whose mouth moves, or a smaller one that fits the voice better."""
     people: list[_Person] = []
     for stretch, (first, end) in enumerate(spans):
         for number, image in enumerate(read_upright(video, rate, turns, first, end), start=first):

@@ -1,11 +1,11 @@
-"""`preflight.html`: the verdict with images and plots on one page that needs nothing else."""
+"""`preflight.html`: the verdict with images and plots on one self-contained page."""
 
 from pathlib import Path
 
 import numpy as np
 
 from audioplane.assets import write_atomically
-from audioplane.page import Html, Line, Section, line_plot, picture, side_by_side, table, text_page
+from audioplane.page import Html, Line, Section, img, line_plot, side_by_side, table, text_page
 from audioplane.preflight.check import Preflight
 from audioplane.preflight.sync import RANGE
 
@@ -22,7 +22,7 @@ def write_page(report: Preflight, path: Path) -> None:
 def _page(report: Preflight) -> str:
     rows = [(_WORDS[f.level], f.name, f.value, f.advice) for f in report.findings]
     sections = [Section("Findings", [table(("", "what", "value", "advice"), rows, wide=(1, 2, 3))])]
-    images = [picture(image, "face", quality=80) for image in report.sample.pictures]
+    images = [img(image, "face", quality=80) for image in report.sample.images]
     if images:
         sections.append(Section("Images", [side_by_side(images)]))
     if plots := _plots(report):

@@ -1,4 +1,4 @@
-"""A quick look at a video: a few stretches of it, their faces and images."""
+"""A sample of a video: a few stretches, with their faces and images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ from audioplane.progress import Progress, Report
 RATE = 12
 """Sampled frames a second: enough for the motion of a mouth."""
 STRETCHES, STRETCH = 8, 2.5
-"""How many stretches of a long video are looked at, and for how many seconds each."""
+"""Number of stretches sampled from a long video, and seconds of each."""
 
-_FACE_PICTURE = 192
+_FACE_SIDE = 192
 """Side of the face's image that sharpness is measured on, pixels: about 1.3 face heights."""
-_PICTURES, _PICTURE = 8, 144
-"""How many images are kept for the report, and their side."""
+_IMAGES, _IMAGE_SIDE = 8, 144
+"""Number of images for the report, and their side, pixels."""
 
 
 @dataclass(frozen=True)
 class SampledFace:
-    """What one sampled frame shows of the face."""
+    """The face in one sampled frame."""
 
     height: float
     """Chin to forehead, source pixels."""
@@ -40,7 +40,7 @@ class SampledFace:
     """See `Face.inside`."""
     turn: HeadTurn
     aperture: float
-    """How far the mouth is open (`mouth_aperture`)."""
+    """Opening of the mouth (`mouth_aperture`)."""
     sharpness: float
     """Contrast of the finest detail over contrast of the face."""
     light: float
@@ -61,12 +61,12 @@ class SampledFrame:
 
 @dataclass(frozen=True)
 class Sample:
-    """What was looked at."""
+    """The sampled frames of a video."""
 
     frames: list[SampledFrame]
     looks: list[Look]
     """Thumbnails of frames with a face."""
-    pictures: list[UInt8[np.ndarray, "p p 3"]]
+    images: list[UInt8[np.ndarray, "p p 3"]]
     """Faces with their surroundings, spread over the video."""
     people: int
     """Most faces seen in one image."""
@@ -75,7 +75,7 @@ class Sample:
     """Frames in which something covers the mouth."""
 
     def faces(self) -> list[SampledFace]:
-        """Those that were found."""
+        """The faces that were found."""
         return [f.face for f in self.frames if f.face is not None]
 
 
@@ -86,11 +86,11 @@ def take_sample(
     waveform: Float[np.ndarray, " n"] | None,
     report: Report,
 ) -> Sample:
-    """Look at a video.
+    """Sample a video.
 
     Args:
         video: the file.
-        info: what it says of itself.
+        info: its stated properties.
         landmarker: for single images and several faces.
         waveform: its sound, 16 kHz; None without.
         report: receives progress.
@@ -101,9 +101,9 @@ def take_sample(
     frames: list[SampledFrame] = []
     looks: list[Look] = []
     mouth = MouthCover()
-    pictures: list[UInt8[np.ndarray, "p p 3"]] = []
+    images: list[UInt8[np.ndarray, "p p 3"]] = []
     total = sum(end - first for first, end in spans)
-    every = max(1, total // _PICTURES)
+    every = max(1, total // _IMAGES)
     for number, stretch, image in _frames(video, spans, settled.quarter_turns):
         face = finder.find(image)
         seen = None
@@ -111,17 +111,17 @@ def take_sample(
             seen = examine(face, image)
             mouth.add(face, image)
             looks.append(Look.of(face, thumbnail(image), max(image.shape[:2])))
-            if len(frames) % every == 0 and len(pictures) < _PICTURES:
-                pictures.append(crop_image(image, _around(face, 2.0), _PICTURE))
+            if len(frames) % every == 0 and len(images) < _IMAGES:
+                images.append(crop_image(image, _around(face, 2.0), _IMAGE_SIDE))
         frames.append(SampledFrame((number + 0.5) / RATE, stretch, seen))
         report(Progress("preflight", len(frames), total))
-    return Sample(frames, looks, pictures, finder.people, settled, int(mouth.covered().sum()))
+    return Sample(frames, looks, images, finder.people, settled, int(mouth.covered().sum()))
 
 
 def stretches(duration: float) -> list[tuple[int, int]]:
-    """First and last (exclusive) frames at `RATE` of what is looked at.
+    """First and last (exclusive) frames, at `RATE`, of the sampled stretches.
 
-    All of a short video, and of one that does not say how long it is the beginning.
+    A short video is sampled whole, one of unknown length at its beginning.
     """
     length = round(STRETCH * RATE)
     if duration <= 0:
@@ -147,9 +147,9 @@ def examine(face: Face, image: UInt8[np.ndarray, "h w 3"]) -> SampledFace:
     height, width = image.shape[:2]
     points = face.points[:, :2]
     box = _around(face, 1.3)
-    small = crop_image(image, box, _FACE_PICTURE)
+    small = crop_image(image, box, _FACE_SIDE)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    oval = (points[list(FACE_OVAL)] - [box.left, box.top]) * (_FACE_PICTURE / box.side)
+    oval = (points[list(FACE_OVAL)] - [box.left, box.top]) * (_FACE_SIDE / box.side)
     inner = np.zeros(grey.shape, np.uint8)
     cv2.fillPoly(inner, [np.round(oval).astype(np.int32)], (1,))
     skin = grey[inner > 0] if inner.any() else grey.ravel()

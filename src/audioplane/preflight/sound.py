@@ -1,4 +1,4 @@
-"""What a recording sounds like to somebody who has to learn speech from it."""
+"""The quality of a recording's sound as training speech."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from audioplane.clock import SAMPLE_RATE
 from audioplane.speech import Speech
 
 _FULL = 0.99
-"""Of full scale: from here on a sample counts as clipped."""
+"""Of full scale, from which a sample counts as clipped."""
 _QUIETEST = 1e-10
-"""Power below which everything is silence: −100 dB."""
+"""Power below which all is silence: −100 dB."""
 _ENVELOPE_RATE = 10
 
 
 @dataclass(frozen=True)
 class SoundFigures:
-    """Of a whole sound track. Levels in dB of full scale."""
+    """Figures of a whole sound track. Levels in dB of full scale."""
 
     seconds: float
     level: float
@@ -28,9 +28,9 @@ class SoundFigures:
     clipped: float
     """Share of samples at full scale."""
     above_noise: float
-    """How far speech lies above the quietest tenth of the recording, dB."""
+    """Level of speech above the quietest tenth of the recording, dB."""
     notes: tuple[str, ...] = ()
-    """Which sound track is read and what is done to it, where that may surprise."""
+    """Notes on the choice of the sound track and on corrections to it."""
 
 
 def listen(waveform: Float[np.ndarray, " n"]) -> SoundFigures:

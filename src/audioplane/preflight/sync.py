@@ -1,7 +1,7 @@
-"""How far the sound is from the picture, from the mouth and the voice alone.
+"""The offset of the sound from the images, found from the mouth and the voice alone.
 
 An open mouth lets the second formant through: the amplitude between 0.6 and 3 kHz rises and falls
-with the opening between the lips, in any language and without anything learnt.
+with the opening between the lips, in any language. Nothing is learnt.
 """
 
 from collections.abc import Sequence
@@ -17,23 +17,23 @@ from audioplane.speech.vowels import vowel_level
 RANGE = 0.4
 """Seconds to either side in which the offset is sought."""
 STEP = 0.02
-"""Seconds; finer than the ± 0.04 s that such an estimate is good for."""
+"""Step of the offsets, seconds; finer than the estimate's accuracy, ± 0.04 s."""
 NOTICEABLE = 0.1
-"""Seconds; an offset beyond this is a fault of the recording, not of the estimate or the speaker's
-lips, which are early by nature."""
+"""Seconds; a larger offset is a fault of the recording, not of the estimate or of the lips, which
+are naturally early."""
 
 _HOP, _WINDOW = 80, 400
 """Samples between, and in, the windows of a spectrum."""
 _SMOOTH = 0.04
-"""Seconds, standard deviation, that the amplitude is smoothed by."""
+"""Smoothing of the amplitude, seconds, standard deviation."""
 _SLOW = 1.0
-"""Seconds; what changes more slowly (a smile, a louder voice) is taken away."""
+"""Seconds; slower changes (a smile, a louder voice) are removed."""
 _APART = 0.16
 """Seconds from the best offset beyond which another one disproves it."""
 _LEAST, _LEAST_LEAD = 0.25, 0.12
-"""Correlation at the best offset, and its lead over any other, from which it is believed."""
+"""Least correlation at the best offset, and its least lead over any other."""
 LEAST_SECONDS_SEEN = 7.5
-"""Less says nothing: strangers agree by chance."""
+"""Least seconds with a face: shorter stretches correlate by chance."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ class Stretch:
     """The mouth in successive frames."""
 
     times: Float[np.ndarray, " t"]
-    """Seconds after the first picture."""
+    """Seconds after the first image."""
     aperture: Float[np.ndarray, " t"]
     """NaN where no face is seen."""
 
 
 @dataclass(frozen=True)
 class Offset:
-    """How the sound lies to the picture."""
+    """The offset, and how well it is supported."""
 
     seconds: float
-    """Positive: the sound comes after the picture."""
+    """Positive: the sound comes after the images."""
     correlation: float
     elsewhere: float
     """The best correlation of offsets that lie well apart."""
@@ -60,14 +60,14 @@ class Offset:
 
     @property
     def believed(self) -> bool:
-        """Whether one offset stands out."""
+        """Whether one offset is clearly best."""
         return self.correlation > max(_LEAST, self.elsewhere + _LEAST_LEAD)
 
 
 def estimate_offset(
     stretches: Sequence[Stretch], waveform: Float[np.ndarray, " n"]
 ) -> Offset | None:
-    """The offset at which mouth and voice agree best; None where too little is seen."""
+    """The offset at which mouth and voice agree best; None for too few frames."""
     seen = [s for s in stretches if len(s.times) > 1 and np.isfinite(s.aperture).mean() > 0.5]
     rate = 1 / float(np.diff(seen[0].times).mean()) if seen else 0.0
     if not seen or sum(len(s.times) for s in seen) < LEAST_SECONDS_SEEN * rate:
@@ -90,10 +90,10 @@ def _agreement(
     mouths: np.ndarray, known: np.ndarray, voice: np.ndarray, times: np.ndarray, at: np.ndarray
 ) -> float:
     """Correlation of the mouth with the voice at other moments."""
-    heard = known & (at >= 0) & (at <= times[-1])
-    if heard.sum() < 2:
+    inside = known & (at >= 0) & (at <= times[-1])
+    if inside.sum() < 2:
         return 0.0
-    a, b = mouths[heard], np.interp(at[heard], times, voice)
+    a, b = mouths[inside], np.interp(at[inside], times, voice)
     a, b = a - a.mean(), b - b.mean()
     norm = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(a @ b) / norm if norm > 0 else 0.0

@@ -1,4 +1,4 @@
-"""What the numbers of a clip mean for somebody who wants a head of it."""
+"""The verdict: what a clip's figures mean for a head trained on it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from audioplane.preflight.sync import LEAST_SECONDS_SEEN, NOTICEABLE
 Level = Literal["good", "warning", "hopeless"]
 
 LEAST_SECONDS = 0.88
-"""22 frames: what training and holding out need."""
+"""22 frames, the fewest to train on and hold out."""
 _LEAST_USABLE = 0.2
 _LEAST_FACE = 40
 """Pixels, chin to forehead."""
@@ -105,7 +105,7 @@ def _size(face: FaceFigures) -> Finding:
         advice = f"at least {_LEAST_FACE} px are needed: go nearer"
         return Finding("face size", value, "hopeless", advice)
     if face.height < 130:
-        advice = "it is enlarged and stays soft: go nearer, or film at a higher resolution"
+        advice = "it is enlarged, which makes it soft: go nearer, or film at a higher resolution"
         return Finding("face size", value, "warning", advice)
     return Finding("face size", value)
 
@@ -117,7 +117,7 @@ def _head(face: FaceFigures, covered: float) -> Iterator[Finding]:
         advice = "the face is seen from the side: film it from the front"
         yield Finding("head rotation", value, "warning", advice)
     elif max(t.range for _, t in turns) > 60:
-        advice = "far turns are seen too seldom to be learnt: turn less"
+        advice = "large turns are too rare to be learnt: turn less"
         yield Finding("head rotation", value, "warning", advice)
     else:
         yield Finding("head rotation", value)
@@ -126,7 +126,7 @@ def _head(face: FaceFigures, covered: float) -> Iterator[Finding]:
         advice = "a hand, a cup or a microphone? prepare leaves these frames out: keep it free"
         yield Finding("mouth", value, "warning", advice)
     if face.aperture.range < 0.03:
-        advice = "the mouth hardly opens: is it this person who speaks?"
+        advice = "the mouth hardly opens: is this the person who speaks?"
         yield Finding("mouth", f"opens by {face.aperture.range:.2f}", "warning", advice)
 
 
@@ -177,7 +177,7 @@ def _sound(sound: SoundFigures, seconds: float) -> Iterator[Finding]:
         yield Finding("clipping", clipped)
     speech = f"{100 * sound.speech:.0f} % of {sound.seconds:.1f} s"
     if sound.speech < 0.25:
-        advice = "long silence teaches no lips: cut it away"
+        advice = "long silence does not help training: cut it out"
         yield Finding("speech", speech, "warning", advice)
     elif seconds > 0 and sound.seconds < seconds - 1:
         advice = "the sound ends before the images: what follows is left out"
@@ -201,9 +201,7 @@ def _offset(figures: ClipFigures) -> Iterator[Finding]:
             yield Finding("sound to image", "could not be judged", "warning", advice)
         return
     if not figures.offset_believed:
-        advice = (
-            "mouth and voice agree at no offset: is it this person who speaks, is the sound right?"
-        )
+        advice = "mouth and voice agree at no offset: check that they belong together"
         yield Finding("sound to image", "could not be judged", "warning", advice)
         return
     ms = 1000 * figures.offset

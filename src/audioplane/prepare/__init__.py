@@ -1,4 +1,4 @@
-"""Video to subject: face, pose, masks, background and torso."""
+"""Preparation of a video as a subject: face, pose, masks, background and torso."""
 
 from audioplane.prepare.options import PrepareOptions
 from audioplane.prepare.pipeline import STAGES, prepare_subject

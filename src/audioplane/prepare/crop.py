@@ -1,4 +1,4 @@
-"""Stage crop: find the face and choose one square, head and shoulders, for the whole video."""
+"""Stage crop: search for the face, choice of one head-and-shoulders square for the whole video."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ SAMPLE_EVERY = 5
 _FACE_SHARE = 0.5
 """Height of the face (chin to forehead) over the crop's side, as subjects of prior work have it."""
 _AS_IT_IS = (0.33, 0.68)
-"""A square video whose face has a share in this range is a head-and-shoulders clip already."""
+"""Range of that share in which a square video needs no crop."""
 _ABOVE, _BELOW, _BESIDE = 0.5, 0.4, 0.4
 """Room that must remain above the forehead, below the chin and beside the face, in face heights."""
 
 
 @dataclass(frozen=True)
 class CropResult:
-    """What the stage found."""
+    """The result of the stage."""
 
     box: CropBox
     width: int
@@ -33,13 +33,13 @@ class CropResult:
     n_frames: int
     """Frames of the video at 25 a second."""
     centres: dict[int, tuple[float, float]]
-    """Where the face's centre was, source pixels, by sampled frame."""
+    """Centre of the face, source pixels, by sampled frame."""
     face_height: float
     """Median, source pixels."""
     people: int
     """Most faces seen in one image."""
     shots: list[Shot]
-    """What lies between the cuts; crop and faces are those of the shots that are kept."""
+    """All shots; crop and faces come from those that are kept."""
 
 
 def choose_crop(faces: list[Face], height: int, width: int) -> CropBox:
@@ -50,7 +50,7 @@ def choose_crop(faces: list[Face], height: int, width: int) -> CropBox:
     """
     if not faces:
         raise PrepareError(
-            "no face was found in the video: it has to show one person's face from the front"
+            "no face was found in the video: it must show one person's face from the front"
         )
     face_height = float(np.median([f.height for f in faces]))
     if height == width and _AS_IT_IS[0] < face_height / height < _AS_IT_IS[1]:
@@ -63,17 +63,17 @@ def choose_crop(faces: list[Face], height: int, width: int) -> CropBox:
     left, right = left - _BESIDE * face_height, right + _BESIDE * face_height
     top, bottom = top - _ABOVE * face_height, bottom + _BELOW * face_height
     side = max(face_height / _FACE_SHARE, right - left, bottom - top)
-    # Beyond the image there is only its edge, repeated: better a tighter crop.
+    # Beyond the image there is only its repeated edge: a tighter crop is better.
     side = min(side, max(min(height, width), least))
     centre_x = (left + right) / 2
-    # What the square has to spare goes below: shoulders say more than ceiling.
+    # Spare room goes below: shoulders matter more than ceiling.
     start = top - 0.25 * (side - (bottom - top))
     box = CropBox(round(centre_x - side / 2), round(start), round(side))
     return _moved_inside(box, height, width)
 
 
 def _moved_inside(box: CropBox, height: int, width: int) -> CropBox:
-    """The square moved into the image where it fits."""
+    """The square, moved inside the image if it fits."""
     left, top = box.left, box.top
     if box.side <= width:
         left = min(max(left, 0), width - box.side)
@@ -87,7 +87,7 @@ def find_crop(
     finder: FaceFinder,
     tell: Callable[[int], None],
 ) -> CropResult:
-    """Look through a video at 25 fps, telling the frames seen so far.
+    """Scan a video at 25 fps, reporting the frames seen so far.
 
     Raises `PrepareError` if it shows no face.
     """

@@ -1,4 +1,4 @@
-"""One more kind of speech features for a subject."""
+"""Additional kinds of speech features for a subject."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from audioplane.subject import load_subject
 def add_features(root: Path, kind: str, model: Path | None = None) -> tuple[int, ...]:
     """Compute a kind from the subject's sound and write `aud_<kind>.npy` into its folder.
 
-    A sound that is shorter than the frames ends in silence.
+    A sound that is shorter than the frames is padded with silence.
 
     Args:
         root: the subject folder.

@@ -8,7 +8,7 @@ from jaxtyping import Float32
 def push_pull(
     image: Float32[np.ndarray, "h w c"], weight: Float32[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w c"]:
-    """Fill what has weight 0 from its surroundings, the nearer the finer.
+    """Fill pixels of weight 0 from their surroundings, in more detail near known ones.
 
     Args:
         image: any values; those of weight 0 are ignored.
@@ -22,7 +22,7 @@ def push_pull(
 
 
 def _filled(known: Float32[np.ndarray, "h w c1"]) -> Float32[np.ndarray, "h w c"]:
-    """The same of an image already weighted, with its weight as the last channel."""
+    """As `fill`, of a weighted image with its weight as the last channel."""
     height, width = known.shape[:2]
     image, weight = known[..., :-1], known[..., -1:]
     if min(height, width) <= 2:

@@ -1,4 +1,4 @@
-"""What the stages of one preparation share."""
+"""The state that the stages of one preparation share."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from audioplane.subject.layout import SubjectPaths
 
 @dataclass(frozen=True)
 class Job:
-    """One stage at work: its input, its output, and whom it reports to."""
+    """One running stage: its input, its output, and its progress report."""
 
     video: Path
     paths: SubjectPaths
     """The subject folder."""
     record: Record
-    """What the stages before found; a stage adds to it."""
+    """The results of earlier stages; each stage adds its own."""
     options: PrepareOptions
     stage: str
     """Name of the stage."""

@@ -1,4 +1,4 @@
-"""What a preparation may be told, and the bounds of it."""
+"""The options of a preparation and their bounds."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ _LATEST = 10.0
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """How a video is made into a subject."""
+    """Options of a preparation."""
 
     size: int = 512
     """Height and width of the frames, pixels: even, 64 to 2048."""

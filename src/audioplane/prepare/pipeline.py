@@ -1,4 +1,4 @@
-"""A video to a subject folder, stage by stage; an interrupted run continues where it stopped."""
+"""The preparation, stage by stage; an interrupted one continues where it stopped."""
 
 import errno
 import time
@@ -28,7 +28,7 @@ STAGES: dict[str, Callable[[Job], None]] = {
     "plates": stages.plates_stage,
     "splits": stages.splits_stage,
 }
-"""The stages of a preparation by name, in their order."""
+"""The stages of a preparation by name, in order."""
 
 
 def prepare_subject(
@@ -45,11 +45,11 @@ def prepare_subject(
         report: receives the progress of every stage, under the stage's name.
 
     Returns:
-        What `subject.json` says.
+        The contents of `subject.json`.
 
     Raises:
         SpeechError: a kind of speech features cannot be computed here.
-        PrepareError: an option is out of its bounds, preflight refuses the video, too few frames
+        PrepareError: an option is out of bounds, preflight refuses the video, too few frames
             are usable, or the folder is of another video or not writable.
         MediaError: the video cannot be read, or the disk is full.
     """
@@ -57,7 +57,7 @@ def prepare_subject(
     options = (options or PrepareOptions()).resolved()
     if not video.is_file():
         raise PrepareError(f"{video} is not a file: check the name")
-    # What cannot be read leaves no folder behind.
+    # A video that cannot be read leaves no folder behind.
     if probe_video(video).has_audio or options.audio_track is not None:
         choose_track(video, options.audio_track)
     record = open_record(out, sha256_of(video), options.shaping(), options.force)
@@ -77,7 +77,7 @@ def prepare_subject(
         cause = e if isinstance(e, OSError) else e.__cause__
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             raise MediaError(
-                f"there is no room left for {out}: free some space and prepare it once more, "
+                f"there is no room left for {out}: free some space and prepare it again, "
                 "it continues where it stopped"
             ) from e
         if isinstance(e, MediaError):

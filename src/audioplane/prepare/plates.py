@@ -1,8 +1,8 @@
 """Stage plates: the background without the person, and the torso without the head.
 
-Both are what a head is composited over. The torso image reaches up under the chin, because a
-rendered chin may lift above where it was filmed: the continuation is the neck as it was seen in
-other frames (a temporal median), tinted so that it meets the neck of this frame without a seam.
+A head is composited over both. The torso image continues up under the chin, because a rendered
+chin may lift above where it was recorded: the continuation is the neck as seen in other frames (a
+temporal median), tinted so that it joins the neck of this frame without a seam.
 """
 
 from collections.abc import Iterable
@@ -18,9 +18,9 @@ from audioplane.prepare.masks.geometry import FaceFrame, polygon_mask
 from audioplane.subject.labels import Label, head_mask, torso_mask
 
 MEDIAN_FRAMES = 90
-"""Frames that a temporal median is taken over."""
+"""Frames for a temporal median."""
 _LEAST_SEEN = 0.08
-"""Share of the frames in which a pixel must be seen before its median is believed."""
+"""Share of the frames in which a pixel must be visible for its median to count."""
 _ROWS = 8
 """Rows whose median is taken at a time; they fit into a processor's cache."""
 _EDGE = 1.2
@@ -28,11 +28,11 @@ _EDGE = 1.2
 _UNDER_CHIN = 0.32
 """How far the torso continues up under the chin, face heights."""
 _FADE = 0.003
-"""Weight of no tint where a frame's colours are unknown: far away the plate is left alone."""
+"""Weight of no tint, which leaves the plate unchanged far from known colours."""
 _UNDER_HEAD = 0.05
 """How far it continues upwards under the rest of the head, face heights."""
 _BESIDE = 2
-"""Pixels that it continues sideways: behind hair beside a neck there is the wall."""
+"""Pixels that it continues sideways: behind hair beside a neck is the wall."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def masked_median(
     for row in range(0, images.shape[1], _ROWS):
         block = slice(row, row + _ROWS)
         values = images[:, block].copy()
-        values[~masks[:, block]] = 255  # behind all that counts once they are sorted
-        # One pixel's values side by side, 16 bits each: both are what sorts fastest.
+        values[~masks[:, block]] = 255  # sorted behind all values that count
+        # One pixel's values side by side, in 16 bits, sort fastest.
         values = cv2.transpose(values.reshape(len(images), -1)).astype(np.uint16)
         values.sort(axis=-1)
         middle = np.repeat(np.maximum(count[block].ravel() - 1, 0) // 2, images.shape[-1])
@@ -75,8 +75,8 @@ def background_plate(
 
 
 def _body_and_hull(labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """1 where the person is, and where the head's outline is hollow: hair that a mask misses
-    would stand in the background as a ghost."""
+    """1 where the person is, and in hollows of the head's outline: hair that a mask misses
+    would remain in the background."""
     person = (labels != Label.BACKGROUND).astype(np.uint8)
     outlines, _ = cv2.findContours(
         head_mask(labels).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
@@ -90,7 +90,7 @@ def _body_and_hull(labels: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]
 def torso_plate(
     images: UInt8[np.ndarray, "n h w 3"], labels: UInt8[np.ndarray, "n h w"]
 ) -> StillPlate:
-    """Neck and torso as they are seen over time, continued upward where never seen."""
+    """Neck and torso over time, continued upwards where never seen."""
     torso = _still(images, np.stack([_shrunk(torso_mask(m), 2) for m in labels]), None)
     return StillPlate(
         torso, _still(images, np.stack([_shrunk(m == Label.NECK, 2) for m in labels]), torso)
@@ -119,7 +119,7 @@ def over_background(
     labels: UInt8[np.ndarray, "h w"],
     background: UInt8[np.ndarray, "h w 3"],
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The person before the plate, with a soft edge."""
+    """The person over the plate, with a soft edge."""
     alpha = soft(labels != Label.BACKGROUND)
     return _mix(image, background, alpha)
 
@@ -151,7 +151,7 @@ def torso_image(
     rgba = np.zeros((*labels.shape, 4), np.uint8)
     if not torso.any():
         return rgba
-    # Nothing lies above the region: only its rows are worked on.
+    # Only the region's rows are worked on.
     rows = slice(max(0, int(np.flatnonzero(region.any(1))[0]) - 8), len(labels))
     labels, torso = labels[rows], torso[rows]
     # Pixels next to the head carry its colour; they are painted anew with those under it.
@@ -185,7 +185,7 @@ def _tinted(
 
 
 def _bounds(mask: Bool[np.ndarray, "h w"], margin: int) -> tuple[slice, slice]:
-    """The rows and columns that a mask has pixels in, and a margin around."""
+    """The rows and columns of a mask's pixels, with a margin."""
     spans = []
     for axis in (1, 0):
         there = np.flatnonzero(mask.any(axis))
@@ -210,7 +210,7 @@ def _reach(landmarks: Float32[np.ndarray, "68 2"]) -> int:
 
 
 def _under_chin(landmarks: Float32[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray, "size size"]:
-    """What a lifting chin may uncover: highest in the middle, little at the sides."""
+    """The area that a lifting chin may uncover: high in the middle, low at the sides."""
     frame = FaceFrame.of(landmarks)
     jaw = landmarks[4:13].astype(np.float64)
     lift = 0.03 + _UNDER_CHIN * np.sin(np.linspace(0, np.pi, len(jaw)))[:, None]

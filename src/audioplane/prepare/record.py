@@ -1,4 +1,4 @@
-"""`prepare.json`: how far the preparation of a folder has come, and of what video."""
+"""`prepare.json`: the video, options and state of a folder's preparation."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ class Record:
     path: Path
     source_sha256: str
     options: dict[str, Any]
-    """What shapes the files: other options need another folder."""
+    """The options that affect the files: others need another folder."""
     done: dict[str, float] = field(default_factory=dict)
     """Seconds that each finished stage took."""
     crop: CropBox | None = None
@@ -40,11 +40,11 @@ class Record:
     cuts: list[int] = field(default_factory=list)
     """First frames of all shots but the first."""
     face_centres: dict[int, tuple[float, float]] = field(default_factory=dict)
-    """Where the face was in sampled frames, pixels of the crop."""
+    """Place of the face in sampled frames, pixels of the crop."""
     flags: dict[int, str] = field(default_factory=dict)
     """Frames that are left out, with the reason."""
     notes: dict[str, str] = field(default_factory=dict)
-    """What the stages found."""
+    """Findings of the stages."""
 
     def flag(self, img_id: int, reason: str) -> None:
         """Leave a frame out; the first reason stands."""
@@ -72,7 +72,7 @@ def _load(path: Path) -> Record:
         return Record(path=path, **data)
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as e:
         raise PrepareError(
-            f"{path} is damaged: prepare into another folder, or with force=True anew"
+            f"{path} is damaged: choose another folder, or start again with force=True"
         ) from e
 
 
@@ -83,7 +83,7 @@ def open_record(out: Path, source_sha256: str, options: dict[str, Any], force: b
         out: the subject folder; made if it is not there.
         source_sha256: digest of the video.
         options: those that shape the files, as JSON values.
-        force: begin anew whatever is there; only files of a subject are deleted.
+        force: start again whatever is there; only files of a subject are deleted.
 
     Raises:
         PrepareError: the folder cannot be written, holds something else, or another preparation.
@@ -117,7 +117,7 @@ def open_record(out: Path, source_sha256: str, options: dict[str, Any], force: b
 
 
 def _clear(out: Path) -> None:
-    """Delete what a preparation writes, and nothing else."""
+    """Delete the files that a preparation writes, and nothing else."""
     paths = SubjectPaths(out)
     for name in _OWN_FOLDERS:
         shutil.rmtree(out / name, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The stages of a preparation but parsing: each reads files, writes files, and notes what it found.
+"""The stages of a preparation except parsing: each reads files, writes files and records findings.
 
 The parsing stage is `masks/stage.py`.
 """
@@ -37,17 +37,17 @@ from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split, write_split
 
 LEAST_FRAMES = 22
-"""Usable frames below which there is nothing to train and to hold out: two held-out ones."""
+"""Fewest usable frames: two of them are held out."""
 
 _SILENCE = 10 ** (-60 / 20)
 """Peak, of full scale, below which a sound track counts as silent."""
 _NO_SOUND = 5
 """Frames by which the sound may begin late or end early without a frame being left out."""
 _NOTHING = 2.0**-15
-"""Of full scale, one step of 16 bits: before the first sample beyond it there is no sound."""
+"""Of full scale, one step of 16 bits: sound begins with the first sample beyond it."""
 _ORIGINAL_QUALITY = 97
 _ENLARGED = 2.2
-"""Enlargement of the face from which it looks soft."""
+"""Enlargement beyond which the face looks soft."""
 _TRAIN_SHARE = 10 / 11
 _TOOLS = ("audioplane", "mediapipe", "opencv-contrib-python", "av", "numpy")
 """Packages whose versions `subject.json` states."""
@@ -120,7 +120,7 @@ def crop_stage(job: Job) -> None:
 
 
 def _note_shots(job: Job, shots: list[Shot]) -> None:
-    """Remember the cuts, leave out what is another person or scene, and say so."""
+    """Record the cuts, and leave out shots of another person or scene."""
     record = job.record
     record.cuts = [s.first for s in shots[1:]]
     if not record.cuts:
@@ -134,8 +134,8 @@ def _note_shots(job: Job, shots: list[Shot]) -> None:
             for i in range(shot.first, shot.end):
                 record.flag(i, shot.flaw)
     if flaws:
-        told = ", ".join(f"{n / FPS:.1f} s of {flaw}" for flaw, n in flaws.items())
-        finding = f"{cuts}; left out: {told}"
+        left_out = ", ".join(f"{n / FPS:.1f} s of {flaw}" for flaw, n in flaws.items())
+        finding = f"{cuts}; left out: {left_out}"
     job.note("cuts", finding)
 
 
@@ -173,7 +173,7 @@ def frames_stage(job: Job) -> None:
 
 
 def _in_step(waveform: Float32[np.ndarray, " n"], late: float) -> Float32[np.ndarray, " m"]:
-    """Sound that came late or early by so many seconds, moved to where its image is."""
+    """Sound moved by the seconds that it is late or early against its images."""
     samples = round(late * SAMPLE_RATE)
     return waveform[samples:] if samples >= 0 else np.pad(waveform, (-samples, 0))
 
@@ -187,7 +187,7 @@ def _sounding(waveform: Float32[np.ndarray, " n"]) -> tuple[int, int]:
 
 def _require_crop(record: Record) -> CropBox:
     if record.crop is None:
-        raise PrepareError(f"{record.path} is damaged: prepare with force=True anew")
+        raise PrepareError(f"{record.path} is damaged: start again with force=True")
     return record.crop
 
 
@@ -228,7 +228,7 @@ def landmarks_stage(job: Job) -> None:
 
 
 def _flaw(faces: list[Face], expected: tuple[float, float] | None, size: int) -> str | None:
-    """Why a frame is of no use, None if it is."""
+    """Why a frame is unusable; None if it is usable."""
     if not faces:
         return "no face"
     face = faces[0]
@@ -258,12 +258,12 @@ def pose_stage(job: Job) -> None:
 
 
 def plates_stage(job: Job) -> None:
-    """Write the background, the frames before it and the torso."""
+    """Write the background, the frames over it and the torso."""
     track = Track.load(job.paths.track)
     usable = job.record.usable()
     background, still = _still_plates(job.paths, usable)
     write_image(job.paths.background, background)
-    # What the frames are composited with is what a reader of the JPEG will see.
+    # Frames are composited with the background as decoded from its JPEG.
     background = read_image(job.paths.background)
 
     def write(i: int) -> None:

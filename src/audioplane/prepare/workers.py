@@ -1,7 +1,7 @@
 """Work on many frames at once, with results in the order of the frames.
 
-Threads, because pixels are worked on by OpenCV, NumPy and FFmpeg, which run side by side. What
-comes out does not depend on their number.
+Threads, because OpenCV, NumPy and FFmpeg run in parallel. The results do not depend on their
+number.
 """
 
 import os
@@ -15,16 +15,16 @@ Result = TypeVar("Result")
 
 _END = object()
 _AHEAD = 3
-"""Items that `ahead` holds."""
+"""Most items that `ahead` holds."""
 _MOST = 8
-"""Threads: more would hold more images than they are worth."""
+"""Most threads: more gain little and hold more images in memory."""
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`work` of every item, some items ahead of what is asked for.
+    """`work` of every item, a few items ahead of the caller.
 
-    Items are drawn by the caller's thread, and only as many as threads are free for: memory does
-    not grow with their number. An error in `work` comes out where its result would have.
+    Items are taken in the caller's thread, as many as threads are free: memory does not grow with
+    their number. An error in `work` is raised in place of its result.
     """
     n = max(1, min(_MOST, os.cpu_count() or 1))
     waiting: deque[Future[Result]] = deque()
@@ -42,7 +42,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items, drawn in a thread of their own, a few before they are asked for."""
+    """The same items, taken in a thread of their own, a few ahead of the caller."""
     source = iter(items)
     waiting: deque[Future[Any]] = deque()
     with ThreadPoolExecutor(1) as pool:

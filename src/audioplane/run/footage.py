@@ -12,23 +12,23 @@ from audioplane.errors import SubjectError
 from audioplane.subject import FrameRef, Subject
 
 _GAP = 5
-"""Missing frames over which a head may be led on."""
+"""Most missing frames inside one run of footage."""
 _SHORTEST = 50
-"""Frames under which to and fro would be a twitch."""
+"""Fewest frames to play forwards and backwards."""
 
 
 @runtime_checkable
 class Footage(Protocol):
-    """What `Animator` needs of a recording; a subject folder and a pack both have it."""
+    """The recording that `Animator` needs; subject folders and packs provide it."""
 
     @property
     def refs(self) -> Sequence[FrameRef]:
-        """The frames that the head was trained on and that lie here, in order."""
+        """The available frames that the head was trained on, in order."""
         ...
 
     @property
     def loop(self) -> Sequence[FrameRef]:
-        """Those of them that a driven head goes through, to and fro: one shot, without a jump."""
+        """The frames that a driven head plays forwards and backwards: one shot, without a jump."""
         ...
 
     @property
@@ -46,20 +46,20 @@ class Footage(Protocol):
         ...
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        """Torso over background of a frame: what lies behind its head."""
+        """Torso over background of a frame, behind its head."""
         ...
 
 
 @dataclass(frozen=True)
 class SubjectFootage:
-    """Footage out of a subject folder; images are decoded when they are asked for."""
+    """Footage of a subject folder; images are decoded on demand."""
 
     subject: Subject
     refs: Sequence[FrameRef]
 
     @staticmethod
     def of(subject: Subject, trained: Sequence[int]) -> "SubjectFootage":
-        """Those frames of a subject whose img_id is in `trained`.
+        """The frames of a subject whose img_id is in `trained`.
 
         Raises `SubjectError` where there is none.
         """
@@ -92,7 +92,7 @@ class SubjectFootage:
 
 
 def longest_shot(refs: Sequence[FrameRef], cuts: Sequence[int]) -> Sequence[FrameRef]:
-    """The most frames in a row that no cut and no gap parts; all of them if even these are few."""
+    """The longest run of frames without cut or gap; all frames if even that is short."""
     breaks = [0]
     for i in range(1, len(refs)):
         before, after = refs[i - 1].img_id, refs[i].img_id

@@ -12,12 +12,12 @@ from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors
 from audioplane.speech.familiarity import Familiarity
 
 _STATE = "gaussian_parameters."
-"""Begins the names of the Gaussians in a head's state."""
+"""Prefix of the names of the Gaussians in a head's state."""
 
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A head and what is known of its training."""
+    """A head and facts about its training."""
 
     head: Head
     speech: str
@@ -32,15 +32,15 @@ class TrainedHead:
     loss: str = ""
     """What the training minimised between images."""
     consent: str = ""
-    """Who consented to the making of this head; empty if the subject did not say."""
+    """Who consented to the making of this head; empty if the subject did not state it."""
     settings: dict = field(default_factory=dict)
     """All settings of the training, as JSON keeps them."""
     familiarity: Familiarity | None = None
-    """The speech that it learned from; None where the subject had no sound."""
+    """Statistics of its training speech; None where the subject had no sound."""
 
 
 def write_head(path: Path, trained: TrainedHead) -> None:
-    """Write a head file, whole or not at all. Raises `MediaError` where that is impossible."""
+    """Write a head file, completely or not at all. Raises `MediaError` where that is impossible."""
     save_tensors(path, trained_tensors(trained), trained_facts(trained))
 
 
@@ -53,7 +53,7 @@ def read_head(path: Path) -> TrainedHead:
 
 
 def trained_facts(trained: TrainedHead) -> dict:
-    """What a header says of a head."""
+    """The facts about a head in a header."""
     return {
         "speech": trained.speech,
         "identity": trained.identity,
@@ -77,7 +77,7 @@ def trained_tensors(trained: TrainedHead) -> dict[str, Tensor]:
 
 
 def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> TrainedHead:
-    """What `trained_tensors` and `trained_facts` described.
+    """The head of which these are `trained_tensors` and `trained_facts`.
 
     Raises `CheckpointError`, naming the file, where they do not belong together.
     """
@@ -106,7 +106,7 @@ def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> Trained
 
 
 def _of_version_1(facts: dict) -> dict:
-    """Facts as they are today, of a file that kept the training's flat settings only."""
+    """Facts in today's form, of a file that holds the training's flat settings only."""
     config = facts["config"]
     terms = {"D-SSIM": config.get("lambda_dssim", 0), "LPIPS": config.get("lambda_lpips", 0)}
     loss = " + ".join(["L1", *(f"{w} {name}" for name, w in terms.items() if w)])
@@ -130,13 +130,13 @@ def fill_head(head: Head, tensors: dict[str, Tensor]) -> None:
 
 
 def familiarity_tensors(known: Familiarity) -> dict[str, Tensor]:
-    """What a head's file keeps of the speech that it learned from."""
+    """The statistics of the training speech as a head file keeps them."""
     arrays = {"examples": known.examples, "deviation": known.deviation, "usual": known.usual}
     return prefixed("familiarity", {k: torch.as_tensor(v) for k, v in arrays.items()})
 
 
 def familiarity_from(tensors: dict[str, Tensor]) -> Familiarity | None:
-    """What `familiarity_tensors` wrote; None in files of before it was kept."""
+    """The inverse of `familiarity_tensors`; None for older files, which lack them."""
     kept = under("familiarity", tensors)
     if not kept:
         return None

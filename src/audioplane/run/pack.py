@@ -1,4 +1,4 @@
-"""Writing a pack: a head in one file, with all that driving needs (`run.packed` reads it)."""
+"""The writer of packs: a head in one file, with all that driving needs (`run.packed` reads it)."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     """Write all that driving a run's head needs into one file.
 
     Args:
-        run: What `open_run` gives; its subject has to be there.
+        run: An open run (`open_run`); its subject must be there.
         out: The file to write; `.head` is added to a name without a suffix.
         report: Called after every frame of the footage.
 

@@ -1,6 +1,6 @@
-"""Reading a pack: the head and the footage that lies in the file.
+"""The reader of packs: the head and the footage in the file.
 
-The file is a safetensors file. Its header says what the head is; its body holds the tensors of the
+A pack is a safetensors file. Its header describes the head; its body holds the tensors of the
 head file and the footage of the loop: K [3, 3], the background (a WebP image without loss), and of
 each frame its pose, its blink and its torso (a WebP image with alpha). Nothing in it names a path
 or a user of the machine that made it.
@@ -28,7 +28,7 @@ TORSO, BACKGROUND, K, BLINKS = (f"footage/{x}" for x in ("torso/", "background",
 
 
 class TensorsOnDisk(Mapping[str, Tensor]):
-    """Tensors of a safetensors file, read when they are asked for."""
+    """Tensors of a safetensors file, read on demand."""
 
     def __init__(self, path: Path):
         self._file: Any = safe_open(path, "pt")
@@ -46,7 +46,7 @@ class TensorsOnDisk(Mapping[str, Tensor]):
 
 @dataclass(frozen=True)
 class PackedFootage:
-    """Footage out of a pack; torsos are decoded when they are asked for."""
+    """Footage of a pack; torsos are decoded on demand."""
 
     refs: Sequence[FrameRef]
     K: Float[np.ndarray, "3 3"]
@@ -73,13 +73,13 @@ class PackedFootage:
 
 @dataclass(frozen=True)
 class Pack:
-    """What a pack holds."""
+    """The contents of a pack."""
 
     trained: TrainedHead
     footage: PackedFootage
     voice: StreamStatistics | None
     head_sha256: str
-    """Digest of the head file that was packed: marks of both agree."""
+    """Digest of the head file that was packed, so that the marks of both agree."""
 
 
 def read_pack(path: Path) -> Pack:
@@ -119,7 +119,7 @@ def voice_facts(voice: StreamStatistics | None) -> dict | None:
 
 
 def voice_from(facts: dict | None) -> StreamStatistics | None:
-    """What `voice_facts` described."""
+    """The inverse of `voice_facts`."""
     if facts is None:
         return None
     return StreamStatistics(**{**facts, "bands": np.array(facts["bands"], np.float32)})

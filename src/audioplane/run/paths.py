@@ -3,7 +3,7 @@
 <run>/config.json                 settings, subject and versions
 <run>/checkpoints/<iteration>.safetensors   the last three
 <run>/head.safetensors            the newest good head, without its footage
-<run>/consent.txt                 who consented, where the head does not say
+<run>/consent.txt                 who consented, where the head does not state it
 <run>/events.jsonl                what the training reported
 """
 
@@ -15,7 +15,7 @@ _KEPT = 3
 
 @dataclass(frozen=True)
 class RunPaths:
-    """Names the files of a run folder."""
+    """Paths of the files in a run folder."""
 
     root: Path
 
@@ -29,7 +29,7 @@ class RunPaths:
 
     @property
     def consent(self) -> Path:
-        """Who consented, stated when the head was driven, where the head itself does not say."""
+        """Who consented, as stated when the head was driven, for heads that record no consent."""
         return self.root / "consent.txt"
 
     @property

@@ -28,9 +28,9 @@ class Run(TrainedHead):
     path: Path = Path()
     """The run folder or the pack."""
     sha256: str = ""
-    """Digest of the head file, in a pack that of the one that was packed."""
+    """Digest of the head file; of a pack, that of the packed head file."""
     subject_folder: Path | None = None
-    """Where the subject should be; None where nobody said."""
+    """Expected folder of the subject; None if unknown."""
     _pack: Pack | None = field(default=None, repr=False)
 
     @property
@@ -55,7 +55,7 @@ class Run(TrainedHead):
                 f"{self.path} does not say where its subject lies: pass subject=…, its folder"
             )
         if not folder.is_dir():
-            raise SubjectError(f"{folder} is gone: pass subject=…, the subject's folder")
+            raise SubjectError(f"{folder} is missing: pass subject=…, the subject's folder")
         subject = load_subject(folder)
         if subject.identity != self.identity:
             raise SubjectError(f"{folder} is not the subject that this head was trained on")
@@ -63,14 +63,14 @@ class Run(TrainedHead):
 
     @cached_property
     def footage(self) -> Footage:
-        """What lends poses, blinks, torsos and background. Raises as `subject` does."""
+        """The source of poses, blinks, torsos and background. Raises as `subject` does."""
         if self._pack is not None:
             return self._pack.footage
         return SubjectFootage.of(self.subject, list(self.views))
 
     @cached_property
     def voice(self) -> StreamStatistics | None:
-        """The voice that a stream starts from; None where the subject has no sound, or the head's
+        """The voice with which a stream starts; None where the subject has no sound, or the head's
         feature kind cannot be streamed. Raises as `subject` does.
         """
         if self._pack is not None:
@@ -81,7 +81,7 @@ class Run(TrainedHead):
         return stream_statistics(Speech.read(path), self.speech)
 
     def view(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
-        """World→camera of a frame: refined where it was trained on, else as tracked."""
+        """World→camera matrix of a frame: refined for training frames, else as tracked."""
         refined = self.views.get(ref.img_id)
         if refined is not None:
             return refined
@@ -119,7 +119,7 @@ def open_run(path: Path | str, subject: Path | str | None = None) -> Run:
 
 
 def describe_run(run: Run) -> dict[str, object]:
-    """What a run or pack says of itself, as JSON keeps it; its footage only where it is a pack."""
+    """Facts about a run or pack, for JSON; of footage only for a pack."""
     head = run.head
     facts: dict[str, object] = {
         "kind": "pack" if run.packed else "run",
@@ -141,7 +141,7 @@ def describe_run(run: Run) -> dict[str, object]:
 
 
 def _known_subject(paths: RunPaths) -> Path | None:
-    """Where the subject lay when the head was trained; relative to the run, if it says so."""
+    """The subject's folder when the head was trained; relative to the run if so recorded."""
     try:
         named = json.loads(paths.config.read_text())["subject"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -150,7 +150,7 @@ def _known_subject(paths: RunPaths) -> Path | None:
 
 
 def _stated_consent(paths: RunPaths) -> str:
-    """Who consented, as it was stated when the head was first driven; empty if it never was."""
+    """Who consented, as stated when the head was first driven; empty if never stated."""
     try:
         return paths.consent.read_text().strip() if paths.consent.exists() else ""
     except (OSError, ValueError) as e:

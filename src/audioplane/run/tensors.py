@@ -1,4 +1,4 @@
-"""Tensors and JSON facts in one safetensors file, whole or not at all, with a checksum.
+"""Tensors and JSON facts in one safetensors file with a checksum, written completely or not at all.
 
 Checkpoints, head files and packs are such files. Version 1 had no checksum.
 """
@@ -22,10 +22,10 @@ _KEY = "audioplane"
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
-    """Write a file, whole or not at all; missing folders are made.
+    """Write a file, completely or not at all; missing folders are made.
 
     Args:
-        path: What it is to be called.
+        path: The file to write.
         tensors: Any shapes and types, on any device.
         facts: Goes into the header as JSON, with the format version and the digest.
 
@@ -41,7 +41,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Read what `save_tensors` wrote: tensors on the CPU, and facts.
+    """Read a file of `save_tensors`: tensors on the CPU, and facts.
 
     Raises `CheckpointError` if the file is missing, damaged or of another version.
     """
@@ -82,7 +82,7 @@ def _facts(file, path: Path) -> dict:
 def check_digest(path: Path, tensors: Mapping[str, Tensor], facts: Mapping) -> None:
     """Compare contents with the digest in the header, and see that floats are finite.
 
-    Raises `CheckpointError` where they are not what was written.
+    Raises `CheckpointError` where they differ from what was written.
     """
     if facts["version"] > 1 and facts.get("sha256") != digest(tensors, facts):
         raise damaged(path, "the checksum differs")
@@ -92,7 +92,7 @@ def check_digest(path: Path, tensors: Mapping[str, Tensor], facts: Mapping) -> N
 
 
 def damaged(path: Path, why: object) -> CheckpointError:
-    """The error of a file that is not as it was written."""
+    """The error of a damaged file."""
     return CheckpointError(
         f"{path} is damaged or no file of audioplane ({why}): copy it again; a checkpoint or head "
         "that was made here may be deleted, training goes on from the last good checkpoint"

@@ -1,11 +1,11 @@
-"""Heads that speak live in a browser: the web service of `audioplane serve`."""
+"""Live heads in a browser: the web service of `audioplane serve`."""
 
 import importlib.util
 
 from audioplane.errors import ServeError
 
 SERVE_PACKAGES = ("aiortc", "fastapi", "uvicorn", "websockets")
-"""What the extra `serve` installs."""
+"""The packages of the extra `serve`."""
 
 
 def require_packages() -> None:

@@ -1,4 +1,4 @@
-"""Who may use a server: by token, by the name it is reached under, and through which proxies."""
+"""Access to a server: by token, by host name, and through proxies."""
 
 import hmac
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ FORBIDDEN, UNAUTHORISED = 403, 401
 
 @dataclass(frozen=True)
 class Access:
-    """Who may use a server."""
+    """The rules of access to a server."""
 
     token: str | None = None
-    """What clients have to know; without one the server answers only to names of this machine."""
+    """Secret of the clients; without one the server answers only to names of this machine."""
     hosts: tuple[str, ...] = ()
-    """Names by which it may be reached besides those of this machine."""
+    """Host names allowed besides those of this machine."""
     proxies: tuple[str, ...] = ()
-    """Addresses or networks of proxies, whose X-Forwarded-For and -Host are believed."""
+    """Addresses or networks of proxies, whose X-Forwarded-For and -Host are trusted."""
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
-        """The address of who asks, `peer` being at the other end of the connection."""
+        """The client's address, `peer` being the other end of the connection."""
         if not _inside(peer, self.proxies):
             return peer
         named = [a.strip() for a in headers.get("x-forwarded-for", "").split(",") if a.strip()]
@@ -31,11 +31,11 @@ class Access:
     def refusal(
         self, peer: str, headers: Mapping[str, str], query: Mapping[str, str]
     ) -> tuple[int, str] | None:
-        """HTTP status and words for a request that may not be answered; None for one that may.
+        """HTTP status and message for a refused request; None for an allowed one.
 
         With a token: only with that token, as `Authorization: Bearer …` or `?token=…`. Without:
-        only by the names of this machine, so that no foreign name can be made to point here. And
-        never for a page of another origin.
+        only by the names of this machine, so that no foreign name can be made to point here. Pages
+        of another origin are always refused.
         """
         host = headers.get("host", "")
         if _inside(peer, self.proxies):
@@ -46,7 +46,7 @@ class Access:
             if name is None or (_netloc(origin) != host and name not in self.hosts):
                 return FORBIDDEN, (
                     f"a page of {origin} may not use this server, which was asked for as Host "
-                    f"{host}: if a proxy changes Host, let it pass Host on, or start the server "
+                    f"{host}: if a proxy changes Host, make it pass Host on, or start the server "
                     f"with --allow-host {name or 'NAME'}"
                 )
         name = _hostname(f"//{host}")

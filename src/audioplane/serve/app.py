@@ -1,4 +1,4 @@
-"""The web service: the page, the ways into a session, uploads and clips."""
+"""The web service: page, session endpoints, uploads and clips."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def make_app(
 ) -> FastAPI:
     """The application.
 
-    `webrtc`: also take calls, each of which opens a UDP port at every address of the machine.
+    `webrtc`: also accept calls, each of which opens a UDP port on every interface of the machine.
     """
     service = Service(heads, access or Access(), limits or Limits())
     app = FastAPI(
@@ -81,7 +81,7 @@ def make_app(
         session = service.session(id)
         frames = [f for f in list(session.kept) if first <= f.index <= last]
         if not frames:
-            raise HTTPException(404, "nothing was said there, or too long ago")
+            raise HTTPException(404, "no frames there, or too long ago")
 
         async def render() -> bytes:
             async with session.rendering:
@@ -105,7 +105,7 @@ def _add_page(app: FastAPI) -> None:
 
 
 def _asset(content: bytes, kind: str) -> Callable[[], Response]:
-    """Answers with this. It takes no arguments: FastAPI would fill them from the query."""
+    """An endpoint for `content`, without arguments: FastAPI would fill them from the query."""
     return lambda: Response(content, media_type=kind)
 
 
@@ -129,7 +129,7 @@ def _add_calls(app: FastAPI, service: Service) -> None:
 
 
 async def _body(request: Request, most: int, limits: Limits) -> bytes:
-    """A body. Raises `HTTPException` where it has more than `most` bytes or comes to a halt."""
+    """A request's body. Raises `HTTPException` if it has more than `most` bytes or stalls."""
     content, pieces = bytearray(), request.stream()
     try:
         while True:
@@ -140,6 +140,6 @@ async def _body(request: Request, most: int, limits: Limits) -> bytes:
             if len(content) > most:
                 raise HTTPException(413, f"this has more than {most / 1e6:g} MB: shorten it")
     except asyncio.TimeoutError:
-        raise HTTPException(408, "the upload came to a halt") from None
+        raise HTTPException(408, "the upload stalled") from None
     except ClientDisconnect:
         raise HTTPException(400, "the upload broke off") from None

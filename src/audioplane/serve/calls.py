@@ -1,7 +1,7 @@
-"""Sessions over WebRTC: the offer answered, the microphone received, sound and images sent.
+"""Sessions over WebRTC: answers to offers, the microphone's sound in, sound and images out.
 
-The server answers the client's checks and makes none of its own: candidates of an offer are left
-out, so that nobody can make it contact other machines, and it asks no STUN or TURN server.
+The server answers the client's connectivity checks and sends none: an offer's candidates are
+ignored, so that nobody can make it contact other machines, and it uses no STUN or TURN server.
 """
 
 import asyncio
@@ -25,17 +25,17 @@ from audioplane.serve.service import Service
 from audioplane.serve.session import Session
 
 CONNECT_SECONDS = 5.0
-"""Time that a client has to connect after it was answered."""
+"""Seconds that a client has to connect after the answer."""
 _AHEAD = 0.5
 """Seconds that a microphone may be ahead of the clock."""
 _CLOSE_SECONDS = 2.0
-"""Time for saying goodbye."""
+"""Seconds to close a connection."""
 _KINDS = ["application", "audio", "video"]
 _LEFT_OUT = ("a=candidate:", "a=end-of-candidates")
 
 
 class Call:
-    """A client that calls."""
+    """A client connected by WebRTC."""
 
     def __init__(self, service: Service, session: Session):
         self._service, self._session = service, session
@@ -77,7 +77,7 @@ class Call:
             description = RTCSessionDescription("\r\n".join(lines) + "\r\n", "offer")
             await self._peer.setRemoteDescription(description)
             await self._peer.setLocalDescription()
-        except Exception as e:  # the parser raises whatever it stumbles over
+        except Exception as e:  # the parser raises exceptions of any type
             raise ServeError("this offer cannot be read: is it the SDP of an offer?") from e
         return self._peer.localDescription.sdp
 
@@ -99,7 +99,7 @@ class Call:
 
     async def _listen(self) -> None:
         """Pass on the microphone until the client ends its track."""
-        if self._microphone is None:  # it only listens
+        if self._microphone is None:  # a client without a microphone
             await self._ended.wait()
             return
         voice = VoiceFrames(SAMPLE_RATE)
@@ -116,7 +116,7 @@ class Call:
 
 
 async def take_call(service: Service, head: ServedHead, offer: str) -> str:
-    """Answer an offer and keep the call going. Raises `ServeError`; a place has to be free."""
+    """Answer an offer and run the call. Raises `ServeError`; a place must be free."""
     service.places -= 1
     call = None
     try:

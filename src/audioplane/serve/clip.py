@@ -1,4 +1,4 @@
-"""What a head said in a session, as a video: every frame is drawn, also those left out live."""
+"""Clips of a session as video: every frame is rendered, also those skipped live."""
 
 import asyncio
 import hashlib
@@ -18,10 +18,10 @@ from audioplane.serve.session import Session, pcm_of
 async def render_clip(
     session: Session, frames: Sequence[StreamFrame], drawing: Executor, writing: Executor
 ) -> bytes:
-    """An MP4 of these frames, with its credentials; given up where this is cancelled.
+    """An MP4 of these frames, with its credentials; abandoned if cancelled.
 
-    `drawing` draws, for others in between; `writing` encodes and signs. The speech that the
-    credentials name is the PCM16 that the client was sent.
+    `drawing` renders, shared with other sessions; `writing` encodes and signs. The speech in the
+    credentials is the PCM16 that the client was sent.
     """
     stopped = Event()
     work = (session, frames, drawing, stopped)

@@ -1,4 +1,4 @@
-"""What stands before the application: who may come in, and what every answer says."""
+"""The middleware in front of the application: access control and response headers."""
 
 from collections.abc import Collection
 
@@ -19,13 +19,13 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware. The paths in `open_to_all` are no secret; all others are for who may."""
+    """ASGI middleware. Paths in `open_to_all` are public; all others need access."""
 
     def __init__(self, app: ASGIApp, service: Service, open_to_all: Collection[str]):
         self._app, self._service, self._open = app, service, open_to_all
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or let it pass."""
+        """Refuse a request, or pass it on."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -42,7 +42,7 @@ class Guard:
             await self._app(scope, receive, send_with_headers)
             return
         if scope["type"] == "websocket":
-            await WebSocket(scope, receive, send).close()  # 403: uvicorn logs other answers
+            await WebSocket(scope, receive, send).close()  # 403: uvicorn logs other statuses
             return
         response = Response(refused[1], refused[0], media_type="text/plain; charset=utf-8")
         await response(scope, receive, send_with_headers)

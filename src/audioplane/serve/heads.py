@@ -1,4 +1,4 @@
-"""The heads that a server offers, by name. Nothing else can be reached."""
+"""The heads that a server offers, by name."""
 
 import statistics
 import time
@@ -15,7 +15,7 @@ from audioplane.errors import ServeError
 from audioplane.speech import StreamStatistics
 
 _MARGIN = 0.12
-"""Seconds that images and sound wait at the client, besides two drawings."""
+"""Seconds that images and sound wait at the client, besides the time to render two frames."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,19 @@ class ServedHead:
     """Speech features that it was trained on."""
     voice: StreamStatistics | None
     provenance: Provenance
-    """What its images say of their making; every session has its own `for_another`."""
+    """The provenance of its images; every session has its own (`for_another`)."""
     look_ahead: int
     """Samples after a frame's end that are waited for (`LiveHead`)."""
     delay: float
-    """Seconds by which a client should delay the sound, so that images are there in time."""
+    """Seconds by which a client should delay the sound, so that images arrive in time."""
 
     def stream(self) -> LiveHead:
-        """The head as one client speaks with it."""
+        """A stream of the head for one client."""
         return LiveHead(self.animator, self.kind, self.voice, self.look_ahead)
 
 
 class Heads:
-    """The heads by name, and the one thread that draws them, since kernels use all cores."""
+    """The heads by name, and the one thread that renders them, since kernels use all cores."""
 
     def __init__(self, heads: list[ServedHead]):
         names = [head.name for head in heads]
@@ -51,13 +51,13 @@ class Heads:
 
 
 def open_head(talker: Talker, provenance: Provenance, look_ahead: float = 0.24) -> ServedHead:
-    """A head under the name of its run; measures how long it draws.
+    """A head under the name of its run; measures its time to render.
 
     `look_ahead`: seconds of sound after a frame that are waited for. Raises `ServeError` for a
     negative one, `SpeechError` for a head whose features cannot be streamed.
     """
     if look_ahead < 0:
-        raise ServeError("lookahead= cannot be negative: nobody knows what is not said yet")
+        raise ServeError("lookahead= cannot be negative")
     run, animator, samples = talker.run, talker.animator, round(look_ahead * SAMPLE_RATE)
     head = ServedHead(run.name, animator, run.speech, run.voice, provenance, samples, 0.0)
     live = head.stream()

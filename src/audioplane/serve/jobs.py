@@ -1,4 +1,4 @@
-"""Work for a client, which is given up when the client leaves."""
+"""Work for a client, cancelled when the client leaves."""
 
 import asyncio
 from collections.abc import Coroutine

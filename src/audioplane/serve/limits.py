@@ -1,4 +1,4 @@
-"""What a client may ask for: sizes, lengths, numbers and rates."""
+"""Limits on clients: sizes, lengths, numbers and rates."""
 
 import time
 from collections.abc import Callable
@@ -10,37 +10,37 @@ class Limits:
     """Bounds of one server."""
 
     clients: int = 2
-    """Sessions at a time."""
+    """Most sessions at a time."""
     session_seconds: float = 3600.0
     """Length of a session."""
     upload_bytes: int = 20_000_000
     upload_seconds: float = 180.0
     """Length of the sound in an uploaded file; longer ones are refused."""
     stall_seconds: float = 20.0
-    """Time without progress after which receiving an upload is given up."""
+    """Time without progress after which an upload is abandoned."""
     decode_seconds: float = 20.0
-    """Time to decode an upload before that is given up."""
+    """Time to decode an upload before that is abandoned."""
     decode_memory: int = 2 << 30
     """Bytes of address space for decoding an upload."""
     message_bytes: int = 64_000
     """Size of a message of a session."""
     ahead_seconds: float = 180.0
-    """Sound that waits for the clock in a session; what exceeds it is dropped."""
+    """Sound that may wait for the clock in a session; the excess is dropped."""
     excess_seconds: float = 3600.0
     """Dropped sound after which a session ends."""
     requests_a_minute: float = 120.0
-    """Requests and sessions of one address; those without the token are counted apart."""
+    """Requests and sessions of one address; those without the token are counted separately."""
     clip_seconds: float = 180.0
-    """How far back a clip can be downloaded."""
+    """The past that can be downloaded as a clip."""
     connections: int = 128
-    """Open HTTP connections; where there are more, the one that has been idle longest is closed."""
+    """Open HTTP connections; if there are more, the one idle longest is closed."""
     connections_an_address: int = 32
     header_seconds: float = 10.0
     """Time for the head of a request."""
 
 
 class Bucket:
-    """Tokens that are used up and flow back."""
+    """A token bucket: tokens are used up and refilled over time."""
 
     def __init__(self, size: float, a_second: float, clock: Callable[[], float] = time.monotonic):
         self._size, self._a_second, self._clock = size, a_second, clock
@@ -48,7 +48,7 @@ class Bucket:
 
     @property
     def full(self) -> bool:
-        """Whether it is as if nothing had been taken."""
+        """Whether it is full."""
         return self._left + (self._clock() - self._then) * self._a_second >= self._size
 
     def take(self, cost: float = 1.0) -> bool:
@@ -62,14 +62,14 @@ class Bucket:
 
 
 class Rate:
-    """At most so many things a minute for each address; a third of them at once."""
+    """A limit a minute for each address; a third of it at once."""
 
     def __init__(self, a_minute: float, clock: Callable[[], float] = time.monotonic):
         self._a_minute, self._clock = a_minute, clock
         self._buckets: dict[str, Bucket] = {}
 
     def allow(self, address: str) -> bool:
-        """Whether this address may do one more now."""
+        """Whether this address is within its limit; counts one use."""
         if len(self._buckets) > 10_000:
             self._buckets = {a: b for a, b in self._buckets.items() if not b.full}
         if address not in self._buckets:

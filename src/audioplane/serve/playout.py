@@ -1,7 +1,7 @@
-"""What a call sends, when it is due: sound and images leave on one clock, with its time stamps.
+"""The playout of a call: sound and images leave when due, on one clock, with its time stamps.
 
-Receivers play together what was sent together (RTP's sender reports know no other time), or nearly,
-so both wait here until images are there, where a client of the WebSocket waits itself.
+Receivers play together what was sent together (RTP's sender reports hold no other time), so sound
+and images wait here until images are there; over a WebSocket the client waits.
 """
 
 import asyncio
@@ -13,39 +13,39 @@ from jaxtyping import UInt8
 
 from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.stream import StreamFrame
-from audioplane.media.frames import AudioFrame, VideoFrame, picture_frame, sound_frame
+from audioplane.media.frames import AudioFrame, VideoFrame, image_frame, sound_frame
 from audioplane.serve.session import Session, pcm_of
 from audioplane.serve.sockets import IMAGE, header
 
 _PIECE = SAMPLE_RATE // 50
 """Samples of a sound packet."""
 _AFTER_SOUND = 0.05
-"""Seconds that an image leaves after its sound: browsers keep sound that much longer."""
+"""Seconds by which an image leaves after its sound: browsers buffer sound that much longer."""
 _LATE = 0.04
-"""Seconds after that and the end of its sound from which an image is left out."""
+"""Further seconds, from the end of its sound, after which an image is skipped."""
 _MARGIN = 0.04
-"""Seconds that the next sounds wait after one came too late."""
+"""Seconds by which later sounds wait after one came too late."""
 _WATCHED = 75
-"""Sounds whose waits are remembered."""
+"""Sounds whose waiting times are kept."""
 _FASTER = 0.1
-"""Share of the time by which sound goes out faster while it waits longer than it has to."""
+"""Speed-up of the sound, as a fraction, while it waits longer than necessary."""
 _WAITING = 25
-"""Pictures that wait at most."""
+"""Most images that wait."""
 _BACKLOG = 4096
-"""Bytes on the data channel above which it gets no more ages."""
+"""Bytes waiting on the data channel above which no ages are sent."""
 
 
 class Playout:
-    """The outlet of a call: two tracks that give out what is due."""
+    """The outlet of a call: two tracks that send what is due."""
 
     def __init__(self, session: Session):
         self.session = session
         self.sounds, self.images = SoundTrack(self), ImageTrack(self)
         self.channel: RTCDataChannel | None = None
-        """Where the client is told the number and the age of every image that leaves."""
+        """Sends the client the number and the age of every image that leaves."""
         self._zero: float | None = None
-        """Second of the clock at which frame 0 goes out. It moves: after a hiccup sound is sent
-        later, and faster again where all of it waits; receivers stretch it."""
+        """Second of the clock at which frame 0 leaves. It moves: after a delay sound is sent later,
+        and faster again while all of it waits; receivers stretch it."""
         self._waits: deque[float] = deque(maxlen=_WATCHED)
 
     async def sound(self, frame: StreamFrame) -> None:
@@ -66,7 +66,7 @@ class Playout:
         self.sounds.came.set()
 
     async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Take an image; the oldest gives way where too many wait."""
+        """Take an image; the oldest is dropped where too many wait."""
         self.images.waiting.append((index, image))
         self.images.came.set()
 
@@ -83,7 +83,7 @@ class Playout:
 
 
 class SoundTrack(MediaStreamTrack):
-    """Every sample in its time; at once what is overdue."""
+    """Every sample when it is due, overdue ones at once."""
 
     kind = "audio"
 
@@ -131,7 +131,7 @@ class ImageTrack(MediaStreamTrack):
                 self._playout.session.skipped += 1
                 continue
             self._playout.leaves(index)
-            return picture_frame(image, index * FRAME_SAMPLES, SAMPLE_RATE)
+            return image_frame(image, index * FRAME_SAMPLES, SAMPLE_RATE)
 
     def _lateness(self, index: int) -> float:
         """Seconds since this image was due; negative before."""

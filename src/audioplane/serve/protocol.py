@@ -1,4 +1,4 @@
-"""HTTP connections: how many there may be, and how long a request may take to begin."""
+"""HTTP connections, limited in number and in the time until a request begins."""
 
 import asyncio
 from typing import Any, cast
@@ -11,15 +11,15 @@ from audioplane.serve.limits import Limits
 
 
 class Connections:
-    """The open HTTP connections of a server; one that is idle gives way to a new one."""
+    """The open HTTP connections of a server; idle ones are closed in favour of new ones."""
 
     def __init__(self, limits: Limits, access: Access):
         self.limits, self._access = limits, access
         self._open: dict[LimitedProtocol, str] = {}
-        """By when they were opened; with the address at the other end, "" for a proxy."""
+        """In the order of opening, with the address at the other end, "" for a proxy."""
 
     def enter(self, connection: "LimitedProtocol", address: str) -> None:
-        """Take in a connection; where there are too many, close one."""
+        """Add a connection; where there are too many, close one."""
         if self._access.client(address, {"x-forwarded-for": "somebody"}) != address:
             address = ""  # a proxy stands for many
         self._open[connection] = address
@@ -33,12 +33,12 @@ class Connections:
         given_up.transport.abort()
 
     def leave(self, connection: "LimitedProtocol") -> None:
-        """Forget a connection that was closed or became a WebSocket."""
+        """Remove a connection that was closed or became a WebSocket."""
         self._open.pop(connection, None)
 
 
 class LimitedProtocol(H11Protocol):
-    """HTTP/1.1 that gives up on a client which takes too long to ask for something."""
+    """HTTP/1.1 that disconnects clients whose request takes too long."""
 
     connections: Any
     doors: Connections
@@ -93,7 +93,7 @@ class LimitedProtocol(H11Protocol):
 
 
 def server_config(app: Any, host: str, port: int, limits: Limits, access: Access) -> uvicorn.Config:
-    """How uvicorn is to serve an application within these limits."""
+    """uvicorn's configuration for an application within these limits."""
     doors = Connections(limits, access)
     return uvicorn.Config(
         app,

@@ -1,4 +1,4 @@
-"""Sound that waits to be spoken."""
+"""A queue of sound that waits to be spoken."""
 
 from collections import deque
 
@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 
 class SampleQueue:
-    """A queue of samples that holds no more than it may."""
+    """A bounded queue of samples."""
 
     def __init__(self, most: int):
         """`most` samples."""
@@ -17,7 +17,7 @@ class SampleQueue:
         return self._length
 
     def push(self, sound: Float[np.ndarray, " n"]) -> int:
-        """Append what there is room for; the number of samples that were dropped."""
+        """Append what fits; returns the number of samples dropped."""
         taken = sound[: self.most - self._length]
         if len(taken):
             self._pieces.append(taken)

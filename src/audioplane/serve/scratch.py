@@ -1,4 +1,4 @@
-"""Folders for files that live as long as a request."""
+"""Temporary folders for the duration of a request."""
 
 import shutil
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 _PREFIX = "audioplane-serve-"
 _STALE_SECONDS = 3600.0
-"""Longer than any request: what is older was left by a server that was killed."""
+"""Longer than any request: older folders were left by a server that was killed."""
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory:
@@ -17,7 +17,7 @@ def scratch_folder() -> tempfile.TemporaryDirectory:
 
 
 def remove_stale_folders() -> None:
-    """Remove what servers that were killed left behind."""
+    """Remove folders that killed servers left behind."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > _STALE_SECONDS:

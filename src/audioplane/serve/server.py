@@ -1,4 +1,4 @@
-"""A server of heads that speak live."""
+"""The server of live heads."""
 
 import secrets
 from dataclasses import dataclass, replace
@@ -17,16 +17,16 @@ _LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server listens, and to whom."""
+    """A server's address and access."""
 
     host: str = "127.0.0.1"
     port: int = 8000
     access: Access = Access()
     webrtc: bool = False
-    """Also over UDP, at all interfaces."""
+    """Also over UDP, on all interfaces."""
 
     def guarded(self) -> "Address":
-        """With a token where one is needed. Raises `ServeError` for one that keeps nobody out."""
+        """The address with a token where one is needed. Raises `ServeError` for a weak token."""
         token = self.access.token
         if token is None and self.host not in LOOPBACK:
             return replace(self, access=replace(self.access, token=secrets.token_urlsafe(24)))
@@ -37,7 +37,7 @@ class Address:
         return self
 
     def notices(self) -> list[str]:
-        """Where to find it and what to know of it, for people."""
+        """Notes for the user: the address, and limits of access."""
         shown = f"[{self.host}]" if ":" in self.host else self.host
         secret = f"#{self.access.token}" if self.access.token else ""
         said = [f"open http://{shown}:{self.port}/{secret} (Ctrl-C ends it)"]

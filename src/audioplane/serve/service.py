@@ -1,4 +1,4 @@
-"""What all requests of a server share: heads, limits, the sessions that run."""
+"""The state shared by all requests of a server: heads, limits, running sessions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -16,11 +16,11 @@ from audioplane.serve.limits import Limits, Rate
 from audioplane.serve.scratch import remove_stale_folders
 from audioplane.serve.session import Session
 
-BUSY = "all places are taken: try again later"
+BUSY = "too many sessions: try again later"
 
 
 class Service:
-    """What all requests share."""
+    """The state shared by all requests."""
 
     def __init__(self, heads: Heads, access: Access, limits: Limits):
         self.heads, self._access, self.limits = heads, access, limits
@@ -42,9 +42,9 @@ class Service:
         self.writing.shutdown(cancel_futures=True)
 
     def refusal(self, connection: HTTPConnection) -> tuple[int, str] | None:
-        """HTTP status and words for a request that is not answered; None for one that is.
+        """HTTP status and message for a refused request; None for an allowed one.
 
-        Those who may not come in have a count of their own: their many tries shut nobody out.
+        Refused clients have a separate count, so that their attempts shut nobody out.
         """
         peer = connection.client.host if connection.client else ""
         refused = self._access.refusal(peer, connection.headers, connection.query_params)
@@ -54,13 +54,13 @@ class Service:
         return 429, "too many requests: wait a minute"
 
     def session(self, id: str) -> Session:
-        """A session that runs. Raises `HTTPException` 404."""
+        """A running session. Raises `HTTPException` 404."""
         if id not in self.sessions:
             raise HTTPException(404, "no such session")
         return self.sessions[id]
 
     async def run(self, session: Session, *works: Coroutine[Any, Any, None]) -> None:
-        """Run a session until one of these ends or its time is over; till then it can be found."""
+        """Run a session, listed by its id, until one of the coroutines ends or its time is over."""
         self.sessions[session.id] = session
         tasks = [asyncio.create_task(work) for work in works]
         try:

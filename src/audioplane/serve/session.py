@@ -1,8 +1,8 @@
-"""One client that is connected: its sound in; sound and images out, by the wall clock.
+"""The session of one client: its sound in, sound and images out, by the wall clock.
 
-The sound of every frame goes out as soon as the frame is heard and waits for no drawing. Of the
-frames that are heard, the newest is drawn. Both carry their frame's number. How they get to the
-client is the outlet's: `sockets`, `calls`.
+The sound of every frame is sent once it is due and does not wait for rendering; of the frames that
+are due, the newest is rendered. Both carry their frame's number. An outlet sends them: `sockets`,
+`calls`.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from audioplane.serve.limits import Limits
 from audioplane.serve.samples import SampleQueue
 
 _TICK = 0.02
-"""Seconds between looks at the clock while no sound comes."""
+"""Seconds between checks of the clock while no sound comes."""
 _LEAD = SAMPLE_RATE // 2
 """Samples that the head may be fed ahead of the clock."""
 _STARVED = SAMPLE_RATE // 5
@@ -40,13 +40,13 @@ def pcm_of(sound: Float[np.ndarray, " n"]) -> bytes:
 
 @dataclass(frozen=True)
 class Facts:
-    """How a session goes."""
+    """Statistics of a session."""
 
     p50: int
     """Median time from a frame's sound coming in to its image going out, ms."""
     p95: int
     drawn: int
-    """Pictures sent."""
+    """Images sent."""
     skipped: int
     """Frames that were left out because a newer one was there."""
     waiting: float
@@ -57,19 +57,19 @@ class Facts:
 
 @runtime_checkable
 class Outlet(Protocol):
-    """The way to a client. It tells the session of every image that leaves (`Session.leaves`)."""
+    """The connection to a client. It calls `Session.leaves` for every image that it sends."""
 
     async def sound(self, frame: StreamFrame) -> None:
         """Take the sound of the next frame."""
         ...
 
     async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Take the image of a frame; others may be missing before it."""
+        """Take the image of a frame; earlier frames may have none."""
         ...
 
 
 class Session:
-    """Feeds one head by the clock, for one client."""
+    """Feeds one head, in real time, for one client."""
 
     def __init__(self, heads: Heads, head: ServedHead, limits: Limits, ahead: float | None = None):
         """`ahead`: seconds that the client may be ahead of the clock, fewer than the limit's."""
@@ -87,7 +87,7 @@ class Session:
         """Samples of the client that were dropped because too much waited."""
         self.ended = asyncio.Event()
         self.uploading, self.rendering = asyncio.Lock(), asyncio.Lock()
-        """A client's uploads wait for each other, and so do its clips; nobody else's do."""
+        """One upload, and one clip, of a client at a time; other clients do not wait."""
         seconds = limits.ahead_seconds if ahead is None else min(ahead, limits.ahead_seconds)
         self._sent = SampleQueue(max(_LEAD, round(seconds * SAMPLE_RATE)))
         self._uploaded = np.zeros(0, np.float32)
@@ -99,7 +99,7 @@ class Session:
         self._fed_at: deque[tuple[int, float]] = deque(maxlen=500)
 
     def feed(self, pcm: bytes) -> None:
-        """Take in PCM16, to be spoken by the clock; what there is no room for is dropped."""
+        """Take PCM16 to be spoken in real time; what does not fit is dropped."""
         sound = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2").astype(np.float32) / 32768
         if len(sound):
             self.dropped += self._sent.push(sound)
@@ -107,11 +107,11 @@ class Session:
             self._came.set()
 
     def speak(self, sound: Float[np.ndarray, " n"]) -> None:
-        """Speak an uploaded sound from now on, in the place of what the client sends."""
+        """Speak an uploaded sound from now on, instead of what the client sends."""
         self._uploaded = sound
 
     def command(self, text: str) -> None:
-        """Take a command. There is one, "stop": speak nothing of what was sent or uploaded."""
+        """Take a command. The only one is "stop": drop all sound that waits."""
         if text == "stop":
             self._uploaded = self._uploaded[:0]
             self._sent.clear()
@@ -119,11 +119,11 @@ class Session:
     def works(
         self, outlet: Outlet, say: Callable[[str], Awaitable[None]]
     ) -> tuple[Coroutine[Any, Any, None], ...]:
-        """What has to run as long as the client is there; `say` sends it text."""
+        """The coroutines of a session; `say` sends the client text."""
         return self.report(say), self.listen(outlet), self.draw(outlet)
 
     async def report(self, say: Callable[[str], Awaitable[None]]) -> None:
-        """Say hello, and every second how it goes; ends when it is cancelled."""
+        """Send "hello", then statistics every second, until cancelled."""
         width, height = self.head.animator.size
         hello = {
             "type": "hello",
@@ -146,7 +146,7 @@ class Session:
             await say(json.dumps({"type": "facts", **asdict(self.facts())}))
 
     def _next(self, due: int, now: float) -> Float[np.ndarray, " n"]:
-        """What to feed when the clock has come to sample `due`."""
+        """The sound to feed when the clock has reached sample `due`."""
         behind = max(0, due - self._fed)
         if len(self._uploaded):
             piece, self._uploaded = self._uploaded[:behind], self._uploaded[behind:]
@@ -159,7 +159,7 @@ class Session:
         return np.zeros(behind if not talking or behind > _STARVED else 0, np.float32)
 
     async def listen(self, outlet: Outlet) -> None:
-        """Feed the head by the clock and pass on each frame's sound; ends when it is cancelled."""
+        """Feed the head in real time and pass on each frame's sound, until cancelled."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         while True:
@@ -178,9 +178,9 @@ class Session:
                 await asyncio.wait_for(self._came.wait(), _TICK)
 
     async def draw(self, outlet: Outlet) -> None:
-        """Draw the newest frame that is heard, again and again; ends when it is cancelled.
+        """Render the newest frame that is due, again and again, until cancelled.
 
-        While the outlet takes an image the next one is drawn.
+        While the outlet takes an image the next one is rendered.
         """
         loop = asyncio.get_running_loop()
         showing: asyncio.Task[None] | None = None
@@ -201,11 +201,11 @@ class Session:
                 await asyncio.gather(showing, return_exceptions=True)
 
     def image(self, frame: StreamFrame) -> UInt8[np.ndarray, "h w 3"]:
-        """A frame as it is sent, marked. For the one thread that draws."""
+        """A frame's marked image. For the thread that renders."""
         return self.live.draw(frame, self._marker)
 
     def leaves(self, index: int) -> float:
-        """Note that an image goes out now; its age in seconds."""
+        """Record that an image leaves now; returns its age in seconds."""
         self.drawn += 1
         self.ages.append(self.age(index))
         return self.ages[-1]
@@ -218,7 +218,7 @@ class Session:
         return 0.0 if came is None else now - came
 
     def facts(self) -> Facts:
-        """How it goes."""
+        """Statistics so far."""
         ages = [1000 * a for a in self.ages] or [0.0]
         p50, p95 = np.percentile(ages, [50, 95]).tolist()
         seconds = (len(self._sent) / SAMPLE_RATE, self.dropped / SAMPLE_RATE)

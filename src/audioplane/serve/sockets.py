@@ -1,4 +1,4 @@
-"""Sessions over a WebSocket: PCM16 in; PCM16 and JPEG out, played by their frame numbers."""
+"""Sessions over a WebSocket: PCM16 in; PCM16 and JPEG out, to be played by their frame numbers."""
 
 import asyncio
 import logging
@@ -25,11 +25,11 @@ _HEADER = struct.Struct("<BII")
 _QUALITY = 85
 """Of the images, JPEG."""
 _SEND_SECONDS = 5.0
-"""A client that takes nothing for so long is gone."""
+"""Seconds after which a client that takes nothing counts as disconnected."""
 _REFUSED, _FULL, _TOO_BIG, _GONE = 1008, 1013, 1009, 1006
 """WebSocket's codes."""
 _MESSAGES, _MESSAGES_A_SECOND = 200_000.0, 1000.0
-"""Messages of a client at once, and from then on: an hour of sound in pieces of 20 ms."""
+"""Messages of a client at once, and then a second: an hour of sound in pieces of 20 ms."""
 _SMALL, _SMALL_COST = 64, 400.0
 """Bytes under which a message holds hardly any sound, and as how many it counts: 500 at once."""
 _log = logging.getLogger("audioplane.serve")
@@ -38,12 +38,12 @@ Send = Callable[[bytes | str], Awaitable[None]]
 
 
 def header(kind: int, index: int, age: float) -> bytes:
-    """How a binary message begins; `age` in seconds."""
+    """The header of a binary message; `age` in seconds."""
     return _HEADER.pack(kind, index, round(1000 * age))
 
 
 class SocketOutlet:
-    """Sends what is heard and drawn at once; the client keeps the time."""
+    """Sends sound and images at once; the client plays them in time."""
 
     def __init__(self, session: Session, send: Send):
         self._session, self._send = session, send
@@ -95,7 +95,7 @@ def _number(text: str | None) -> float | None:
 def _sender(socket: WebSocket) -> Send:
     """Sends one message after the other.
 
-    Raises `TimeoutError` where nobody takes it, `WebSocketDisconnect` where nobody is there.
+    Raises `TimeoutError` if the client does not take it, `WebSocketDisconnect` if it is gone.
     """
     turn = asyncio.Lock()
 
@@ -105,14 +105,14 @@ def _sender(socket: WebSocket) -> Send:
             try:
                 sent = socket.send({"type": "websocket.send", **data})
                 await asyncio.wait_for(sent, _SEND_SECONDS)
-            except RuntimeError:  # what Starlette and uvicorn say of a socket that is closed
+            except RuntimeError:  # what Starlette and uvicorn raise for a closed socket
                 raise WebSocketDisconnect(_GONE) from None
 
     return send
 
 
 async def _receive(session: Session, socket: WebSocket, limits: Limits) -> None:
-    """Take the client's sound and commands until it leaves; nothing waits for the clock here."""
+    """Take the client's sound and commands until it disconnects."""
     budget = Bucket(_MESSAGES, _MESSAGES_A_SECOND)
     while True:
         message = await socket.receive()
@@ -131,4 +131,4 @@ async def _receive(session: Session, socket: WebSocket, limits: Limits) -> None:
         if session.dropped > limits.excess_seconds * SAMPLE_RATE:
             await socket.close(_REFUSED, "far more sound than can be spoken: send it in time")
             return
-        await asyncio.sleep(0)  # others get their turn between two messages
+        await asyncio.sleep(0)  # gives other clients a turn between two messages

@@ -1,4 +1,4 @@
-"""Uploaded sound files, decoded where they can do no harm: in a process with limits.
+"""Decoding of uploaded sound files in a process with limits.
 
 As a program (`python -m audioplane.serve.upload FILE SECONDS LENGTH MEMORY`): a sound file becomes
 16 kHz PCM16 on standard output.
@@ -18,7 +18,7 @@ from audioplane.serve.limits import Limits
 from audioplane.serve.scratch import scratch_folder
 
 _NICENESS = 10
-"""Of the process: those who speak live go first."""
+"""Of the process: live sessions go first."""
 _TOO_LONG = 3
 """Its exit status for a sound of more seconds than are allowed."""
 _STARTS = (b"fLaC", b"OggS", b"ID3", b"FORM", b"\x1aE\xdf\xa3")
@@ -28,7 +28,7 @@ _CANNOT = "this file cannot be decoded: is it a sound file, and not too long?"
 def is_sound(content: bytes) -> bool:
     """Whether a file begins as WAV, FLAC, Ogg, MP3, AAC, AIFF, MP4 or WebM do.
 
-    FFmpeg knows formats that are lists of other files; none of these is.
+    FFmpeg also reads formats that refer to other files; none of these does.
     """
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
         return True
@@ -37,7 +37,7 @@ def is_sound(content: bytes) -> bool:
 
 
 async def decode_upload(content: bytes, limits: Limits) -> Float32[np.ndarray, " n"]:
-    """The sound of an uploaded file, mono, 16 kHz, in [-1, 1]; given up where this is cancelled.
+    """The sound of an uploaded file, mono, 16 kHz, in [-1, 1]; abandoned if cancelled.
 
     Raises `ServeError` where it is no sound, too long, or takes too much time or memory.
     """
@@ -71,7 +71,7 @@ async def decode_upload(content: bytes, limits: Limits) -> Float32[np.ndarray, "
 
 def _decode(path: Path, seconds: int, length: float, memory: int) -> int:
     """Decode a file to standard output within these limits; the exit status."""
-    import resource  # not on Windows, where nothing is decoded then
+    import resource  # not on Windows, where nothing can be decoded
 
     os.nice(_NICENESS)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))

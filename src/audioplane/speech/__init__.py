@@ -1,4 +1,4 @@
-"""Speech features: a sound at 16 kHz becomes one window of features a video frame."""
+"""Speech features: one window for every video frame from a sound at 16 kHz."""
 
 from audioplane.speech.external import load_external_features
 from audioplane.speech.features import compute_features, feature_chunks, require_kind
@@ -16,7 +16,7 @@ from audioplane.speech.step_stream import StepStream, StreamStatistics
 from audioplane.speech.stream import SpeechStream, can_stream, open_stream, stream_statistics
 from audioplane.speech.window import WINDOW, centred_windows, frame_count
 
-# The modules of our own kinds register them, in the order in which lists name them.
+# The modules of the built-in kinds register them, in the order of lists.
 from audioplane.speech import mel, phones  # isort: skip
 
 register(combine(mel.KIND, phones.KIND))

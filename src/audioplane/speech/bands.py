@@ -15,10 +15,10 @@ BANDS = 80
 LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0
 FFT = 1024
 ANALYSIS = 2 * STEP
-"""Samples under the analysis window: twice the step, so that no sound falls between."""
+"""Samples in the analysis window: twice the step, so that windows overlap."""
 PRE_EMPHASIS = 0.97
 LOWEST_DB = -110.0
-"""Band power, relative to a full-scale square, that nothing falls below."""
+"""Floor of the band power, relative to a full-scale square."""
 TYPICAL_DB = -71.0
 """Mean band power of speech at `level.TARGET_DB`, where a sound holds too little to measure its
 own."""
@@ -27,7 +27,7 @@ TYPICAL_WEIGHT = 50
 
 
 def band_span(first: int, last: int) -> tuple[int, int]:
-    """Samples [from, to) that the spectra of steps `first` to `last` − 1 are computed from."""
+    """Samples [from, to) for the spectra of steps `first` to `last` − 1."""
     return (
         first * STEP + STEP // 2 - ANALYSIS // 2 - 1,
         (last - 1) * STEP + STEP // 2 + ANALYSIS // 2,
@@ -50,8 +50,8 @@ def band_decibels(power: Float64[np.ndarray, "s 513"]) -> Float64[np.ndarray, "s
 
 
 def typical_mean(total: Float64[np.ndarray, " 80"], count: int) -> Float32[np.ndarray, " 80"]:
-    """Mean of every band from the sum over so many steps of speech, drawn to `TYPICAL_DB` where
-    these are few."""
+    """Mean of every band from its sum over so many steps of speech, closer to `TYPICAL_DB` the
+    fewer these are."""
     total = total + TYPICAL_WEIGHT * TYPICAL_DB
     return (total / (count + TYPICAL_WEIGHT)).astype(np.float32)
 
@@ -72,7 +72,7 @@ def band_centres() -> Float64[np.ndarray, " 80"]:
 
 
 def _edges() -> Float64[np.ndarray, " 82"]:
-    """Where the filters begin, peak and end, on the mel scale."""
+    """Start, peak and end of the filters, on the mel scale."""
     lowest, highest = _mel(np.array([LOWEST_HZ, HIGHEST_HZ]))
     return np.linspace(lowest, highest, BANDS + 2)
 

@@ -34,17 +34,17 @@ MODEL = ModelFile(
 SYMBOLS = 29
 """Space, a to z, apostrophe, and CTC's blank."""
 FIELD = 512
-"""Samples that one step's coefficients are made from."""
+"""Samples for the coefficients of one step."""
 CONTEXT = 9
-"""Steps before and after one that the network sees with it."""
+"""Context of a step in the network, steps before and after it."""
 _FLOOR = 1e-13
-"""Probability below which none is told from another; prior work's logits reach as far down."""
+"""Floor of the probabilities; prior work's logits reach as far down."""
 _CHUNK = 1000
-"""Steps whose coefficients are made at a time: 20 s."""
+"""Steps whose coefficients are computed at a time: 20 s."""
 
 
 def deepspeech_windows(speech: Speech, model: Path) -> Chunks:
-    """Logarithms of the symbols' probabilities: the network's logits but for a step's constant.
+    """Logarithms of the symbols' probabilities: the network's logits up to a constant a step.
 
     Raises `SpeechError` where the file is not Mozilla's or does not load.
     """
@@ -93,12 +93,12 @@ def _load(model: Path) -> tuple["_Graph", "_Graph"]:
             ("input_node", "previous_state_c", "previous_state_h"),
             ("logits", "new_state_c", "new_state_h"),
         )
-    except Exception as e:  # LiteRT and flatbuffers raise whatever a damaged file leads them to
+    except Exception as e:  # LiteRT and flatbuffers raise exceptions of any type for a damaged file
         raise SpeechError(
             f"{model} does not load as DeepSpeech 0.9.3 ({type(e).__name__}): fetch it again"
         ) from e
     if cepstral.shape("input_samples") != (FIELD,) or spelling.shape("logits")[1:] != (SYMBOLS,):
-        raise SpeechError(f"{model} is not the English DeepSpeech 0.9.3: fetch that one")
+        raise SpeechError(f"{model} is not the English DeepSpeech 0.9.3: fetch that model")
     return cepstral, spelling
 
 
@@ -128,7 +128,7 @@ class _Graph:
 
 
 def _cut_out(content: bytes, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> bytes:
-    """A TFLite model that holds nothing but the operators that its outputs need."""
+    """A TFLite model reduced to the operators that its outputs need."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -152,13 +152,13 @@ register(
         "deepspeech",
         deepspeech_windows,
         SYMBOLS,
-        "letters heard by DeepSpeech",
+        "letters by DeepSpeech",
         model=MODEL,
         package="ai_edge_litert",
     )
 )
 register(
     FeatureKind(
-        "ds", None, SYMBOLS, "letters heard by DeepSpeech 0.1.0, of prior work", files=("aud.npy",)
+        "ds", None, SYMBOLS, "letters by DeepSpeech 0.1.0, of prior work", files=("aud.npy",)
     )
 )

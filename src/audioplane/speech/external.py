@@ -1,4 +1,4 @@
-"""Speech features that another project's script wrote: any `.npy` of shape [T, W, F].
+"""Speech features from other projects: any `.npy` of shape [T, W, F].
 
 DeepSpeech [T, 16, 29], wav2vec 2.0 [T, 16, 44] and HuBERT [T, 2, 1024] come in this shape.
 """
@@ -26,7 +26,7 @@ def load_external_features(path: Path) -> Float[np.ndarray, "t w f"]:
             warnings.simplefilter("ignore")  # of headers that are damaged or written by Python 2
             # Mapped, so that a damaged header cannot ask for more memory than the file is long.
             features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as e:  # numpy passes on whatever the parser of its header raises
+    except Exception as e:  # numpy lets any exception of its header's parser through
         why = e.strerror if isinstance(e, OSError) and e.strerror else f"{type(e).__name__}: {e}"
         raise SpeechError(f"{path} cannot be read as a .npy file of features ({why})") from e
     if not isinstance(features, np.ndarray) or features.ndim != 3 or not features.size:

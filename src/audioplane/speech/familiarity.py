@@ -1,10 +1,10 @@
-"""How far a sound is from the speech that a head learned from.
+"""Distance of a sound from the speech that a head was trained on.
 
 Every 320 ms of a sound is described by mean and deviation of its mel bands over time; its distance
 is that to the k-th nearest of the descriptions kept of the training speech, each number in units of
-its deviation there. Voices and languages lie near, music does not
-(docs/decisions/experiments.md). Steady noise lies in the middle of all speech, but stays there: it
-is recognised by how little its descriptions vary.
+its deviation there. Other voices and languages are near, music is not
+(docs/decisions/experiments.md). Steady noise is near too, but is recognised by how little its
+descriptions vary.
 """
 
 from collections.abc import Iterator
@@ -21,22 +21,22 @@ from audioplane.speech.sound import Speech
 from audioplane.speech.window import STEPS_PER_FRAME, WINDOW
 
 NEIGHBOUR = 5
-"""Which of the nearest descriptions counts."""
+"""Rank of the nearest description that counts."""
 MOST_EXAMPLES = 800
 """Descriptions kept, evenly spread: half a megabyte."""
 STRANGE = 2.5
-"""Times the training speech's own distance beyond which a sound is unlike what was learned."""
+"""Multiple of the training speech's own distance beyond which a sound is unlike it."""
 _LEAST_DEVIATION = 0.05
 _LEAST_USUAL = 0.1
-"""Speech has 0.5 to 0.7; a recording that repeats itself has none."""
+"""Least `variety` that counts: speech has 0.5 to 0.7, a sound that repeats itself none."""
 _FEWEST = 40
-"""Descriptions, 1.6 s of sound, below which nothing is learnt."""
+"""Fewest descriptions to learn from, 1.6 s of sound."""
 _FEWEST_VARIED = 25
-"""Descriptions, a second of sound, below which their variation tells nothing."""
+"""Fewest descriptions for their variation, a second of sound."""
 _FEWEST_JUDGED = 50
-"""Descriptions, two seconds of sound, below which speech may be as far away as music."""
+"""Fewest descriptions for the distance, two seconds of sound."""
 _NARROW = 1.5
-"""Factor on `STRANGE` for narrow-band sound, which lies further from any full-band speech."""
+"""Factor on `STRANGE` for narrow-band sound, which is further from any full-band speech."""
 _LEAST_VARIETY = 0.05
 _SAME_WINDOW = WINDOW // STEPS_PER_FRAME
 """Frames whose windows overlap: an example is no neighbour of itself."""
@@ -46,7 +46,7 @@ _REACH = _SAME_WINDOW // 2
 
 @dataclass(frozen=True)
 class Familiarity:
-    """What is remembered of the training speech. `Familiarity.learn` makes it."""
+    """Statistics of the training speech. `Familiarity.learn` makes them."""
 
     examples: Float32[np.ndarray, "k 160"]
     """Descriptions of training frames, in units of `deviation`."""
@@ -56,7 +56,7 @@ class Familiarity:
 
     @staticmethod
     def learn(speech: Speech) -> "Familiarity | None":
-        """Remember the training speech; None where it holds less than two seconds of sound."""
+        """The statistics of some speech; None where it holds less than two seconds of sound."""
         described = np.concatenate([described for described, _ in describe(speech)])
         if len(described) < _FEWEST:
             return None
@@ -68,11 +68,11 @@ class Familiarity:
         return Familiarity(examples, deviation, float(np.median(_nearest(distances))))
 
     def strangeness(self, speech: Speech) -> float | None:
-        """How far from the training speech, or how much steadier: the larger of the two.
+        """Distance from the training speech, or relative steadiness: the larger of the two.
 
         The one is the median distance of a sound's frames, in multiples of the training speech's
-        own; the other 1 over the sound's `variety`. About 1 for more of the same; beyond `STRANGE`
-        the sound is unlike what was learned. None where less than two seconds are heard.
+        own; the other 1 over the sound's `variety`. About 1 for the training speech itself; beyond
+        `STRANGE` the sound is unlike it. None for less than two seconds of sound.
         """
         distances, means = [], []
         for described, whole in describe(speech):
@@ -105,11 +105,11 @@ class Familiarity:
 def sound_warnings(
     speech: Speech, familiarity: Familiarity | None, name: str = "the sound"
 ) -> list[str]:
-    """What somebody should know before a head speaks this sound, a sentence each: that it is
-    unlike the speech the head learned from, cut off at its loudest, or narrow-band.
+    """Warnings before a head speaks a sound, a sentence each: that it is unlike the head's training
+    speech, clipped, or narrow-band.
 
-    Nothing is said of sounds in which less than two seconds are heard, nor of how familiar they
-    are to a head that did not keep what it learned (`familiarity` None).
+    There are none for less than two seconds of sound, and none of unlikeness for a head without
+    statistics (`familiarity` None).
     """
     if speech.active_frames().sum() < _FEWEST_JUDGED:
         return []
@@ -118,19 +118,19 @@ def sound_warnings(
     strange = familiarity.strangeness(speech) if familiarity else None
     if narrow:
         warnings.append(
-            f"{name} is narrow-band: nothing is heard above 4 kHz, as on a telephone. The lips "
+            f"{name} is narrow-band: it has nothing above 4 kHz, as on a telephone. The lips "
             "may miss hisses such as s and f"
         )
     if strange is not None and strange > limit:
         warnings.append(
-            f"{name} is unlike the speech that this head learned from ({strange:.1f} times its "
-            f"usual distance; speech in any language stays under {limit:g}): noise, music? The "
-            "lips may not follow it"
+            f"{name} is unlike the speech that this head was trained on ({strange:.1f} times its "
+            f"usual distance; speech in any language stays under {limit:g}): is it noise or music? "
+            "The lips may not follow it"
         )
     elif speech.crest is not None and speech.crest < CLIPPED_DB:
         warnings.append(
-            f"{name} is cut off at its loudest (peaks {speech.crest:.1f} dB above its level; "
-            f"speech has more than {CLIPPED_DB:g}): shouting, an overdriven microphone? Record it "
+            f"{name} is clipped (peaks {speech.crest:.1f} dB above its level; "
+            f"speech has more than {CLIPPED_DB:g}): was the microphone overdriven? Record it "
             "at a lower level; the lips may not follow it"
         )
     return warnings
@@ -139,7 +139,7 @@ def sound_warnings(
 def describe(
     speech: Speech,
 ) -> Iterator[tuple[Float32[np.ndarray, "_ 160"], Bool[np.ndarray, " _"]]]:
-    """Mean and deviation of the mel bands in every frame in which something is heard, in chunks;
+    """Mean and deviation of the mel bands in every frame with sound, in chunks;
     and which of these frames have their whole window within the sound."""
     active, first = speech.active_frames(), 0
     within = np.zeros(len(active), bool)

@@ -13,14 +13,14 @@ from audioplane.speech.sound import Speech
 
 
 def require_kind(kind: str, model: Path | None = None) -> Path | None:
-    """Check that a kind can be computed here, before hours of work rest on it.
+    """Check that a kind can be computed here, before long work depends on it.
 
     Args:
         kind: A name that `feature_kind` knows.
         model: The file or folder of its network; None to look it up.
 
     Returns:
-        Where its network lies; None for a kind that needs none.
+        The path of its network; None for a kind that needs none.
 
     Raises:
         SpeechError: Unknown kind, or the library that it needs is missing.
@@ -30,7 +30,7 @@ def require_kind(kind: str, model: Path | None = None) -> Path | None:
 
 
 def _open(name: str, model: Path | None) -> tuple[FeatureKind, Path | None]:
-    """A kind, and where its network lies."""
+    """A kind, and the path of its network."""
     kind = feature_kind(name)
     if kind.compute is None:
         raise SpeechError(
@@ -60,9 +60,9 @@ def compute_features(
 
     Returns:
         [T, W, F], T = max(1, n // 640): row t is the window about frame t, which lasts from t / 25
-        to (t + 1) / 25 s. Past the ends, silence. W is 16 (320 ms), 2 for hubert. Our own kinds
-        have about zero mean and unit variance over speech and do not depend on its level; those of
-        networks are what prior work's scripts write.
+        to (t + 1) / 25 s. Past the ends, silence. W is 16 (320 ms), 2 for hubert. The built-in
+        kinds have about zero mean and unit variance over speech and do not depend on its level;
+        those of networks equal the output of prior work's scripts.
 
     Raises:
         SpeechError: Unknown kind, or a waveform with samples that are not finite.

@@ -1,7 +1,7 @@
-"""Feature kinds: ways to compute speech features, by name, and those that others add.
+"""Feature kinds: ways to compute speech features by name, built in or added.
 
-A kind owns everything of its own: how it computes a whole sound and opens a stream, the model that
-it needs, and how other projects name its file. Adding one takes one file:
+A kind defines how it is computed, whole or in a stream, the model that it needs, and its file names
+in other projects. Adding one takes one file:
 
     def loudness(speech: Speech) -> np.ndarray:
         steps = np.log10(speech.power + 1e-7)[:, None]              # 50 a second
@@ -29,7 +29,7 @@ from audioplane.speech.window import WINDOW
 Chunks = Iterator[Float[np.ndarray, "_ w f"]]
 """Windows of consecutive frames."""
 DEFAULT_KIND = "mel+phones"
-"""The best on held-out speech of those that need no download (docs/decisions/speech.md)."""
+"""The best on held-out speech among those without a download (docs/decisions/speech.md)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class FeatureKind:
     window: int = WINDOW
     """Steps in the window of one frame."""
     stream: type[StepStream] | None = None
-    """Computes it while somebody speaks; None where it cannot. Its `window` is `WINDOW`."""
+    """Computes it in a stream; None where it cannot. Its `window` is `WINDOW`."""
     model: ModelFile | None = None
     """The network it needs, which cannot be shipped."""
     package: str = ""
@@ -63,15 +63,15 @@ class FeatureKind:
 
     @property
     def streams(self) -> tuple[type[StepStream], ...] | None:
-        """What computes it, side by side, while somebody speaks; None where it cannot."""
+        """The streams that compute its parts side by side; None where it cannot be streamed."""
         streams = [part.stream for part in self.parts or (self,)]
         found = tuple(stream for stream in streams if stream is not None)
         return found if len(found) == len(streams) else None
 
     def chunks(self, speech: Speech, model: Path | None = None) -> Chunks:
-        """What `compute` gives, float32 and in chunks.
+        """The result of `compute`, float32 and in chunks.
 
-        Raises `SpeechError` where it is not of the sizes that this kind says.
+        Raises `SpeechError` where its sizes are not those that this kind states.
         """
         if self.compute is None:
             raise SpeechError(f"speech features '{self.name}' are only read from files")
@@ -97,9 +97,9 @@ _KINDS: dict[str, FeatureKind] = {}
 
 
 def register(kind: FeatureKind) -> FeatureKind:
-    """Make a kind known by its name and aliases; returns it.
+    """Register a kind by its name and aliases; returns it.
 
-    Raises `SpeechError` for a name that is taken or has other characters than it may.
+    Raises `SpeechError` for a name that is taken or has characters that are not allowed.
     """
     if not kind.parts and not re.fullmatch("[a-z0-9_-]+", kind.name):
         raise SpeechError(f"a feature kind cannot be named '{kind.name}': use a-z, 0-9, - and _")
@@ -152,7 +152,7 @@ def _side_by_side(parts: list[Chunks]) -> Chunks:
 
 
 def kind_names() -> tuple[str, ...]:
-    """The kinds that can be computed here, those that were registered first to the front."""
+    """The kinds that can be computed here, in the order of registration."""
     return tuple(name for name, kind in _KINDS.items() if kind.compute)
 
 
@@ -185,7 +185,7 @@ def can_compute(name: str) -> bool:
 
 def feature_files(name: str) -> tuple[str, ...]:
     """Names of the files in a subject's folder that may hold these features: the first that is
-    there does. Features that nobody registered lie under their own name."""
+    there does. Unregistered features have a file of their own name."""
     kind = _KINDS.get(name) or _by_alias(name)
     if kind is None:
         return (f"aud_{name}.npy",)

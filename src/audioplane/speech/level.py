@@ -1,4 +1,4 @@
-"""Loudness of speech, so that features do not depend on how far the microphone was.
+"""Loudness of speech, so that features do not depend on the distance of the microphone.
 
 The level is the mean power of the stretches in which somebody speaks, found by two gates as in
 ITU-R BS.1770: one absolute, one relative to what passes the first. Silence around or within the
@@ -17,19 +17,19 @@ from audioplane.speech.window import STEP
 TARGET_DB = -23.0
 """Mean level of active speech in features, dB relative to full scale."""
 ABSOLUTE_GATE_DB = -70.0
-"""Blocks below are never speech."""
+"""Absolute gate: quieter blocks are never speech."""
 RELATIVE_GATE_DB = -15.0
-"""Blocks so far below the mean of what passed the absolute gate are pauses."""
+"""Relative gate: blocks this far below the mean of what passed the absolute gate are pauses."""
 MAX_GAIN_DB = 40.0
-"""A recording that is all hiss is not blown up to speech."""
+"""Largest gain, so that hiss is not amplified to speech."""
 CLIPPED_DB = 8.0
-"""Crest factor below which speech was cut off at its loudest (docs/decisions/experiments.md)."""
+"""Crest factor below which speech counts as clipped (docs/decisions/experiments.md)."""
 BLOCK = STEP
 """Samples of a block: 20 ms, one feature step."""
 FADE = 50
-"""Blocks of speech (1 s) over which what was assumed of a stream gives way to what comes."""
+"""Blocks of speech (1 s) after which a stream's assumed statistics weigh half."""
 LONGEST = 3000
-"""Blocks (1 min) that a running mean remembers."""
+"""Blocks (1 min) that a running mean covers."""
 NOISE_BLOCKS, NOISE_RATIO = 500, 8.0
 """In a stream, blocks under so many times (9 dB) the faintest of the last 10 s are the room's
 noise: there, long silence must not be taken for faint speech."""
@@ -82,13 +82,13 @@ def power_gain(power: float) -> float:
 
 
 class RunningMean:
-    """Mean of a stream of values that starts from an assumed one and forgets slowly."""
+    """Running mean of a stream of values that starts from an assumed one."""
 
     def __init__(self, assumed: float | np.ndarray):
         self._assumed, self._sum, self._count = assumed, np.zeros_like(assumed, np.float64), 0.0
 
     def add(self, value: float | np.ndarray) -> None:
-        """Take in the next value."""
+        """Add the next value."""
         self._sum, self._count = self._sum + value, self._count + 1
         if self._count > LONGEST:
             self._sum, self._count = self._sum * (LONGEST / self._count), float(LONGEST)
@@ -101,7 +101,7 @@ class RunningMean:
 
 
 class RunningLevel:
-    """`Speech.gain` of a stream, from what came so far."""
+    """`Speech.gain` of a stream, by the sound so far."""
 
     def __init__(self, assumed: float):
         """`assumed`: mean power of active speech."""
@@ -114,7 +114,7 @@ class RunningLevel:
         return power_gain(float(self._active.value()))
 
     def update(self, power: float) -> bool:
-        """Take in the power of the next block; returns whether it counts as speech."""
+        """Add the power of the next block; returns whether it counts as speech."""
         self._recent.append(power)
         floor = NOISE_RATIO * min(self._recent)
         if power <= max(floor, 10 ** (ABSOLUTE_GATE_DB / 10)):

@@ -1,8 +1,8 @@
 """Feature kind `mel`: log-mel spectrogram, 80 bands.
 
-Band powers in decibels; every band is moved so that its mean over the speech of a sound is the
-same: microphone, room and voice colour go, the movement stays. What lies far below that mean is cut
-off as silence, and one factor for all bands gives speech about unit variance.
+Band powers in decibels; every band is shifted so that its mean over the speech of a sound is the
+same, which removes microphone, room and voice colour. Values far below that mean are clipped as
+silence, and one factor for all bands gives speech about unit variance.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from audioplane.speech.window import STEP, STEPS_BEFORE, window_chunks
 FLOOR_DB = -20.0
 """Band power, relative to that band's mean over speech, below which all is silence."""
 CENTRE_DB, SPREAD_DB = -4.0, 12.5
-"""Mean and standard deviation of what is left, over eleven recordings in five languages."""
+"""Mean and standard deviation of the result, over eleven recordings in five languages."""
 
 
 def mel_windows(speech: Speech) -> Iterator[Float32[np.ndarray, "_ 16 80"]]:
@@ -38,13 +38,13 @@ def mel_windows(speech: Speech) -> Iterator[Float32[np.ndarray, "_ 16 80"]]:
 def normalised(
     decibels: Float[np.ndarray, "s 80"], means: Float[np.ndarray, " 80"]
 ) -> Float[np.ndarray, "s 80"]:
-    """Features from band powers and what these are on average while somebody speaks."""
+    """Features from band powers and their means over speech."""
     return (np.maximum(decibels - means, FLOOR_DB) - CENTRE_DB) / SPREAD_DB
 
 
 class MelStream(StepStream):
     """Log-mel steps of a sound that arrives in pieces: each step once the sound under its window
-    is there, which ends 160 samples after it. Level and band means follow what came."""
+    is there, which ends 160 samples after it. Level and band means follow the sound so far."""
 
     look_ahead = AFTER_FRAME + (ANALYSIS - STEP) // 2
 

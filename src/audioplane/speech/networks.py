@@ -1,8 +1,8 @@
-"""Feature kinds `wav2vec2` and `hubert`: outputs of these networks, shaped as prior work does.
+"""Feature kinds `wav2vec2` and `hubert`: outputs of these networks, in prior work's shapes.
 
-Their convolutions make step k, 20 ms, from samples 320 k to 320 k + 399. A transformer then looks
-at all steps that it is given; here these are 20 s and 5 s to either side, so that memory does not
-grow with the sound. Loudness and offset are those of the whole sound (the processor's zero mean
+Their convolutions make step k, 20 ms, from samples 320 k to 320 k + 399. A transformer then uses
+all steps that it is given; here these are 20 s and 5 s to either side, so that memory does not grow
+with the sound. Loudness and offset are those of the whole sound (the processor's zero mean
 and unit variance), never of a chunk.
 """
 
@@ -26,7 +26,7 @@ WAV2VEC2 = ModelFile(
     "speech",
     "cpierse/wav2vec2-large-xlsr-53-esperanto",
 )
-"""wav2vec 2.0 that spells Esperanto, 1.3 GB (Apache-2.0)."""
+"""wav2vec 2.0 for Esperanto, 1.3 GB (Apache-2.0)."""
 HUBERT = ModelFile(
     "hubert-large-ls960-ft",
     "https://huggingface.co/facebook/hubert-large-ls960-ft",
@@ -36,19 +36,19 @@ HUBERT = ModelFile(
 )
 """HuBERT large, 1.3 GB (Apache-2.0)."""
 FIELD = 400
-"""Samples that one step is made from."""
+"""Samples for one step."""
 CHUNK = 1000
 """Steps that are kept of a chunk: 20 s."""
 CONTEXT = 250
-"""Steps, before and after these, that are only listened to: 5 s."""
+"""Context steps before and after these: 5 s."""
 _UNUSED = ("masked_spec_embed",)
-"""Ends of the names of weights that only training uses."""
+"""Suffixes of the names of weights that only training uses."""
 
 Network = Callable[[Float32[np.ndarray, " n"]], Float32[np.ndarray, "s f"]]
 
 
 def wav2vec2_windows(speech: Speech, model: Path) -> Chunks:
-    """Logits of a wav2vec 2.0 that spells (44 symbols in prior work's).
+    """Logits of a wav2vec 2.0 over letters (44 symbols in prior work's).
 
     Raises `SpeechError` where the model's folder cannot be loaded.
     """
@@ -67,7 +67,7 @@ def hubert_windows(speech: Speech, model: Path) -> Chunks:
 
 
 def network_steps(speech: Speech, network: Network) -> Iterator[Float32[np.ndarray, "_ f"]]:
-    """What a network gives for each step of a sound, two for each frame, in chunks; past its end,
+    """A network's output for each step of a sound, two for each frame, in chunks; past its end,
     silence."""
     count = STEPS_PER_FRAME * speech.frames
     mean, deviation = _level(speech)
@@ -99,12 +99,12 @@ def _level(speech: Speech) -> tuple[float, float]:
 
 def _load(kind: str, output: str, folder: Path) -> Network:
     """One output of a network of `transformers` from its folder. No code in it is run."""
-    # It takes seconds to import: only those who compute these kinds wait.
+    # It takes seconds to import, so only these kinds import it.
     import torch
     import transformers
     from transformers.utils import logging
 
-    # It reports weights of the other task's head, which are not used, as if something was wrong.
+    # It warns of weights of another task's head, which are not used.
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -112,7 +112,7 @@ def _load(kind: str, output: str, folder: Path) -> Network:
         network, report = getattr(transformers, kind).from_pretrained(
             folder, local_files_only=True, output_loading_info=True, weights_only=True
         )
-    except Exception as e:  # it passes on whatever its readers raise
+    except Exception as e:  # it lets any exception of its readers through
         raise SpeechError(
             f"{folder} does not load as {kind} ({type(e).__name__}): fetch it again"
         ) from e
@@ -138,7 +138,7 @@ register(
         "wav2vec2",
         wav2vec2_windows,
         44,
-        "letters heard by wav2vec 2.0",
+        "letters by wav2vec 2.0",
         model=WAV2VEC2,
         package="transformers",
         aliases=("eo",),

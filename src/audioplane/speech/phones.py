@@ -1,9 +1,8 @@
 """Feature kind `phones`: 39 phones of English and silence, from pocketsphinx.
 
 The acoustic and the phone language model lie inside the pocketsphinx wheel, so nothing is fetched.
-The decoder names one phone every 10 ms; a one-hot vector of that, smoothed over time, is what a
-posterior would look like. Wrong phones are mostly of the same mouth shape, and the decoder runs
-on any language: it takes everything for English.
+The decoder gives one phone every 10 ms; its one-hot vector, smoothed over time, stands for a
+posterior. Wrong phones mostly have the same mouth shape, in other languages too.
 """
 
 from collections.abc import Iterator
@@ -38,18 +37,18 @@ FIRST_CENTRE = 0.0128
 SMOOTHING = 0.03
 """Standard deviation of the smoothing in seconds: 70 ms wide at half its height."""
 REACH = 9
-"""Decoder frames that the smoothing reaches to either side."""
+"""Radius of the smoothing, decoder frames."""
 CENTRE, SPREAD = 1 / len(PHONES), 0.13
 """Mean and standard deviation of a smoothed one-hot vector over speech."""
 PIECE, OVERLAP = 30 * SAMPLE_RATE, SAMPLE_RATE
 """Samples decoded at a time, and those before and after that only give context: bounds the
 decoder's memory, and lets its cepstral mean follow a change of speaker."""
 DELAY = 6
-"""Frames that the decoder stays behind what it was fed: its window and its deltas."""
+"""Frames by which the decoder lags behind its input: its window and its deltas."""
 LEARNT = 20 * SAMPLE_RATE
-"""Samples of a known speaker that the cepstral mean is learnt from."""
+"""Samples of a known speaker for the cepstral mean."""
 SETTLE = 10
-"""Frames that the decoder of a stream has to be ahead of one before that one's phone is taken."""
+"""Frames by which a stream's decoder must be ahead of a frame for its phone to be taken."""
 
 
 def phone_windows(speech: Speech) -> Chunks:
@@ -85,7 +84,7 @@ class _Smoothing:
         return steps
 
     def predict(self, phones: Int[np.ndarray, " k"]) -> Float32[np.ndarray, "s 40"]:
-        """The steps that these phones would give if the last one went on. Nothing is kept."""
+        """The steps that these phones would give if the last one went on. No state changes."""
         return _smooth(np.pad(np.concatenate([self._phones, phones]), (0, REACH), "edge"))
 
 
@@ -159,7 +158,7 @@ def _pcm(sound: Float[np.ndarray, " n"]) -> bytes:
 
 
 def _segments(decoder: "Decoder") -> list[tuple[int, int, int]]:
-    """First frame, last frame and phone of what a decoder's best path holds."""
+    """First frame, last frame and phone of each segment of a decoder's best path."""
     index = {name: i for i, name in enumerate(PHONES)}
     segments = decoder.seg() or ()
     return [(s.start_frame, s.end_frame, index.get(s.word, SILENCE)) for s in segments]
@@ -244,7 +243,5 @@ class PhoneStream(StepStream):
 
 
 KIND = register(
-    FeatureKind(
-        NAME, phone_windows, len(PHONES), "phones heard by pocketsphinx", stream=PhoneStream
-    )
+    FeatureKind(NAME, phone_windows, len(PHONES), "phones by pocketsphinx", stream=PhoneStream)
 )

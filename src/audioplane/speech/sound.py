@@ -1,4 +1,4 @@
-"""One sound, read once and described once: level, activity and mel bands.
+"""A sound with its level, activity and mel bands.
 
     speech = Speech.read(path)                   # or Speech(waveform), 16 kHz
     features = compute_features(speech, kind)    # float32 [T, W, F], T = speech.frames
@@ -6,8 +6,8 @@
     for warning in sound_warnings(speech, familiarity):
         print(warning)
 
-Everything is computed when it is first asked for, and kept. Mel bands are kept for ten minutes and
-computed anew for a longer sound.
+Everything is computed at first use, and kept; mel bands of sounds longer than ten minutes are not
+kept.
 """
 
 from collections import deque
@@ -51,14 +51,13 @@ narrow-band. Ten recordings have −4 to 7, one of 1961 −29; all of them on a 
 KEPT = 600 * SAMPLE_RATE
 """Samples of the longest sound whose mel bands are kept: 10 MB."""
 _PIECE = 3000 * BLOCK
-"""Samples looked at at a time for their peak: a minute."""
+"""Samples searched at a time for the peak: a minute."""
 _PEAK = 0.999
-"""Share of the active samples that lie below what counts as the peak: codecs leave a few
-ripples."""
+"""Share of the active samples below the peak; the rest may be ripples of a codec."""
 
 
 class Speech:
-    """A sound at 16 kHz, mono, and what is known of it."""
+    """A sound at 16 kHz, mono, with its properties."""
 
     def __init__(
         self, sound: Float[np.ndarray, " n"] | Callable[[], Iterable[Float[np.ndarray, " _"]]]
@@ -83,7 +82,9 @@ class Speech:
     def read(path: Path | str, audio_track: int | None = None) -> "Speech":
         """The sound of an audio or video file (`media.audio.read_audio`): in memory up to ten
         minutes, decoded anew for each use if longer. Raises `MediaError`."""
-        from audioplane.media.audio import audio_blocks  # the decoders: not all need them
+        from audioplane.media.audio import (
+            audio_blocks,
+        )  # imports the decoders, which not every use needs
 
         blocks: list[np.ndarray] = [np.zeros(0, np.float32)]
         for block in audio_blocks(Path(path), audio_track=audio_track):
@@ -189,7 +190,7 @@ class Speech:
             yield np.pad(inside, (before, last - first - before - len(inside)))
 
     def opening(self, samples: int) -> "Speech":
-        """The first so many samples as a sound of its own, in memory."""
+        """The first `samples` as a sound of its own, in memory."""
         return Speech(next(self.cut([(0, min(samples, self.samples))])))
 
     @cached_property
@@ -207,13 +208,13 @@ class Speech:
 
     @property
     def band_means(self) -> Float32[np.ndarray, " 80"]:
-        """Mean power in every mel band while somebody speaks, dB at `level.TARGET_DB`; drawn to
-        what is typical where that is short."""
+        """Mean power in every mel band while somebody speaks, dB at `level.TARGET_DB`; closer to
+        typical speech the shorter that is."""
         return typical_mean(*self._band_total)
 
     @property
     def is_narrow(self) -> bool:
-        """Whether hardly anything is heard above 4.3 kHz, as on a telephone; False for silence."""
+        """Whether there is hardly any power above 4.3 kHz, as on a telephone; False for silence."""
         total, count = self._band_total
         centres = band_centres()
         low, high = (centres > 500) & (centres < 3000), centres > 4300

@@ -1,4 +1,4 @@
-"""The interface of feature kinds that can be computed while somebody speaks."""
+"""The interface of feature kinds that can be streamed."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ AFTER_FRAME = (WINDOW // 2 - STEPS_PER_FRAME // 2) * STEP
 
 @dataclass(frozen=True)
 class StreamStatistics:
-    """What is known of a speaker and a microphone before a stream begins: its running means start
-    from there. By default, typical speech."""
+    """Statistics of a speaker and a microphone from which a stream's running means start. By
+    default, those of typical speech."""
 
     level: float = 10 ** (TARGET_DB / 10)
     """Mean power of active speech."""
@@ -31,7 +31,7 @@ class StreamStatistics:
     """What a feature kind keeps for itself, by its name (`StepStream.learn`)."""
 
     def with_own(self, kind: str, value: str) -> "StreamStatistics":
-        """A copy that keeps this for a kind."""
+        """A copy with `own` for a kind."""
         return replace(self, own={**self.own, kind: value})
 
 
@@ -44,7 +44,7 @@ class StepStream(ABC):
 
     @abstractmethod
     def __init__(self, statistics: StreamStatistics):
-        """Start from what is known of the speaker."""
+        """Start from the speaker's statistics."""
 
     @abstractmethod
     def push(self, sound: Float[np.ndarray, " n"]) -> Float[np.ndarray, "s f"]:
@@ -52,10 +52,10 @@ class StepStream(ABC):
 
     @abstractmethod
     def predict(self) -> Float[np.ndarray, "s f"]:
-        """The next steps as they look by now; at most up to what came last. None is dropped from
-        what `push` gives."""
+        """The next steps as predicted now, at most up to the sound's end. `push` still returns them
+        later."""
 
     @classmethod
     def learn(cls, speech: Speech, statistics: StreamStatistics) -> StreamStatistics:
-        """Add what this kind has to know of the speaker of a recording (`with_own`)."""
+        """Add this kind's statistics of the speaker of a recording (`with_own`)."""
         return statistics

@@ -1,4 +1,4 @@
-"""Features of a sound that is still being spoken, each window once its look-ahead has come."""
+"""Features of a sound that arrives in pieces, each window once its look-ahead has come."""
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -12,14 +12,13 @@ from audioplane.speech.step_stream import StepStream, StreamStatistics
 from audioplane.speech.window import STEPS_PER_FRAME, WINDOW, step_count, windows
 
 LEARNT = 60 * SAMPLE_RATE
-"""Samples of a known speaker that `stream_statistics` looks at."""
+"""Samples of a known speaker that `stream_statistics` uses."""
 
 
 class SpeechStream:
     """`compute_features`, piece by piece. `open_stream` makes it.
 
-    Level and band means are the running ones of what came, where `compute_features` takes those of
-    the whole sound.
+    Level and band means are running ones, where `compute_features` takes those of the whole sound.
     """
 
     def __init__(self, parts: list[StepStream]):
@@ -49,8 +48,8 @@ class SpeechStream:
         return windows(np.concatenate(settled, 1))
 
     def predict(self, count: int) -> Float32[np.ndarray, "t w f"]:
-        """The next so many windows as they look by now: each part's best guess of what came, and
-        then its last step again and again. Nothing of it is kept."""
+        """The next `count` windows as predicted now: each part's best estimate of the sound so far,
+        then its last step repeated. No state changes."""
         span, columns = step_count(count), []
         for part, kept in zip(self._parts, self._steps, strict=True):
             steps = _joined(kept, part.predict())
@@ -68,7 +67,7 @@ def _joined(kept: np.ndarray, steps: np.ndarray) -> Float[np.ndarray, "s f"]:
 
 
 def can_stream(kind: str) -> bool:
-    """Whether a kind can be computed while somebody speaks. Raises `SpeechError` for a name that
+    """Whether a kind can be streamed. Raises `SpeechError` for a name that
     `feature_kind` does not know."""
     return feature_kind(kind).streams is not None
 
@@ -78,7 +77,7 @@ def open_stream(kind: str, statistics: StreamStatistics | None = None) -> Speech
 
     Args:
         kind: A name that `feature_kind` knows.
-        statistics: What is known of speaker and microphone; None for typical speech.
+        statistics: Of speaker and microphone; None for typical speech.
 
     Raises:
         SpeechError: This kind cannot be streamed.
@@ -87,7 +86,7 @@ def open_stream(kind: str, statistics: StreamStatistics | None = None) -> Speech
     if streams is None:
         possible = ", ".join(name for name in kind_names() if feature_kind(name).streams)
         raise SpeechError(
-            f"speech features '{kind}' cannot be computed while somebody speaks: train a head on "
+            f"speech features '{kind}' cannot be streamed: train a head on "
             f"one of {possible}, or drive this one from a file"
         )
     statistics = statistics or StreamStatistics()
@@ -95,7 +94,7 @@ def open_stream(kind: str, statistics: StreamStatistics | None = None) -> Speech
 
 
 def stream_statistics(speech: Speech, kind: str) -> StreamStatistics:
-    """What a stream of this kind has to know of the speaker of a recording, of its first minute.
+    """Statistics of a recording's speaker for a stream of this kind, of its first minute.
 
     Raises `SpeechError` for a kind that cannot be streamed.
     """

@@ -1,4 +1,4 @@
-"""How loud vowels are: what a mouth opens for, in any language and without anything learnt."""
+"""Loudness of vowels, for which a mouth opens in any language; nothing is learnt."""
 
 import numpy as np
 from jaxtyping import Float
@@ -6,8 +6,8 @@ from jaxtyping import Float
 from audioplane.clock import SAMPLE_RATE
 
 VOWEL_BAND = (600.0, 3000.0)
-"""Hz, where the second formant lies: of thirty bands, one of the two whose level goes best with the
-apertures of recorded mouths."""
+"""Hz; the range of the second formant. Of thirty bands, one of the two whose level correlates best
+with the apertures of recorded mouths."""
 
 
 def vowel_level(blocks: Float[np.ndarray, "n w"]) -> Float[np.ndarray, " n"]:

@@ -1,7 +1,7 @@
 """Steps and windows of speech features.
 
-Features are first made at 50 steps a second: step m covers samples [320 m, 320 (m + 1)) and stands
-for their middle. Video frame t covers [640 t, 640 (t + 1)); its window is the 16 steps 2t − 7 to
+Features have 50 steps a second: step m covers samples [320 m, 320 (m + 1)).
+Video frame t covers [640 t, 640 (t + 1)); its window is the 16 steps 2t − 7 to
 2t + 8, which is 320 ms centred on the frame's middle, (t + 0.5) / 25 s. The window reaches past
 both ends of the sound: there the features are those of silence.
 """
@@ -24,12 +24,12 @@ as many of silence."""
 
 
 def frame_count(samples: int) -> int:
-    """Whole video frames (25 a second) in a sound of so many samples; at least 1."""
+    """Whole video frames (25 a second) in a sound of `samples`; at least 1."""
     return max(1, samples // FRAME_SAMPLES)
 
 
 def step_count(frames: int) -> int:
-    """Steps that the windows of so many frames span, the silence around them included.
+    """Steps that the windows of `frames` span, the silence around them included.
 
     The first of them is step −`STEPS_BEFORE` of the sound.
     """
@@ -59,7 +59,7 @@ def window_chunks(
 def centred_windows(
     steps: Float[np.ndarray, "s f"], frames: int, silence: float = 0.0
 ) -> Float[np.ndarray, "t w f"]:
-    """Cut the steps of a sound of so many frames, from its first on, into windows; before, after
+    """Cut the steps of a sound of `frames`, from its first on, into windows; before, after
     and where steps are missing every feature is that of `silence`."""
     steps = steps[: STEPS_PER_FRAME * frames]
     after = step_count(frames) - STEPS_BEFORE - len(steps)

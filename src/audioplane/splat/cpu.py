@@ -152,10 +152,10 @@ def _draw(
     )
 
 
-def _planar(picture: Tensor, stride: int) -> np.ndarray:
+def _planar(image: Tensor, stride: int) -> np.ndarray:
     """[h, w, c] to zero-padded [c, h, stride]; an image that lies so in memory is not copied."""
-    height, width, channels = picture.shape
-    planes = picture.permute(2, 0, 1)
+    height, width, channels = image.shape
+    planes = image.permute(2, 0, 1)
     if width == stride and planes.is_contiguous():
         return planes.numpy()
     padded = torch.zeros if width < stride else torch.empty

@@ -1,4 +1,4 @@
-"""Which device heavy work is done on."""
+"""The choice of a device."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from audioplane.errors import DeviceError
 
 @dataclass(frozen=True)
 class ChosenDevice:
-    """A device, and what is to be said of the choice."""
+    """A device, with a note on the choice."""
 
     device: torch.device
     note: str = ""
@@ -17,9 +17,9 @@ class ChosenDevice:
 
 
 def choose_device(name: str) -> ChosenDevice:
-    """What "auto", "cpu" or "cuda" means on this machine.
+    """The device for "auto", "cpu" or "cuda" on this machine.
 
-    Raises `DeviceError` if it asks for a GPU that is not there or that nothing can draw on.
+    Raises `DeviceError` if "cuda" is asked for and no GPU can render here.
     """
     if name == "cpu":
         return ChosenDevice(torch.device("cpu"))
@@ -33,7 +33,7 @@ def choose_device(name: str) -> ChosenDevice:
 
 
 def no_cuda() -> str | None:
-    """Why nothing can be drawn on a GPU here; None where it can."""
+    """Why no GPU can render here; None where one can."""
     if not torch.cuda.is_available():
         return f"this PyTorch ({torch.__version__}) sees no CUDA device"
     try:

@@ -1,4 +1,4 @@
-"""The one door to the rasterizer."""
+"""The entry point of the rasterizer."""
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ _BACKENDS = {"cpu": cpu.rasterize, "cuda": cuda.rasterize}
 
 
 def _check(inputs: dict[str, Tensor]) -> None:
-    """One device that we have a rasterizer for, and nothing but finite numbers."""
+    """Check that all inputs are finite and on one device that has a rasterizer."""
     device = inputs["means"].device
     for name, tensor in inputs.items():
         if tensor.device != device:
@@ -41,14 +41,14 @@ def rasterize(
 ) -> Splat:
     """Eq. 2: splat Gaussians into an image, differentiable in every tensor but K.
 
-    The inputs' device chooses who draws: `cpu` or `cuda` (gsplat, the extra `audioplane[cuda]`).
+    The inputs' device selects the backend: `cpu` or `cuda` (gsplat, the extra `audioplane[cuda]`).
 
     Args:
         means: Centres in the world, metres.
         quats: Rotations, wxyz, any length but zero.
         scales: Standard deviations along the rotated axes, metres, positive.
         opacities: 0 to 1.
-        features: What is blended: colours and any other channels.
+        features: The blended channels: colours and any others.
         viewmat: World→camera, OpenCV axes.
         K: Camera intrinsics, pixels.
         width: Image width, pixels.
@@ -59,8 +59,8 @@ def rasterize(
         The image, its coverage and the projected means, float32.
 
     Raises:
-        ValueError: an input lies on another device than the means, or on one that nothing here
-            draws on, or holds a number that is not finite (the message names it).
+        ValueError: an input lies on another device than the means, or on one without a
+            rasterizer, or holds a number that is not finite (the message names it).
         DeviceError: the inputs lie on a GPU and gsplat is not installed or cannot compile.
     """
     inputs = {

@@ -1,4 +1,4 @@
-"""The rasterizer in plain float64 PyTorch: slow, obvious, the oracle of every other one.
+"""The reference rasterizer in plain float64 PyTorch: slow and simple, the oracle of the others.
 
 Legend: Σ covariance, μ mean, R rotation, S scale (3DGS, Kerbl et al. 2023); J the projection's
 Jacobian and W the view rotation (EWA splatting, Zwicker et al. 2001); T transmittance.

@@ -1,4 +1,4 @@
-"""What a rasterizer returns."""
+"""The result of a rasterizer."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Splat:
-    """One rendered image and what the density control wants to know of it."""
+    """One rendered image, with what density control needs."""
 
     image: Float[Tensor, "h w c"]
     """Blended features over the background."""

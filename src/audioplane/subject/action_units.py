@@ -1,4 +1,4 @@
-"""Blinks from `au.csv`, OpenFace's table: action unit 45, as ER-NeRF and those after it use it."""
+"""Blinks from `au.csv`, OpenFace's table: action unit 45, as in ER-NeRF and later systems."""
 
 import csv
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class BlinkTable:
 def read_blinks(path: Path) -> BlinkTable:
     """Read the table; linear between rows where some are missing.
 
-    OpenFace counts frames from 1, its header may hold spaces, and rows without `success` are not
-    believed. Raises `SubjectError` where the table cannot be read, or most of it is unusable.
+    OpenFace counts frames from 1, its header may hold spaces, and rows without `success` are
+    ignored. Raises `SubjectError` where the table cannot be read, or most of it is unusable.
     """
     try:
         with path.open(newline="") as file:
@@ -40,11 +40,13 @@ def read_blinks(path: Path) -> BlinkTable:
         intensity = np.array([float(row["AU45_r"]) for row in seen])
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as e:
         raise SubjectError(
-            f"{path} is not a table of OpenFace with 'frame' and 'AU45_r' ({e!r}): make it again "
-            "or take it away"
+            f"{path} is not a table of OpenFace with 'frame' and 'AU45_r' ({e!r}): run OpenFace "
+            "again or remove it"
         ) from e
     if not ((frames >= 1) & (frames <= _LAST_FRAME) & (frames % 1 == 0)).all():
-        raise SubjectError(f"{path} holds numbers that no frame has: make it again or take it away")
+        raise SubjectError(
+            f"{path} holds numbers that no frame has: run OpenFace again or remove it"
+        )
     # Where two faces were seen the first row of a frame is the one that was followed.
     frames, first = np.unique(frames, return_index=True)
     intensity = intensity[first]
@@ -52,7 +54,7 @@ def read_blinks(path: Path) -> BlinkTable:
     if 2 * usable.sum() <= len(frames):
         raise SubjectError(
             f"{path} has no blinks: {usable.sum()} of its {len(frames)} frames have a number in "
-            "AU45_r; make it again or take it away"
+            "AU45_r; run OpenFace again or remove it"
         )
     wanted = np.arange(1, int(frames[-1]) + 1)
     closed = np.clip(intensity[usable], 0, _CLOSED) / _CLOSED

@@ -1,4 +1,4 @@
-"""Checks of a subject's files, before hours of work rest on them."""
+"""Checks of a subject's files before long work depends on them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,14 @@ from audioplane.media.image import stored_size
 from audioplane.subject.subject import Subject, frame_files, list_names
 
 _TAIL = 4096
-"""Bytes at the end of an image in which its end marker is looked for."""
+"""Bytes at the end of an image that are searched for its end marker."""
 _ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82"}
 """How JPEG and PNG files start and end."""
 
 
 @dataclass(frozen=True)
 class SubjectReport:
-    """What of a subject's frames can be used, and what is wrong with the rest."""
+    """Usable frames of a subject, and what is wrong with the rest."""
 
     folder: Path
     train: int
@@ -27,14 +27,14 @@ class SubjectReport:
     without_pose: int
     """Frames of the video that have no pose and are not flagged in `subject.json` either."""
     missing: dict[str, tuple[str, ...]]
-    """Files that those of `left_out` lack, by what they hold; names relative to `folder`."""
+    """Missing files of the frames in `left_out`, by content; names relative to `folder`."""
     damaged: dict[str, str]
     """Files that cannot be used, and why; names relative to `folder`."""
     bridged: int
     """Rows of `au.csv` without a number, whose blinks were interpolated."""
 
     def warnings(self) -> list[str]:
-        """What is missing, one sentence each; empty for a whole subject."""
+        """What is missing, a sentence each; empty for a complete subject."""
         said = []
         posed = self.train + self.held_out + self.left_out
         for what, names in self.missing.items():
@@ -59,7 +59,7 @@ class SubjectReport:
 
 
 def check_subject(subject: Subject) -> SubjectReport:
-    """Look over all files of a subject's frames in about a second per 2,000 frames.
+    """Check all files of a subject's frames, in about a second per 2,000 frames.
 
     Landmarks are read; of images the header and the end marker. The blinks are read too.
 
@@ -92,7 +92,7 @@ def check_subject(subject: Subject) -> SubjectReport:
 
 
 def _image_fault(path: Path, size: tuple[int, int]) -> str:
-    """What is wrong with an image as far as its first and last bytes show; a torso may lack."""
+    """What is wrong with an image, judged by its first and last bytes; a torso may be missing."""
     try:
         with path.open("rb") as file:
             head = file.read(_TAIL)

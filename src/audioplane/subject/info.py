@@ -1,4 +1,4 @@
-"""`subject.json`: what a subject folder says of itself."""
+"""`subject.json`: the facts about a subject in its folder."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -24,14 +24,14 @@ class SubjectInfo:
     n_frames: int
     """Frames of the source video at 25 a second, usable or not."""
     feature_kinds: tuple[str, ...] = ()
-    """Speech features that lie in the folder."""
+    """Kinds of speech features in the folder."""
     source: str = ""
     """Name of the source file."""
     source_sha256: str = ""
     consent: str = ""
     """Who consented to the making of this head, as the user stated it."""
     tools: dict[str, str] = field(default_factory=dict)
-    """Versions of what made it."""
+    """Versions of the packages that made it."""
     flags: dict[int, str] = field(default_factory=dict)
     """img_id of every frame that is left out, with the reason."""
     cuts: tuple[int, ...] = ()
@@ -77,4 +77,4 @@ def _check(data: dict[str, Any]) -> None:
     texts = [data.get(name, "") for name in ("source", "source_sha256", "consent")]
     texts += [*data["feature_kinds"], *data.get("tools", {}).values(), *data["flags"].values()]
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError("a number stands where a text should")
+        raise ValueError("a number where a text is expected")

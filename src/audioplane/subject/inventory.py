@@ -1,4 +1,4 @@
-"""What a subject's folder holds, what it lacks, and what that costs."""
+"""The inventory of a subject's folder: its contents, what is missing, and what that costs."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -49,16 +49,16 @@ class Inventory:
     poses: str
     """File that the cameras come from."""
     blinks: str
-    """Where the eyes' closure comes from; empty where nobody knows it."""
+    """Source of the eyes' closure; empty where unknown."""
     features: dict[str, FeatureFacts]
     missing: dict[str, str]
-    """What is not here, and what that costs."""
+    """What is missing, and what that costs."""
     damaged: dict[str, str]
     """Files that cannot be used, and why."""
 
 
 def take_inventory(subject: Subject) -> Inventory:
-    """Look through a subject's folder. Images are counted and looked over, not decoded.
+    """Take the inventory of a subject's folder. Images are counted and checked, not decoded.
 
     Raises `SubjectError` where the file of the blinks is damaged.
     """
@@ -109,7 +109,7 @@ def _blinks(subject: Subject, bridged: int = 0) -> str:
 
 
 def _missing(subject: Subject, features: dict[str, FeatureFacts]) -> dict[str, str]:
-    """What is not here and what that costs, in the words of somebody who wants a head."""
+    """What is missing and what that costs, in a user's words."""
     paths: SubjectPaths = subject.paths
     missing = {}
     usable = [kind for kind, facts in features.items() if facts.shape]
@@ -119,20 +119,20 @@ def _missing(subject: Subject, features: dict[str, FeatureFacts]) -> dict[str, s
         )
     elif not {DEFAULT_KIND, "mel"} & set(usable):
         missing[DEFAULT_KIND] = (
-            f"name the kind that is here, 'train --speech {usable[0]}', or add ours with "
+            f"name the kind that is here, 'train --speech {usable[0]}', or add the default with "
             f"'audioplane speech {paths.root}'"
         )
     if not paths.audio.exists():
         missing[paths.audio.name] = "no other kind of speech features can be added"
     if not _blinks(subject):
-        missing["blinks"] = "the eyes stay as they mostly were: no track.safetensors, no au.csv"
+        missing["blinks"] = "the eyes do not blink: no track.safetensors, no au.csv"
     without = sum(not paths.torso(ref.img_id).exists() for ref in subject.train)
     if without:
         missing["torso_imgs"] = (
-            f"{without} training frames: the neck under the chin is drawn from the frame itself"
+            f"{without} training frames: the neck under the chin is made from the frame itself"
         )
     if not subject.val:
         missing["held-out frames"] = "the head cannot be evaluated"
     if paths.info.exists() and not subject.info.consent:
-        missing["consent"] = "who agreed to this head is not on record: 'prepare --consent'"
+        missing["consent"] = "no consent is on record: 'prepare --consent'"
     return missing

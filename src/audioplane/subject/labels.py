@@ -1,4 +1,4 @@
-"""Parsing labels and their colours in `parsing/{i}.png` (RGB, as prior work paints them)."""
+"""Parsing labels and their colours in `parsing/{i}.png` (RGB, in prior work's colours)."""
 
 from enum import IntEnum
 
@@ -7,7 +7,7 @@ from jaxtyping import Bool, UInt8
 
 
 class Label(IntEnum):
-    """What a pixel shows."""
+    """The part that a pixel shows."""
 
     BACKGROUND = 0
     HEAD = 1
@@ -41,7 +41,7 @@ _NEAREST = _nearest_labels()
 
 
 def read_labels(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
-    """Label map of a painted one; a colour in between goes to the nearest label's."""
+    """Label map of a coloured one; a colour in between gets the nearest label."""
     levels = image >> 4
     return _NEAREST[levels[..., 0], levels[..., 1], levels[..., 2]]
 

@@ -1,4 +1,4 @@
-"""Where things lie in a subject folder: the layout that the AD-NeRF family shares."""
+"""The layout of a subject folder, shared with the AD-NeRF family."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class SubjectPaths:
-    """Names the files of one subject folder; `i` is a frame's `img_id`."""
+    """Paths of the files in a subject folder; `i` is a frame's `img_id`."""
 
     root: Path
 
@@ -23,17 +23,17 @@ class SubjectPaths:
 
     @property
     def tracker_params(self) -> Path:
-        """The AD-NeRF family's tracker: poses, where no transforms file is there."""
+        """Poses of the AD-NeRF family's tracker, used without transforms files."""
         return self.root / "track_params.pt"
 
     @property
     def all_poses(self) -> Path:
-        """Poses of all frames in one file, as ER-NeRF's users pass them around."""
+        """Poses of all frames in one file, as users of ER-NeRF share them."""
         return self.root / "data_kf.json"
 
     @property
     def action_units(self) -> Path:
-        """OpenFace's table, which prior work takes blinks from."""
+        """OpenFace's table, the source of blinks in prior work."""
         return self.root / "au.csv"
 
     @property
@@ -60,7 +60,7 @@ class SubjectPaths:
         return self.root / "gt_imgs" / f"{i}.jpg"
 
     def composed(self, i: int) -> Path:
-        """What AD-NeRF calls `image`."""
+        """AD-NeRF's name of `image`."""
         return self.root / "com_imgs" / f"{i}.jpg"
 
     def torso(self, i: int) -> Path:

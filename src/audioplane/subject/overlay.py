@@ -1,4 +1,4 @@
-"""Frames of a subject with what is known of them drawn in: landmarks, masks, the head's axes."""
+"""Frames of a subject with overlays: landmarks, masks, the head's axes."""
 
 import cv2
 import numpy as np
@@ -20,14 +20,14 @@ _HEAD = (255, 0, 255)
 _LANDMARK = (255, 230, 0)
 _AXES = ((255, 60, 60), (60, 230, 60), (60, 200, 255))
 _AXIS = 0.07
-"""Length of the axes, metres; worlds of prior work are not far from that."""
+"""Length of the axes, metres; prior work's units are close to that."""
 _HEADER = 20
 
 
 def head_axes(subject: Subject) -> Float[np.ndarray, "3 3"]:
     """Rows: directions, in the subject's world, to the image's right, up, and out of the face.
 
-    Our worlds have y down and the face looking along −z, prior work's y up and along +z.
+    Subjects prepared here have y down and a face that looks along −z, prior work's y up and +z.
     """
     down = np.mean([ref.viewmat[1, 1] for ref in subject.train]) > 0
     return np.diag([1.0, -1.0, -1.0] if down else [1.0, 1.0, 1.0])

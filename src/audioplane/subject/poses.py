@@ -1,8 +1,8 @@
-"""Where a subject's cameras come from: transforms files, or what trackers of prior work left.
+"""A subject's cameras from transforms files or from the output of prior work's trackers.
 
-- `transforms_train.json` and `transforms_val.json`, as everybody writes them;
+- `transforms_train.json` and `transforms_val.json`, as is usual;
 - `data_kf.json`, one such file of all frames;
-- `track_params.pt`, the tracker's own numbers.
+- `track_params.pt`, the tracker's own parameters.
 
 The last two are split as prior work splits: the first 10/11 to train on, the rest held out.
 """
@@ -25,11 +25,11 @@ from audioplane.subject.transforms import (
 )
 
 _TRANSLATION_UNIT = 0.1
-"""World units of one unit of the tracker's."""
+"""World units per unit of the tracker."""
 
 
 def pose_file(paths: SubjectPaths) -> Path:
-    """The file that the training cameras are read from."""
+    """The file of the training cameras."""
     train = paths.transforms("train")
     if not train.exists() and not paths.transforms("val").exists():
         for path in (paths.all_poses, paths.tracker_params):
@@ -39,7 +39,7 @@ def pose_file(paths: SubjectPaths) -> Path:
 
 
 def read_poses(paths: SubjectPaths, size: tuple[int, int]) -> tuple[Split, Split]:
-    """Cameras of the training frames and of those held out.
+    """Cameras of the training frames and of the held-out ones.
 
     Args:
         paths: The subject's folder.
@@ -69,8 +69,8 @@ def frames_with_landmarks(paths: SubjectPaths) -> list[int]:
 def _renamed(splits: tuple[Split, ...], ids: list[int]) -> tuple[Split, ...]:
     """The splits with the true names of their frames.
 
-    RAD-NeRF and those after it number the frames that have landmarks instead of naming them, so
-    that all poses after one without landmarks belong to other pictures.
+    RAD-NeRF and later systems number the frames that have landmarks instead of naming them, so
+    that all poses after one without landmarks belong to other images.
     """
     numbers = sorted(frame.img_id for split in splits for frame in split.frames)
     if numbers != list(range(len(ids))):
@@ -97,7 +97,7 @@ def read_track_params(path: Path, ids: list[int], size: tuple[int, int]) -> Spli
 
     Args:
         path: `track_params.pt`. No code in it is run.
-        ids: Frames that its rows are of.
+        ids: Frames of its rows.
         size: Width and height of the frames, pixels.
 
     Raises:
@@ -109,9 +109,9 @@ def read_track_params(path: Path, ids: list[int], size: tuple[int, int]) -> Spli
         params = torch.load(path, map_location="cpu", weights_only=True)
         euler, trans = (params[k].double().numpy() for k in ("euler", "trans"))
         focal = float(torch.as_tensor(params["focal"]).reshape(-1)[0])
-    except Exception as e:  # torch passes on whatever its readers raise
+    except Exception as e:  # torch lets any exception of its readers through
         raise SubjectError(
-            f"{path} is not what a tracker of the AD-NeRF family writes ({type(e).__name__}): "
+            f"{path} is not from a tracker of the AD-NeRF family ({type(e).__name__}): "
             "track the video again"
         ) from e
     if euler.shape != trans.shape or euler.shape[1:] != (3,):
@@ -122,7 +122,7 @@ def read_track_params(path: Path, ids: list[int], size: tuple[int, int]) -> Spli
     if len(euler) != len(ids):
         raise SubjectError(
             f"{path} holds {len(euler)} poses, but {len(ids)} frames have landmarks in "
-            f"{path.parent / 'ori_imgs'}: which pose is of which frame cannot be known"
+            f"{path.parent / 'ori_imgs'}: the frames of the poses are unknown"
         )
     where, frames = "", []
     try:

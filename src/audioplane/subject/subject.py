@@ -1,4 +1,4 @@
-"""The typed loader of a subject folder. Frames are decoded when they are asked for."""
+"""The typed loader of a subject folder. Frames are decoded on demand."""
 
 import hashlib
 from collections.abc import Collection, Mapping
@@ -25,7 +25,7 @@ from audioplane.subject.transforms import FrameRef, Split
 _MISSING_ROWS = 5
 """Rows by which a file of prior work may be short: some lack the last one."""
 _FARTHEST_LANDMARK = 3
-"""Image sizes from the image's corner; trackers put points of hidden parts a little outside."""
+"""Bound on landmarks, image sizes from the corner: hidden points may lie a little outside."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class SubjectFrame:
     """The images of one frame."""
 
     image: UInt8[np.ndarray, "h w 3"]
-    """The person before the background plate: what a head has to reproduce."""
+    """The person over the background, which a head has to reproduce."""
     head: Bool[np.ndarray, "h w"]
     """Pixels of the head."""
     landmarks: Float[np.ndarray, "68 2"]
@@ -56,11 +56,11 @@ class Subject:
     posed: int = 0
     """Frames that have a pose, in both splits; some may lack another file."""
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The files that those lack, by what they hold; such frames are left out."""
+    """Missing files of those frames, by content; such frames are left out."""
 
     @cached_property
     def identity(self) -> str:
-        """What tells this subject from others, wherever its folder lies: its training cameras."""
+        """Identity of the subject, wherever its folder is: a digest of its training cameras."""
         return hashlib.sha256(pose_file(self.paths).read_bytes()).hexdigest()
 
     @cached_property
@@ -82,7 +82,7 @@ class Subject:
     def _require_rows(self, path: Path, rows: int, needed: int) -> None:
         if rows < needed:
             raise SubjectError(
-                f"{path} has {rows} rows, the subject's frames need {needed}: make it again"
+                f"{path} has {rows} rows, the subject's frames need {needed}: write it again"
             )
 
     @cached_property
@@ -109,7 +109,7 @@ class Subject:
     def blink(self, ref: FrameRef) -> Float[np.ndarray, "2"]:
         """Eye closure of a frame, 0 open to 1 closed, image-left eye first; open where unknown.
 
-        Raises `SubjectError` where the file that knows it is damaged or too short.
+        Raises `SubjectError` where its file is damaged or too short.
         """
         if ref.img_id >= len(self._blinks):
             return np.zeros(2, np.float32)
@@ -122,7 +122,7 @@ class Subject:
         return max(self.info.n_frames, needed)
 
     def kinds(self) -> list[str]:
-        """Names of the speech features that lie here, as `features` takes them."""
+        """Names of the speech features in the folder, as `features` takes them."""
         return kinds_in([path.name for path in self.paths.root.glob("aud*.npy")])
 
     def features(self, kind: str) -> Float[np.ndarray, "t w f"]:
@@ -154,11 +154,11 @@ class Subject:
         )
 
     def image(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        """The person before the background plate. Raises `MediaError`."""
+        """The person over the background. Raises `MediaError`."""
         return self._read(frame_files(self.paths, ref.img_id)["image"])
 
     def labels(self, ref: FrameRef) -> UInt8[np.ndarray, "h w"]:
-        """What each pixel shows, `Label` by its value. Raises `MediaError`."""
+        """The `Label` value of each pixel. Raises `MediaError`."""
         return read_labels(self._read(self.paths.parsing(ref.img_id)))
 
     def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"]:
@@ -169,7 +169,7 @@ class Subject:
         return torso_below_head(self.image(ref), self.labels(ref))
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        """Torso over background of one frame: what lies behind its head."""
+        """Torso over background of one frame, behind its head."""
         return over(self.torso(ref), self.background)
 
     def _read(self, path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
@@ -204,7 +204,7 @@ class Subject:
 
 
 def frame_files(paths: SubjectPaths, i: int) -> dict[str, Path]:
-    """The files that a frame cannot be used without."""
+    """The files that a frame must have."""
     image = paths.image(i)
     if not image.exists() and paths.composed(i).exists():  # AD-NeRF's name of it
         image = paths.composed(i)
@@ -212,7 +212,7 @@ def frame_files(paths: SubjectPaths, i: int) -> dict[str, Path]:
 
 
 def _without_files(splits: tuple[Split, ...], paths: SubjectPaths) -> dict[str, dict[int, str]]:
-    """Missing files of the frames that have a pose, by what they hold and by `img_id`."""
+    """Missing files of the frames that have a pose, by content and by `img_id`."""
     missing: dict[str, dict[int, str]] = {}
     for i in sorted(frame.img_id for split in splits for frame in split.frames):
         for what, path in frame_files(paths, i).items():
@@ -231,7 +231,7 @@ def load_subject(path: Path | str) -> Subject:
     """Open the folder of a subject, prepared here or by prior work of the AD-NeRF family.
 
     The poses of all frames and the background are read and checked; images, landmarks, masks and
-    features are read when they are asked for, and looked over by `check_subject`.
+    features are read on demand, and checked by `check_subject`.
 
     Args:
         path: The folder, as `prepare` writes it or as docs/prior-work.md lists.
@@ -273,7 +273,7 @@ def load_subject(path: Path | str) -> Subject:
         info = SubjectInfo.load(paths.info)
         if info.size != height:
             raise SubjectError(
-                f"{paths.info} says frames of {info.size} pixels, {paths.background.name} has "
+                f"{paths.info} states frames of {info.size} pixels, {paths.background.name} has "
                 f"{height}: prepare the video again"
             )
     else:

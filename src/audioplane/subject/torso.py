@@ -1,4 +1,4 @@
-"""A torso image for folders that have none, as AD-NeRF's."""
+"""Torso images for folders without any, such as AD-NeRF's."""
 
 import numpy as np
 from jaxtyping import UInt8
@@ -21,7 +21,7 @@ def torso_below_head(
     # Columns without a body have nothing to continue.
     top = np.where(body.any(0), body.argmax(0), 0)
     under = head_mask(labels) & (y < top) & (y >= top - round(_UNDER_HEAD * height))
-    # The source of every pixel: itself, or what lies a little below its column's top.
+    # The source of every pixel: itself, or a pixel a little below its column's top.
     source = np.where(y < top + _RIM, np.minimum(top + _RIM, height - 1), y)
     rgba = np.zeros((*labels.shape, 4), np.uint8)
     rgba[..., :3] = np.take_along_axis(image, source[..., None], axis=0)

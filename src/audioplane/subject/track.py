@@ -1,4 +1,4 @@
-"""`track.safetensors`: what the face tracker saw, one row a frame."""
+"""`track.safetensors`: the face tracker's results, one row a frame."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from audioplane.errors import SubjectError
 from audioplane.subject.transforms import opengl_to_viewmat
 
 _FARTHEST_PIXEL = 100_000
-"""Landmarks beyond are no landmarks."""
+"""Bound on landmarks, pixels."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Track:
 def _fault(
     landmarks: np.ndarray, blink: np.ndarray, valid: np.ndarray, viewmats: np.ndarray
 ) -> str:
-    """What no tracker would write of these; empty where all is well."""
+    """What no tracker would write among these; empty where all is well."""
     n = len(valid) if valid.ndim == 1 else -1
     points = landmarks.shape[1] if landmarks.ndim == 3 else 0
     shapes = landmarks.shape, blink.shape, valid.shape, viewmats.shape

@@ -18,7 +18,7 @@ from audioplane.errors import SubjectError
 
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
 _ROTATION_TOLERANCE = 0.01
-"""Of the entries of R Rᵀ against the identity; published files stay under 1e-4."""
+"""Tolerance of R Rᵀ against the identity; published files stay under 1e-4."""
 _FARTHEST = 1000.0
 """Metres from a camera to the head."""
 _MOST_FRAMES = 10_000_000
@@ -27,7 +27,7 @@ _MOST_FRAMES = 10_000_000
 
 @dataclass(frozen=True)
 class FrameRef:
-    """One frame of a subject: what its files are called and where its camera stood."""
+    """One frame of a subject: the names of its files and its camera."""
 
     img_id: int
     """Names the files of the frame; not its row."""
@@ -71,7 +71,7 @@ def opengl_to_viewmat(transform: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, 
 
 
 def check_view(viewmat: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
-    """The same; raises `ValueError` where the head, at the world's origin, is not in front."""
+    """The matrix; raises `ValueError` where the head, at the world's origin, is not in front."""
     if not 0 < viewmat[2, 3] < _FARTHEST:
         raise ValueError(f"the head would be {viewmat[2, 3]:.3g} m in front of the camera")
     return viewmat
@@ -93,7 +93,7 @@ def write_split(path: Path, split: Split) -> None:
 
 
 def check_intrinsics(focal: float, cx: float, cy: float) -> None:
-    """Raise `ValueError` where these cannot be a camera's, in pixels."""
+    """Raise `ValueError` where these cannot be intrinsics, in pixels."""
     if not (math.isfinite(focal) and 1 <= focal <= 1e6):
         raise ValueError(f"a focal length of {focal:.6g} pixels")
     for name, value in (("cx", cx), ("cy", cy)):
@@ -104,8 +104,8 @@ def check_intrinsics(focal: float, cx: float, cy: float) -> None:
 def read_split(path: Path) -> Split:
     """Read a transforms file.
 
-    Raises `SubjectError`, naming the frame, where it is missing, damaged, or holds what cannot be
-    the pose of a camera before a head.
+    Raises `SubjectError`, naming the frame, where it is missing, damaged, or holds a matrix
+    that is no camera pose in front of a head.
     """
     where = ""
     try:
@@ -131,7 +131,7 @@ def read_split(path: Path) -> Split:
         why = f"no {e}" if isinstance(e, KeyError) else str(e) or type(e).__name__
         raise SubjectError(
             f"{path} is not a sound transforms file of the AD-NeRF family ({where}{why}): prepare "
-            "the video again, or make it again with the project that it is from"
+            "the video again, or write it again with the project it comes from"
         ) from e
 
 

@@ -11,10 +11,10 @@ from audioplane.evaluate.figures.contact_sheet import (
 
 
 def row(value: int, rendered: int, dynamic: float) -> SheetRow:
-    def picture(v: int) -> np.ndarray:
+    def grey(v: int) -> np.ndarray:
         return np.full((20, 100, 3), v, np.uint8)
 
-    return SheetRow("frame", picture(value), picture(rendered), np.full((20, 100), dynamic))
+    return SheetRow("frame", grey(value), grey(rendered), np.full((20, 100), dynamic))
 
 
 def test_every_column_shows_what_its_title_says() -> None:

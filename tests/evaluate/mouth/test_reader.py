@@ -87,6 +87,6 @@ def test_a_subject_with_few_frames_is_refused(
         MouthReader.fit(tiny_subject(5, 2))
 
 
-def test_pictures_and_poses_must_match(reader: MouthReader, subject: Subject) -> None:
+def test_images_and_poses_must_match(reader: MouthReader, subject: Subject) -> None:
     with pytest.raises(ValueError, match="zip"):
         reader.read([np.zeros((128, 128, 3), np.uint8)], subject.val[:2])

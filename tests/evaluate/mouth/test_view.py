@@ -30,10 +30,10 @@ def test_without_a_landmarker_the_reader_looks(subject: Subject) -> None:
     with open_mouth_views(subject) as views:
         assert views.name == MouthReader.name and isinstance(views.true, ReaderView)
         ref = subject.val[3]
-        picture = read_image(subject.paths.image(ref.img_id))
-        seen = views.rendered.see(picture, ref)
+        image = read_image(subject.paths.image(ref.img_id))
+        seen = views.rendered.see(image, ref)
     assert seen is not None
-    expected = views.true.reader.read([picture], [ref])
+    expected = views.true.reader.read([image], [ref])
     np.testing.assert_array_equal(seen.landmarks, expected.landmarks[0])
     assert seen.aperture == expected.aperture[0]
 

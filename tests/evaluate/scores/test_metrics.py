@@ -78,7 +78,7 @@ def test_psnr_and_l1_pixel_by_pixel(seed: int, box: tuple[int, int, int, int] | 
     np.testing.assert_allclose(l1(image, truth, box), mean)
 
 
-def test_identical_pictures() -> None:
+def test_identical_images() -> None:
     image, _ = pair(0)
     assert psnr(image, image) == PSNR_CAP and l1(image, image) == 0
     np.testing.assert_allclose(ssim(image, image), 1)

@@ -9,7 +9,7 @@ from audioplane.evaluate.syncnet.scores import TOO_LITTLE
 from audioplane.face.landmarker import CHIN, FOREHEAD, Face, Landmarker
 from audioplane.media.audio import write_wav
 from audioplane.subject import FrameRef, Subject
-from tests.evaluate.syncnet.test_scores import FRAMES, Matching, pictures, sound
+from tests.evaluate.syncnet.test_scores import FRAMES, Matching, face_frames, sound
 
 INSIDE = np.ones((120, 120), bool)
 REFS = [FrameRef(i, i, np.eye(4)) for i in range(FRAMES)]
@@ -41,24 +41,24 @@ def spoken(subject: Subject, monkeypatch):
     subject.paths.audio.unlink()
 
 
-def score(subject: Subject, refs: list[FrameRef], told: list[int]):
-    shown = [np.where(np.pad(INSIDE, 20)[..., None], p, 90).astype(np.uint8) for p in pictures()]
+def score(subject: Subject, refs: list[FrameRef], steps: list[int]):
+    shown = [np.where(np.pad(INSIDE, 20)[..., None], p, 90).astype(np.uint8) for p in face_frames()]
     return held_out_sync(
         lambda: (shown[r.img_id] for r in refs),
         subject,
         refs,
         SyncJudge(Matching(), Path("none")),
-        told.append,
+        steps.append,
     )
 
 
 def test_frames_hear_their_own_sound(spoken):
-    told: list[int] = []
-    scores = score(spoken, REFS, told)
+    steps: list[int] = []
+    scores = score(spoken, REFS, steps)
     assert scores.offset == 0 and scores.n_frames == FRAMES - 5 and scores.n_tracks == 1
-    assert sum(told) == FRAMES + FRAMES - 5
+    assert sum(steps) == FRAMES + FRAMES - 5
     late = score(spoken, [FrameRef(r.img_id, max(0, r.aud_id - 3), r.viewmat) for r in REFS], [])
-    assert late.offset == -3  # the sound heard with a frame is that of 3 frames before
+    assert late.offset == -3  # a frame goes with the sound of 3 frames before
 
 
 def test_missing_frames_begin_a_new_shot(spoken):

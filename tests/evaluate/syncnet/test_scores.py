@@ -27,7 +27,7 @@ def loudness() -> np.ndarray:
     return np.convolve(rng.uniform(0, 1, FRAMES + 4), np.ones(3) / 3, "same")[2:-2]
 
 
-def pictures() -> list[np.ndarray]:
+def face_frames() -> list[np.ndarray]:
     """A face that is as bright as the sound is loud; what surrounds it flickers."""
     rng = np.random.default_rng(1)
     frames = []
@@ -65,15 +65,15 @@ class Matching(SyncNet):
 
 @pytest.mark.parametrize("shift", [0, 3, -7, 14])
 def test_shifted_sound_moves_the_offset(shift):
-    scores = sync_scores(lambda: pictures(), sound(shift), SEEN, Matching())
+    scores = sync_scores(lambda: face_frames(), sound(shift), SEEN, Matching())
     assert scores.offset == -shift
     assert scores.n_frames == FRAMES - 5 and scores.n_tracks == 1
     assert scores.confidence is not None and scores.confidence > 0.05
 
 
 def test_foreign_sound_has_less_confidence():
-    own = sync_scores(lambda: pictures(), sound(), SEEN, Matching())
-    foreign = sync_scores(lambda: pictures(), sound()[::-1].copy(), SEEN, Matching())
+    own = sync_scores(lambda: face_frames(), sound(), SEEN, Matching())
+    foreign = sync_scores(lambda: face_frames(), sound()[::-1].copy(), SEEN, Matching())
     assert own.confidence is not None and foreign.confidence is not None
     assert foreign.confidence < 0.5 * own.confidence
     assert own.distance is not None and foreign.distance is not None
@@ -83,8 +83,8 @@ def test_foreign_sound_has_less_confidence():
 def test_every_track_has_its_own_sound():
     twice = Shots((FACE,) * (2 * FRAMES), (FRAMES,))
     both = np.concatenate([sound(4), sound(4)])
-    scores = sync_scores(lambda: pictures() + pictures(), both, twice, Matching())
-    once = sync_scores(lambda: pictures(), sound(4), SEEN, Matching())
+    scores = sync_scores(lambda: face_frames() + face_frames(), both, twice, Matching())
+    once = sync_scores(lambda: face_frames(), sound(4), SEEN, Matching())
     assert scores.n_tracks == 2 and scores.offset == -4
     assert scores.confidence == pytest.approx(once.confidence, rel=1e-5)
 
@@ -94,16 +94,16 @@ def test_every_track_has_its_own_sound():
     [(Shots((FACE,) * 90, ()), 90 * 640), (Shots((FACE * 0.5,) * 130, ()), 130 * 640), (SEEN, 640)],
 )
 def test_too_short_too_small_and_silent_stay_empty(shots, samples):
-    scores = sync_scores(lambda: pictures(), sound()[:samples], shots, Matching())
+    scores = sync_scores(lambda: face_frames(), sound()[:samples], shots, Matching())
     assert scores.confidence is None and scores.distance is None and scores.offset is None
     assert "more than 100 frames" in scores.empty
 
 
 def test_distances_are_the_authors():
     generator = torch.Generator().manual_seed(0)
-    seen, heard = (torch.randn(40, 8, generator=generator) for _ in range(2))
-    table = distances(seen, heard).numpy()
-    a, b = seen.numpy().astype(np.float64), heard.numpy().astype(np.float64)
+    seen, sounds = (torch.randn(40, 8, generator=generator) for _ in range(2))
+    table = distances(seen, sounds).numpy()
+    a, b = seen.numpy().astype(np.float64), sounds.numpy().astype(np.float64)
     for t in range(40):
         for k in range(-MAX_SHIFT, MAX_SHIFT + 1):
             other = b[t + k] if 0 <= t + k < 40 else np.zeros(8)
@@ -133,14 +133,14 @@ def test_random_weights_shift_the_whole_table():
 def test_the_real_network_end_to_end():
     torch.manual_seed(0)
     network = SyncNet()
-    n, told = 104, []
+    n, steps = 104, []
     shots = Shots((FACE,) * n, ())
     with torch.no_grad():  # one cheap layer in the place of all: 99 windows take no seconds
         network.netcnnlip = torch.nn.Sequential(
             torch.nn.AvgPool3d((5, 224, 224), 1), torch.nn.Conv3d(3, 512, 1)
         )
-    scores = sync_scores(lambda: iter(pictures()), sound(), shots, network, told.append)
-    assert scores.n_frames == n - 5 and sum(told) == n - 5
+    scores = sync_scores(lambda: iter(face_frames()), sound(), shots, network, steps.append)
+    assert scores.n_frames == n - 5 and sum(steps) == n - 5
     assert scores.distance is not None and scores.confidence is not None
     assert scores.distance > 0 and scores.confidence >= 0
     assert mfcc(sound()[: n * 640]).shape[0] >= 4 * (n - 6) + 20

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from audioplane.experiments.compare import run
-from tests.experiments.compare.films import ReadsMouths, pictures, voice, write
+from tests.experiments.compare.videos import ReadsMouths, face_frames, voice, write
 
 N = 60
 Write = Callable[..., Path]
@@ -23,17 +23,19 @@ def drawn_mouths(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory) -> Write:
-    """`film(name, frames, sound)`: a video; the person's own where they are not given."""
-    folder = tmp_path_factory.mktemp("films")
+def make_video(tmp_path_factory) -> Write:
+    """`make_video(name, frames, sound)`: a video; the person's own where they are not given."""
+    folder = tmp_path_factory.mktemp("videos")
 
     def make(name: str, frames=None, sound: np.ndarray | None = None, fps: int = 25) -> Path:
-        return write(folder / f"{name}.mp4", pictures(N) if frames is None else frames, sound, fps)
+        return write(
+            folder / f"{name}.mp4", face_frames(N) if frames is None else frames, sound, fps
+        )
 
     return make
 
 
 @pytest.fixture(scope="session")
-def truth(film) -> Path:
+def truth(make_video) -> Path:
     """The recording: 60 frames with sound."""
-    return film("truth", sound=voice(N))
+    return make_video("truth", sound=voice(N))

@@ -18,7 +18,7 @@ from audioplane.media.video import VideoInfo
 
 
 def thumbnails(n: int, seed: int = 0) -> np.ndarray:
-    """A bright spot that wanders before a fixed picture."""
+    """A bright spot that wanders before a fixed background."""
     rng = np.random.default_rng(seed)
     still = rng.integers(0, 120, (32, 32))
     path = 16 + np.cumsum(rng.normal(0, 0.8, (n, 2)), 0) % 12
@@ -36,12 +36,12 @@ def shown(name: str, n: int = 100, width: int = 100, height: int = 100) -> Scan:
     portrait = np.random.default_rng(5).uniform(0, 255, (64, 64)).astype(np.float32)
     found, shots = np.ones(n, bool), Shots((None,) * n, ())
     landmarks, shapes = np.zeros((n, 68, 2)), np.zeros((n, 52), np.float32)
-    pictures, sound = thumbnails(n), noise(n * 640)
-    return Scan(Path(name), info, landmarks, shapes, found, shots, pictures, portrait, sound)
+    images, sound = thumbnails(n), noise(n * 640)
+    return Scan(Path(name), info, landmarks, shapes, found, shots, images, portrait, sound)
 
 
 @pytest.mark.parametrize("shift", [0, 1, -1, 7, -30])
-def test_a_shift_of_pictures_is_found(shift):
+def test_a_shift_of_images_is_found(shift):
     longer = thumbnails(200)
     video = longer[40 - shift : 160 - shift]  # late by `shift`
     rng = np.random.default_rng(3)
@@ -50,7 +50,7 @@ def test_a_shift_of_pictures_is_found(shift):
     assert found == shift and likeness > 0.7
 
 
-def test_other_pictures_are_not_shifted():
+def test_other_images_are_not_shifted():
     _, likeness = image_shift(thumbnails(200, 1)[:, ::-1], thumbnails(200, 2))
     assert likeness < 0.3
     still = np.full((50, 32, 32), 7, np.uint8)
@@ -69,18 +69,18 @@ def test_other_sounds_and_silence_have_no_shift():
     assert sound_shift(np.zeros(60_000, np.float32), noise(60_000)) is None
 
 
-def test_pictures_tell_before_sound_before_nothing():
+def test_images_are_aligned_before_sound_before_nothing():
     truth = shown("truth")
-    told = align(truth, truth)
-    assert (told.scale, told.shift, told.found_by, told.sound_shift) == (1, 0, "images", 0)
-    assert told.likeness == pytest.approx(1)
+    done = align(truth, truth)
+    assert (done.scale, done.shift, done.found_by, done.sound_shift) == (1, 0, "images", 0)
+    assert done.likeness == pytest.approx(1)
     other = replace(truth, thumbnails=thumbnails(100, 9)[:, ::-1, ::-1])
     assert truth.sound is not None
     late = replace(other, sound=np.pad(truth.sound, (3 * 640, 0)))
-    told = align(late, truth)
-    assert (told.shift, told.found_by, told.sound_shift) == (3, "sound", 0.12)
-    told = align(replace(other, sound=None), truth)
-    assert (told.shift, told.found_by, told.sound_shift) == (0, "start", None)
+    done = align(late, truth)
+    assert (done.shift, done.found_by, done.sound_shift) == (3, "sound", 0.12)
+    done = align(replace(other, sound=None), truth)
+    assert (done.shift, done.found_by, done.sound_shift) == (0, "start", None)
 
 
 def test_sizes():

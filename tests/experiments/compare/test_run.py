@@ -1,4 +1,4 @@
-"""Films through the whole comparison."""
+"""Videos through the whole comparison."""
 
 import json
 from dataclasses import replace
@@ -24,36 +24,36 @@ from audioplane.experiments.compare.scan import scan_video
 from audioplane.progress import Progress
 from tests.evaluate.scores.test_action_units import write_table
 from tests.experiments.compare.conftest import N, read_drawn_mouths
-from tests.experiments.compare.films import ReadsMouths, pictures, voice
+from tests.experiments.compare.videos import ReadsMouths, face_frames, voice
 
 
 @pytest.fixture(scope="module")
-def videos(film) -> list[tuple[str, Path]]:
-    frames, sound = pictures(N), voice(N)
+def videos(make_video) -> list[tuple[str, Path]]:
+    frames, sound = face_frames(N), voice(N)
     blurred = [cv2.GaussianBlur(f, (0, 0), 1) for f in frames]
     half = [cv2.resize(f, (80, 80), interpolation=cv2.INTER_AREA) for f in frames]
     fast = [frames[k // 2] for k in range(2 * N)]
-    other_mouth = pictures(N, seed=1)
+    other_mouth = face_frames(N, seed=1)
     return [
-        ("copy", film("copy", frames, sound)),
-        ("early", film("early", frames[5:], sound[5 * 640 :])),
-        ("Wav2Lip", film("late sound", frames, np.pad(sound, (4 * 640, 0))[: N * 640])),
-        ("half", film("half", half, sound)),
-        ("blurred", film("blurred", blurred, None)),
-        ("fast", film("fast", fast, sound, fps=50)),
-        ("mumbles", film("mumbles", other_mouth, sound)),
+        ("copy", make_video("copy", frames, sound)),
+        ("early", make_video("early", frames[5:], sound[5 * 640 :])),
+        ("Wav2Lip", make_video("late sound", frames, np.pad(sound, (4 * 640, 0))[: N * 640])),
+        ("half", make_video("half", half, sound)),
+        ("blurred", make_video("blurred", blurred, None)),
+        ("fast", make_video("fast", fast, sound, fps=50)),
+        ("mumbles", make_video("mumbles", other_mouth, sound)),
     ]
 
 
 @pytest.fixture(scope="module")
 def comparison(truth, videos):
-    told: list[Progress] = []
+    reports: list[Progress] = []
     with pytest.MonkeyPatch.context() as patch:
         read_drawn_mouths(patch)
         names, files = zip(*videos, strict=True)
-        found = compare(truth, files, names=names, report=told.append)
-    assert Progress("score half", N - 5, N - 5) in told
-    assert Progress("look at early", N - 5, N - 5) in told
+        found = compare(truth, files, names=names, report=reports.append)
+    assert Progress("score half", N - 5, N - 5) in reports
+    assert Progress("look at early", N - 5, N - 5) in reports
     return found
 
 
@@ -64,15 +64,15 @@ def test_all_are_scored_on_the_frames_that_all_show(comparison):
 
 
 def test_what_differs_is_aligned_and_said(comparison):
-    told = {e.name: "; ".join(aligned(e, comparison)) for e in comparison.entries}
+    alignments = {e.name: "; ".join(aligned(e, comparison)) for e in comparison.entries}
     shifts = {e.name: e.alignment.shift for e in comparison.entries}
-    assert shifts == {name: -5 if name == "early" else 0 for name in told}
-    assert told["copy"] == "5 frames left out"
-    assert told["early"] == "images 5 frames early (by images): moved"
-    assert "sound 160 ms late to its images: left as it is" in told["Wav2Lip"]
-    assert "scaled from 80×80" in told["half"]
-    assert "no sound: SyncNet hears the ground truth's" in told["blurred"]
-    assert "resampled from 50 to 25 fps" in told["fast"]
+    assert shifts == {name: -5 if name == "early" else 0 for name in alignments}
+    assert alignments["copy"] == "5 frames left out"
+    assert alignments["early"] == "images 5 frames early (by images): moved"
+    assert "sound 160 ms late to its images: left as it is" in alignments["Wav2Lip"]
+    assert "scaled from 80×80" in alignments["half"]
+    assert "no sound: SyncNet is given the ground truth's" in alignments["blurred"]
+    assert "resampled from 50 to 25 fps" in alignments["fast"]
 
 
 def test_scores_order_as_they_must(comparison):
@@ -128,7 +128,7 @@ def test_the_page_needs_no_other_file(comparison):
             sources.extend(v or "" for k, v in attrs if k in ("src", "href"))
 
     Sources().feed(page)
-    assert len(sources) == 4 * 2 * (1 + 7)  # moments, picture and mouth, films
+    assert len(sources) == 4 * 2 * (1 + 7)  # moments, image and mouth, videos
     assert all(s.startswith("data:image/jpeg;base64,") for s in sources)
     assert "mumbles" in page and "<td>32.58</td>" in page and "<td>8.044</td>" in page
     assert "The paper&#x27;s frames a second: Wav2Lip 15." in page
@@ -150,17 +150,17 @@ def test_openface_tables_follow_the_alignment(truth, videos, tmp_path):
         write_table(tmp_path / "copy.csv", louder),
         write_table(tmp_path / "early.csv", values[5:]),
     ]
-    films = [path for _, path in videos[:2]]
-    found = compare(truth, films, openface=tables)
+    paths = [path for _, path in videos[:2]]
+    found = compare(truth, paths, openface=tables)
     loud, same = (e.report.expression for e in found.entries)
     assert (loud.aue_upper, loud.aue_lower) == (0, pytest.approx(1.0))
     assert (same.aue_upper, same.aue_lower) == (0, 0)
     assert "AUE-U" in comparison_page(found) and loud.bse_lower is not None
     with pytest.raises(ComparisonError, match="2 OpenFace tables for 3 videos"):
-        compare(truth, films, openface=tables[:2])
+        compare(truth, paths, openface=tables[:2])
     short = write_table(tmp_path / "short.csv", values[:20])
     with pytest.raises(ComparisonError, match="ends 40 frames before"):
-        compare(truth, films[:1], openface=[tables[0], short])
+        compare(truth, paths[:1], openface=[tables[0], short])
 
 
 class Opening(SyncNet):
@@ -179,47 +179,47 @@ class Opening(SyncNet):
         return 0.62 * amplitude - 0.06
 
 
-def test_syncnet_hears_the_right_sound(film):
-    """A silent film that starts 4 frames later hears the truth's sound from there on."""
+def test_syncnet_is_given_the_right_sound(make_video):
+    """A silent video that starts 4 frames later is scored with the truth's sound from there on."""
     n = 112
-    frames = pictures(n, scale=2)
-    files = film("long", frames, voice(n)), film("long silent", frames[4:])
+    frames = face_frames(n, scale=2)
+    files = make_video("long", frames, voice(n)), make_video("long silent", frames[4:])
     truth, silent = (scan_video(path, ReadsMouths(None), lambda: None) for path in files)
     alignment = align(silent, truth)
     span = common_span(truth, [(silent, alignment)])
-    told: list[int] = []
-    scores = Pair(truth, silent, alignment, *span).sync(Opening(), told.append)
+    steps: list[int] = []
+    scores = Pair(truth, silent, alignment, *span).sync(Opening(), steps.append)
     assert (alignment.shift, scores.offset) == (-4, 0)
-    assert scores.n_frames == sum(told) == n - 4 - 5
+    assert scores.n_frames == sum(steps) == n - 4 - 5
     straight = Pair(truth, silent, replace(alignment, shift=0), 0, n - 4)
-    assert straight.sync(Opening(), told.append).offset == -4
+    assert straight.sync(Opening(), steps.append).offset == -4
 
 
-def test_wrong_input(truth, tmp_path, film):
+def test_wrong_input(truth, tmp_path, make_video):
     with pytest.raises(ComparisonError, match="nothing to compare"):
         compare(truth, [])
     with pytest.raises(ComparisonError, match="nowhere.mp4 is not a file"):
         compare(truth, [tmp_path / "nowhere.mp4"])
     with pytest.raises(MediaError, match="nowhere.mp4 is not a file"):
         compare(tmp_path / "nowhere.mp4", [truth])
-    short = film("short", pictures(12))
+    short = make_video("short", face_frames(12))
     with pytest.raises(ComparisonError, match="leaves 12 frames"):
         compare(truth, [short])
 
 
-def test_a_bad_video_does_not_end_the_comparison(truth, videos, tmp_path, film):
+def test_a_bad_video_does_not_end_the_comparison(truth, videos, tmp_path, make_video):
     broken = tmp_path / "broken.mp4"
-    broken.write_bytes(b"not a film")
-    short = film("too short", pictures(12))
-    told: list[Progress] = []
+    broken.write_bytes(b"not a video")
+    short = make_video("too short", face_frames(12))
+    reports: list[Progress] = []
     files = [broken, videos[0][1], short]
-    found = compare(truth, files, out=tmp_path / "out", report=told.append)
+    found = compare(truth, files, out=tmp_path / "out", report=reports.append)
     assert [e.name for e in found.entries] == ["copy"]
     assert found.entries[0].report.means["whole"].psnr > 35
     assert (found.first, found.last) == (0, N)  # what is left out shortens nothing
     assert found.failed.keys() == {"broken", "too short"}
     assert "leaves 12 frames" in found.failed["too short"]
-    assert any("broken is left out" in p.message for p in told)
+    assert any("broken is left out" in p.message for p in reports)
     data = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert data["failed"] == found.failed
     page = (tmp_path / "out" / "comparison.html").read_text()

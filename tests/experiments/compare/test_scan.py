@@ -5,18 +5,18 @@ import pytest
 from audioplane.errors import ComparisonError
 from audioplane.experiments.compare.scan import PORTRAIT, scan_video, upright
 from tests.experiments.compare.conftest import N
-from tests.experiments.compare.films import ReadsMouths, openings, pictures
+from tests.experiments.compare.videos import ReadsMouths, face_frames, openings
 from tests.face.figure import face_centre, template
 
 
 def read(path):
-    told = []
-    shown = scan_video(path, ReadsMouths(None, max_faces=4), lambda: told.append(1))
-    assert len(told) == len(shown)
+    steps = []
+    shown = scan_video(path, ReadsMouths(None, max_faces=4), lambda: steps.append(1))
+    assert len(steps) == len(shown)
     return shown
 
 
-def test_a_film_is_seen(truth):
+def test_a_video_is_scanned(truth):
     shown = read(truth)
     assert len(shown) == N and shown.found.all() and shown.shots.cuts == ()
     assert (shown.info.width, shown.info.height, shown.info.has_audio) == (160, 160, True)
@@ -31,11 +31,11 @@ def test_a_film_is_seen(truth):
     assert shown.sound is not None and abs(len(shown.sound) - N * 640) < 2000
 
 
-def test_lost_faces_are_filled_in_and_said(film):
-    frames = pictures(30)
+def test_lost_faces_are_filled_in_and_said(make_video):
+    frames = face_frames(30)
     for i in range(10, 14):
         frames[i] = np.full_like(frames[i], 90)
-    shown = read(film("lost", frames))
+    shown = read(make_video("lost", frames))
     assert np.flatnonzero(~shown.found).tolist() == [10, 11, 12, 13]
     middle = (shown.landmarks[9] + shown.landmarks[14]) / 2
     np.testing.assert_allclose((shown.landmarks[11] + shown.landmarks[12]) / 2, middle)
@@ -43,10 +43,10 @@ def test_lost_faces_are_filled_in_and_said(film):
     assert shown.sound is None
 
 
-def test_nobody_is_an_error(film):
+def test_nobody_is_an_error(make_video):
     wall = [np.full((96, 96, 3), 80, np.uint8)] * 5
     with pytest.raises(ComparisonError, match="no face"):
-        read(film("wall", wall))
+        read(make_video("wall", wall))
 
 
 def test_a_turned_and_shrunk_face_has_the_same_portrait():
@@ -62,8 +62,8 @@ def test_a_turned_and_shrunk_face_has_the_same_portrait():
     turn = cv2.getRotationMatrix2D((150, 150), 25, 0.8)
     turned = points.copy()
     turned[:, :2] = points[:, :2] @ turn[:, :2].T + turn[:, 2]
-    picture = cv2.warpAffine(scene, turn, (300, 300))
-    same = upright(picture, Face(turned.astype(np.float32), np.zeros(2, np.float32)))
+    rotated = cv2.warpAffine(scene, turn, (300, 300))
+    same = upright(rotated, Face(turned.astype(np.float32), np.zeros(2, np.float32)))
     inner = slice(8, PORTRAIT - 8)
     agreement = np.corrcoef(straight[inner, inner].ravel(), same[inner, inner].ravel())[0, 1]
     assert agreement > 0.98

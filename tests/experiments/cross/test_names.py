@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from audioplane.experiments.cross.names import file_labels, film_name, unique
+from audioplane.experiments.cross.names import file_labels, unique, video_name
 
 
 def test_equal_names_are_told_apart_by_their_folders():
@@ -15,9 +15,9 @@ def test_a_file_that_is_named_twice_gets_a_number():
     assert file_labels([Path("/x/talk.wav")] * 2) == ["talk.wav", "talk.wav-2"]
 
 
-def test_names_of_films_are_never_equal():
-    first = film_name("me", "en/talk.wav", [])
+def test_names_of_videos_are_never_equal():
+    first = video_name("me", "en/talk.wav", [])
     assert first == "me-en_talk.wav.mp4"
-    assert film_name("me-en", "talk.wav", ["me-en-talk.wav.mp4"]) == "me-en-talk.wav-2.mp4"
-    assert film_name("ME", "en_talk.wav", [first]).lower() != first.lower()
+    assert video_name("me-en", "talk.wav", ["me-en-talk.wav.mp4"]) == "me-en-talk.wav-2.mp4"
+    assert video_name("ME", "en_talk.wav", [first]).lower() != first.lower()
     assert unique("me", {"me", "me-2"}) == "me-3"

@@ -55,7 +55,7 @@ def test_a_mouth_that_chatters_or_gapes_in_silence():
 
 def test_geometry_that_tears():
     (text,) = bad(report(noise=motion(TALKING, moved=0.02)))
-    assert text == "noise: the geometry tears: 2.00 times the furthest move of training speech"
+    assert text == "noise: the geometry tears: 2.00 times the largest move in training speech"
 
 
 def test_frames_without_a_mouth_do_not_count():

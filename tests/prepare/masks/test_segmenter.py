@@ -24,7 +24,7 @@ def test_every_class_of_the_model_is_the_part_of_its_number(model):
 
 
 @pytest.mark.parametrize("size", [256, 160, 512])
-def test_the_mask_has_the_size_and_the_parts_of_the_picture(model, size):
+def test_the_mask_has_the_size_and_the_parts_of_the_image(model, size):
     image, true = draw(3, size), parts(draw(3, size))
     with SelfieSegmenter(model) as segmenter:
         found = segmenter.segment(image)
@@ -43,7 +43,7 @@ def test_a_mask_outlives_the_segmenter_and_its_other_masks(model):
         assert (mask == parts(draw(i, 256))).mean() > 0.9999
 
 
-def test_a_picture_that_is_a_view_is_read_right(model):
+def test_an_image_that_is_a_view_is_read_correctly(model):
     with SelfieSegmenter(model) as segmenter:
         flipped = segmenter.segment(draw(0, 256)[:, ::-1])
         assert (flipped == parts(draw(0, 256))[:, ::-1]).mean() > 0.9999
@@ -75,7 +75,7 @@ def test_a_person_network_sees_red_green_and_blue_in_this_order(tmp_path):
     np.testing.assert_allclose(thirds, [1, 0, 0], atol=1e-6)
 
 
-def test_what_a_person_network_said_outlives_its_next_picture(tmp_path):
+def test_the_output_of_a_person_network_outlives_its_next_image(tmp_path):
     network = PersonNetwork(write_person_network(tmp_path / "m.tflite", (20.0, 0.0, 0.0), -10.0))
     white = network.person(np.full((32, 32, 3), 255, np.uint8))
     network.person(np.zeros((32, 32, 3), np.uint8))

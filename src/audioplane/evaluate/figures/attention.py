@@ -1,4 +1,4 @@
-"""Which audio prototypes speak at which sounds: what makes the paper's planes interpretable."""
+"""The audio prototypes and the phones that they respond to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from audioplane.subject import Subject
 STRONGEST = 20
 """Prototypes shown: those whose weight changes most over the subject's speech."""
 LEAST_LIFT = 2.0
-"""A prototype speaks at a phone if that is so many times more frequent under it than elsewhere."""
+"""A prototype responds to a phone that is this many times more frequent under it than elsewhere."""
 _MOST_PHONES = 3
 _FROM_CLOSED_TO_OPEN: Sequence[str] = (
     "SIL M B P F V W UW UH OW OY AO SH ZH CH JH R ER L N NG DH TH D T S Z K G Y IY IH EY EH HH AH "
@@ -32,7 +32,7 @@ class Prototype:
     scale: int
     row: int
     phones: tuple[str, ...]
-    """At which it speaks, the most typical first; empty where the phones are not known or none
+    """The phones it responds to, the most typical first; empty where phones are not known or none
     stands out."""
     lifts: tuple[float, ...]
     """How many times more frequent each of these is under it."""
@@ -50,13 +50,13 @@ class Prototype:
 def strongest_prototypes(
     head: Head, subject: Subject, features: Float[np.ndarray, "t w f"], shown: Int[np.ndarray, " s"]
 ) -> list[Prototype]:
-    """The prototypes that tell sounds apart, ordered from those of shut lips to those of open ones.
+    """The prototypes that distinguish sounds, ordered from closed lips to open ones.
 
     Args:
         head: A trained head; one without prototypes gives an empty list.
         subject: Its recording gives the phones; without its sound there are none.
         features: The subject's speech features, on which the prototypes are judged.
-        shown: Rows of them whose weights are wanted.
+        shown: Rows of `features` whose weights are wanted.
     """
     windows = torch.from_numpy(features).to(head.device)
     scales = [w.cpu().numpy() for w in head.prototype_weights(windows)]
@@ -81,9 +81,9 @@ def _spoken_phones(subject: Subject, frames: int) -> Float[np.ndarray, "t p"] | 
     if not subject.paths.audio.exists():
         return None
     speech = Speech(read_audio(subject.paths.audio))
-    heard = np.concatenate([*decode_phones(speech)])[: 4 * frames]
-    heard = np.pad(heard, (0, 4 * frames - len(heard)), constant_values=SILENCE)
-    return np.eye(len(PHONES))[heard].reshape(frames, 4, -1).mean(1)
+    decoded = np.concatenate([*decode_phones(speech)])[: 4 * frames]
+    decoded = np.pad(decoded, (0, 4 * frames - len(decoded)), constant_values=SILENCE)
+    return np.eye(len(PHONES))[decoded].reshape(frames, 4, -1).mean(1)
 
 
 def _typical_phones(

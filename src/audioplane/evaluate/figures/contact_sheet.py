@@ -1,4 +1,4 @@
-"""One image that shows what the figures mean: truth, render, difference and dynamic map."""
+"""The contact sheet: truth, render, difference and dynamic map of some frames in one image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class SheetRow:
 
 
 def contact_sheet(rows: Sequence[SheetRow], cell: int = 256) -> UInt8[np.ndarray, "y x 3"]:
-    """Lay frames out below each other, in the four `COLUMNS`.
+    """Lay out frames below each other, in the four `COLUMNS`.
 
     Args:
         rows: At least one frame; all of one size.
@@ -39,14 +39,14 @@ def contact_sheet(rows: Sequence[SheetRow], cell: int = 256) -> UInt8[np.ndarray
     width = min(cell, rows[0].truth.shape[1])
     lines = [np.concatenate([_text(c, width, 255, 40) for c in COLUMNS], axis=1)]
     for row in rows:
-        pictures = (
+        images = (
             row.truth,
             row.rendered,
             amplified(row.truth, row.rendered),
             colour_map(row.dynamic),
         )
         lines.append(_text(row.label, 4 * width, 60, 230))
-        lines.append(np.concatenate([_fit(p, width) for p in pictures], axis=1))
+        lines.append(np.concatenate([_fit(p, width) for p in images], axis=1))
     return np.concatenate(lines)
 
 

@@ -1,4 +1,4 @@
-"""What a training said on its way: the run's `events.jsonl`."""
+"""The curves of a training, read from the run's `events.jsonl`."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PROGRESS = (
     "dynamism_mouth",
     "dynamism_face",
 )
-"""What events of the kind Progress tell."""
+"""The numbers in events of the kind Progress."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TrainingCurves:
 
 
 def read_curves(path: Path) -> TrainingCurves | None:
-    """The curves of a run; None where the file is missing or tells of no iteration.
+    """The curves of a run; None where the file is missing or has no iteration.
 
     Where a run was interrupted and repeated some iterations, the later ones count.
     """
@@ -60,7 +60,7 @@ def read_curves(path: Path) -> TrainingCurves | None:
     rows = [progress[i] for i in sorted(progress)]
     order = sorted(unseen)
     return TrainingCurves(
-        # Runs of earlier versions do not tell everything.
+        # Runs of earlier versions lack some numbers.
         **{name: np.array([row.get(name, np.nan) for row in rows], float) for name in _PROGRESS},
         unseen_iteration=np.array(order, float),
         unseen_psnr=np.array([unseen[i] for i in order]),

@@ -1,4 +1,4 @@
-"""Where a head is dynamic: its Gaussians in the colour of their dynamism d, from two sides."""
+"""Images of a head's Gaussians coloured by their dynamism d, from two sides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +15,11 @@ from audioplane.splat import rasterize
 from audioplane.subject import FrameRef
 
 TURN = 40.0
-"""Degrees by which the second view looks from the side."""
+"""Degrees by which the second view is turned to the side."""
 FRAMES = 16
 """Frames over which d is averaged."""
 _POINT = 0.45
-"""Factor on the Gaussians' sizes: smaller, so that single ones are seen."""
+"""Factor on the Gaussians' sizes, so that single ones are seen."""
 _PAPER = 0.96
 _GREY, _CONTRAST, _RED = np.array([0.66, 0.68, 0.70]), 0.5, np.array([0.80, 0.06, 0.10])
 
@@ -36,7 +36,7 @@ class DynamismView:
 def draw_dynamism(
     animator: Animator, codes: Float[Tensor, "t k"], refs: Sequence[FrameRef]
 ) -> list[DynamismView]:
-    """Every Gaussian of the head, still and small, coloured by its mean d in some frames.
+    """Every Gaussian of the head, undeformed and small, coloured by its mean d over some frames.
 
     Args:
         animator: The head.
@@ -48,7 +48,7 @@ def draw_dynamism(
     view, g = animator.view(refs[len(refs) // 2]), animator.head.gaussians
     own = sh_colours(g.sh, g.means, view.viewmat.to(g.means))
     colours = _colours(d.cpu().numpy(), own.mean(1).cpu().numpy())
-    pictures = []
+    views = []
     for name, degrees in (("from the camera", 0.0), (f"turned by {TURN:.0f} degrees", TURN)):
         turned = replace(view, viewmat=view.viewmat @ _about_y(np.radians(degrees)))
         splat = rasterize(
@@ -64,14 +64,14 @@ def draw_dynamism(
             torch.full((3,), _PAPER).to(g.means),
         )
         image = (splat.image.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
-        pictures.append(DynamismView(name, image))
-    return pictures
+        views.append(DynamismView(name, image))
+    return views
 
 
 def _colours(
     d: Float[np.ndarray, " n"], brightness: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n 3"]:
-    """From grey (0) to red (1), RGB; the grey is a little of the face's own, to know it by."""
+    """From grey (0) to red (1), RGB; the grey keeps a little of the face's shading."""
     still = _GREY + _CONTRAST * (np.clip(brightness, 0, 1)[:, None] - 0.5)
     return (still + d[:, None] * (_RED - still)).astype(np.float32)
 

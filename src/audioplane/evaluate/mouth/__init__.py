@@ -1,1 +1,1 @@
-"""Mouths read off images."""
+"""Reading of mouths from images."""

@@ -1,11 +1,10 @@
-"""Reads the mouth of one subject off its pixels, without any downloaded model.
+"""A reader of one subject's mouth from pixels, without any downloaded model.
 
-A landmark network is not always at hand, and does not see every face (a drawn one, for example).
-What exists is the subject's own ground truth: images with landmarks. So a ridge regression
-from the pixels around the mouth to landmarks 48–67 and to the aperture is fitted on the training
-frames. The crop is fixed to the head: it follows the frame's pose, never the image, so that
-render and ground truth of a frame are cut alike. How well it reads is measured on ground-truth
-frames that it was not fitted on.
+A landmark network is not always there, and does not read every face (a synthetic one, for
+example). The subject has images with landmarks, so a ridge regression from the pixels around the
+mouth to landmarks 48–67 and to the aperture is fitted on the training frames. The crop follows the
+frame's pose, never the image, so that render and ground truth of a frame are cropped alike. Its
+accuracy is measured on ground-truth frames that it was not fitted on.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,16 +24,16 @@ from audioplane.subject import FrameRef, Subject
 CROP = (32, 24)
 """Width and height of the crop, pixels."""
 MARGIN = 0.2
-"""How far the crop reaches beyond the mouth's usual extent, as a fraction of that."""
+"""Margin of the crop around the mouth's usual extent, as a fraction of that."""
 MIN_TRAIN_FRAMES = 16
 MAX_TRAIN_FRAMES = 800
 MAX_CHECK_FRAMES = 500
-"""Frames, evenly spread, that are looked at where a subject has more."""
+"""Most frames that are used, evenly spread."""
 WORSENED = 2
-"""Worsened copies of every training frame. A render is a little off in place, sharpness and light,
+"""Degraded copies of every training frame. A render differs a little in place, sharpness and light,
 and the reader must not take that for a movement of the mouth."""
 NUDGE, GAIN, BLUR = 0.03, 0.1, 1.0
-"""How far copies are off: standard deviation of place (fraction of the crop's width) and of
+"""Degradation of the copies: standard deviation of place (fraction of the crop's width) and of
 brightness (fraction), greatest standard deviation of the blur (pixels of the crop)."""
 HELD_BACK = 5
 """One in so many training frames, the last of them, chooses the ridge strength."""
@@ -90,12 +89,12 @@ class MouthFrame:
 
 @dataclass(frozen=True)
 class ReadingAccuracy:
-    """How well a reader reads ground-truth frames that it was not fitted on."""
+    """Accuracy of a reader on ground-truth frames that it was not fitted on."""
 
     aperture: float
     """Correlation of the aperture it reads with that of the landmarks."""
     landmarks: float
-    """LMD between what it reads and the truth, pixels: an LMD below this says nothing."""
+    """LMD between what it reads and the truth, pixels: an LMD below this means nothing."""
     n_frames: int
 
 
@@ -155,14 +154,14 @@ class MouthReader:
         if len(refs) < 2:
             return None
         true = np.stack([subject.landmarks(r) for r in refs])
-        seen = self.read((_picture(subject, r) for r in refs), refs)
+        seen = self.read((_recorded(subject, r) for r in refs), refs)
         distance = landmark_distance(seen.landmarks, true[:, 48:68].astype(np.float64))
         return ReadingAccuracy(
             correlation(seen.aperture, mouth_aperture(true)), float(distance.mean()), len(refs)
         )
 
 
-def _picture(subject: Subject, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+def _recorded(subject: Subject, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
     return read_image(subject.paths.image(ref.img_id))
 
 
@@ -216,12 +215,12 @@ def _examples(
     width = (frame.high - frame.low)[0]
     pixels, wanted = [], []
     for ref, target in zip(refs, targets, strict=True):
-        picture = _picture(subject, ref)
-        pixels.append(_pixels(frame.crop(picture, ref)))
+        image = _recorded(subject, ref)
+        pixels.append(_pixels(frame.crop(image, ref)))
         wanted.append(target)
         for _ in range(WORSENED):
             nudge = rng.normal(0, NUDGE * width, 2)
-            crop = frame.crop(picture, ref, nudge)
+            crop = frame.crop(image, ref, nudge)
             crop = cv2.GaussianBlur(crop, (0, 0), 0.1 + BLUR * rng.random())
             crop = cv2.convertScaleAbs(crop, alpha=1 + rng.normal(0, GAIN))
             pixels.append(_pixels(np.asarray(crop)))
@@ -240,7 +239,7 @@ def _pixels(crop: UInt8[np.ndarray, "y x 3"]) -> Float[np.ndarray, " f"]:
 def _ridge(
     x: Float[np.ndarray, "t f"], y: Float[np.ndarray, "t k"]
 ) -> tuple[Float[np.ndarray, "f k"], Float[np.ndarray, " k"], float]:
-    """Ridge regression; the strength is the one that reads the last frames best.
+    """Ridge regression; the strength is the one that predicts the last frames best.
 
     Returns:
         Weights, bias and strength.

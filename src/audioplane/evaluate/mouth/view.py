@@ -1,4 +1,4 @@
-"""The choice of mouth reader: MediaPipe's landmarker where it reads the face, else ours."""
+"""The choice of mouth reader: MediaPipe's landmarker if it reads the face, else `MouthReader`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 TRIAL_FRAMES = 30
 """Training frames, evenly spread, that MediaPipe is tried on before it is trusted."""
 TRUST = 0.7
-"""Correlation that its aperture must have with the subject's own landmarks there: MediaPipe finds
-a face in almost any drawing, without reading its mouth."""
+"""Least correlation of its aperture with the subject's own landmarks there: MediaPipe finds a face
+in almost any drawing, without reading its mouth."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class SeenMouth:
     landmarks: Float[np.ndarray, "20 2"]
     """Landmarks 48–67, pixels."""
     blendshapes: Float32[np.ndarray, "52"] | None = None
-    """Of the whole face, `prepare.landmarker.BLENDSHAPES`; None where the view has none."""
+    """Of the whole face, `face.landmarker.BLENDSHAPES`; None where the view has none."""
 
 
 @runtime_checkable
@@ -49,7 +49,7 @@ class MouthView(Protocol):
 
 @dataclass(frozen=True)
 class MouthViews:
-    """Two views of one kind: render and ground truth are read alike."""
+    """Two views of one kind, so that render and ground truth are read alike."""
 
     name: str
     rendered: MouthView
@@ -89,7 +89,7 @@ def open_mouth_views(subject: Subject, landmarker: Path | None = None) -> Iterat
 
     Args:
         subject: Whose held-out frames will be looked at.
-        landmarker: MediaPipe's `face_landmarker.task`; None looks where `prepare` keeps it.
+        landmarker: MediaPipe's `face_landmarker.task`; None looks where model files are kept.
 
     Raises:
         ModelError: `landmarker` is not a file.

@@ -1,1 +1,1 @@
-"""Numbers for images, lips, sound and expression."""
+"""Metrics of images, lips, sound and expression."""

@@ -1,4 +1,4 @@
-"""How far the face's movements are off: action units, upper and lower face apart.
+"""Errors of facial expression: action units and blendshapes, upper and lower face apart.
 
 AUE, as TalkingGaussian's auerror.py computes it: sum over OpenFace's action units of the mean
 squared difference of their intensities, 0 to 5. Needs OpenFace's tables of both videos. BSE, our
@@ -25,9 +25,9 @@ UPPER_SHAPES, LOWER_SHAPES = (
     tuple(i for i, name in enumerate(BLENDSHAPES) if name.startswith(parts))
     for parts in (_UPPER_PARTS, _LOWER_PARTS)
 )
-"""Blendshapes by their index; where the eyes look belongs to neither, as with OpenFace's units."""
+"""Blendshapes by their index; gaze belongs to neither, as with OpenFace's units."""
 _MOMENT = 0.5
-"""Of its interval at which a frame is sampled, as `media.video.read_frames` does."""
+"""Point of its interval at which a frame is sampled, as in `media.video.read_frames`."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def read_openface(path: Path, fps: int = 25) -> Float[np.ndarray, "t 17"]:
     try:
         table = np.array([[float(row[c]) for c in columns] for row in rows[1:] if row])
     except (ValueError, IndexError) as e:
-        raise MediaError(f"{path} holds a damaged row ({e}): make it again") from e
+        raise MediaError(f"{path} holds a damaged row ({e}): run OpenFace again") from e
     times, values = table[:, 0] - table[0, 0], table[:, 1:]
     usual = float(np.median(np.diff(times))) if len(times) > 1 else 1 / fps
     count = max(1, round((times[-1] + usual) * fps))

@@ -1,4 +1,4 @@
-"""Lip sync from landmarks: how far the mouth is off, and whether it opens when it should.
+"""Lip sync from landmarks: the mouth's error, and whether it opens when it should.
 
 LMD (Chen et al. 2018): mean distance of the mouth landmarks 48–67 after each mouth's own mean is
 taken away, pixels. MAC: Pearson correlation over time between the mouth apertures of render and
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 MIN_FRAMES = 8
-"""A correlation over fewer frames says nothing."""
+"""Fewest frames for a correlation."""
 MIN_SPREAD = 0.05
 """A mouth whose aperture varies by less than this part of the true variation does not move."""
 MAX_LAG = 10
@@ -27,7 +27,7 @@ class MouthTrack:
     landmarks: Float[np.ndarray, "t 20 2"]
     """Landmarks 48–67, pixels."""
     found: Bool[np.ndarray, " t"]
-    """Frames in which a mouth was seen; the others hold nothing of meaning."""
+    """Frames in which a mouth was seen; the others hold no meaningful values."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class LipScores:
     n_frames: int = 0
     """Frames in which both mouths were seen."""
     source: str = ""
-    """What read the landmarks."""
+    """What the landmarks were read with."""
     source_accuracy: float | None = None
     """Correlation of that source's aperture with the subject's own landmarks, on the same
     ground-truth frames."""
@@ -100,11 +100,11 @@ def aperture_scores(
         return LipScores(n_frames=n, source=source, empty=_without_aperture(reason))
     true_std, std = float(true.std()), float(rendered.std())
     if true_std < 1e-6:
-        reason = "the true mouth does not move"
+        reason = "the ground truth's mouth does not move"
         return LipScores(n_frames=n, source=source, empty=_without_aperture(reason))
     spread = std / true_std
     if spread < MIN_SPREAD:
-        reason = f"the render's mouth stands still (spread {spread:.3f} of the true one)"
+        reason = f"the render's mouth does not move (spread {spread:.3f} of the true one)"
         empty = {k: reason for k in ("mac", "lag", "mac_at_lag")}
         return LipScores(spread=spread, n_frames=n, source=source, empty=empty)
     lag, at_lag = find_lag(rendered, true)

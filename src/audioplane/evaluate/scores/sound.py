@@ -1,7 +1,7 @@
 """Lip sync against the sound itself: no weights, no language, no ground truth.
 
 A mouth opens for vowels (`speech/vowels.py`). Recordings of people reach a correlation of about .4
-with their level (docs/decisions/evaluate.md), so that is as good as it gets.
+with their level (docs/decisions/evaluate.md), which is the most to expect.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from audioplane.speech.vowels import vowel_level
 from audioplane.subject import FrameRef, Subject
 
 MAX_SOUND_LAG = 5
-"""Frames to either side among which the lag is sought; unrelated sound finds less in fewer."""
+"""Frames to either side among which the lag is sought; the fewer, the less unrelated sound fits."""
 
 
 @dataclass(frozen=True)
 class SoundSync:
-    """How a mouth goes along with a sound."""
+    """Agreement of a mouth with a sound."""
 
     correlation: float
     """Pearson, of aperture and sound level, at `lag`."""
@@ -31,7 +31,7 @@ class SoundSync:
 
 
 def sound_of(subject: Subject, refs: Sequence[FrameRef]) -> Float32[np.ndarray, " n"] | None:
-    """What is heard in some frames, 40 ms each, one after the other; None where there is no file.
+    """The sound of some frames, 40 ms each, one after the other; None where there is no file.
 
     Raises `MediaError` if the subject's sound cannot be read.
     """

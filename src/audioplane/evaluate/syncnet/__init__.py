@@ -1,4 +1,4 @@
-"""SyncNet: do lips and sound belong together? The authors' network and pipeline."""
+"""SyncNet, the agreement of lips and sound: the authors' network and pipeline."""
 
 from audioplane.evaluate.syncnet.held_out import held_out_sync
 from audioplane.evaluate.syncnet.judge import NO_SYNCNET, SYNCNET_NOTE, SyncJudge

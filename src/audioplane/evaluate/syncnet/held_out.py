@@ -1,4 +1,4 @@
-"""SyncNet on frames of a subject: rendered, or the recording."""
+"""SyncNet on frames of a subject, rendered or recorded."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -19,10 +19,10 @@ def held_out_sync(
     """Scores of images that show the frames `refs`, with the sound there.
 
     Args:
-        images: Gives them from the start, one for each of `refs`.
+        images: Returns the images from the start, one for each of `refs`.
         subject: Whose frames they are.
         refs: Where some are missing between two, a new shot begins.
-        judge: Who scores them.
+        judge: What scores them.
         step: Called with the number of images searched or embedded, each twice in the end.
 
     Raises `MediaError` if the subject's sound cannot be read.

@@ -47,10 +47,10 @@ class SyncJudge:
         """Scores of images with their sound.
 
         Args:
-            images: Gives them from the start, 25 a second.
+            images: Returns the images from the start, 25 a second.
             sound: At 16 kHz, from the first image on.
             step: Called with the number of images searched or embedded, each twice in the end.
-            breaks: Images that begin a new shot, besides the cuts that are seen.
+            breaks: Images that begin a new shot, besides the cuts that are detected.
         """
         if self.network is None or self.landmarker is None:
             return SyncScores(empty=self.missing)

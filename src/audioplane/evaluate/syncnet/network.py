@@ -60,7 +60,7 @@ class SyncNet(nn.Module):
             *_video_layer(256, 512, 6, padding=0),
         )
         self.netfclip = _embedding()
-        self.file: Path | None = None  # where the weights came from
+        self.file: Path | None = None  # the file of the weights
         self.eval().requires_grad_(False)
 
     @classmethod
@@ -68,7 +68,7 @@ class SyncNet(nn.Module):
         """SyncNet with the authors' weights; see `require_model` for where they are looked for.
 
         `given` is the file or a folder that holds it. Raises `ModelError` if it cannot be had,
-        `CheckpointError` if it is not what it should be.
+        `CheckpointError` if it holds other weights.
         """
         path = require_model(WEIGHTS, given, download)
         with torch.device("meta"):  # neither memory nor random numbers for what is overwritten

@@ -39,7 +39,7 @@ TOO_LITTLE = (
 
 @dataclass(frozen=True)
 class SyncScores:
-    """How well lips and sound belong together; None where unknown."""
+    """Agreement of lips and sound; None where unknown."""
 
     confidence: float | None = None
     """Higher is better (LSE-C); mean over tracks."""
@@ -64,8 +64,8 @@ def sync_scores(
     """Scores of a video.
 
     Args:
-        frames: Gives the RGB images from the start, 25 a second.
-        waveform: The sound at 16 kHz; sample 640 k sounds with frame k.
+        frames: Returns the RGB images from the start, 25 a second.
+        waveform: The sound at 16 kHz; sample 640 k is at frame k.
         shots: What `find_shots` found in these images.
         network: With the authors' weights.
         step: Called with the number of windows embedded at a time.
@@ -80,8 +80,8 @@ def sync_scores(
         if n <= 0:
             continue
         seen = _embed_track(frames(), track, n, network, step)
-        heard = embed_sound(sound, n, network)
-        curves.append(distances(seen, heard).mean(0))
+        sounds = embed_sound(sound, n, network)
+        curves.append(distances(seen, sounds).mean(0))
         lengths.append(n)
     if not curves:
         return SyncScores(empty=TOO_LITTLE)
@@ -91,12 +91,12 @@ def sync_scores(
     return SyncScores(float(confidence), float(distance), offset, sum(lengths), len(found))
 
 
-def distances(seen: Float[Tensor, "n c"], heard: Float[Tensor, "n c"]) -> Float[Tensor, "n 31"]:
+def distances(seen: Float[Tensor, "n c"], sounds: Float[Tensor, "n c"]) -> Float[Tensor, "n 31"]:
     """Distance of every frame's embedding to those of the sound −15 to +15 frames later.
 
     Beyond the ends the sound's embedding is zero.
     """
-    padded = pad(heard, (0, 0, MAX_SHIFT, MAX_SHIFT))
+    padded = pad(sounds, (0, 0, MAX_SHIFT, MAX_SHIFT))
     n = len(seen)
     columns = [pairwise_distance(seen, padded[k : k + n]) for k in range(2 * MAX_SHIFT + 1)]
     return torch.stack(columns, 1)

@@ -1,6 +1,6 @@
-"""From where a face was found to the crops for SyncNet, as the authors' `run_pipeline.py`.
+"""Tracks of faces and their crops for SyncNet, as in the authors' `run_pipeline.py`.
 
-Their S3FD face detector is replaced by the landmarker of `prepare`: the box around its 478 points
+Their S3FD face detector is replaced by MediaPipe's landmarker: the box around its 478 points
 reaches, as theirs, from the forehead to the chin and from cheek to cheek.
 """
 
@@ -20,11 +20,11 @@ Corners = Float[np.ndarray, "4"]
 """left, top, right, bottom of a face, pixels."""
 
 MIN_FRAMES = 100
-"""Faces found in this many frames or fewer are no track."""
+"""A face found in this many frames or fewer is no track."""
 MIN_FACE = 100
-"""Nor are faces whose longer side is in the mean this many pixels or less."""
+"""Nor is a face whose longer side is this many pixels or less on average."""
 MAX_GAP = 25
-"""Frames that a face may have been lost for."""
+"""Frames for which a face may be lost."""
 MIN_OVERLAP = 0.5
 """Intersection over union of one face in successive frames."""
 SMOOTHING = 13
@@ -34,9 +34,9 @@ CROP_SCALE = 0.40
 GREY = 110
 """Value outside of the image."""
 CUT = 27.0
-"""Change of hue, saturation and value, in the mean of all pixels, that is a cut."""
+"""Mean change of hue, saturation and value that makes a cut."""
 MIN_SHOT = 15
-"""Frames between two cuts (PySceneDetect's defaults, both)."""
+"""Fewest frames between two cuts (both are PySceneDetect's defaults)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class FaceTrack:
 
 
 class ShotFinder:
-    """Collects faces and cuts while images pass."""
+    """Collects faces and cuts, image by image."""
 
     def __init__(self) -> None:
         self._faces: list[Corners | None] = []
@@ -115,7 +115,7 @@ def face_tracks(shots: Shots) -> list[FaceTrack]:
 
 
 def _follow(waiting: Sequence[int], faces: Sequence[Corners | None]) -> list[int]:
-    """The frames in which the face of the first one is found again and again."""
+    """The frames that follow the first one's face without a break."""
     frames = [waiting[0]]
     for i in waiting[1:]:
         if i - frames[-1] > MAX_GAP:

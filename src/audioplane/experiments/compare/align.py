@@ -1,4 +1,4 @@
-"""What has to be moved before a video can be compared with the ground truth.
+"""Alignment of a video with the ground truth.
 
 Legend: a video is late by `shift` if its frame k + shift shows what frame k of the truth does.
 """
@@ -18,33 +18,33 @@ from audioplane.experiments.compare.scan import Scan
 MAX_SHIFT = 2 * FPS
 """Frames to either side among which the offset is sought."""
 TRUST = 0.3
-"""Correlation of images or sounds over time below which they show no offset."""
+"""Least correlation of images or sounds over time for an offset."""
 GAIN = 0.8
-"""An offset must bring 1 − correlation of the images down to this part of what it is at 0."""
+"""An offset must reduce 1 − correlation of the images to this part of its value without offset."""
 SAME_ASPECT = 0.01
-"""Part by which the proportions of two images may differ."""
+"""Fraction by which the aspect ratios of two images may differ."""
 SAME_FACE = 0.68
 """`face_likeness` below which two faces are of two people: between people at most .62, between
 thirds of one video at least .74 (five people, docs/decisions/experiments.md)."""
 MIN_FRAMES = 25
-"""Frames that all videos must show."""
+"""Fewest frames that all videos must share."""
 _SMOOTH = 6.0
-"""Deviation of the blur that leaves the light, pixels of a portrait."""
+"""Deviation of the blur that keeps only the lighting, pixels of a portrait."""
 _FEATURES = (slice(8, 60), slice(8, 56))
-"""Of a portrait: brows to chin."""
+"""Rows and columns of a portrait from brows to chin."""
 _SOUND_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a video is offset from the ground truth."""
+    """Scale and offsets of a video against the ground truth."""
 
     scale: float
     """Truth's width over the video's."""
     shift: int
     """Frames by which the video's images are late."""
     found_by: str
-    """What showed the shift: "images", "sound", or "start" where nothing did."""
+    """How the shift was found: by "images", by "sound", or "start" where neither shows one."""
     likeness: float
     """Correlation over time of the images at that shift."""
     sound_shift: float | None
@@ -52,7 +52,7 @@ class Alignment:
 
 
 def align(video: Scan, truth: Scan) -> Alignment:
-    """Find out how a video is offset from the ground truth.
+    """Find a video's scale and offsets against the ground truth.
 
     Raises `ComparisonError` if it shows another crop or another face.
     """
@@ -61,7 +61,7 @@ def align(video: Scan, truth: Scan) -> Alignment:
     if abs(proportion - 1) > SAME_ASPECT:
         raise ComparisonError(
             f"{video.path} is {video.info.width}×{video.info.height}, the ground truth "
-            f"{truth.info.width}×{truth.info.height}: crop it alike first"
+            f"{truth.info.width}×{truth.info.height}: crop it to the same shape first"
         )
     alike = face_likeness(video.portrait, truth.portrait)
     if not alike >= SAME_FACE:
@@ -81,7 +81,7 @@ def align(video: Scan, truth: Scan) -> Alignment:
 
 
 def face_likeness(a: Float32[np.ndarray, "64 64"], b: Float32[np.ndarray, "64 64"]) -> float:
-    """Correlation of the features of two portraits: what is smooth, as light is, does not count."""
+    """Correlation of the fine structure of two portraits, without smooth parts such as lighting."""
     x, y = (p - cv2.GaussianBlur(p, (0, 0), _SMOOTH) for p in (a, b))
     return correlation(x[_FEATURES].ravel(), y[_FEATURES].ravel())
 
@@ -91,8 +91,8 @@ def image_shift(
 ) -> tuple[int, float]:
     """Frames by which images are late, and their correlation over time there.
 
-    What stands still is taken away first, so that it is the motion that has to fit; head and
-    shoulders move more of the image than lips do.
+    The mean image is subtracted first, so that only motion counts, most of it of head and
+    shoulders.
     """
     a, b = (x.reshape(len(x), -1).astype(np.float32) for x in (video, truth))
     scores = {}
@@ -110,7 +110,7 @@ def image_shift(
 
 
 def sound_shift(video: Float32[np.ndarray, " n"], truth: Float32[np.ndarray, " m"]) -> float | None:
-    """Seconds, 2 at most, by which a sound is late; None if they have nothing in common."""
+    """Seconds, 2 at most, by which a sound is late; None if they do not match."""
     from scipy.signal import correlate
 
     a, b = (x[: _SOUND_SECONDS * SAMPLE_RATE].astype(np.float64) for x in (video, truth))
@@ -135,6 +135,6 @@ def common_span(truth: Scan, videos: Sequence[tuple[Scan, Alignment]]) -> tuple[
     if last - first < MIN_FRAMES:
         raise ComparisonError(
             f"{shortest.path} leaves {max(0, last - first)} frames to compare, {MIN_FRAMES} are "
-            "needed: give a longer one"
+            "needed: give a longer video"
         )
     return first, last

@@ -20,7 +20,7 @@ class Entry:
     report: ScoreReport
     examples: tuple[Example, ...]
     published: Published | None
-    """What the paper reports of a method of this name."""
+    """The paper's figures for a method of this name."""
 
 
 @dataclass(frozen=True)

@@ -23,27 +23,27 @@ from audioplane.page import (
     empty,
     facts,
     figure,
+    img,
     line_plot,
     listing,
     paragraph,
-    picture,
     side_by_side,
     table,
     text_page,
 )
 
 WHOLE, MOUTH = 256, 128
-"""Widths of what is shown, pixels."""
+"""Widths of the images on the page, pixels."""
 
 
 def comparison_page(comparison: Comparison) -> str:
     """The page: scores, what was aligned, images, mouth curves, protocol."""
     entries = comparison.entries
-    told = {e.name: "; ".join(aligned(e, comparison)) for e in entries}
+    alignments = {e.name: "; ".join(aligned(e, comparison)) for e in entries}
     missing = [empty(reason) for reason in reasons(comparison)]
     sections = (
         Section("Scores", [*_scores(comparison), *missing]),
-        Section("What was aligned", [facts(told)]),
+        Section("What was aligned", [facts(alignments)]),
         Section("Images", list(_moments(comparison))),
         Section("Mouths", [_curve(entry) for entry in entries]),
         Section("Protocol", [listing(PROTOCOL)]),
@@ -52,12 +52,12 @@ def comparison_page(comparison: Comparison) -> str:
 
 
 def _scores(comparison: Comparison) -> list[Html]:
-    """The table, and what the paper says of speed."""
+    """The table, and the paper's figures of speed."""
     titles = ["method", *(c.title for c in shown_columns(comparison))]
     lines = [[r.label, *(text or None for text in r.cells)] for r in table_lines(comparison)]
     known = [e.published for e in comparison.entries if e.published]
-    told = ", ".join(f"{p.method} {p.fps:g}" for p in known if p.fps)
-    speed = [paragraph(f"The paper's frames a second: {told}.")] if told else []
+    rates = ", ".join(f"{p.method} {p.fps:g}" for p in known if p.fps)
+    speed = [paragraph(f"The paper's frames a second: {rates}.")] if rates else []
     return [table(titles, lines), *speed]
 
 
@@ -78,7 +78,7 @@ def _views(image: Image, mouth: tuple[slice, slice], name: str) -> Html:
     height, width = image.shape[:2]
     whole = fit(image, (WHOLE, max(1, round(height * WHOLE / width))))
     lips = fit(np.ascontiguousarray(image[mouth]), (MOUTH, MOUTH))
-    return Html(picture(whole, name) + picture(lips, f"{name}, mouth"))
+    return Html(img(whole, name) + img(lips, f"{name}, mouth"))
 
 
 def _curve(entry: Entry) -> Html:
@@ -90,7 +90,7 @@ def _curve(entry: Entry) -> Html:
         for values in ([f.aperture for f in frames], [f.true_aperture for f in frames])
     )
     lines = [Line(entry.name, seconds, own), Line("ground truth", seconds, true, dashed=True)]
-    title = "mouth aperture, of the eyes' distance"
+    title = "mouth aperture, relative to the eyes' distance"
     return line_plot(
         lines, title, "seconds", f"mouth aperture of {entry.name} and ground truth", 7.0
     )

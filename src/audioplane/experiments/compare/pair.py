@@ -34,7 +34,7 @@ READER = "MediaPipe FaceLandmarker"
 
 @dataclass(frozen=True)
 class Example:
-    """One moment of both, in the truth's size."""
+    """One frame of both, in the truth's size."""
 
     frame: int
     """Of the truth."""
@@ -71,12 +71,12 @@ class Pair:
     def score_images(
         self, lpips: Perceptual | None, step: Callable[[], None]
     ) -> tuple[tuple[FrameScores, ...], tuple[Example, ...]]:
-        """Scores of every pair of images, and some of them to be shown."""
+        """Scores of every pair of images, and some pairs for the page."""
         moments = self.first + spread_over(len(self), EXAMPLES + 2)
         size = (self.truth.info.width, self.truth.info.height)
-        films = (frames(x.path, span) for x, span in zip(*self._sides, strict=True))
+        videos = (frames(x.path, span) for x, span in zip(*self._sides, strict=True))
         scores, examples = [], []
-        for frame, (image, true) in enumerate(zip(*films, strict=False), start=self.first):
+        for frame, (image, true) in enumerate(zip(*videos, strict=False), start=self.first):
             image = fit(image, size)
             landmarks = self.truth.landmarks[frame]
             regions = score_regions(image, true, landmarks, lpips)
@@ -120,8 +120,8 @@ class Pair:
         n = min(len(own_units), len(true_units))
         if n < len(self) - 1:  # OpenFace may leave the last frame out
             raise ComparisonError(
-                f"an OpenFace table ends {len(self) - n} frames before what is compared: "
-                "give those of these videos"
+                f"an OpenFace table ends {len(self) - n} frames before the compared frames "
+                "do: give the tables of these videos"
             )
         upper, lower = action_unit_errors(own_units[:n], true_units[:n])
         return ExpressionErrors(errors.bse_upper, errors.bse_lower, upper, lower)

@@ -56,7 +56,7 @@ COLUMNS = (
     Column("AUE-L ↓", lambda r: r.expression.aue_lower, "{:.3f}"),
 )
 TRUTH_TITLES = {"SyncNet ↑": "confidence", "dist. ↓": "distance"}
-"""Columns that the ground truth has a figure in, with the score's name."""
+"""Columns in which the ground truth has a figure, with the score's name."""
 
 
 def shown_columns(comparison: Comparison) -> tuple[Column, ...]:
@@ -77,7 +77,7 @@ def truth_cell(comparison: Comparison, column: Column) -> str:
 
 
 def reasons(comparison: Comparison) -> list[str]:
-    """Why cells are empty, each reason once, with the videos that it holds for."""
+    """Why cells are empty, each reason once, with the videos it applies to."""
     found: dict[tuple[str, str], list[str]] = {}
     for entry in comparison.entries:
         for metric, reason in entry.report.reasons.items():
@@ -91,32 +91,32 @@ def reasons(comparison: Comparison) -> list[str]:
 
 
 def aligned(entry: Entry, comparison: Comparison) -> list[str]:
-    """What was done to a video before it was scored."""
+    """Changes to a video before it was scored."""
     own, true, at = entry.scan, comparison.truth, entry.alignment
-    told = []
+    done = []
     if own.info.fps and abs(own.info.fps - FPS) > 0.01:
-        told.append(f"resampled from {own.info.fps:.4g} to {FPS} fps by time stamps")
+        done.append(f"resampled from {own.info.fps:.4g} to {FPS} fps by time stamps")
     if (own.info.width, own.info.height) != (true.info.width, true.info.height):
-        told.append(f"scaled from {own.info.width}×{own.info.height}")
+        done.append(f"scaled from {own.info.width}×{own.info.height}")
     side = "late" if at.shift > 0 else "early"
     if at.shift:
-        told.append(f"images {abs(at.shift)} frames {side} (by {at.found_by}): moved")
+        done.append(f"images {abs(at.shift)} frames {side} (by {at.found_by}): moved")
     if at.found_by == "start":
-        told.append(
+        done.append(
             f"no offset within {MAX_SHIFT / FPS:.0f} s fits (likeness {at.likeness:.2f}): "
             "compared from the start"
         )
     if own.sound is None:
-        told.append("no sound: SyncNet hears the ground truth's")
+        done.append("no sound: SyncNet is given the ground truth's")
     elif at.sound_shift is None:
-        told.append("another sound than the ground truth's")
+        done.append("not the sound of the ground truth's")
     elif abs(late := at.sound_shift - at.shift / FPS) > 0.5 / FPS:
         side = "late" if late > 0 else "early"
-        told.append(f"sound {abs(late) * 1000:.0f} ms {side} to its images: left as it is")
+        done.append(f"sound {abs(late) * 1000:.0f} ms {side} to its images: left as it is")
     left = len(own) - (comparison.last - comparison.first)
     if left:
-        told.append(f"{left} frames left out")
-    return told or ["nothing to align"]
+        done.append(f"{left} frames left out")
+    return done or ["nothing to align"]
 
 
 def span_text(comparison: Comparison) -> str:
@@ -175,7 +175,7 @@ class TableLine:
 
 
 def table_lines(comparison: Comparison) -> list[TableLine]:
-    """Ground truth and videos, under each what the paper reports of it."""
+    """Ground truth and videos, each followed by the paper's figures for it."""
     columns = shown_columns(comparison)
     lines = [TableLine("ground truth", tuple(truth_cell(comparison, c) for c in columns))]
     lines += _paper(columns, TRUTH)

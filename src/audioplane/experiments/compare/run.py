@@ -1,6 +1,6 @@
 """A comparison of videos of any system with one ground truth, by one protocol.
 
-Every video is looked through once; then pairs of images pass, one at a time.
+Every video is scanned once; then it is scored by pairs of images, one pair at a time.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def compare(
         names: One for each video; the files' names if not given. A method of the paper's Table 4
             gets the published figures beside its own.
         out: Folder for `comparison.json` and `comparison.html`; None writes nothing.
-        tools: What the scores are computed with; None leaves what needs weights empty. The
+        tools: The networks behind the scores; None leaves scores that need weights empty. The
             landmarker is downloaded where it is not on this machine.
         openface: OpenFace's csv of the truth and of each video, for AUE.
         report: Receives the progress, and why a video is left out.

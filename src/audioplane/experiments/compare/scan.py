@@ -1,4 +1,4 @@
-"""One pass through a video: faces, cuts, thumbnails, sound. No image is kept."""
+"""A scan of a video for faces, cuts, thumbnails and sound. No full image is kept."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Scan:
     path: Path
     info: VideoInfo
     landmarks: Float[np.ndarray, "t 68 2"]
-    """Pixels of the video; where no face was found, between those before and after."""
+    """Pixels of the video; interpolated where no face was found."""
     blendshapes: Float32[np.ndarray, "t 52"]
     """Zero where there are none."""
     found: Bool[np.ndarray, " t"]
@@ -62,7 +62,7 @@ class Scan:
 
 
 def scan_video(path: Path, landmarker: Landmarker, step: Callable[[], None]) -> Scan:
-    """Look through a video once.
+    """Scan a video once.
 
     Args:
         path: any file that FFmpeg reads.

@@ -1,4 +1,4 @@
-"""Heads driven by other people's speech (the paper's Table 5): do the lips follow it?"""
+"""Heads driven by other people's speech (the paper's Table 5)."""
 
 from audioplane.experiments.cross.report import CrossRow
 from audioplane.experiments.cross.run import cross

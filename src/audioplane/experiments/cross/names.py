@@ -1,4 +1,4 @@
-"""Names of heads, speeches and films that cannot be mistaken for each other."""
+"""Unique names of heads, speeches and videos."""
 
 import itertools
 from collections import Counter
@@ -13,7 +13,7 @@ def unique(name: str, taken: Container[str]) -> str:
 
 
 def file_labels(paths: Sequence[Path]) -> list[str]:
-    """What files are called in tables: by their names, with their folders where these are equal."""
+    """Names of files in tables, with their folders where the names are equal."""
     resolved = [Path(path).resolve() for path in paths]
     labels: list[str] = []
     for path in resolved:
@@ -30,9 +30,9 @@ def _shared(path: Path, paths: Sequence[Path], depth: int) -> bool:
     return ends[path.parts[-depth:]] > 1
 
 
-def film_name(head: str, speech: str, taken: Sequence[str]) -> str:
-    """A file name for the film of a head and a speech, unlike those that are taken."""
+def video_name(head: str, speech: str, taken: Sequence[str]) -> str:
+    """A file name for the video of a head and a speech, unlike those that are taken."""
     stem = f"{head}-{speech}".replace("/", "_")
-    lower = {name.lower() for name in taken}  # some file systems do not tell case
+    lower = {name.lower() for name in taken}  # some file systems ignore case
     names = itertools.chain([stem], (f"{stem}-{i}" for i in itertools.count(2)))
     return next(f"{n}.mp4" for n in names if f"{n}.mp4".lower() not in lower)

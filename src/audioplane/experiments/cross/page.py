@@ -1,4 +1,4 @@
-"""Cross-driven heads as one page; its films lie beside it."""
+"""The page of cross-driven heads; its videos are files beside it."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from audioplane.page import (
 
 
 def cross_page(rows: Sequence[CrossRow]) -> str:
-    """Table 5's layout, then every figure, then the films, which lie beside the page."""
+    """Table 5's layout, then every figure, then the videos."""
     heads = list(dict.fromkeys(row.head for row in rows))
     speeches = list(dict.fromkeys(row.speech for row in rows))
     by_pair = {(row.head, row.speech): row for row in rows}
@@ -25,7 +25,7 @@ def cross_page(rows: Sequence[CrossRow]) -> str:
         for head in heads
         if all((head, speech) in by_pair for speech in speeches)
     ]
-    films = [
+    videos = [
         figure(video_beside(row.film, f"{row.head} speaks {row.speech}"), row.head, row.speech)
         for row in rows
         if row.film
@@ -40,7 +40,7 @@ def cross_page(rows: Sequence[CrossRow]) -> str:
                 *map(paragraph, NOTES),
             ],
         ),
-        Section("Films", [side_by_side(films)]),
+        Section("Videos", [side_by_side(videos)]),
     ]
     lead = f"{len(heads)} heads, each driven by {len(speeches) - 2} other speeches and its own."
     return text_page("Driven by other people's speech", lead, sections)

@@ -1,6 +1,6 @@
 """Scores of heads driven by other people's speech (the paper's Table 5).
 
-The lips are judged by the sound (`evaluate/scores/sound.py`): nobody knows how they should look.
+The lips are judged by the sound (`evaluate/scores/sound.py`): there is no ground truth for them.
 """
 
 import json
@@ -25,19 +25,20 @@ class CrossRow:
 
     head: str
     speech: str
-    """What its file is called; `OWN` is the head's own held-out speech, `RECORDING` the recording
-    of the person who says it."""
+    """Its file's name; `OWN` is the head's own held-out speech, `RECORDING` the recording of the
+    person who speaks it."""
     seconds: float
     sound: SoundSync | None
-    """Mouth against sound; None where one of them stands still."""
+    """Mouth against sound; None where one of them does not change."""
     spread: float | None
     """Deviation of the aperture over that of the person's own in the training frames; None where
     that is 0 or no mouth was seen."""
     moved: float | None
-    """How far any Gaussian was moved at most, over the same in training speech; None for a
-    recording, and where training speech moves nothing."""
+    """The largest move of any Gaussian, relative to that in training speech; None for a recording,
+    and where training speech moves nothing."""
     strangeness: float | None
-    """`Familiarity.strangeness` of the speech; None where the head did not keep what it learned."""
+    """`Familiarity.strangeness` of the speech; None where the head has none for
+    its training speech."""
     syncnet: SyncScores
     film: str | None = None
     """Name of its file."""
@@ -45,7 +46,7 @@ class CrossRow:
 
 @dataclass(frozen=True)
 class Reference:
-    """What the motion of a head is compared with."""
+    """Reference values for the motion of a head."""
 
     mouth: MouthHabits
     """The person's own."""
@@ -63,7 +64,7 @@ def cross_row(
     syncnet: SyncScores,
     film: str | None = None,
 ) -> CrossRow:
-    """Sum up a head that spoke `waveform` (16 kHz)."""
+    """The scores of a head that spoke `waveform` (16 kHz)."""
     n = len(motion.aperture)
     sync = sound_sync(motion.aperture, sound_level(waveform, n), motion.found)
     seen = motion.aperture[motion.found]
@@ -74,7 +75,7 @@ def cross_row(
 
 
 def _ratio(value: float, of: float) -> float | None:
-    """None of nothing."""
+    """The ratio, None where it has no value."""
     return value / of if of > 0 else None
 
 
@@ -115,7 +116,7 @@ def cells(rows: Iterable[CrossRow]) -> list[list[str | None]]:
 
 
 def reasons(rows: Sequence[CrossRow]) -> list[str]:
-    """Why SyncNet's cells are empty, each reason once, with the rows that it holds for."""
+    """Why SyncNet's cells are empty, each reason once, with the rows it applies to."""
     found: dict[str, list[str]] = {}
     for row in rows:
         if row.syncnet.empty:
@@ -132,9 +133,9 @@ NOTES = (
     ".4, unrelated sound .1 in 8 s",
     f"{SYNCNET_NOTE}; confidence and distance",
     "spread: deviation of the aperture over the person's own",
-    "move: how far any Gaussian goes at most, over the same in training speech; well above 1 the "
-    "geometry may tear",
-    "unlike: distance of the sound from the training speech, or how much steadier it is, 1 for "
-    "more of the same; beyond "
+    "move: the largest move of any Gaussian, relative to that in training speech; well above 1 "
+    "the geometry may tear",
+    "unlike: distance of the sound from the training speech, or how much steadier it is; 1 for "
+    "training speech; beyond "
     f"{STRANGE} it is noise or music rather than speech",
 )

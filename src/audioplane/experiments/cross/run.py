@@ -19,7 +19,7 @@ from audioplane.evaluate.mouth.view import MouthViews, open_mouth_views
 from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.evaluate.syncnet import SyncJudge, held_out_sync
-from audioplane.experiments.cross.names import file_labels, film_name, unique
+from audioplane.experiments.cross.names import file_labels, unique, video_name
 from audioplane.experiments.cross.page import cross_page
 from audioplane.experiments.cross.report import (
     OWN,
@@ -45,7 +45,7 @@ JSON_NAME, PAGE_NAME = "cross.json", "cross.html"
 
 @dataclass(frozen=True)
 class _Head:
-    """A head with what its scores are computed with."""
+    """A head and what its scores need."""
 
     name: str
     talker: Talker
@@ -72,17 +72,17 @@ def cross(
 ) -> list[CrossRow]:
     """Drive every head with every speech.
 
-    Writes `cross.json`, `cross.html` and a film of each pair, marked and signed, into `out`.
+    Writes `cross.json`, `cross.html` and a video of each pair, marked and signed, into `out`.
 
     Args:
         runs: The heads.
         speeches: Sound files: other voices, other languages.
         out: Folder for what is written.
         subjects: The runs' subjects in order, if their folders have moved.
-        tools: What the scores are computed with; None leaves what needs weights empty.
+        tools: The networks behind the scores; None leaves scores that need weights empty.
         device: "auto", "cpu" or "cuda".
-        provenance: What the films say of their making; its consent is that of the heads which do
-            not say it themselves.
+        provenance: What the videos state of their making; its consent holds for heads that state
+            none themselves.
         report: Receives the progress, and warnings about speeches.
 
     Returns:
@@ -122,15 +122,15 @@ def cross(
             head = _Head(name, talker, own, reference, views, judge, report)
             rows += _own_speech(head)
             for label, speech in zip(labels, paths, strict=True):
-                film = film_name(name, label, [row.film for row in rows if row.film])
-                rows.append(_drive(head, label, speech, out / film))
+                video = video_name(name, label, [row.film for row in rows if row.film])
+                rows.append(_drive(head, label, speech, out / video))
     write_text(out / JSON_NAME, to_json(rows))
     write_text(out / PAGE_NAME, cross_page(rows))
     return rows
 
 
 def _drive(head: _Head, label: str, speech: Path, path: Path) -> CrossRow:
-    """One head speaks one speech into a film."""
+    """One head speaks one speech into a video."""
     talker, waveform = head.talker, read_audio(speech)
     described = Speech(waveform)
     task, codes = f"{head.name}: {label}", talker.codes(described)
@@ -151,8 +151,8 @@ def _drive(head: _Head, label: str, speech: Path, path: Path) -> CrossRow:
         audio_rate=SOUND_RATE,
         seal=stated.seal,
     )
-    with writer as film:
-        motion = measure_motion(talker.animator, codes, frames(), head.views.rendered, film)
+    with writer:
+        motion = measure_motion(talker.animator, codes, frames(), head.views.rendered, writer)
     step = Counter(head.report, f"SyncNet on {task}", 2 * len(codes))
     sync = head.judge.score(lambda: read_frames(path, FPS), waveform, step)
     return cross_row(
@@ -168,7 +168,7 @@ def _drive(head: _Head, label: str, speech: Path, path: Path) -> CrossRow:
 
 
 def _own_speech(head: _Head) -> list[CrossRow]:
-    """The held-out frames: what the recording reaches, and the head."""
+    """The scores of the held-out frames, recording and head."""
     person, refs = head.subject, head.subject.val
     sound = sound_of(person, refs) if refs else None
     if sound is None:
@@ -182,7 +182,7 @@ def _own_speech(head: _Head) -> list[CrossRow]:
 
 
 def _own_row(head: _Head, name: str, draw: Draw, sound: Float32[np.ndarray, " n"]) -> CrossRow:
-    """The held-out frames as a function draws them."""
+    """The held-out frames as a function renders them."""
     refs, codes = head.subject.val, torch.stack(list(head.own.codes.values()))
     frames = ((ref, draw(ref)) for ref in refs)
     motion = measure_motion(head.own.animator, codes, frames, head.views.rendered)

@@ -1,4 +1,4 @@
-"""A head under silence, noise, music and shouting."""
+"""Heads driven by silence, noise, music and shouting."""
 
 from audioplane.experiments.stress.report import StressReport
 from audioplane.experiments.stress.run import stress

@@ -1,4 +1,4 @@
-"""A head under sounds that are not speech, as one page."""
+"""The page of a head under sounds that are not speech."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from audioplane.page import (
     Line,
     Section,
     figure,
+    img,
     line_plot,
     listing,
     paragraph,
-    picture,
     side_by_side,
     table,
     text_page,
@@ -24,7 +24,7 @@ from audioplane.speech.familiarity import STRANGE
 
 
 def stress_page(report: StressReport, motions: Sequence[DrivenMotion]) -> str:
-    """The report as HTML; `motions` are what its rows sum up."""
+    """The report as HTML; `motions` are those behind its rows."""
     mouth = report.mouth
     words = [f"{'✓' if good else '✗'} {text}" for text, good in report.findings]
     plots = [
@@ -39,13 +39,13 @@ def stress_page(report: StressReport, motions: Sequence[DrivenMotion]) -> str:
         if m.found.any()
     ]
     images = [
-        Html(picture(m.furthest, f"furthest frame under {row.name}") + paragraph(row.name))
+        Html(img(m.furthest, f"furthest frame under {row.name}") + paragraph(row.name))
         for row, m in zip(report.rows, motions, strict=True)
     ]
     pause = "" if mouth.pause is None else f", {mouth.pause:.3f} in pauses"
     own = (
         f"The person's own mouth: {mouth.mean:.3f} in the mean, deviation {mouth.deviation:.3f}, "
-        f"{mouth.closed:.3f} shut{pause}."
+        f"{mouth.closed:.3f} closed{pause}."
     )
     sections = [
         Section("Findings", [listing(words), paragraph(own)]),
@@ -54,32 +54,32 @@ def stress_page(report: StressReport, motions: Sequence[DrivenMotion]) -> str:
             [
                 table(COLUMNS, report.cells()),
                 paragraph(
-                    "move: the furthest that any Gaussian went; in training speech "
+                    "move: the largest move of any Gaussian; in training speech "
                     f"{report.training_move:.1f} mm. unlike: distance of the sound from training "
-                    "speech, or how much steadier it is, 1 for more of the same; "
+                    "speech, or how much steadier it is; 1 for training speech; "
                     f"'drive' warns beyond {STRANGE}. It is empty for silence, and for heads "
-                    "trained before it was kept."
+                    "without statistics of their training speech."
                 ),
             ],
         ),
         Section(
             "The mouth over time",
-            [figure(side_by_side(plots), "Aperture", "How far the mouth is open, sound by sound.")],
+            [figure(side_by_side(plots), "Aperture", "The mouth's aperture, sound by sound.")],
         ),
         Section(
-            "Furthest from rest",
+            "Largest deformation",
             [
                 figure(
                     side_by_side(images),
                     "Furthest frames",
-                    "For each sound, the frame in which a Gaussian was moved furthest: a head "
-                    "that tears does it here.",
+                    "For each sound, the frame with the largest move of a Gaussian: if the "
+                    "geometry tears, it tears here.",
                 )
             ],
         ),
     ]
     return text_page(
-        f"What {report.head} makes of sounds that are not speech",
-        "Silence, noise, music and shouting, beside the speech that the head learned from.",
+        f"{report.head} under sounds that are not speech",
+        "Silence, noise, music and shouting, beside the training speech.",
         sections,
     )

@@ -1,4 +1,4 @@
-"""Findings about a head under sounds that are not speech: does its mouth rest, does it tear?"""
+"""Findings on a head under sounds that are not speech: rest of the mouth, tears in the geometry."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,12 +9,12 @@ from audioplane.experiments.motion import DrivenMotion, MouthHabits
 COLUMNS = ("sound", "s", "aperture", "deviation", "move mm", "unlike")
 TRAINING, SILENCE, PAUSE = "training speech", "silence", "pause in speech"
 STILL = 0.25
-"""Part of the person's own deviation of aperture under which a mouth counts as resting."""
+"""Fraction of the person's own deviation of aperture below which a mouth counts as resting."""
 AJAR = 0.15
-"""Part of the way from shut to open that a silent mouth may stand above the person's own in
+"""Fraction of the way from closed to open by which a silent mouth may exceed the person's own in
 pauses."""
 TORN = 1.5
-"""Times the furthest move of training speech beyond which the geometry counts as torn."""
+"""Multiple of training speech's largest move beyond which the geometry counts as torn."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class StressRow:
     deviation: float
     """Standard deviation of the aperture over time."""
     moved: float
-    """The furthest that any Gaussian was moved, millimetres."""
+    """The largest move of any Gaussian, millimetres."""
     strangeness: float | None
     """`Familiarity.strangeness` of the sound."""
 
@@ -36,7 +36,7 @@ class StressRow:
 def stress_row(
     name: str, motion: DrivenMotion, strangeness: float | None, counted: slice = slice(None)
 ) -> StressRow:
-    """Sum up what a head did; `counted` are the frames that count for the aperture."""
+    """The row of a driven head; `counted` are the frames that count for the aperture."""
     aperture = motion.aperture[counted][motion.found[counted]]
     return StressRow(
         name,
@@ -61,7 +61,7 @@ class StressReport:
 
     @property
     def findings(self) -> list[tuple[str, bool]]:
-        """Sentences with figures, and whether they are good news."""
+        """Sentences with figures, and whether the finding is good."""
         by_name = {row.name: row for row in self.rows}
         m = self.mouth
         rest = m.closed if m.pause is None else m.pause
@@ -81,8 +81,8 @@ class StressReport:
             own = "unknown" if m.pause is None else f"{m.pause:.3f}"
             found.append(
                 (
-                    f"{name}: it stands {'as in' if shut else 'wider than in'} the person's own "
-                    f"pauses: aperture {row.aperture:.3f}, pauses {own}, shut {m.closed:.3f}",
+                    f"{name}: the mouth is open {'as' if shut else 'wider than'} in the person's "
+                    f"pauses: aperture {row.aperture:.3f}, pauses {own}, closed {m.closed:.3f}",
                     shut,
                 )
             )
@@ -100,7 +100,7 @@ class StressReport:
         whole = row.moved <= TORN * self.training_move
         return (
             f"{row.name}: the geometry {'holds' if whole else 'tears'}: "
-            f"{row.moved / self.training_move:.2f} times the furthest move of training speech",
+            f"{row.moved / self.training_move:.2f} times the largest move in training speech",
             whole,
         )
 

@@ -1,4 +1,4 @@
-"""A head under sounds that are not speech."""
+"""The stress experiment: a head under sounds that are not speech."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def stress(
         for name, sound in sounds.items():
             speech = Speech(sound)
             codes = talker.codes(speech)
-            # The images are measured and thrown away: they need no mark.
+            # The images are measured and discarded: they need no mark.
             frames = animator.speak(codes, None)
             motion = measure_motion(animator, codes, frames, views.rendered)
             counted = _middle(len(codes)) if name == PAUSE else slice(None)

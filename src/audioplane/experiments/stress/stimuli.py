@@ -1,4 +1,4 @@
-"""Sounds that are not speech: 16 kHz, the same every time."""
+"""Sounds that are not speech, at 16 kHz, the same every time."""
 
 import numpy as np
 from jaxtyping import Float32
@@ -9,7 +9,7 @@ _CHORDS = ((220.0, 277.2, 329.6), (174.6, 220.0, 261.6), (196.0, 246.9, 293.7), 
 _BEAT = 0.5
 _OVERTONES = 6
 _SHOUT = 20.0
-"""Factor before the clipping: 26 dB."""
+"""Gain before clipping: 26 dB."""
 
 
 def silence(seconds: float) -> Float32[np.ndarray, " n"]:
@@ -38,7 +38,7 @@ def music(seconds: float) -> Float32[np.ndarray, " n"]:
 
 
 def shout(speech: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
-    """Speech far too loud for its microphone: 26 dB more, cut off at full scale."""
+    """Speech far too loud for its microphone: amplified by 26 dB and clipped at full scale."""
     return np.clip(_SHOUT * speech, -1, 1)
 
 

@@ -1,1 +1,1 @@
-"""What every pixel shows: head, neck, torso, background."""
+"""Segmentation of frames into head, neck, torso and background."""

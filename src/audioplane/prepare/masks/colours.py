@@ -1,4 +1,4 @@
-"""What colour tells of a pixel: the cheeks' hue, and two sets of colours learnt from a video."""
+"""Classification of pixels by colour: the cheeks' hue, and two sets of colours from a video."""
 
 import cv2
 import numpy as np
@@ -14,9 +14,9 @@ _BINS = 32
 _BLUR = 1.2
 """Spread of a counted colour, bins."""
 _DOUBT = 2e-3
-"""Probability added to both sides, so that an unseen colour says little."""
+"""Probability added to both sets, so that an unseen colour decides little."""
 _MOST = 2.5
-"""Log odds beyond which no pixel goes."""
+"""Bound on the log odds of a pixel."""
 
 
 def skin_like(
@@ -57,7 +57,7 @@ def _bins(colours: UInt8[np.ndarray, "*s 3"]) -> np.ndarray:
 
 
 def _density(colours: UInt8[np.ndarray, "n 3"]) -> Float32[np.ndarray, "b b b"]:
-    """Blurred counts, the commonest colour 1: a rare colour of a busy side must not lose to it."""
+    """Blurred counts over their maximum, so that a varied set's rare colours still count."""
     count = np.bincount(_bins(colours), minlength=_BINS**3).astype(np.float32)
     blurred = gaussian_filter(count.reshape(_BINS, _BINS, _BINS), _BLUR)
     return blurred / max(float(blurred.max()), 1e-9)

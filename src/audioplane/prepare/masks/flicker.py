@@ -1,5 +1,4 @@
-"""How much the head's outline before the background flickers: what is left of it when the head's
-own motion is taken out."""
+"""Flicker of the head's outline against the background: its change beyond the head's own motion."""
 
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from audioplane.prepare.masks.head_frame import HeadFrame
 from audioplane.subject.labels import Label, head_mask
 
 _APART = 2.0
-"""Distance that a pixel of the outline leaps by to count, pixels at size 512."""
+"""Least distance that a pixel of the outline must jump to count, pixels at size 512."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Outline:
 
 
 def head_outline(frame: MaskedFrame, labels: UInt8[np.ndarray, "h w"]) -> Outline:
-    """Read it off a label map. The jaw line before the neck is no part of it: speech moves it."""
+    """The outline in a label map, without the jaw line over the neck, which speech moves."""
     touched = cv2.dilate((labels == Label.BACKGROUND).astype(np.uint8), np.ones((3, 3), np.uint8))
     edge = head_mask(labels) & (touched == 1)
     return Outline(frame.img_id, frame.shot, edge, frame.head)
@@ -45,7 +44,7 @@ def flickering(before: Outline, now: Outline) -> float | None:
     turn = before.head.onto(now.head)
     places = np.argwhere(before.edge)[:, ::-1] @ turn[:, :2].T + turn[:, 2]
     at = np.rint(places).astype(int)
-    at = at[((at >= 0) & (at < size)).all(-1)]  # what leaves the image does not flicker
+    at = at[((at >= 0) & (at < size)).all(-1)]  # pixels that leave the image do not flicker
     if not len(at) or not now.edge.any():
         return None
     away = cv2.distanceTransform((~now.edge).astype(np.uint8), cv2.DIST_L2, 3)

@@ -1,7 +1,6 @@
-"""Frames with their person masks, and masks that neighbouring frames agree on.
+"""Frames with their person masks, and masks by vote of neighbouring frames.
 
-A mask is voted on by five frames: the head's part with the skull held still, the body's as it lies
-in the image.
+Five frames vote on a mask: its head part aligned by the head's pose, its body part not aligned.
 """
 
 from collections import deque
@@ -22,7 +21,7 @@ WINDOW = 2
 
 @dataclass(frozen=True)
 class MaskedFrame:
-    """A frame, where its head is, and its person mask."""
+    """A frame, its head's place, and its person mask."""
 
     img_id: int
     shot: int
@@ -38,7 +37,7 @@ class MaskedFrame:
 def with_neighbours(
     frames: Iterable[MaskedFrame],
 ) -> Iterator[tuple[MaskedFrame, list[MaskedFrame]]]:
-    """Every frame with those that calm it; at most 2 · `WINDOW` + 1 frames are held.
+    """Every frame with the frames that vote on it; at most 2 · `WINDOW` + 1 are held.
 
     These are within `WINDOW` of it by number and of the same shot; it is one of them.
     """
@@ -63,8 +62,8 @@ def _among(
 
 
 def vote(frame: MaskedFrame, near: list[MaskedFrame]) -> MaskedFrame:
-    """The frame with the person (0 or 1) and the hair that its neighbours vote for: head with the
-    skull held still, body as it lies."""
+    """The frame with the person (0 or 1) and the hair that its neighbours vote for, the head
+    aligned by its pose, the body not aligned."""
     size = len(frame.image)
     body = np.mean([f.mask.person for f in near], axis=0)
     head = _with_the_skull(frame, [(f, f.mask.person) for f in near])

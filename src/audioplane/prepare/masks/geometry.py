@@ -1,4 +1,4 @@
-"""Where the parts of a person lie in an image, as far as 68 landmarks tell.
+"""The parts of a person in an image, estimated from 68 landmarks.
 
 Lengths are in face heights h (brow line to chin × 1.5, about forehead to chin); u points along
 the eyes to the image's right, v down the face.
@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 _FAR = 10.0
 """Face heights: beyond any image."""
 _SIDE_CUT = 3
-"""Jaw landmark at whose height, near the ear lobe, head and body part beside the face."""
+"""Jaw landmark near the ear lobe, at whose height head and body separate beside the face."""
 _SIDE_SLOPE = 0.15
 """How steeply that cut falls outwards: not into the shoulders of a bowed head."""
 _FLESH = 0.05
@@ -32,7 +32,7 @@ class FaceFrame:
 
     @staticmethod
     def of(landmarks: Float[np.ndarray, "68 2"]) -> "FaceFrame":
-        """Read it off the landmarks."""
+        """From the landmarks."""
         points = landmarks.astype(np.float64)
         u = points[45] - points[36]
         u = u / np.linalg.norm(u)
@@ -68,7 +68,7 @@ def head_side(landmarks: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarra
 
 
 def jaw_flesh(landmarks: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray, "size size"]:
-    """Beside the jaw line, from the ear lobes to the jaw's angles: skin there is the cheeks'."""
+    """Beside the jaw line, from ear lobes to jaw angles: skin there belongs to the cheeks."""
     frame = FaceFrame.of(landmarks)
     mask = np.zeros((size, size), bool)
     for jaw, side in ((landmarks[2:6], -1), (landmarks[11:15], 1)):
@@ -79,7 +79,7 @@ def jaw_flesh(landmarks: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarra
 
 
 def neck_zone(landmarks: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray, "size size"]:
-    """Where the neck may be seen: under the jaw, as wide as the jaw, to half a face below."""
+    """Where the neck may be visible: under the jaw, as wide as the jaw, to half a face below."""
     frame = FaceFrame.of(landmarks)
     jaw = landmarks[_SIDE_CUT : 17 - _SIDE_CUT].astype(np.float64)
     corners = [*jaw, jaw[-1] + 0.5 * frame.h * frame.v, frame.at(0.35, 0.6)]

@@ -1,8 +1,8 @@
 """Hair that hangs below the jaw: it moves with the head, so its label must not be the torso's.
 
-What hair looks like is learnt from the video: what surrounds the face above the mouth and is no
-skin, against clothes and the neck's middle. Where there is no hair, or it has the hue of the skin
-or the colours of the clothes, no pixel is taken for hair.
+Its colours are learnt from the video: those around the face above the mouth that are not skin,
+against clothes and the neck's middle. Where there is no hair, or it has the hue of the skin or the
+colours of the clothes, no pixel is taken for hair.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _LEAST = 0.01
 _SURE = 1.0
 """Log odds from which a pixel is hair, once they are blurred."""
 _REACH = (0.65, 0.5)
-"""Beside and below the chin, face heights: as far as hair is looked for."""
+"""Range beside and below the chin in which hair is searched for, face heights."""
 _CLOTHES = (0.5, 0.35)
 """Face heights beside and below the chin from which on everything counts as clothes."""
 _NECK = (0.22, 0.3)
@@ -73,7 +73,7 @@ def learn_hair(
 
 
 def _about_face(points: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray, "size size"]:
-    """What frames the face, above the mouth's height: a shoulder does not reach there."""
+    """The surroundings of the face above the mouth, where no shoulder reaches."""
     frame = FaceFrame.of(points)
     mouth = float((points[[48, 54]].mean(0) - frame.chin) @ frame.v) / frame.h
     upper = polygon_mask(_box(frame, -_FAR, _FAR, -_FAR, mouth), size)
@@ -81,7 +81,7 @@ def _about_face(points: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray
 
 
 def _body(points: Float[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray, "size size"]:
-    """Where there is no hair to be expected: the neck's middle, the shoulders, the chest."""
+    """Where no hair is expected: the neck's middle, the shoulders, the chest."""
     frame = FaceFrame.of(points)
     (half, down), (beside, below) = _NECK, _CLOTHES
     boxes = (
@@ -107,7 +107,7 @@ def hanging(
     head: Bool[np.ndarray, "h w"],
     landmarks: Float[np.ndarray, "68 2"],
 ) -> Bool[np.ndarray, "h w"]:
-    """Hair beside and below the jaw that hangs together with the head.
+    """Hair beside and below the jaw that is connected with the head.
 
     Args:
         hair: pixels of a colour of hair, and of no skin.
@@ -124,7 +124,7 @@ def hanging(
 
 
 def _opened(mask: Bool[np.ndarray, "h w"], half_width: float) -> Bool[np.ndarray, "h w"]:
-    """The mask without what is thinner, in shares of the frame."""
+    """The mask without thinner parts, in shares of the frame."""
     radius = max(1, round(half_width * len(mask)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel) == 1

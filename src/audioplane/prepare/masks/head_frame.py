@@ -1,4 +1,4 @@
-"""Where a head lies in the image, by its pose: what masks of neighbouring frames are aligned by."""
+"""A head's place in the image by its pose, for the alignment of neighbouring frames' masks."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from audioplane.prepare.pose.camera import Intrinsics
 
 @dataclass(frozen=True)
 class HeadFrame:
-    """The head's centre and upright in the image; a turning head keeps them."""
+    """The head's centre and vertical axis in the image, which yaw leaves as they are."""
 
     centre: Float[np.ndarray, "2"]
     """Pixels."""
@@ -33,7 +33,7 @@ class HeadFrame:
     def onto(self, other: "HeadFrame") -> Float[np.ndarray, "2 3"]:
         """Affine matrix that takes this head's outline to another frame's: turn, scale and shift.
 
-        Landmarks would not do: nose and eyes lie nearer than the outline and move ahead of it.
+        Landmarks would be wrong: nose and eyes are nearer than the outline and move further.
         """
         turn = (
             np.stack([other.u, other.v], 1)

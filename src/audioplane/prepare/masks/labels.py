@@ -1,6 +1,6 @@
-"""The label map of a frame: what every pixel shows.
+"""The label map of a frame.
 
-Head and body part along the jaw line of the frame's own landmarks, because the head's Gaussians
+The jaw line of the frame's own landmarks separates head and body, because the head's Gaussians
 have to explain everything that is labelled head.
 """
 
@@ -16,9 +16,9 @@ from audioplane.prepare.masks.hair import hanging
 from audioplane.subject.labels import Label
 
 _THREAD = 0.008
-"""Half the width of what is too thin to be of a body, share of the frame."""
+"""Half the width below which a piece is too thin for a body, share of the frame."""
 _SPECK = 0.003
-"""Share of the frame up to which a piece that does not reach its edge is not a body's."""
+"""Share of the frame below which a piece that does not reach its edge is no body."""
 
 
 def label_frame(frame: MaskedFrame) -> UInt8[np.ndarray, "h w"]:
@@ -48,7 +48,7 @@ def label_frame(frame: MaskedFrame) -> UInt8[np.ndarray, "h w"]:
 
 
 def _fringe(body: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Threads and specks of what is left for the body: edges of hair that hangs before a wall."""
+    """Threads and specks among the body's pixels: edges of hair in front of a wall."""
     radius = max(1, round(_THREAD * len(body)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     solid = cv2.erode(body.astype(np.uint8), kernel)

@@ -1,4 +1,4 @@
-"""The person in single frames, by a network: the soft mask that labels start from."""
+"""Soft masks of the person in single frames, by a network."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from audioplane.prepare.masks.segmenter import (
 
 @dataclass(frozen=True)
 class PersonMask:
-    """What a network sees of the person in one frame, at the frame's size."""
+    """A network's masks of one frame, at the frame's size."""
 
     person: Float32[np.ndarray, "h w"]
     """0 to 1."""
@@ -32,7 +32,7 @@ class PersonMask:
 
 
 class NetworkMasker:
-    """Masks by a network that knows person and background."""
+    """Masks by a network that separates person and background."""
 
     name = "person network"
     """For `subject.json`."""
@@ -46,7 +46,7 @@ class NetworkMasker:
 
 
 class PartMasker:
-    """Masks by a network that also knows hair and clothes."""
+    """Masks by a network that also separates hair and clothes."""
 
     name = "part segmenter"
 
@@ -62,12 +62,12 @@ class PartMasker:
 
 
 PersonMasker = NetworkMasker | PartMasker
-"""A frame to its mask."""
+"""From a frame to its mask."""
 
 
 @contextmanager
 def open_masker(segmenter: Path | PartSegmenter | None) -> Iterator[PersonMasker]:
-    """The part segmenter that is given or at hand, else the person network.
+    """The part segmenter if it is given or on this machine, else the person network.
 
     Raises `ModelError`, naming file, address and place, if neither can be had.
     """

@@ -1,4 +1,4 @@
-"""The person by MediaPipe's selfie segmentation, or the person's parts by its multiclass one."""
+"""MediaPipe's segmentation of a person (selfie), or of a person's parts (multiclass)."""
 
 from enum import IntEnum
 from pathlib import Path
@@ -31,7 +31,7 @@ SEGMENTER = ModelFile(
     None,
     "mediapipe",
 )
-"""MediaPipe's multiclass selfie segmenter (Apache-2.0), used instead where it is at hand."""
+"""MediaPipe's multiclass selfie segmenter (Apache-2.0), used instead if it is on this machine."""
 
 
 class Part(IntEnum):
@@ -47,7 +47,7 @@ class Part(IntEnum):
 
 @runtime_checkable
 class PartSegmenter(Protocol):
-    """Anything that names the part of a person that each pixel shows."""
+    """A segmenter into the parts of a person."""
 
     def segment(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
         """`Part` of every pixel."""
@@ -72,7 +72,7 @@ class SelfieSegmenter:
         if classes != len(Part):
             self._task.close()
             raise PrepareError(
-                f"{model} parts images into {classes} classes, not {len(Part)}: "
+                f"{model} separates {classes} classes, not {len(Part)}: "
                 "give selfie_multiclass_256x256.tflite"
             )
 
@@ -80,7 +80,7 @@ class SelfieSegmenter:
         """`Part` of every pixel."""
         with self._turn:
             # The view does not keep the mask's memory alive: the mask must outlive the copy.
-            mask = self._task.segment(_picture(image)).category_mask
+            mask = self._task.segment(_converted(image)).category_mask
             return mask.numpy_view().reshape(image.shape[:2]).astype(np.uint8)
 
     def __enter__(self) -> "SelfieSegmenter":
@@ -96,7 +96,7 @@ class SelfieSegmenter:
 
 
 class PersonNetwork:
-    """How much of each pixel is person, by a network that OpenCV runs."""
+    """The person's share of each pixel, by a network that OpenCV runs."""
 
     _SIDE = 256
 
@@ -114,16 +114,16 @@ class PersonNetwork:
 
     def person(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "256 256"]:
         """The person's share of each pixel of the scaled image, 0 to 1."""
-        picture = cv2.dnn.blobFromImage(
+        blob = cv2.dnn.blobFromImage(
             cv2.resize(image, (self._SIDE, self._SIDE), interpolation=cv2.INTER_AREA), 1 / 255
         )
         with self._turn:
-            self._net.setInput(picture)
+            self._net.setInput(blob)
             return self._net.forward().reshape(self._SIDE, self._SIDE).copy()
 
 
 def _create(model: bytes, confidence: bool) -> Any:
-    """MediaPipe's task for single pictures: confidences of every class, or the likeliest one."""
+    """MediaPipe's task for single images: confidences of every class, or the likeliest one."""
     from mediapipe.tasks import python as tasks
     from mediapipe.tasks.python import vision
 
@@ -137,12 +137,12 @@ def _create(model: bytes, confidence: bool) -> Any:
 
 
 def _count_classes(model: bytes) -> int:
-    """How many classes a model knows; its labels, which would say so, are optional."""
+    """The number of a model's classes; its labels, which would give it, are optional."""
     with _create(model, confidence=True) as task:
-        return len(task.segment(_picture(np.zeros((8, 8, 3), np.uint8))).confidence_masks)
+        return len(task.segment(_converted(np.zeros((8, 8, 3), np.uint8))).confidence_masks)
 
 
-def _picture(image: UInt8[np.ndarray, "h w 3"]) -> Any:
+def _converted(image: UInt8[np.ndarray, "h w 3"]) -> Any:
     import mediapipe as mp
 
     return mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))

@@ -1,8 +1,7 @@
 """Stage parsing: the label map of every usable frame.
 
-`person.py` finds the person in single frames, `hair.py` learns what the person's hair looks like,
-`frames.py` lets neighbouring frames vote, `labels.py` names every pixel, `flicker.py` measures what
-is left to wish for.
+`person.py` finds the person in single frames, `hair.py` learns the colours of the hair, `frames.py`
+lets neighbouring frames vote, `labels.py` labels every pixel, `flicker.py` measures the result.
 """
 
 from collections.abc import Callable, Iterator
@@ -57,7 +56,7 @@ def _frame_masker(job: Job, track: Track, masker: PersonMasker) -> Callable[[int
 
 
 def _learn_hair(frames: list[MaskedFrame]) -> HairColours | None:
-    """None where the masks know hair already, or there is none to be seen."""
+    """None where the network finds hair itself, or none is visible."""
     if any(frame.mask.hair is not None for frame in frames):
         return None
     return learn_hair(
@@ -81,7 +80,7 @@ def _label(job: Job, frame: MaskedFrame, near: list[MaskedFrame]) -> Outline:
 
 
 def _flickering(job: Job, outlines: Iterator[Outline], n: int) -> list[float]:
-    """The share of every two successive outlines that flickers; empty where none can be told."""
+    """Flickering share of every two successive outlines; empty if it cannot be measured."""
     shares, before = [], None
     for done, outline in enumerate(outlines, start=1):
         share = None if before is None else flickering(before, outline)

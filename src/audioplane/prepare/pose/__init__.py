@@ -1,1 +1,1 @@
-"""Where the head is in every frame: camera and rigid pose."""
+"""The head's pose in every frame, and the camera."""

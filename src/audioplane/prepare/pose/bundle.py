@@ -1,7 +1,7 @@
 """Poses and expressions of a head solved together: the end of the pose stage's bundle adjustment.
 
-Symbols as in `pose.py`. Solving expressions for what the poses leave over gives the pose
-everything that looks like turning: an expression never gets that part back. Together they do:
+Symbols as in `pose.py`. If expressions were solved on the residuals of the poses,
+the poses would take all that looks like turning. So both are solved together:
 
     min over R_t, T_t, e_t of  Σ_k w_tk |x_tk − observed_tk|² + σ² |e_t|²
 
@@ -26,16 +26,16 @@ from audioplane.prepare.pose.camera import (
 
 _ROUNDS = 40
 _SETTLED = 1e-4
-"""Radians, root mean square, that a round turns the poses by once nothing is left to do."""
+"""Root mean square change of the poses in a round, radians, below which the solution stands."""
 _SHAPE_DAMPING = 2e-3
 _RIDGE = 1e-4
-"""Draws the shape to the first one and expressions to zero in what a head that hardly turns does
-not show: their depth."""
+"""Prior that keeps the depth of shape and expressions near the first shape's and zero, where a head
+hardly turns and does not show it."""
 
 
 @dataclass(frozen=True)
 class LandmarkModel:
-    """What is the same in all frames, metres."""
+    """The parameters shared by all frames, metres."""
 
     shape: Float[np.ndarray, "k 3"]
     expressions: Float[np.ndarray, "b k 3"]
@@ -43,7 +43,7 @@ class LandmarkModel:
 
 @dataclass(frozen=True)
 class LandmarkMotion:
-    """What every frame has of its own."""
+    """The parameters of every frame."""
 
     rotations: Float[np.ndarray, "n 3 3"]
     translations: Float[np.ndarray, "n 3"]
@@ -67,7 +67,7 @@ def refine_jointly(
     camera: Intrinsics,
     huber: float,
 ) -> LandmarkModel:
-    """The head that explains the landmarks best. `huber`: robust limit, pixels."""
+    """The model that fits the landmarks best. `huber`: robust limit, pixels."""
     first = head.shape
     for _ in range(_ROUNDS):
         before = motion.rotations
@@ -110,7 +110,7 @@ def refine_all(
 def _squares(
     observed: np.ndarray, head: LandmarkModel, motion: LandmarkMotion, camera: Intrinsics
 ) -> Float32[np.ndarray, "n k 2"]:
-    """Squares of what the head leaves over; single precision is enough for their median."""
+    """Squared residuals; single precision is enough for their median."""
     return np.square(observed - project(_placed(head, motion), camera)).astype(np.float32)
 
 
@@ -159,7 +159,7 @@ def _refine_head(
 ) -> LandmarkModel:
     """Shape and expressions of every point by linear least squares, the motion being given.
 
-    `prior`: Huber's limit, and the shape that is believed where nothing speaks against it.
+    `prior`: Huber's limit, and the shape that holds where the landmarks do not show another.
     """
     huber, first = prior
     b, k = head.expressions.shape[:2]
@@ -179,7 +179,7 @@ def _refine_head(
     scale = np.trace(normal[:, :3, :3], axis1=1, axis2=2)[:, None]
     away = np.concatenate([(head.shape - first)[None], head.expressions]).transpose(1, 0, 2)
     right[..., 0] -= _RIDGE * scale * away.reshape(k, -1)
-    # Damping besides: one step of the shape goes no farther than linearity does.
+    # Damped as well: a step of the shape must stay within the linear range.
     ridge = np.repeat([_SHAPE_DAMPING, _RIDGE], [3, 3 * b]) * scale
     normal[:, range(3 + 3 * b), range(3 + 3 * b)] += ridge
     step = np.linalg.solve(normal, right).reshape(k, 1 + b, 3).transpose(1, 0, 2)
@@ -206,17 +206,17 @@ def _standardised(
 def without_rigid_motion(
     moved: Float[np.ndarray, "b k 3"], shape: Float[np.ndarray, "k 3"]
 ) -> Float[np.ndarray, "b k 3"]:
-    """Displacements of a shape less what turning and moving it looks like from the front.
+    """Displacements of a shape without those that look like rotation and shift from the front.
 
-    Orthogonality in space would not do: the shear (z, 0, x) is orthogonal to turning, (z, 0, −x),
+    Orthogonality in space is not enough: the shear (z, 0, x) is orthogonal to turning, (z, 0, −x),
     and in the image it is the same.
     """
     k = len(shape)
     centred = shape - shape.mean(0)
     sideways = np.tile(np.eye(3)[:, :2], (k, 1, 1))
-    growing = centred[..., None] * np.array([[1.0], [1.0], [0.0]])  # what coming nearer looks like
+    growing = centred[..., None] * np.array([[1.0], [1.0], [0.0]])  # what an approach looks like
     rigid = np.concatenate([-cross_matrix(centred), sideways, growing], -1)
-    # Points that move least say most about what is rigid.
+    # Points that move least define the rigid part best.
     square = np.square(moved).sum((0, 2))
     weight = np.sqrt(np.median(square) / (square + np.median(square)))
     seen = (moved[..., :2] * weight[:, None]).reshape(len(moved), 2 * k)

@@ -15,7 +15,7 @@ _BLOCK = 256
 
 
 def blocks(n: int) -> Iterator[slice]:
-    """All of `n` frames, some at a time."""
+    """All of `n` frames, block by block."""
     return (slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
 
 

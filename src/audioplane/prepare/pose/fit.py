@@ -43,17 +43,17 @@ from audioplane.prepare.pose.camera import (
 N_EXPRESSIONS = 6
 """B."""
 HUBER = 2.0
-"""Residual from which on a point's weight falls, pixels at size 512."""
+"""Residual above which a point's weight falls, pixels at size 512."""
 
 _ROUNDS = 9
 _JOINT_FRAMES = 500
-"""Frames, evenly spread, from which the head is learnt at the end: it has few unknowns."""
+"""Frames, evenly spread, for the final fit of the head, which has few unknowns."""
 _GUESS_RIDGE = 2e-4
-"""Pull of the first guess of the shape, over what a point that is seen well weighs."""
+"""Weight of the first guess of the shape, relative to that of a well-seen point."""
 _RIDGE = 0.05
-"""Shrinks expression coefficients, because part of what is left over is noise."""
+"""Shrinks expression coefficients, because part of the residual is noise."""
 _MOST = 4.0
-"""Standard deviations beyond which no expression goes."""
+"""Bound on expressions, standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -230,10 +230,10 @@ def _rescale_depth(
     camera: Intrinsics,
     huber: float,
 ) -> Float[np.ndarray, "k 3"]:
-    """The shape with the depth that the turning of the head speaks for.
+    """The shape with the depth that fits the head's rotation best.
 
-    Depth and turning trade against one another, and the alternation creeps along that valley;
-    a parabola through three depths, each with its own best poses, crosses it in one step.
+    Depth and rotation compensate each other, so that the alternation converges slowly; a parabola
+    through three depths, each with its own best poses, finds the minimum in one step.
     """
     some = spread_over(len(observed), 200)
     scales = np.array([0.9, 1.0, 1.1])
@@ -265,7 +265,7 @@ def _refine_shape(
 ) -> Float[np.ndarray, "k 3"]:
     """One damped Gauss-Newton step of every point of the shape, poses being given.
 
-    `others`: the frames' expressions, and the shape that is believed where nothing is seen.
+    `others`: the frames' expressions, and the shape that holds where nothing is visible.
     """
     deformation, guess = others
     rotations, translations = poses
@@ -275,7 +275,7 @@ def _refine_shape(
     jacobian = projection_jacobian(p, camera) @ rotations[:, None]
     normal = np.einsum("nk,nkia,nkib->kab", weight, jacobian, jacobian, optimize=True)
     right = np.einsum("nk,nkia,nki->ka", weight, jacobian, residual, optimize=True)
-    # A head that hardly turns does not show depth: the guess stands there.
+    # A head that hardly turns does not show depth: there the guess holds.
     scale = np.trace(normal, axis1=1, axis2=2)[:, None]
     right -= _GUESS_RIDGE * scale * (shape - guess)
     damping = (2e-3 + _GUESS_RIDGE) * scale[..., None] * np.eye(3)
@@ -302,7 +302,7 @@ def _lifted_residual(
     poses: tuple[np.ndarray, np.ndarray],
     camera: Intrinsics,
 ) -> Float[np.ndarray, "n k3"]:
-    """What the rigid head leaves over, in the head's axes, metres.
+    """The rigid head's residuals, in the head's axes, metres.
 
     Its depth is unknown and taken as zero in the camera's axes.
     """
@@ -328,7 +328,7 @@ def _principal(
 def _coefficients(
     moved: Float[np.ndarray, "n k3"], expressions: Float[np.ndarray, "b k 3"]
 ) -> Float[np.ndarray, "n b"]:
-    """How much of each expression the frames show; a ridge keeps an outlier in bounds."""
+    """The frames' expression coefficients; a ridge bounds outliers."""
     if not len(expressions):
         return np.zeros((len(moved), 0))
     flat = expressions.reshape(len(expressions), -1)

@@ -1,7 +1,7 @@
-"""The focal length of a clip, by search as the peers do: the one whose rigid head fits best.
+"""The focal length of a clip, by search as in prior work: the one whose rigid head fits best.
 
-A face that stays at one distance shows next to nothing of it, so the usual one stands unless
-another is clearly better.
+A face that stays at one distance hardly shows it, so the default stands unless another is clearly
+better.
 """
 
 import numpy as np
@@ -18,9 +18,9 @@ from audioplane.prepare.pose.camera import (
 from audioplane.prepare.pose.fit import fit_rigid, refine_poses
 
 _CANDIDATES = (600.0, 800.0, 1500.0, 2100.0)
-"""Pixels at size 512, besides the usual one; the peers try 600 to 1400."""
+"""Pixels at size 512, besides the default; prior work tries 600 to 1400."""
 _CLEARLY = 0.95
-"""Share of the usual one's cost that another must get under: on five clips the least is 0.989."""
+"""Fraction of the default's cost that another must stay below: on five clips the least is 0.989."""
 _FRAMES = 60
 _ROUNDS = 10
 

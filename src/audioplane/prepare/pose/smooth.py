@@ -1,4 +1,4 @@
-"""Calming a track of head poses without losing its motion.
+"""Smoothing of a track of head poses that keeps its motion.
 
 Rotation and depth are noisy and move slowly: they are smoothed. The position across the image is
 exact to a fraction of a pixel and moves fast: it is fitted again to the landmarks of every frame.
@@ -26,9 +26,9 @@ ROTATION_SIGMA = 0.7
 DEPTH_SIGMA = 1.5
 """Frames."""
 _CUT_DEGREES = 8.0
-"""Rotation from one frame to the next that no head makes."""
+"""Rotation between frames that is too large for a head."""
 _CUT_SHIFT = 0.25
-"""Shift from one frame to the next that no head makes, in distances of the outer eye corners."""
+"""Shift between frames that is too large for a head, in distances of the outer eye corners."""
 
 
 def segments(
@@ -40,7 +40,7 @@ def segments(
         fit: the head.
         frames: numbers of the fitted frames.
         eye_distance: metres.
-        cuts: first frames of new shots; leaps of the head part runs besides.
+        cuts: first frames of new shots; jumps of the head separate runs too.
     """
     turn = Rotation.from_matrix(
         fit.rotations[1:] @ fit.rotations[:-1].transpose(0, 2, 1)
@@ -57,7 +57,7 @@ def segments(
 def smooth_poses(
     fit: HeadFit, observed: Float[np.ndarray, "n k 2"], camera: Intrinsics, runs: list[slice]
 ) -> tuple[Float[np.ndarray, "n 3 3"], Float[np.ndarray, "n 3"]]:
-    """Rotations and translations, calmed within each run."""
+    """Rotations and translations, smoothed within each run."""
     # Rotation vectors wrap at half a turn, so they are taken about the mean pose.
     mean = Rotation.from_matrix(fit.rotations).mean()
     vectors = (Rotation.from_matrix(fit.rotations) * mean.inv()).as_rotvec()

@@ -39,7 +39,7 @@ class PoseReport:
     jitter_observed: float
     """The same of the landmark itself."""
     runs: int
-    """Parts of the clip that are smoothed on their own: cuts and lost faces part them."""
+    """Runs of the clip that are smoothed separately, between cuts and lost faces."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

@@ -1,16 +1,16 @@
-"""Pictures that can be told apart after coding."""
+"""Grey images that encoding leaves distinguishable."""
 
 import numpy as np
 
 LEVEL = 4
-"""Grey levels from one picture to the next, so that a picture can be told by its brightness."""
+"""Grey levels from one image to the next, so that its brightness gives an image's number."""
 
 
 def grey(i: int, height: int = 48, width: int = 64) -> np.ndarray:
-    """Picture number i."""
+    """Image number i."""
     return np.full((height, width, 3), 20 + LEVEL * i, np.uint8)
 
 
 def number_of(image: np.ndarray) -> int:
-    """The number that `grey` made a picture from."""
+    """The number of an image of `grey`."""
     return round((float(image.mean()) - 20) / LEVEL)

@@ -5,7 +5,7 @@ import pytest
 
 from audioplane.credentials import read_credentials
 from audioplane.errors import MediaError
-from audioplane.evaluate.figures.film import NO_CONSENT, SideBySide, film_provenance
+from audioplane.evaluate.figures.side_by_side import NO_CONSENT, SideBySide, video_provenance
 from audioplane.mark import read_mark
 from audioplane.media.video import probe_video, read_frames
 
@@ -15,11 +15,11 @@ N = 50
 def test_a_film_says_what_it_is(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = [rng.integers(60, 200, (160, 160, 3), np.uint8) // 8 * 8 for _ in range(2)]
-    stated = film_provenance("ab" * 32, "", "cd" * 32)
-    path = tmp_path / "new" / "film.mp4"
-    with SideBySide(path, (160, 160), None, stated) as film:
+    stated = video_provenance("ab" * 32, "", "cd" * 32)
+    path = tmp_path / "new" / "video.mp4"
+    with SideBySide(path, (160, 160), None, stated) as writer:
         for _ in range(N):
-            film.write(*images)
+            writer.write(*images)
     info = probe_video(path)
     assert (info.width, info.height) == (320, 160) and not info.has_audio
     assert info.duration == pytest.approx(N / 25, abs=0.01)
@@ -31,12 +31,12 @@ def test_a_film_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_who_agreed_is_said_where_it_is_known() -> None:
-    assert film_provenance("ab" * 32, "Ann, to this", "").origin.consent == "Ann, to this"
+    assert video_provenance("ab" * 32, "Ann, to this", "").origin.consent == "Ann, to this"
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "blocked").write_text("")
     with pytest.raises(MediaError, match="cannot be"):
         SideBySide(
-            tmp_path / "blocked" / "f.mp4", (64, 64), None, film_provenance("ab" * 32, "", "")
+            tmp_path / "blocked" / "f.mp4", (64, 64), None, video_provenance("ab" * 32, "", "")
         )

@@ -1,4 +1,4 @@
-"""Films of a drawn person whose mouth does what it is told, and a landmarker that reads it."""
+"""Videos of a synthetic person with given mouth openings, and a landmarker that reads them."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def openings(n: int, seed: int = 0) -> np.ndarray:
     return np.convolve(noise, np.ones(3) / 3, "same")[2:-2]
 
 
-def picture(i: int, opening: float, scale: int = 1) -> np.ndarray:
+def face_frame(i: int, opening: float, scale: int = 1) -> np.ndarray:
     """Frame i of the person with its mouth open by 0 to 1."""
     image = draw(i)
     x, y = face_centre(i)
@@ -30,8 +30,8 @@ def picture(i: int, opening: float, scale: int = 1) -> np.ndarray:
     return np.repeat(np.repeat(image, scale, 0), scale, 1)
 
 
-def pictures(n: int, seed: int = 0, scale: int = 1) -> list[np.ndarray]:
-    return [picture(i, opening, scale) for i, opening in enumerate(openings(n, seed))]
+def face_frames(n: int, seed: int = 0, scale: int = 1) -> list[np.ndarray]:
+    return [face_frame(i, opening, scale) for i, opening in enumerate(openings(n, seed))]
 
 
 def voice(n: int, seed: int = 0) -> np.ndarray:
@@ -42,9 +42,9 @@ def voice(n: int, seed: int = 0) -> np.ndarray:
 
 def write(path: Path, frames: list[np.ndarray], sound: np.ndarray | None, fps: int = 25) -> Path:
     height, width = frames[0].shape[:2]
-    with VideoWriter(path, width, height, fps, audio=sound, crf=6) as film:
+    with VideoWriter(path, width, height, fps, audio=sound, crf=6) as writer:
         for frame in frames:
-            film.write(frame)
+            writer.write(frame)
     return path
 
 

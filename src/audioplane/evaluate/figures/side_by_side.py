@@ -1,4 +1,4 @@
-"""The film of an evaluation: recording and render side by side, marked and signed."""
+"""The video of an evaluation: recording and render side by side, marked and signed."""
 
 from pathlib import Path
 
@@ -17,17 +17,17 @@ CRF = 26
 """H.264 quality: 0.3 MB for 10 s."""
 
 NO_CONSENT = "not stated; the head was evaluated on its own recording"
-"""What the film says of consent where the head says nothing: nobody is asked."""
+"""The statement of consent where the head has none: nobody is asked."""
 
 Image = UInt8[np.ndarray, "h w 3"]
 
 
-def film_provenance(head_sha256: str, consent: str, speech_sha256: str) -> Provenance:
-    """What the film says of its making.
+def video_provenance(head_sha256: str, consent: str, speech_sha256: str) -> Provenance:
+    """What the video states of how it was made.
 
     Args:
         head_sha256: Digest of the head file.
-        consent: Who agreed, as the head or its run says it; may be empty.
+        consent: Who agreed, as the head or its run states it; may be empty.
         speech_sha256: Digest of the subject's sound; may be empty.
 
     Raises `CredentialsError` if the key of the mark can be neither read nor made.
@@ -36,7 +36,7 @@ def film_provenance(head_sha256: str, consent: str, speech_sha256: str) -> Prove
 
 
 class SideBySide:
-    """Writes the film; used as a context manager."""
+    """Writes the video; used as a context manager."""
 
     def __init__(
         self,
@@ -45,13 +45,13 @@ class SideBySide:
         sound: Float32[np.ndarray, " n"] | None,
         provenance: Provenance,
     ):
-        """Open the film.
+        """Open the video.
 
         Args:
-            path: Where it will lie, mp4.
+            path: The MP4 file to write.
             size: Width and height of the subject's frames, pixels.
-            sound: At 16 kHz; None for a silent film.
-            provenance: What the film says of its making.
+            sound: At 16 kHz; None for a silent video.
+            provenance: What the video states of how it was made.
 
         Raises:
             MediaError: The file cannot be written.
