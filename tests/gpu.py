@@ -1,4 +1,4 @@
-"""What tests of the GPU share: a mark for those that need one, and a stand-in for the others.
+"""Support of GPU tests: a mark for those that need one, and a stand-in for the others.
 
 The stand-in's tensors lie on the device "meta", hold a tensor of the CPU and refuse to meet others
 in an operation, as a GPU's do. So it shows what was made on the wrong device, and its numbers are
@@ -84,7 +84,7 @@ def _run(func, args, kwargs):
 
 
 class _Mode(TorchDispatchMode):
-    """Catches what makes tensors and what takes them from one device to another."""
+    """Intercepts functions that make tensors or move them between devices."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         return _run(func, args, kwargs or {})

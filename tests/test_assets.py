@@ -42,7 +42,7 @@ def places(tmp_path, monkeypatch):
 
 @pytest.fixture
 def network(monkeypatch):
-    """What the network would answer by address. Addresses asked for are kept."""
+    """Responses of the network by address. Requested addresses are kept."""
 
     class Network:
         answers: dict[str, bytes]

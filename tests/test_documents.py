@@ -1,4 +1,4 @@
-"""Documents: what they name exists, and what exists they name."""
+"""Documents name only what exists, and all of it."""
 
 import re
 from pathlib import Path

@@ -11,7 +11,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """What the first example makes: a subject and a head of it."""
+    """The first example's subject and head."""
     out: Path = tmp_path_factory.mktemp("examples")
     printed = run("01_train_a_head.py", out, 60)
     assert "head.head" in printed and "dB on validation frames" in printed

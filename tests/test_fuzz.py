@@ -1,4 +1,4 @@
-"""Damaged files: each is read rightly or refused in one line, whatever byte is wrong.
+"""Damaged files: each is read correctly or refused in one line, whatever byte is wrong.
 
 Files of every kind that a user brings are damaged with a fixed seed: flipped bits, cuts, swapped
 and overwritten blocks, lengths. A reader may then raise `AudioplaneError`, or give what is finite

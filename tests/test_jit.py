@@ -1,4 +1,4 @@
-"""Compiled kernels are kept where that is possible, and never those of other code."""
+"""Compiled kernels are kept where possible, and never used for other code."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ def test_without_any_folder_it_works_all_the_same(tmp_path):
     assert run(NUMBA_CACHE_DIR=nowhere, NUMBA_CACHE_LOCATOR_CLASSES=only) == "[1, 2, 0] 0 NullCache"
 
 
-def test_kernels_belong_to_what_they_were_made_of(monkeypatch, tmp_path):
+def test_kernels_belong_to_their_sources(monkeypatch, tmp_path):
     monkeypatch.setattr(jit, "cache_root", lambda: tmp_path)
     sources = jit._sources("audioplane.splat.cpu_blend")
     assert {"audioplane.splat.simd", "audioplane.splat.constants"} < set(sources)
@@ -64,7 +64,7 @@ def test_kernels_belong_to_what_they_were_made_of(monkeypatch, tmp_path):
     ],
 )
 def test_modules_are_seen_however_they_are_imported(line):
-    """`from audioplane.splat import simd` once went unseen: old kernels met new code."""
+    """`from audioplane.splat import simd` was once overlooked: old kernels met new code."""
     assert "audioplane.splat.simd" in {*jit._imports(line.encode())}
     assert jit._file_of("audioplane.splat.simd") and not jit._file_of("audioplane.splat.cpu.lanes")
     assert "audioplane.clock" in {*jit._imports(b"from audioplane import clock")}
@@ -79,7 +79,7 @@ def test_importing_deletes_no_folder(monkeypatch, tmp_path):
     assert old.exists()
 
 
-def test_numba_told_not_to_compile_is_one_line():
+def test_disabled_numba_is_one_line():
     result = subprocess.run(
         [sys.executable, "-c", "from audioplane.splat import cpu_blend"],
         env=os.environ | {"NUMBA_DISABLE_JIT": "1"},

@@ -1,4 +1,4 @@
-"""The measurements measure what they say."""
+"""Tests of the benchmark measurements."""
 
 import json
 import time

@@ -24,7 +24,7 @@ def test_home_is_expanded_in_one_place(monkeypatch, argument, expanded):
     assert with_home(argument) == expanded
 
 
-def test_terminals_of_few_letters_get_replaced_characters(tmp_path):
+def test_terminals_with_few_characters_get_replacements(tmp_path):
     result = subprocess.run(
         [sys.executable, "-m", "audioplane", "inspect", str(tmp_path / "\u672c")],
         env=os.environ | {"PYTHONIOENCODING": "latin-1"},

@@ -101,7 +101,7 @@ def test_evaluate_fills_lpips_where_its_weights_are_named(run_folder, tmp_path, 
     assert "alexnet" in capsys.readouterr().err
 
 
-def test_evaluate_with_syncnet_says_what_it_lacks(run_folder, tmp_path, capsys, monkeypatch):
+def test_evaluate_with_syncnet_names_what_is_missing(run_folder, tmp_path, capsys, monkeypatch):
     torch.save(SyncNet().state_dict(), tmp_path / "syncnet_v2.model")
     arguments = evaluate_tracked(run_folder, tmp_path)
     monkeypatch.setattr("audioplane.evaluate.tools.find_model", lambda model, path: None)
@@ -199,7 +199,7 @@ def test_another_subject_is_not_driven(run_folder, spoken_subject, tmp_path, cap
         assert "pass --subject" in capsys.readouterr().err
 
 
-def test_a_reader_that_has_had_enough_is_no_error():
+def test_a_closed_pipe_is_no_error():
     """As in `audioplane prepare --help | head`."""
     command = [sys.executable, "-m", "audioplane", "prepare", "--help"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -30,5 +30,5 @@ def test_arguments_are_named_as_flags_where_the_command_has_them(message, shown)
     assert in_flags(message, Command()) == shown
 
 
-def test_what_others_wrote_stays_on_its_line():
+def test_foreign_text_stays_on_its_line():
     assert printable("a\nb\x1b[31m\u202e\udcff c ü 頭…") == "a\\nb\\x1b[31m\\u202e\\udcff c ü 頭…"

@@ -39,7 +39,7 @@ def test_auto_takes_a_gpu_where_gsplat_can_draw_on_it(machine):
     assert chosen.device == torch.device("cpu") and 'audioplane[cuda]"' in chosen.note
 
 
-def test_the_cpu_can_always_be_had(machine):
+def test_the_cpu_is_always_available(machine):
     machine(True, True)
     assert choose_device("cpu").device == torch.device("cpu")
 

@@ -26,7 +26,7 @@ def report(capsys, code: int = 0) -> dict[str, dict]:
     return {c["name"]: c for c in json.loads(capsys.readouterr().out)["checks"]}
 
 
-def test_what_is_missing_says_where_it_comes_from_and_what_it_gives(tmp_path, capsys):
+def test_missing_things_say_where_to_get_them_and_what_they_are_for(tmp_path, capsys):
     checks = report(capsys)
     found = checks["face_landmarker.task"]
     assert found["state"] == "missing" and "prepare" in found["gives"]
@@ -44,7 +44,7 @@ def test_what_is_missing_says_where_it_comes_from_and_what_it_gives(tmp_path, ca
     assert checks["device"]["detail"].startswith(("cpu: ", "cuda: "))
 
 
-def test_files_that_are_here_are_found_and_damaged_ones_told(tmp_path, capsys, monkeypatch):
+def test_files_are_found_and_damaged_ones_reported(tmp_path, capsys, monkeypatch):
     file = FACE_LANDMARKER.cached
     file.write_bytes(b"a model")
     known = replace(FACE_LANDMARKER, sha256=hashlib.sha256(b"a model").hexdigest())

@@ -1,4 +1,4 @@
-"""What a user reads where a video cannot be prepared: one line, exit 1, nothing half-written."""
+"""Errors where a video cannot be prepared: one line, exit 1, no partial files."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""`serve` refuses what it cannot serve, in one line."""
+"""Refusals of `serve`, in one line."""
 
 import importlib.util
 
@@ -52,7 +52,7 @@ def test_other_addresses_than_this_machine_get_a_token(host, has_token):
     assert ((token or "#") in address.notices()[0]) is has_token
 
 
-def test_what_the_options_say_reaches_the_server(run_folder, spoken_subject, monkeypatch, capsys):
+def test_the_options_reach_the_server(run_folder, spoken_subject, monkeypatch, capsys):
     served = {}
     run = lambda server: served.update(vars(server.config))  # noqa: E731
     monkeypatch.setattr("uvicorn.Server.run", run)
@@ -82,6 +82,6 @@ def test_loopback_is_the_default(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("webrtc", [False, True])
-def test_webrtc_is_for_who_asks_and_says_what_it_opens(webrtc):
+def test_webrtc_is_off_by_default_and_says_what_it_opens(webrtc):
     said = " ".join(Address(webrtc=webrtc).notices())
     assert ("all interfaces" in said) is webrtc

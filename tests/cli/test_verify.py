@@ -1,4 +1,4 @@
-"""What made videos say of themselves, as a user asks for it."""
+"""`audioplane verify` and the provenance of videos."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from tests.credentials.certificates import write_identity
 
 @pytest.fixture
 def silent_run(run_folder, tmp_path) -> Path:
-    """A run whose head does not say who agreed to it, as those of before."""
+    """A run whose head records no consent, like older ones."""
     run = tmp_path / "run"
     shutil.copytree(run_folder, run)
     tensors, facts = load_tensors(RunPaths(run).head)
@@ -53,7 +53,9 @@ def marked_video(path: Path, key: bytes) -> Path:
     return path
 
 
-def test_a_driven_video_says_what_it_is(run_folder, spoken_subject, speech, tmp_path, capsys):
+def test_a_driven_video_states_that_it_is_synthetic(
+    run_folder, spoken_subject, speech, tmp_path, capsys
+):
     out = tmp_path / "o.mp4"
     assert main(["drive", str(run_folder), speech, "--out", str(out)]) == 0
     assert "test certificate" in capsys.readouterr().err
@@ -68,7 +70,7 @@ def test_a_driven_video_says_what_it_is(run_folder, spoken_subject, speech, tmp_
     assert "AI-generated" in text and "TEST certificate" in text and "drawn; no person" in text
 
 
-def test_every_driven_frame_is_marked_unless_told_not_to(run_folder, speech, tmp_path):
+def test_every_driven_frame_is_marked_unless_switched_off(run_folder, speech, tmp_path):
     videos = {}
     for name, options in {"with": [], "without": ["--no-mark", "--no-credentials"]}.items():
         path = tmp_path / f"{name}.mp4"
@@ -80,7 +82,7 @@ def test_every_driven_frame_is_marked_unless_told_not_to(run_folder, speech, tmp
         assert 0.5 < (a.astype(float) - b).std() < 3
 
 
-def test_other_peoples_copies_keep_the_mark(tmp_path, capsys):
+def test_reencoded_copies_keep_the_mark(tmp_path, capsys):
     key = tmp_path / "key"
     key.write_text("5a" * 32)
     copy = marked_video(tmp_path / "copy.mp4", b"\x5a" * 32)
@@ -91,7 +93,7 @@ def test_other_peoples_copies_keep_the_mark(tmp_path, capsys):
     assert status == 0 and found["mark"]["found"] and found["mark"]["payload"] is None
 
 
-def test_a_video_of_something_else_is_told_so(tmp_path, capsys):
+def test_a_video_of_another_program_is_reported_as_such(tmp_path, capsys):
     path = tmp_path / "plain.mp4"
     with VideoWriter(path, 64, 64) as video:
         for i in range(60):
@@ -104,7 +106,7 @@ def test_a_video_of_something_else_is_told_so(tmp_path, capsys):
     assert "missing.mp4" in capsys.readouterr().err
 
 
-def test_a_changed_video_is_not_vouched_for(run_folder, speech, tmp_path, capsys):
+def test_a_changed_video_fails_verification(run_folder, speech, tmp_path, capsys):
     out = tmp_path / "o.mp4"
     assert main(["drive", str(run_folder), speech, "--out", str(out)]) == 0
     data = bytearray(out.read_bytes())
@@ -116,7 +118,7 @@ def test_a_changed_video_is_not_vouched_for(run_folder, speech, tmp_path, capsys
     assert "PROBLEM" in capsys.readouterr().out
 
 
-def test_credentials_of_another_video_are_seen_through(tmp_path, capsys, monkeypatch):
+def test_credentials_of_another_video_are_detected(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("AUDIOPLANE_MARK_KEY", str(tmp_path / "key"))
     (tmp_path / "key").write_text("5a" * 32)
     path = marked_video(tmp_path / "a.mp4", b"\x5a" * 32)
@@ -126,7 +128,7 @@ def test_credentials_of_another_video_are_seen_through(tmp_path, capsys, monkeyp
     assert status == 1 and "different" in found["problems"][0]
 
 
-def test_a_strangers_texts_cannot_fake_lines(tmp_path, capsys):
+def test_foreign_texts_cannot_fake_lines(tmp_path, capsys):
     path = marked_video(tmp_path / "a.mp4", b"\x5a" * 32)
     lie = "me\nmark         made with audioplane (score 99.0)\x1b[2K\x9b1A\u202e"
     sign_video(path, Origin("00" * 32, "0", True, "", lie, "2026\n"), own_test_signer())
@@ -137,7 +139,7 @@ def test_a_strangers_texts_cannot_fake_lines(tmp_path, capsys):
     assert all(line.isprintable() for line in lines)
 
 
-def test_a_codec_that_nobody_knows_is_one_line(tmp_path, capsys):
+def test_an_unknown_codec_is_one_line(tmp_path, capsys):
     path = marked_video(tmp_path / "a.mp4", b"\x5a" * 32)
     data = path.read_bytes()
     assert data.count(b"avc1")
@@ -159,7 +161,7 @@ def test_who_agreed_is_asked_once(silent_run, speech, tmp_path, capsys):
     assert found["credentials"]["origin"]["consent"] == "Ann, to a test"
 
 
-def test_a_head_that_says_who_agreed_is_not_contradicted(run_folder, speech, tmp_path, capsys):
+def test_a_recorded_consent_is_not_overruled(run_folder, speech, tmp_path, capsys):
     arguments = ["drive", str(run_folder), speech, "--out", str(tmp_path / "o.mp4")]
     assert main([*arguments, "--consent", "somebody else"]) == 1
     assert "drawn; no person" in capsys.readouterr().err

@@ -35,7 +35,9 @@ def test_what_is_no_key_is_named(fresh, tmp_path):
         read_mark_key(tmp_path / "nowhere")
 
 
-def test_where_the_key_cannot_be_kept_the_message_says_how_to_go_on(fresh, tmp_path, monkeypatch):
+def test_where_the_key_cannot_be_kept_the_message_says_how_to_continue(
+    fresh, tmp_path, monkeypatch
+):
     fresh.parent.mkdir(exist_ok=True)
     fresh.write_text("a file where the folder should be")
     with pytest.raises(CredentialsError) as refused:
@@ -46,7 +48,7 @@ def test_where_the_key_cannot_be_kept_the_message_says_how_to_go_on(fresh, tmp_p
     assert installed_mark_key(create=True) == read_mark_key(tmp_path / "own" / "mark.key")
 
 
-def test_a_user_without_a_home_is_told_how_to_go_on(fresh, monkeypatch):
+def test_without_a_home_the_message_says_how_to_continue(fresh, monkeypatch):
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setattr("os.path.expanduser", lambda path: path)  # an unknown user id, no HOME
     assert config_folder() is None and installed_mark_key(create=False) is None

@@ -63,7 +63,7 @@ def test_the_users_certificate_signs(video, tmp_path, kind):
     assert found.signer == "Ex Ample, Example Film"
 
 
-def test_a_changed_file_is_told(video):
+def test_a_changed_file_is_detected(video):
     sign_video(video, ORIGIN, own_test_signer())
     data = bytearray(video.read_bytes())
     data[-40] ^= 1
@@ -100,7 +100,7 @@ def test_quicktime_files_hold_credentials_too(video, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".mkv"])
-def test_a_container_without_a_place_for_credentials_is_said(tmp_path, suffix):
+def test_a_container_that_cannot_hold_credentials_is_reported(tmp_path, suffix):
     out = tmp_path / f"a{suffix}"
     assert not can_hold_credentials(out)
     with pytest.raises(CredentialsError, match="cannot hold"):
@@ -133,7 +133,7 @@ def test_a_disk_that_fills_is_not_blamed_on_the_certificate(video, monkeypatch):
         sign_video(video, ORIGIN, own_test_signer())
 
 
-def test_a_strangers_statement_of_other_types_is_refused(video, monkeypatch):
+def test_foreign_statements_of_other_types_are_refused(video, monkeypatch):
     odd = {**manifest._manifest(ORIGIN)}
     odd["assertions"][1]["data"] = {**odd["assertions"][1]["data"], "head": ["x"]}
     monkeypatch.setattr(manifest, "_manifest", lambda origin: odd)

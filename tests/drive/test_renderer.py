@@ -1,4 +1,4 @@
-"""The renderer draws what the differentiable path draws, frame after frame."""
+"""The renderer's frames equal those of the differentiable path."""
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ def test_a_kept_frame_is_not_drawn_over():
 
 
 def _frame(head):
-    """One frame by what draws a head where it lies."""
+    """One frame by the renderer of the head's device."""
     generator = torch.Generator().manual_seed(7)
     plate = torch.randint(0, 256, (32, 40, 3), generator=generator, dtype=torch.uint8).numpy()
     codes = torch.randn(2, 96, generator=generator).to(head.device)

@@ -56,10 +56,10 @@ def test_running_means_do_not_depend_on_the_chunks(animator, speech):
 
 
 @pytest.mark.parametrize("kind", ["mel", "mel+phones"])
-def test_with_less_look_ahead_codes_are_guessed_and_not_those_of_other_frames(
+def test_with_less_look_ahead_codes_are_predicted_for_their_own_frames(
     spoken_subject, speech, kind
 ):
-    """Also where settled windows are further behind than the filter looks back."""
+    """Also where settled windows lag by more than the filter's context."""
     torch.manual_seed(0)
     like = Head(
         HeadShape(feature_dim=120 if kind == "mel+phones" else 80), torch.Generator().manual_seed(0)
@@ -99,7 +99,7 @@ def test_in_silence_the_head_goes_on_moving_and_its_mouth_is_still(animator):
     )  # another pose
 
 
-def test_poses_go_to_and_fro(animator):
+def test_poses_go_forwards_and_backwards(animator):
     shown = [animator.pose(t).img_id for t in (0, 1, 18, 19, 20, 37, 38, 39)]
     assert shown == [0, 1, 18, 19, 18, 1, 0, 1]
 
@@ -129,7 +129,7 @@ def test_a_head_that_follows_time_is_refused(animator, monkeypatch):
         LiveHead(animator, "mel").push(np.zeros(16000, np.float32))
 
 
-def test_a_voice_is_adapted_to_as_it_is_heard_and_silence_is_none(animator, speech):
+def test_codes_adapt_to_a_voice_but_not_to_silence(animator, speech):
     live = LiveHead(animator, "mel")
     still = live.push(np.zeros(16000 * 2, np.float32))
     spoken = live.push(speech) + live.finish()

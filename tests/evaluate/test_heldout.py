@@ -59,7 +59,7 @@ def test_best_median_and_worst_frame(subject: Subject, draw_face: Draw) -> None:
     assert np.array_equal(worst.rendered, render[shown[2]].image)
 
 
-def test_a_mouth_that_goes_with_the_sound(
+def test_a_mouth_that_follows_the_sound(
     tiny_subject: Callable[[int, int], Subject], true_opening: Opening
 ) -> None:
     spoken = tiny_subject(20, 40)

@@ -1,4 +1,4 @@
-"""What importing the room loads."""
+"""What importing `audioplane.evaluate` loads."""
 
 import subprocess
 import sys

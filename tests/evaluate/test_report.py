@@ -43,7 +43,7 @@ def test_everything_goes_into_json() -> None:
     assert data["frames"][1]["img_id"] == 9 and data["frames"][1]["regions"]["face"]["ssim"] is None
 
 
-def test_rows_tell_what_is_missing_from_what_does_not_apply() -> None:
+def test_rows_distinguish_missing_from_inapplicable_values() -> None:
     rows = {row.label: row.cells for row in report().rows()}
     assert rows["PSNR dB ↑"] == ("25.00", "25.00", "20.00")
     assert rows["LPIPS ↓"] == (None, None, None) and rows["MAC ↑"] == ("", "", None)

@@ -1,4 +1,4 @@
-"""What the demo measures of speech whose lips are known."""
+"""The demo's score of speech whose lips are known."""
 
 import numpy as np
 

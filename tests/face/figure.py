@@ -1,4 +1,4 @@
-"""A drawn person whose parts are known, and a stand-in for the landmarker that finds its face.
+"""A synthetic person with known parts, and a stand-in for the landmarker that finds its face.
 
 No image of a real person lies in this project. The figure has the colours and proportions that
 the stages work on; the stand-in answers as MediaPipe would, with 478 points.
@@ -53,7 +53,7 @@ def _ellipse(image, centre, axes, colour) -> None:
 
 
 def parts(image: np.ndarray) -> np.ndarray:
-    """What a part segmenter would say."""
+    """The output of a part segmenter."""
     distance = np.square(image[:, :, None].astype(np.int32) - CLASS_COLOURS).sum(-1)
     return distance.argmin(-1).astype(np.uint8)
 
@@ -81,7 +81,7 @@ def template() -> np.ndarray:
 
 
 _SMALLEST = 0.12
-"""Width of a face over the image's below which the stand-in overlooks it, as MediaPipe does."""
+"""Width of a face over the image's below which the stand-in misses it, as MediaPipe does."""
 
 
 class DrawnFaces(Landmarker):

@@ -7,7 +7,7 @@ from tests.face.figure import template
 
 @pytest.mark.parametrize("degrees", [-25.0, 10.0])
 @pytest.mark.parametrize(("axis", "name"), [((0, 1), "roll"), ((2, 0), "yaw"), ((2, 1), "pitch")])
-def test_turns_are_read_off_the_landmarks(axis, name, degrees):
+def test_turns_follow_from_the_landmarks(axis, name, degrees):
     """Yaw takes the nose, which lies before the face, to the right, pitch takes it down."""
     a, b = axis
     angle = np.radians(degrees)

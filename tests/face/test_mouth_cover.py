@@ -5,7 +5,7 @@ from audioplane.face.mouth_cover import MouthCover
 from tests.face.figure import DrawnFaces, draw, face_centre
 
 
-def test_a_covered_mouth_is_told_from_one_that_speaks():
+def test_covered_and_speaking_mouths_are_distinguished():
     cover, hidden = MouthCover(), range(20, 32)
     for i in range(60):
         image = draw(i)

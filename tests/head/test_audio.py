@@ -60,7 +60,7 @@ def test_runs_and_whole_speech_agree():
     assert torch.allclose(batch, encoder(windows), atol=1e-4)
 
 
-def test_a_frame_hears_only_its_neighbours():
+def test_a_frame_depends_on_its_neighbours_only():
     torch.manual_seed(4)
     encoder = AudioEncoder(6)
     windows = torch.randn(30, 16, 6)
@@ -80,7 +80,7 @@ def training_voice() -> RunningNorm:
     return RunningNorm(torch.full((64,), 3.0), torch.full((64,), 2.0))
 
 
-def test_a_voice_that_was_not_heard_yet_is_the_training_s():
+def test_a_norm_starts_from_the_trainings_statistics():
     raw = vectors(50, 3.0, 2.0)
     torch.testing.assert_close(training_voice().normalised(raw), (raw - 3) / (2 + 1e-4))
 
@@ -95,7 +95,7 @@ def test_another_voice_is_normalised_by_its_own_statistics_once_it_has_spoken():
     assert before.mean() > 0.45 and before.std() < 0.65
 
 
-def test_a_few_frames_change_little_and_hearing_in_pieces_changes_nothing():
+def test_a_few_frames_change_little_and_pieces_change_nothing():
     raw = vectors(4, 6.0, 0.1)
     once, often = training_voice(), training_voice()
     once.update(raw)
@@ -106,7 +106,7 @@ def test_a_few_frames_change_little_and_hearing_in_pieces_changes_nothing():
     assert (once.normalised(raw) - first).abs().max() < 0.35 * first.abs().max()
 
 
-def test_a_sound_that_never_changes_is_not_blown_up():
+def test_a_constant_sound_is_not_amplified():
     norm, raw = training_voice(), vectors(100_000, 3.0, 1e-3)
     norm.update(raw)
     a = norm.normalised(raw)

@@ -73,7 +73,7 @@ def test_gradients_match_pytorch(grid):
     assert grid.touched.bool()[changed].all()
 
 
-def test_pytorchs_way_takes_no_points_too(grid):
+def test_pytorchs_version_takes_no_points_too(grid):
     assert grid.encode_reference(POINTS[:0]).shape == (0, 2 * 3 * grid.planes.shape[1])
 
 
@@ -103,7 +103,7 @@ def test_codes_multiply_every_set_of_their_scale():
             assert torch.equal(spread[0, at : at + 16], code[0, s])
 
 
-def test_prototypes_tell_audio_apart():
+def test_prototypes_distinguish_audio():
     prototypes = AudioPrototypes(torch.Generator().manual_seed(5))
     with torch.no_grad():
         f_a = prototypes(torch.randn(100, 64, generator=torch.Generator().manual_seed(6)))

@@ -13,7 +13,7 @@ def test_what_was_encoded_comes_back(payload):
     assert decode(encode(payload, KEY).astype(float), KEY) == payload
 
 
-def test_strong_noise_is_corrected_and_too_much_is_not_believed():
+def test_strong_noise_is_corrected_and_too_much_fails_the_check():
     rng = np.random.default_rng(0)
     right, wrong = 0, 0
     for _ in range(30):

@@ -46,7 +46,7 @@ def test_a_treated_clip_is_read(third_party):
     assert reading.score > THRESHOLD and reading.scale == pytest.approx(512 / 460, rel=0.01)
 
 
-def test_without_the_key_the_mark_is_seen_but_not_read(third_party):
+def test_without_the_key_the_mark_is_found_but_not_read(third_party):
     for key in (None, OTHER):
         reading = read_mark(third_party, key)
         assert reading is not None and reading.found and reading.payload is None
@@ -79,7 +79,7 @@ def test_too_short_a_clip_says_nothing():
 
 
 def test_the_bound_on_false_alarms_holds_for_hosts_of_any_kind():
-    """Random syncs on fixed cells: few large ones, heavy tails, all alike."""
+    """Random syncs on fixed cells: few large ones, heavy tails, equal ones."""
     rng = np.random.default_rng(0)
     n = int((sync_cells() != 0).sum())
     few = np.zeros(n, complex)

@@ -17,7 +17,7 @@ def test_every_cell_belongs_to_the_sync_or_to_the_payload():
 
 
 def test_the_grid_is_the_one_that_is_in_videos_already():
-    """A change here makes every mark that was ever drawn unreadable."""
+    """A change here makes every existing mark unreadable."""
     sync = hashlib.sha256(np.round(sync_cells()).tobytes()).hexdigest()
     payload = hashlib.sha256(np.round(payload_cells(PAYLOAD, KEY)).tobytes()).hexdigest()
     assert (sync[:16], payload[:16]) == ("1fc03c0ab56397cc", "ca4bfd6511115d4d")

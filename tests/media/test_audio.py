@@ -29,7 +29,7 @@ def sine(rate, hertz=300.0, level=0.5):
 
 
 def check(waveform, level=0.5, hertz=300.0):
-    """A tone of the given level, in the place where it was put."""
+    """A tone of the given level, at its place."""
     middle = waveform[3000:13000]
     t = np.arange(3000, 13000) / 16000
     basis = np.stack([np.sin(2 * np.pi * hertz * t), np.cos(2 * np.pi * hertz * t)])

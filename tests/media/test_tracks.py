@@ -124,7 +124,7 @@ def test_where_the_sound_begins_and_ends_is_known(tmp_path):
 
 
 def test_a_header_in_every_chunk_is_read_through(tmp_path):
-    """As some speech servers stream: only the first chunk was spoken."""
+    """As some speech servers stream: once only the first chunk was read."""
     sound, chunks = speech(2.0), []
     for i in range(4):
         write_wav(tmp_path / "chunk.wav", sound[i * 8000 : (i + 1) * 8000])
@@ -142,7 +142,7 @@ def test_placeholder_lengths_are_read_to_the_end(tmp_path, size):
     np.testing.assert_allclose(read_audio(tmp_path / "a.wav"), speech(), atol=1e-4)
 
 
-def test_floating_point_on_an_integers_scale_is_scaled_and_said(tmp_path):
+def test_floating_point_on_an_integers_scale_is_scaled_and_reported(tmp_path):
     path = stereo(tmp_path / "a.wav", 32768 * speech(), 32768 * speech())
     np.testing.assert_allclose(read_audio(path), speech(), atol=1e-6)
     (note,) = choose_track(path).notes

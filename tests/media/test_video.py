@@ -65,8 +65,8 @@ def test_ten_bit_video_becomes_eight_bit(make_video):
 
 
 @pytest.mark.parametrize(("transfer", "signal"), [(PQ, 0.58), (HLG, 0.75)])
-def test_high_dynamic_range_becomes_ordinary(tmp_path, transfer, signal):
-    """Diffuse white (203 cd/m²) of a 10-bit video as phones make them, BT.2408."""
+def test_high_dynamic_range_becomes_standard(tmp_path, transfer, signal):
+    """Diffuse white (203 cd/m²) of a 10-bit video of phones, BT.2408."""
     path = tmp_path / "hdr.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "4"})
@@ -174,7 +174,7 @@ def test_wide_pixels_become_square(make_video, tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
 @pytest.mark.parametrize(("fps", "first", "end"), [(25, 20, 33), (12, 9, 14), (25, 0, 5)])
-def test_a_part_is_what_the_whole_has_there(make_video, name, fps, first, end):
+def test_a_part_equals_that_of_the_whole(make_video, name, fps, first, end):
     stamps = np.cumsum([0] + [33, 34, 80, 21] * 14).tolist()
     images = [grey(i % 50) for i in range(len(stamps))]
     path = make_video(images, stamps, name)
@@ -244,7 +244,7 @@ def test_missing_and_soundonly_files_are_clear_errors(tmp_path):
 
 
 def test_time_stamps_that_start_again_go_on(make_video, tmp_path):
-    """Two recordings one behind the other, as `cat` and some recorders make them."""
+    """Two concatenated recordings, as from `cat` and some recorders."""
     beep = np.zeros(16000, np.float32)
     beep[12000:12800] = tone(0.05)
     parts = [
@@ -265,7 +265,7 @@ def test_time_stamps_that_start_again_go_on(make_video, tmp_path):
     assert (second - onsets[0]) / 16000 == pytest.approx(1.0, abs=0.03)
 
 
-def test_half_images_are_put_together(tmp_path):
+def test_fields_are_combined(tmp_path):
     """What moves sideways is torn into lines by interlacing; the torn edge is smooth again."""
     path = tmp_path / "tv.mkv"
     with av.open(str(path), "w") as container:

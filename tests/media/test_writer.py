@@ -73,7 +73,7 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path):
         VideoWriter(tmp_path / "file" / "out.mp4", 64, 48)
 
 
-def test_a_film_is_sealed_before_it_gets_its_name(tmp_path):
+def test_a_video_is_sealed_before_it_gets_its_name(tmp_path):
     path, seen = tmp_path / "a.mp4", []
 
     def seal(complete: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_film_is_sealed_before_it_gets_its_name(tmp_path):
     assert seen == [(32, False)] and path.exists()
 
 
-def test_a_film_that_cannot_be_sealed_is_not_left_behind(tmp_path):
+def test_a_video_that_cannot_be_sealed_is_not_left_behind(tmp_path):
     def seal(complete: Path) -> None:
         raise MediaError("no seal")
 
@@ -135,7 +135,7 @@ def test_qualities_have_bounds(tmp_path, crf, name):
         check_video_output(tmp_path / name, crf=crf)
 
 
-def test_folders_are_made_and_a_colon_is_a_letter(tmp_path, monkeypatch):
+def test_folders_are_made_and_a_colon_is_no_protocol(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = Path("new/folder/take: 1.mp4")
     check_video_output(path)

@@ -78,5 +78,5 @@ def test_images_and_videos_are_inside():
     assert base64.b64encode(b"mp4").decode() in html
 
 
-def test_a_film_beside_the_page_is_named_safely():
+def test_a_video_beside_the_page_is_named_safely():
     assert 'src="a%20%22b%22.mp4"' in video_beside('a "b".mp4', "it")

@@ -44,7 +44,7 @@ def test_the_verdict_is_text_and_json(report):
 
 
 class Links(HTMLParser):
-    """What a page would fetch."""
+    """Addresses that a page would fetch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ def test_of_two_sound_tracks_the_one_that_speaks_is_taken_and_named(tmp_path):
         check_video(clip, DrawnFaces(None), audio_track=3)
 
 
-def test_channels_that_cancel_are_said(tmp_path):
+def test_channels_that_cancel_are_reported(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", sound=None)
     voice = (0.3 * np.sin(np.arange(640 * FRAMES) * 0.1)).astype(np.float32)
     path = tmp_path / "antiphase.mkv"

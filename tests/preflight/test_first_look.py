@@ -13,7 +13,7 @@ from tests.prepare.conftest import write_clip
 
 
 class FacesAnyWayUp(DrawnFaces):
-    """Sees a face that lies on its side as such; of one on its head it makes an upright one."""
+    """Detects a face on its side as such; takes an upside-down one for an upright one."""
 
     def detect(self, image: np.ndarray) -> list[Face]:
         rows = {c: np.argwhere(np.abs(image.astype(int) - c).sum(-1) < 60) for c in (HAIR, LIPS)}
@@ -34,13 +34,13 @@ class FacesAnyWayUp(DrawnFaces):
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_the_way_up_is_read_off_faces_that_lie_on_their_side(turns):
+def test_the_orientation_follows_from_faces_on_their_side(turns):
     # Turned clockwise, so that as many turns counterclockwise bring it back.
     images = [np.ascontiguousarray(np.rot90(draw(i), -turns)) for i in range(3)]
     assert find_quarter_turns(images, FaceFinder(FacesAnyWayUp(None))) == turns
 
 
-def test_a_video_on_its_side_is_turned_and_that_is_said(tmp_path):
+def test_a_video_on_its_side_is_turned_and_reported(tmp_path):
     frames = [np.ascontiguousarray(np.rot90(draw(i), -1)) for i in range(30)]
     report = check_video(write_clip(tmp_path / "v.mp4", frames), FacesAnyWayUp(None))
     assert report.sample.first_look.quarter_turns == 1

@@ -12,7 +12,7 @@ from audioplane.preflight.sample import (
 from tests.face.figure import SIZE, DrawnFaces, draw
 
 
-def test_a_short_video_is_looked_at_whole():
+def test_a_short_video_is_sampled_whole():
     assert stretches(5.0) == [(0, 60)]
     assert stretches(0.1) == [(0, 1)]
 
@@ -29,16 +29,16 @@ def test_of_a_long_one_stretches_are_spread_over_it(seconds):
         assert all(spans[k][1] <= spans[k + 1][0] for k in range(STRETCHES - 1))
 
 
-def test_a_video_that_does_not_say_how_long_it_is_is_looked_at_from_its_beginning():
+def test_a_video_of_unknown_length_is_sampled_at_its_beginning():
     assert stretches(0.0) == [(0, round(STRETCHES * STRETCH * RATE))]
 
 
 def examined(image: np.ndarray, like: np.ndarray | None = None):
-    """`image` with the face that the stand-in sees in `like`."""
+    """`image` with the face that the stand-in finds in `like`."""
     return examine(DrawnFaces(None).detect(image if like is None else like)[0], image)
 
 
-def test_blur_is_less_sharp_and_light_is_read_off_the_face():
+def test_blur_is_less_sharp_and_light_is_that_of_the_face():
     rng = np.random.default_rng(0)
     image = draw(0).astype(int) + rng.integers(-20, 20, (SIZE, SIZE, 1))
     image = np.clip(image, 0, 255).astype(np.uint8)

@@ -48,20 +48,20 @@ def test_lost_faces_do_not_move_it():
     assert offset is not None and offset.seconds == pytest.approx(0.1, abs=0.03)
 
 
-def test_another_voice_is_not_believed():
+def test_another_voice_gives_no_offset():
     opening, _ = speech()
     offset = estimate_offset(seen(opening, 0.0), speech(seed=5)[1])
     assert offset is not None and not offset.believed
 
 
-def test_a_mouth_that_stands_still_is_not_believed():
+def test_a_still_mouth_gives_no_offset():
     _, voice = speech()
     still = [Stretch(s.times, np.full_like(s.aperture, 0.1)) for s in seen(voice, 0.0)]
     offset = estimate_offset(still, voice)
     assert offset is not None and not offset.believed
 
 
-def test_too_little_says_nothing():
+def test_too_few_frames_give_no_offset():
     opening, voice = speech()
     short = [Stretch(s.times[:20], s.aperture[:20]) for s in seen(opening, 0.0)]
     assert estimate_offset(short, voice) is None

@@ -108,12 +108,12 @@ def test_what_cannot_be_learnt_from_is_hopeless(figures, advice):
     assert worst(judge(figures)) == "hopeless"
 
 
-def test_an_offset_that_cannot_be_judged_is_said():
+def test_an_unclear_offset_is_reported():
     found = remarks(replace(CLIP, offset=None, offset_correlation=None, offset_believed=False))
     assert [(f.name, f.value) for f in found] == [("sound to image", "could not be judged")]
 
 
 @pytest.mark.parametrize(("turns", "value", "by"), [(1, "side", "90° counter"), (2, "down", "180")])
-def test_a_video_that_is_not_upright_is_said(turns, value, by):
+def test_a_video_that_is_not_upright_is_reported(turns, value, by):
     (found,) = remarks(replace(CLIP, quarter_turns=turns))
     assert found.name == "orientation" and value in found.value and by in found.advice

@@ -40,7 +40,7 @@ def write_clip(path: Path, frames=None, sound: bool | None = True) -> Path:
 
 
 def write_silent_track_first(path: Path) -> Path:
-    """The same clip with a silent sound track before its own, as capture software makes it."""
+    """The same clip with a silent sound track before its own, as from capture software."""
     clip = write_clip(path.with_name("one_track.mp4"))
     with av.open(str(clip)) as source, av.open(str(path), "w") as out:
         images = out.add_stream_from_template(source.streams.video[0])

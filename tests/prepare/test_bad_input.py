@@ -86,7 +86,7 @@ def scene(i: int, wall: tuple[int, int, int]) -> np.ndarray:
     return image
 
 
-def test_parts_with_another_scene_are_left_out_and_told(tmp_path):
+def test_parts_with_another_scene_are_left_out_and_reported(tmp_path):
     frames = [draw(i) for i in range(30)]
     frames += [scene(i, (200, 40, 40)) for i in range(12)]
     frames += [draw(i) for i in range(3, 20)]
@@ -105,7 +105,7 @@ def test_parts_with_another_scene_are_left_out_and_told(tmp_path):
     assert "another scene" in subject.info.tools["cuts"]
 
 
-def test_a_jump_cut_parts_what_is_smoothed(tmp_path, monkeypatch):
+def test_smoothing_stops_at_a_jump_cut(tmp_path, monkeypatch):
     from audioplane.prepare.pose import track
 
     parted = []

@@ -15,7 +15,7 @@ from tests.prepare.conftest import write_clip
 
 
 def crop_job(tmp_path, frames) -> tuple[Job, list[str]]:
-    """The stage's job for a video, and what it will have said."""
+    """The stage's job for a video, and its messages."""
     said: list[str] = []
     paths = SubjectPaths(tmp_path / "s")
     video = write_clip(tmp_path / "v.mp4", frames)
@@ -29,7 +29,7 @@ def crop_job(tmp_path, frames) -> tuple[Job, list[str]]:
     return job, said
 
 
-def test_of_several_people_the_largest_is_taken_and_said_so(tmp_path):
+def test_of_several_people_the_largest_is_taken_and_reported(tmp_path):
     frames = [wide(i, (1.0, 5, 70), (1.4, 170, 10)) for i in range(12)]
     job, said = crop_job(tmp_path, frames)
     stages.crop_stage(job)
@@ -116,7 +116,7 @@ def test_a_crop_of_a_portrait_video_stays_inside_the_image():
     assert corner.inside(1280, 720)
 
 
-def test_a_crop_that_cannot_stay_inside_is_said(tmp_path):
+def test_a_crop_that_cannot_stay_inside_is_reported(tmp_path):
     frames = [wide(i, (1.6, 0, 0), height=256, width=256)[:, 56:200] for i in range(12)]
     job, said = crop_job(tmp_path, frames)
     stages.crop_stage(job)

@@ -54,7 +54,7 @@ def test_the_folder_loads_as_a_subject(prepared):
         assert np.abs(at[:2] / at[2] - subject.landmarks(ref).mean(0)).max() < 0.2 * SIZE
 
 
-def test_the_flicker_of_the_outline_is_told(prepared):
+def test_the_flicker_of_the_outline_is_reported(prepared):
     assert load_subject(prepared).info.tools["outline"].endswith("% of the head's outline flickers")
 
 
@@ -119,12 +119,12 @@ def test_the_track_that_speaks_is_prepared_and_another_can_be_chosen(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_sound_that_is_late_beyond_belief_is_refused(clip, tmp_path):
+def test_an_implausible_offset_is_refused(clip, tmp_path):
     with pytest.raises(PrepareError, match="sound late by 20 s"):
         prepare_subject(clip, tmp_path / "s", replace(QUICK, sound_late=20.0))
 
 
-def test_a_networks_speech_features_can_be_asked_for(clip, tmp_path):
+def test_a_networks_speech_features_can_be_chosen(clip, tmp_path):
     paths = SubjectPaths(tmp_path / "figure")
     paths.make_folders()
     record = Record(tmp_path / "r.json", "", {}, crop=CropBox(0, 0, SIZE), n_frames=FRAMES)
@@ -136,7 +136,7 @@ def test_a_networks_speech_features_can_be_asked_for(clip, tmp_path):
 
 
 @pytest.mark.parametrize("i", [0, 10, 20, 32])
-def test_the_person_is_what_the_figure_shows(prepared, i):
+def test_the_mask_is_the_figure(prepared, i):
     labels = labels_of(prepared, i)
     image = draw(i)
     true = parts(image) > 0
@@ -149,7 +149,7 @@ def test_the_person_is_what_the_figure_shows(prepared, i):
     assert (labels[coat] == Label.TORSO).mean() > 0.9
 
 
-def test_the_jaw_parts_head_and_neck(prepared):
+def test_the_jaw_separates_head_and_neck(prepared):
     subject = load_subject(prepared)
     for ref in subject.train[::10]:
         labels = labels_of(prepared, ref.img_id)
@@ -178,7 +178,7 @@ def test_the_background_has_no_person(prepared):
         assert (np.abs(background - colour).sum(-1) < 60).mean() < 0.01
 
 
-def test_a_segmenter_s_model_file_is_believed(tmp_path, clip):
+def test_a_segmenters_parts_are_used(tmp_path, clip):
     model = write_segmenter(tmp_path / "parts.tflite", CLASS_COLOURS)
     options = replace(OPTIONS, segmenter=model)
     info = prepare_subject(clip, tmp_path / "s", options)
@@ -195,7 +195,7 @@ def test_without_a_part_segmenter_the_person_network_is_used(prepared):
     assert load_subject(prepared).info.tools["parsing"] == "person network"
 
 
-def test_a_person_network_that_cannot_be_had_is_an_error(clip, tmp_path, monkeypatch):
+def test_a_missing_person_network_is_an_error(clip, tmp_path, monkeypatch):
     def offline(model, given=None):
         raise PrepareError(f"{model.name} cannot be downloaded")
 
@@ -220,13 +220,13 @@ A_WRITE_OF = {
 
 
 class Killer:
-    """Prepares the figure and kills it at a point; knows what was begun."""
+    """Prepares the figure and kills the preparation at a point."""
 
     def __init__(self, clip: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._clip, self._out, self._patch = clip, out, monkeypatch
 
     def kill(self, stage: str, point: str) -> list[str]:
-        """Kill amid a stage, amid a write of it, or once it is noted; stages that reported."""
+        """Kill within a stage or a write, or once recorded; returns the stages that reported."""
         seen = []
 
         def report(progress: Progress) -> None:
@@ -270,7 +270,7 @@ def test_killed_anywhere_it_continues_to_the_same_files(
 
 
 class FullDisk:
-    """A file of which one half fits."""
+    """A file of which only half fits on the disk."""
 
     def __init__(self, file) -> None:
         self._file = file
@@ -342,7 +342,7 @@ def test_another_video_or_other_options_need_another_folder(tmp_path, prepared):
     fails(other, tmp_path / "full", "not empty")
 
 
-def test_other_options_are_refused_and_force_begins_anew(tmp_path, clip, prepared_quick):
+def test_other_options_are_refused_and_force_starts_again(tmp_path, clip, prepared_quick):
     out = tmp_path / "s"
     shutil.copytree(prepared_quick, out)
     (out / "thesis.txt").write_text("mine")
@@ -380,7 +380,7 @@ def test_frames_without_a_face_are_flagged_and_left_out(tmp_path):
 
 
 def shifted(image: np.ndarray, x: int) -> np.ndarray:
-    """The image moved to the right; what it leaves shows the wall's colour."""
+    """The image moved to the right; uncovered pixels get the wall's colour."""
     moved = np.full_like(image, WALL)
     moved[:, x:] = image[:, : SIZE - x]
     return moved

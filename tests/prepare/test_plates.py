@@ -81,7 +81,7 @@ def test_the_torso_is_the_frame_s_own_where_it_is_seen(neck):
     assert np.abs(shown - between).max() < 30
 
 
-def test_the_neck_goes_over_into_what_other_frames_saw_without_a_seam():
+def test_the_neck_continues_into_other_frames_without_a_seam():
     dark = (draw(4) * 0.6).astype(np.uint8)
     rgba = torso_image(dark, labels_of(4), landmarks_of(4), plate()).astype(int)
     x, y = np.round(landmarks_of(4)[8]).astype(int)
@@ -97,7 +97,7 @@ def test_nobody_below_the_head_is_an_empty_torso():
     assert not torso_image(draw(0), labels, landmarks_of(0), plate()).any()
 
 
-def test_a_background_that_is_seen_now_and_then_is_found():
+def test_a_background_that_is_sometimes_visible_is_found():
     rng = np.random.default_rng(0)
     true = rng.integers(0, 255, (64, 64, 3), np.uint8)
     images, labels = np.tile(true, (20, 1, 1, 1)), np.zeros((20, 64, 64), np.uint8)

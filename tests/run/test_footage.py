@@ -24,7 +24,7 @@ def test_the_longest_shot_is_shown():
     assert shot(frames(*range(300)), (0, 300)) == (0, 299)
 
 
-def test_some_missing_frames_are_led_over_and_many_are_not():
+def test_a_run_spans_few_missing_frames_but_not_many():
     few = frames(*range(100), *range(104, 300))
     assert shot(few, ()) == (0, 299)
     assert shot(few, (102,)) == (104, 299)

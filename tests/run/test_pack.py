@@ -131,7 +131,7 @@ def test_heads_that_cannot_stream_are_packed_without_a_voice(
 
 
 def test_a_torso_of_another_size_is_refused(packed, tmp_path):
-    """As somebody could pack it: the checksum holds."""
+    """A pack with a valid checksum, as anybody could write it."""
     tensors, facts = load_tensors(packed)
     small = encode_image(np.zeros((32, 32, 4), np.uint8), ".webp")
     name = next(name for name in tensors if name.startswith("footage/torso/"))

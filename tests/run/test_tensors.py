@@ -33,7 +33,7 @@ def test_another_version_is_refused(tmp_path):
         load_tensors(path)
 
 
-def test_a_strangers_file_is_refused(tmp_path):
+def test_a_foreign_file_is_refused(tmp_path):
     path = tmp_path / "a.safetensors"
     save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="no checkpoint"):
@@ -69,7 +69,7 @@ def test_no_head_yet(tmp_path):
         open_run(tmp_path)
 
 
-def test_what_a_head_learned_from_goes_with_it():
+def test_training_statistics_are_saved_with_the_head():
     rng = np.random.default_rng(0)
     examples, deviation = rng.random((7, 160), np.float32), rng.random(160, np.float32)
     tensors = head_file.familiarity_tensors(Familiarity(examples, deviation, 0.5))

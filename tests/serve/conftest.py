@@ -26,7 +26,7 @@ LIMITS, ANYBODY = Limits(), Access()
 
 
 def stated() -> Provenance:
-    """What the drawn head says of its making."""
+    """The provenance of the synthetic head."""
     origin = Origin("0000000b" * 8, "00000000", True, "", "drawn; no person", utc_now())
     return Provenance(origin, KEY, own_test_signer())
 

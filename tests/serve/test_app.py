@@ -1,4 +1,4 @@
-"""A real server on loopback, and clients that try what they may not."""
+"""A real server on loopback, and clients that try forbidden requests."""
 
 import json
 import struct
@@ -66,7 +66,7 @@ def decoded(jpeg: bytes) -> np.ndarray:
 
 
 def live(address: str, head: str = "drawn", **options):
-    """A session. What comes is kept in full: a client that does not read cannot say goodbye."""
+    """A session. All messages are kept: a client that does not read cannot close."""
     return connect(f"ws://{address}/api/live?head={head}", **{"max_queue": None, **options})
 
 
@@ -105,7 +105,7 @@ def test_sound_and_images_come_without_end_and_every_sound_frame_comes(address):
     assert decoded(jpeg).shape == (64, 64, 3)
 
 
-def test_who_sends_faster_than_the_clock_is_waited_for(address):
+def test_sound_sent_faster_than_real_time_waits(address):
     with live(address) as socket:
         for _ in range(20):  # 4 s of sound at once
             socket.send(bytes(6400))
@@ -232,7 +232,7 @@ def test_too_large_a_message_ends_the_session_with_one_line_in_the_log(address, 
     ]
 
 
-def test_only_who_knows_the_token(heads):
+def test_only_clients_with_the_token(heads):
     limits = replace(Limits(), requests_a_minute=6000.0)
     with serving(heads, limits, Access(TOKEN)) as address:
         heads = f"http://{address}/api/heads"

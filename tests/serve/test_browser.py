@@ -138,7 +138,7 @@ def test_a_file_that_is_no_sound_is_named(visit, tmp_path):
     assert "no sound file" in page.inner_text("#trouble")
 
 
-def test_a_refused_microphone_is_said(visit):
+def test_a_refused_microphone_is_reported(visit):
     page = visit(microphone=False)
     page.click("#talk")
     page.wait_for_selector("#trouble:not([hidden])")
@@ -158,7 +158,7 @@ STATS = """async () => Object.fromEntries([...(await audioplane.peer.getStats())
   .filter(s => s.type === 'inbound-rtp').map(s => [s.kind, s]))"""
 
 
-def test_a_call_plays_in_step_with_what_the_microphone_hears(visit, calls_address, tmp_path):
+def test_a_call_plays_in_sync_with_the_microphone(visit, calls_address, tmp_path):
     page = visit(where=calls_address)
     assert page.evaluate("audioplane.way") == "webrtc"
     assert page.is_visible("#video") and not page.is_visible("#image")
@@ -182,7 +182,7 @@ def test_a_call_plays_in_step_with_what_the_microphone_hears(visit, calls_addres
         raise AssertionError("the microphone's sound came only once")
 
 
-def test_where_no_call_comes_up_the_websocket_takes_over(visit, calls_address):
+def test_without_a_call_the_websocket_takes_over(visit, calls_address):
     refuse = "RTCPeerConnection.prototype.setRemoteDescription = async () => { throw Error('no'); }"
     page = visit(where=calls_address, script=refuse)
     assert page.evaluate("audioplane.way") == "websocket" and page.is_visible("#image")

@@ -1,4 +1,4 @@
-"""Clients that call over WebRTC: aiortc's, on this machine."""
+"""WebRTC clients of aiortc on this machine."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ class Tone(aiortc.MediaStreamTrack):
 
 @dataclass
 class Caller:
-    """What a client of this machine got."""
+    """Messages to a client on this machine."""
 
     hello: dict = field(default_factory=dict)
     facts: list[dict] = field(default_factory=list)
@@ -182,7 +182,7 @@ def test_an_upload_is_spoken_and_can_be_downloaded(address, tmp_path):
     asyncio.run(call())
 
 
-def test_a_call_that_ends_or_never_comes_gives_its_place_back(heads, monkeypatch):
+def test_a_call_that_ends_or_never_connects_frees_its_place(heads, monkeypatch):
     monkeypatch.setattr(calls, "CONNECT_SECONDS", 0.5)
     limits = replace(MANY, clients=1)
     with serving(heads, limits, webrtc=True) as address:
@@ -239,7 +239,7 @@ def test_what_is_no_offer_is_refused(address, head, offer, status):
     assert get(f"http://{address}/api/heads")[0] == 200
 
 
-def test_only_who_knows_the_token_and_only_where_it_is_offered(heads, address):
+def test_only_clients_with_the_token_and_only_where_it_is_offered(heads, address):
     with serving(heads, MANY, Access(TOKEN), webrtc=True) as guarded:
         assert get(f"http://{guarded}/api/offer?head=drawn", b"v=0")[0] == 401
     with serving(heads, MANY) as without:

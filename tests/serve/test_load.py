@@ -1,4 +1,4 @@
-"""Clients that send too much, ask for too much, or leave: the others go on."""
+"""Clients that send or request too much, or leave: the others continue."""
 
 import json
 import socket as sockets
@@ -137,7 +137,7 @@ def test_empty_messages_are_counted_and_nothing_is_compressed(address):
                 until(socket, lambda kind, *_: kind == 1)
 
 
-def test_clips_of_who_hangs_up_are_given_up(address, monkeypatch):
+def test_clips_of_clients_that_hang_up_are_abandoned(address, monkeypatch):
     draw, drawn = Session.image, []
 
     def slow(session, frame):
@@ -229,7 +229,7 @@ def test_wrong_tokens_do_not_lock_out_the_right_one(heads):
         assert get(heads, Authorization=f"Bearer {TOKEN}")[0] == 200
 
 
-def test_a_slow_upload_is_given_up_only_when_it_stands_still(heads, tone):
+def test_a_slow_upload_is_abandoned_only_when_it_stalls(heads, tone):
     limits = replace(MANY, stall_seconds=0.6)
     with serving(heads, limits) as address, live(address) as socket:
         path = f"POST /api/sessions/{json.loads(socket.recv())['session']}/sound HTTP/1.1"
@@ -246,7 +246,7 @@ def test_a_slow_upload_is_given_up_only_when_it_stands_still(heads, tone):
         slow.close(), halting.close()
 
 
-def test_signing_a_clip_stops_nobody(address, monkeypatch):
+def test_signing_a_clip_blocks_no_session(address, monkeypatch):
     from audioplane.credentials import Provenance
 
     monkeypatch.setattr(Provenance, "seal", lambda *_: time.sleep(1.5))

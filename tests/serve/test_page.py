@@ -1,4 +1,4 @@
-"""What of the page needs no browser."""
+"""Tests of the page without a browser."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""What a call sends, and when."""
+"""The playout of a call."""
 
 import asyncio
 from dataclasses import replace
@@ -67,7 +67,7 @@ def test_an_image_that_is_too_late_is_left_out(playout, frame):
     asyncio.run(play())
 
 
-def test_after_a_hiccup_sound_goes_out_later_and_then_faster(playout, frame, monkeypatch):
+def test_after_a_delay_sound_leaves_later_and_then_faster(playout, frame, monkeypatch):
     monkeypatch.setattr(module, "_WATCHED", 5)
     playout._waits = module.deque(maxlen=5)
 

@@ -55,7 +55,7 @@ def test_lists_of_other_files_never_reach_the_decoder(content, monkeypatch):
         decode(content, Limits())
 
 
-def test_what_takes_too_much_memory_is_given_up(wav):
+def test_decoding_with_too_much_memory_is_abandoned(wav):
     with pytest.raises(ServeError, match="cannot be decoded"):
         decode(wav, replace(Limits(), decode_memory=60 << 20))
 

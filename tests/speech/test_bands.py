@@ -43,7 +43,7 @@ def test_a_full_scale_tone_has_its_power_in_its_band() -> None:
     assert band_decibels(np.zeros((1, 513))).max() == -110
 
 
-def test_a_mean_over_little_is_drawn_to_the_typical_one() -> None:
+def test_a_mean_over_little_is_near_the_typical_one() -> None:
     assert (typical_mean(np.zeros(BANDS), 0) == TYPICAL_DB).all()
     half = typical_mean(np.full(BANDS, -51.0 * TYPICAL_WEIGHT), TYPICAL_WEIGHT)
     np.testing.assert_allclose(half, (TYPICAL_DB - 51) / 2)

@@ -9,7 +9,9 @@ from audioplane.speech import load_external_features
 
 @pytest.mark.parametrize("shape", [(5, 16, 29), (5, 16, 44), (5, 2, 1024), (1, 1, 1)])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
-def test_what_peers_write_is_read(tmp_path: Path, shape: tuple[int, ...], dtype: type) -> None:
+def test_features_of_prior_work_are_read(
+    tmp_path: Path, shape: tuple[int, ...], dtype: type
+) -> None:
     written = np.random.default_rng(0).standard_normal(shape).astype(dtype)
     np.save(tmp_path / "a.npy", written)
     read = load_external_features(tmp_path / "a.npy")

@@ -44,7 +44,7 @@ def test_loudness_does_not_matter(known):
     assert faint == pytest.approx(loud, rel=0.05)
 
 
-def test_silence_has_no_distance_and_teaches_nothing(known):
+def test_silence_has_no_distance_and_no_statistics(known):
     assert known.strangeness(Speech(silence(2.0))) is None
     assert Familiarity.learn(Speech(silence(5.0))) is None
     assert Familiarity.learn(Speech(_voice(1.0, 1))) is None

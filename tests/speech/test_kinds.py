@@ -1,4 +1,4 @@
-"""The registry: what others add, and what is derived from it."""
+"""The registry of feature kinds."""
 
 import numpy as np
 import pytest

@@ -60,7 +60,7 @@ def test_a_running_level_comes_to_that_of_the_whole(babble: Babble) -> None:
     assert level.gain == pytest.approx(Speech(speech).gain, rel=0.1)
 
 
-def test_a_mean_forgets_what_was_assumed_and_then_what_was_long_ago() -> None:
+def test_a_mean_moves_from_the_assumed_to_recent_values() -> None:
     mean = RunningMean(10.0)
     assert mean.value() == 10 and mean.value(3.0) == 10
     for _ in range(FADE):

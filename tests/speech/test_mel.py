@@ -17,7 +17,7 @@ def mel_features(waveform: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("hertz", [300, 1000, 3000])
-def test_a_tone_rings_in_its_own_band(hertz: float) -> None:
+def test_a_tone_has_its_power_in_its_own_band(hertz: float) -> None:
     tone = np.sin(2 * np.pi * hertz * np.arange(16000) / 16000).astype(np.float32) * 0.3
     band = mel_features(tone)[12, 8].argmax()
     centre = (mel_filters()[band] * np.arange(513)).sum() / mel_filters()[band].sum() * 15.625

@@ -41,7 +41,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def local_network() -> tuple[networks.Network, list[int]]:
-    """A network that sees 0.3 s around a step, and the lengths it was given."""
+    """A network with 0.3 s of context around a step, and the lengths of its inputs."""
     torch.manual_seed(0)
     layers = torch.nn.Sequential(
         torch.nn.Conv1d(1, 4, 400, stride=320), torch.nn.Conv1d(4, 3, 15, padding=7)

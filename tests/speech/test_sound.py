@@ -1,4 +1,4 @@
-"""A sound is described the same in memory and block by block."""
+"""Properties of a sound are the same in memory and block by block."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_spans_are_cut_from_blocks_as_from_the_whole(data: st.DataObject) -> Non
             np.testing.assert_array_equal(piece, padded[first + 30 : last + 30])
 
 
-def test_blocks_are_described_as_the_whole(babble: Babble) -> None:
+def test_properties_from_blocks_are_those_of_the_whole(babble: Babble) -> None:
     waveform = babble(9.0)[:-77]
     whole = Speech(waveform)
     blocks = Speech(lambda: [waveform[i : i + 999] for i in range(0, len(waveform), 999)])
@@ -85,7 +85,7 @@ def test_a_fault_far_into_the_blocks_is_named_with_its_place() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 4.0])
-def test_a_telephone_is_told_from_a_microphone(seconds: float) -> None:
+def test_narrow_band_sound_is_recognised(seconds: float) -> None:
     waveform = make_synthetic_sentence(4.0, seed=3).waveform[: int(16000 * seconds)]
     spectrum = np.fft.rfft(waveform)
     hertz = np.fft.rfftfreq(len(waveform), 1 / 16000)
@@ -112,14 +112,14 @@ def test_gain_follows_level_and_ignores_silence(
     np.testing.assert_allclose(Speech(padded).gain * factor, Speech(speech).gain, rtol=1e-3)
 
 
-def test_silence_and_hiss_are_not_blown_up() -> None:
+def test_silence_and_hiss_are_not_amplified() -> None:
     assert Speech(np.zeros(16000, np.float32)).gain == 1.0
     assert Speech(np.zeros(3, np.float32)).gain == 1.0
     hiss = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 5e-4
     np.testing.assert_allclose(20 * np.log10(Speech(hiss).gain), MAX_GAIN_DB)
 
 
-def test_pauses_are_told_from_speech() -> None:
+def test_pauses_and_speech_are_distinguished() -> None:
     tone = np.sin(np.arange(3200) * 0.3).astype(np.float32) * 0.1
     hiss = np.random.default_rng(0).standard_normal(3200).astype(np.float32) * 1e-3
     sound = np.concatenate([hiss, tone, np.zeros(3200, np.float32), tone])
@@ -137,7 +137,7 @@ def test_short_pauses_belong_to_the_speech_and_long_silence_does_not() -> None:
     assert not Speech(still).spoken_frames().any()
 
 
-def test_the_crest_factor_tells_what_is_clipped() -> None:
+def test_the_crest_factor_recognises_clipping() -> None:
     sine = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000).astype(np.float32)
     crest = Speech(0.3 * sine).crest
     assert crest is not None

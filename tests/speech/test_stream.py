@@ -1,4 +1,4 @@
-"""Features of a sound in pieces are those of the whole, given what both know of the voice."""
+"""Features of a sound in pieces equal those of the whole, given the same statistics."""
 
 import re
 from collections.abc import Callable
@@ -106,7 +106,7 @@ def test_samples_that_are_no_numbers_are_refused() -> None:
         open_stream("mel").push(np.full(10, np.nan, np.float32))
 
 
-def test_silence_teaches_nothing() -> None:
+def test_silence_changes_no_statistics() -> None:
     statistics = stream_statistics(Speech(np.zeros(16000, np.float32)), "mel+phones")
     features = _run(open_stream("mel+phones", statistics), np.zeros(16000, np.float32), 640)
     assert np.isfinite(features).all() and np.ptp(features[..., :80]) == 0

@@ -30,7 +30,7 @@ def write_wav2vec2(folder: Path, seed: int = 0, **changes: object) -> Path:
 
 
 def write_hubert(folder: Path, seed: int = 0) -> Path:
-    """A HuBERT that was taught to spell, as the published one."""
+    """A HuBERT fine-tuned on letters, like the published one."""
     torch.manual_seed(seed)
     HubertForCTC(HubertConfig(**_SMALL)).save_pretrained(folder)
     return folder

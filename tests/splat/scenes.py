@@ -79,7 +79,7 @@ HARD_CASES = [
 
 
 def hard_scene(change):
-    """One of `HARD_CASES`: 30 Gaussians with what rasterizers stumble over."""
+    """One of `HARD_CASES`: 30 Gaussians that are difficult for rasterizers."""
     scene = random_scene(7, 30)
     match change:
         case "behind":

@@ -267,7 +267,7 @@ def test_a_gsplat_without_kernels_asks_for_nvcc(gsplat):
         render(cuda.rasterize, random_scene(1, 2))
 
 
-def test_a_failed_build_is_told_in_one_line(gsplat):
+def test_a_failed_build_is_one_line(gsplat):
     def fail(name):
         raise RuntimeError("Error building extension 'gsplat_cuda'\nninja: stopped")
 
@@ -289,7 +289,7 @@ def test_a_stray_device_is_named(name):
         render(rasterize, scene)
 
 
-def test_a_device_that_nothing_draws_on_is_refused():
+def test_a_device_without_a_rasterizer_is_refused():
     scene = random_scene(1, 3)
     inputs = [x.to("meta") for x in list(scene.tensors().values())[:6]]
     K = intrinsics(SIZE, torch.float64).to("meta")

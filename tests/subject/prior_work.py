@@ -1,4 +1,4 @@
-"""Folders as the scripts of prior work leave them, made of a synthetic subject, quirks included."""
+"""Folders as from the scripts of prior work, made from a synthetic subject, with their quirks."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ LOST = 7
 
 @dataclass(frozen=True)
 class PriorFolder:
-    """A folder and what is true of it."""
+    """A folder and its ground truth."""
 
     root: Path
     viewmats: dict[int, np.ndarray]

@@ -64,7 +64,7 @@ def test_images_of_another_size_and_damaged_landmarks_are_found(paths):
     }
 
 
-def test_an_interpolated_blink_is_said(paths):
+def test_an_interpolated_blink_is_reported(paths):
     paths.track.unlink()
     rows = [f"{i},{'nan' if i == 3 else 0.5}" for i in range(1, 11)]
     paths.action_units.write_text("frame,AU45_r\n" + "\n".join(rows) + "\n")
@@ -72,7 +72,7 @@ def test_an_interpolated_blink_is_said(paths):
     assert report.bridged == 1 and "1 rows of au.csv" in " ".join(report.warnings())
 
 
-def test_a_size_that_a_damaged_header_claims_is_not_believed(paths):
+def test_a_damaged_headers_size_is_rejected(paths):
     torso = bytearray(paths.torso(1).read_bytes())
     torso[16:20] = b"\0\1\0\0"
     torso[20:24] = b"\0\1\0\0"

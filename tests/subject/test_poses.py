@@ -77,7 +77,7 @@ def test_other_files_of_poses_are_refused(tmp_path, content, says):
         read_track_params(tmp_path / "track_params.pt", [0, 1], (64, 64))
 
 
-def test_a_folder_without_poses_is_told_apart(tmp_path):
+def test_a_folder_without_poses_is_recognised(tmp_path):
     with pytest.raises(SubjectError, match="transforms_train.json is missing"):
         read_poses(SubjectPaths(tmp_path), (64, 64))
 
@@ -108,7 +108,7 @@ def test_a_published_file_of_all_poses_loads():
 
 @needs_assets
 def test_published_poses_lie_on_published_landmarks():
-    """The world's origin, the head's centre, falls into the face that FAN saw."""
+    """The world's origin, the head's centre, projects into the face that FAN found."""
     split = read_split(prior_files() / "may_excerpt" / "transforms_train_excerpt.json")
     landmarks = np.loadtxt(prior_files() / "may_excerpt" / "0.lms")
     assert landmarks.shape == (68, 2)

@@ -101,7 +101,7 @@ def test_poses_on_disk_are_camera_to_world_in_opengl_axes(paths):
     assert np.allclose(matrix[:3, :3], np.diag([1, -1, -1]))
 
 
-def test_a_folder_of_prior_work_without_our_files(paths):
+def test_a_folder_of_prior_work_without_subject_json(paths):
     paths.info.unlink()
     paths.track.unlink()
     subject = load_subject(paths.root)
@@ -188,7 +188,7 @@ def twice(data: dict):
         (lambda p: [p.image(i).unlink() for i in (0, 1, 4, 7)], "no usable"),
     ],
 )
-def test_damage_is_said_in_one_line(paths, damage, says):
+def test_damage_is_one_line(paths, damage, says):
     damage(paths)
     with pytest.raises(SubjectError, match=says) as caught:
         load_subject(paths.root)

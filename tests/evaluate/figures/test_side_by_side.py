@@ -12,7 +12,7 @@ from audioplane.media.video import probe_video, read_frames
 N = 50
 
 
-def test_a_film_says_what_it_is(tmp_path: Path) -> None:
+def test_the_video_states_that_it_is_synthetic(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     images = [rng.integers(60, 200, (160, 160, 3), np.uint8) // 8 * 8 for _ in range(2)]
     stated = video_provenance("ab" * 32, "", "cd" * 32)
@@ -30,7 +30,7 @@ def test_a_film_says_what_it_is(tmp_path: Path) -> None:
     assert reading is not None and reading.found
 
 
-def test_who_agreed_is_said_where_it_is_known() -> None:
+def test_a_known_consent_is_stated() -> None:
     assert video_provenance("ab" * 32, "Ann, to this", "").origin.consent == "Ann, to this"
 
 

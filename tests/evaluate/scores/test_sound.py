@@ -32,7 +32,7 @@ def test_the_lag_is_found(late):
     assert sync is not None and sync.lag == late and sync.correlation > 0.99
 
 
-def test_what_stands_still_has_no_score():
+def test_constant_mouths_and_sounds_have_no_score():
     level = RNG.uniform(0, 1, 100)
     assert sound_sync(np.full(100, 0.1), level, FOUND) is None
     assert sound_sync(level, np.zeros(100), FOUND) is None

@@ -52,7 +52,7 @@ def score(subject: Subject, refs: list[FrameRef], steps: list[int]):
     )
 
 
-def test_frames_hear_their_own_sound(spoken):
+def test_frames_are_scored_with_their_own_sound(spoken):
     steps: list[int] = []
     scores = score(spoken, REFS, steps)
     assert scores.offset == 0 and scores.n_frames == FRAMES - 5 and scores.n_tracks == 1
@@ -67,7 +67,7 @@ def test_missing_frames_begin_a_new_shot(spoken):
     assert scores.n_tracks == 1 and scores.n_frames == 105 - 5  # 20 frames behind the gap are few
 
 
-def test_what_is_missing_is_said(spoken):
+def test_missing_things_are_reported(spoken):
     assert score(spoken, REFS[:100], []).empty == TOO_LITTLE
     spoken.paths.audio.rename(spoken.paths.root / "away.wav")
     assert "aud.wav" in score(spoken, REFS, []).empty

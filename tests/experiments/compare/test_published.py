@@ -23,7 +23,7 @@ def test_unknown_methods_have_no_row():
     assert published("SyncTalk") is None and published("") is None
 
 
-def test_what_the_text_says_of_the_table():
+def test_the_table_agrees_with_the_papers_text():
     """§4.3: best LPIPS on both sets, SyncNet second only to Wav2Lip, 43 frames a second."""
     ours = TABLE[-1]
     for of in ("a", "b"):

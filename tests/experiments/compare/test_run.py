@@ -63,7 +63,7 @@ def test_all_are_scored_on_the_frames_that_all_show(comparison):
         assert [f.img_id for f in entry.report.frames] == list(range(5, N))
 
 
-def test_what_differs_is_aligned_and_said(comparison):
+def test_differences_are_aligned_and_reported(comparison):
     alignments = {e.name: "; ".join(aligned(e, comparison)) for e in comparison.entries}
     shifts = {e.name: e.alignment.shift for e in comparison.entries}
     assert shifts == {name: -5 if name == "early" else 0 for name in alignments}

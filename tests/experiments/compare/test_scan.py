@@ -31,7 +31,7 @@ def test_a_video_is_scanned(truth):
     assert shown.sound is not None and abs(len(shown.sound) - N * 640) < 2000
 
 
-def test_lost_faces_are_filled_in_and_said(make_video):
+def test_lost_faces_are_interpolated_and_reported(make_video):
     frames = face_frames(30)
     for i in range(10, 14):
         frames[i] = np.full_like(frames[i], 90)

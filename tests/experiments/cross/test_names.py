@@ -3,7 +3,7 @@ from pathlib import Path
 from audioplane.experiments.cross.names import file_labels, unique, video_name
 
 
-def test_equal_names_are_told_apart_by_their_folders():
+def test_equal_names_get_their_folders():
     assert file_labels([Path("a/one.wav"), Path("b/two.wav")]) == ["one.wav", "two.wav"]
     files = [Path("/x/en/talk.wav"), Path("/x/fr/talk.wav"), Path("/x/fr/other.wav")]
     assert file_labels(files) == ["en/talk.wav", "fr/talk.wav", "other.wav"]

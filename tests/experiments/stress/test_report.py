@@ -46,7 +46,7 @@ def test_a_head_that_rests_and_holds():
     assert {row.name for row in report().rows} == MOTIONS.keys()
 
 
-def test_a_mouth_that_chatters_or_gapes_in_silence():
+def test_a_mouth_that_moves_or_stays_open_in_silence():
     (text,) = bad(report(**{SILENCE: motion([0.0, 0.05] * 5)}))
     assert text.startswith("silence: the mouth moves")
     (text,) = bad(report(**{SILENCE: motion([0.15] * 10)}))

@@ -28,7 +28,7 @@ def test_a_head_that_moves_does_not_flicker():
     assert flickering(outline(0), outline(1, shift=20)) == pytest.approx(0, abs=0.02)
 
 
-def test_what_leaps_is_counted():
+def test_jumps_are_counted():
     # Half of what lies before the background leaps by 6 px.
     assert flickering(outline(0), outline(1, bump=6)) == pytest.approx(0.5, abs=0.06)
 

@@ -40,7 +40,7 @@ def learnt(images: list[np.ndarray]):
     return learn_hair(images, points, [person_in(image) for image in images])
 
 
-def test_strands_below_the_jaw_hang_on_the_head():
+def test_strands_below_the_jaw_belong_to_the_head():
     images = [with_strands(i) for i in FRAMES]
     colours = learnt(images)
     assert colours is not None
@@ -65,7 +65,7 @@ def test_neither_coat_nor_neck_is_hair():
 
 
 @pytest.mark.parametrize("colour", [COAT, SKIN, HAIR])
-def test_hair_of_the_bodys_colour_gives_no_pixel_away(colour):
+def test_hair_of_the_clothes_colour_claims_no_pixel(colour):
     images = [with_strands(i, colour) for i in FRAMES]
     colours = learnt(images)
     assert colours is None or not any(

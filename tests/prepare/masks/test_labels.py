@@ -1,4 +1,4 @@
-"""What a pixel is called, on the drawn figure; whole preparations are in test_pipeline."""
+"""Labels of the synthetic figure; whole preparations are in test_pipeline."""
 
 import cv2
 import numpy as np

@@ -60,7 +60,7 @@ def test_another_file_is_refused_in_one_line(tmp_path):
 
 def test_a_segmenter_of_other_classes_is_refused(tmp_path):
     two = write_segmenter(tmp_path / "two.tflite", CLASS_COLOURS[:2])
-    with pytest.raises(PrepareError, match="into 2 classes, not 6"):
+    with pytest.raises(PrepareError, match="separates 2 classes, not 6"):
         SelfieSegmenter(two)
 
 

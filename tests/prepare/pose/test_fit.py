@@ -37,7 +37,7 @@ def synthetic(frames: int, noise: float, seed: int = 0):
 
 
 def without_gauge(rotations, truth):
-    """Degrees between poses once the turn they have in common is taken off."""
+    """Degrees between poses without their common rotation."""
     common = Rotation.from_matrix(rotations.transpose(0, 2, 1) @ truth).mean()
     rest = Rotation.from_matrix(rotations @ common.as_matrix() @ truth.transpose(0, 2, 1))
     return np.degrees(rest.magnitude())
@@ -126,7 +126,7 @@ def still_fit(rotations, translations, shape):
     return HeadFit(shape, np.zeros((0, k, 3)), np.zeros((n, 0)), rotations, translations)
 
 
-def test_smoothing_calms_rotation_and_keeps_the_place_across_the_image():
+def test_smoothing_steadies_rotation_and_keeps_the_place_in_the_image():
     shape, rotations, translations, observed = synthetic(100, noise=0.0)
     rng = np.random.default_rng(2)
     shaken = Rotation.from_rotvec(rng.normal(0, 0.01, (100, 3))).as_matrix() @ rotations
@@ -146,7 +146,7 @@ def test_smoothing_calms_rotation_and_keeps_the_place_across_the_image():
     assert np.median(np.linalg.norm(centre - observed.mean(1), axis=-1)) < 0.4
 
 
-def test_a_cut_and_a_gap_part_the_track():
+def test_cuts_and_gaps_separate_runs():
     shape, rotations, translations, _ = synthetic(40, noise=0.0)
     translations[20:, 0] += 0.1
     frames = np.concatenate([np.arange(30), np.arange(35, 45)])
