@@ -8,7 +8,7 @@ from audioplane.face.shots import (
     Shot,
     find_cuts,
     judge_shots,
-    leaps,
+    may_be_cut,
     shape_distance,
     thumbnail,
 )
@@ -53,7 +53,7 @@ def test_cuts_stand_out_of_motion_and_noise():
     assert find_cuts(changes) == []
     changes[[50, 200, 203]] = 8.0, 5.0, 14.0
     assert find_cuts(changes) == [50, 200, 203]
-    assert [i for i in range(1, 60) if leaps(changes[: i + 1].tolist())] == [50]
+    assert [i for i in range(1, 60) if may_be_cut(changes[: i + 1].tolist())] == [50]
 
 
 def test_still_images_have_no_cuts():

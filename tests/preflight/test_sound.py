@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audioplane.preflight.sound import levels, listen
+from audioplane.preflight.sound import levels, measure_sound
 
 
 def tone(seconds: float, level: float) -> np.ndarray:
@@ -13,7 +13,7 @@ def test_level_pauses_and_noise_are_measured():
     rng = np.random.default_rng(0)
     sound = np.concatenate([tone(3, 0.1), np.zeros(32000, np.float32)])
     sound += rng.normal(0, 1e-3, len(sound)).astype(np.float32)
-    measured = listen(sound)
+    measured = measure_sound(sound)
     assert measured.seconds == 5.0
     assert measured.speech == pytest.approx(0.6, abs=0.02)
     assert measured.level == pytest.approx(-23.0, abs=0.2)
@@ -23,13 +23,13 @@ def test_level_pauses_and_noise_are_measured():
 
 
 def test_clipping_is_counted():
-    measured = listen(np.clip(tone(2, 2.0), -1, 1))
+    measured = measure_sound(np.clip(tone(2, 2.0), -1, 1))
     assert 0.5 < measured.clipped < 0.8
 
 
 @pytest.mark.parametrize("n", [0, 100, 48000])
 def test_silence_is_very_quiet(n):
-    measured = listen(np.zeros(n, np.float32))
+    measured = measure_sound(np.zeros(n, np.float32))
     assert measured.level <= -90 and measured.peak <= -90
     assert measured.speech == 0
 

@@ -285,7 +285,7 @@ TENSORS = ["quats", "scales", "opacities", "features", "viewmat", "background"]
 def test_a_stray_device_is_named(name):
     scene = random_scene(1, 3)
     setattr(scene, name, getattr(scene, name).to("meta"))
-    with pytest.raises(ValueError, match=f"{name} lies on meta, means on cpu"):
+    with pytest.raises(ValueError, match=f"{name} is on meta, means on cpu"):
         render(rasterize, scene)
 
 

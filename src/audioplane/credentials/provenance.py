@@ -48,7 +48,7 @@ class Provenance:
         """The same for another stream, which has a session of its own."""
         return replace(self, origin=replace(self.origin, session=new_session()))
 
-    def saying(self, speech_sha256: str) -> "Provenance":
+    def for_speech(self, speech_sha256: str) -> "Provenance":
         """The same for a clip of this stream in which `speech` is spoken."""
         return replace(self, origin=replace(self.origin, speech=speech_sha256, date=utc_now()))
 

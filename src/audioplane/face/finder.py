@@ -69,13 +69,13 @@ class FaceFinder:
         self.people = 0
         """Most faces seen in one image."""
 
-    def find(self, image: UInt8[np.ndarray, "h w 3"], anew: bool = False) -> Face | None:
+    def find(self, image: UInt8[np.ndarray, "h w 3"], after_cut: bool = False) -> Face | None:
         """The followed face in source pixels, None where it is not seen.
 
-        `anew`: after a cut, a face that is not where it was is searched for at once.
+        `after_cut`: a face that is not where it was is searched for at once.
         """
         face = self._near_last(image) if self._last is not None else None
-        if face is None and (anew or self._misses % _PATIENCE == 0):
+        if face is None and (after_cut or self._misses % _PATIENCE == 0):
             face = self._search(image)
         self._misses = 0 if face is not None else self._misses + 1
         self._last = face if face is not None else self._last

@@ -114,7 +114,7 @@ def find_cuts(changes: Float[np.ndarray, " n"]) -> list[int]:
     return cuts
 
 
-def leaps(changes: Sequence[float]) -> bool:
+def may_be_cut(changes: Sequence[float]) -> bool:
     """Whether the last change may be a cut, judged by those before it."""
     before = max(changes[-1 - _AROUND : -1], default=0.0)
     return changes[-1] > max(_LEAST_CHANGE, _ABOVE_MOTION * (before + _STILL))

@@ -13,7 +13,7 @@ from audioplane.media.tracks import SoundTrack, choose_track
 from audioplane.media.video import probe_video
 from audioplane.preflight.figures import ClipFigures
 from audioplane.preflight.sample import Sample, take_sample
-from audioplane.preflight.sound import levels, listen
+from audioplane.preflight.sound import levels, measure_sound
 from audioplane.preflight.sync import Offset, Stretch, estimate_offset
 from audioplane.preflight.verdict import Finding, Level, judge, worst
 from audioplane.progress import Report, ignore
@@ -98,7 +98,7 @@ def check_video(
             info = replace(info, duration=max(info.duration, track.ends))
     sample = take_sample(video, info, landmarker, waveform, report)
     offset = None if waveform is None else estimate_offset(_stretches(sample), waveform)
-    sound = None if waveform is None else replace(listen(waveform), notes=notes)
+    sound = None if waveform is None else replace(measure_sound(waveform), notes=notes)
     figures = ClipFigures.of(info, sample, sound, offset)
     loudness = np.zeros(0, np.float32) if waveform is None else levels(waveform)
     return Preflight(video.name, figures, judge(figures), sample, loudness, offset)

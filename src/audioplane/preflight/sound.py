@@ -33,7 +33,7 @@ class SoundFigures:
     """Notes on the choice of the sound track and on corrections to it."""
 
 
-def listen(waveform: Float[np.ndarray, " n"]) -> SoundFigures:
+def measure_sound(waveform: Float[np.ndarray, " n"]) -> SoundFigures:
     """Measure a mono waveform at 16 kHz."""
     speech = Speech(waveform)
     power, active = speech.power, speech.active

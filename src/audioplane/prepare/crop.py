@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from audioplane.errors import PrepareError
 from audioplane.face.finder import CropBox, FaceFinder
 from audioplane.face.landmarker import Face
-from audioplane.face.shots import Look, Shot, change, find_cuts, judge_shots, leaps, thumbnail
+from audioplane.face.shots import Look, Shot, change, find_cuts, judge_shots, may_be_cut, thumbnail
 
 SAMPLE_EVERY = 5
 """Faces are looked for in every fifth frame: heads move little in 0.2 s."""
@@ -99,9 +99,9 @@ def find_crop(
         shape = image.shape[:2]
         small, before = thumbnail(image), small
         changes.append(0.0 if before is None else change(before, small))
-        new_shot = leaps(changes)
+        new_shot = may_be_cut(changes)
         if new_shot or n % SAMPLE_EVERY == 0:
-            face = finder.find(image, anew=new_shot)
+            face = finder.find(image, after_cut=new_shot)
             if face is not None:
                 faces[n], looks[n] = face, Look.of(face, small, max(shape))
             tell(n + 1)

@@ -154,7 +154,7 @@ def torso_image(
     # Only the region's rows are worked on.
     rows = slice(max(0, int(np.flatnonzero(region.any(1))[0]) - 8), len(labels))
     labels, torso = labels[rows], torso[rows]
-    # Pixels next to the head carry its colour; they are painted anew with those under it.
+    # Pixels next to the head carry its colour; they are filled again with those under it.
     rim = _grown(head_mask(labels), 2)
     known = torso & ~rim & ~_grown(labels == Label.BACKGROUND, 2)
     painted = _tinted(image[rows], plate.torso[rows], known)

@@ -35,7 +35,7 @@ def _render(
     session: Session, frames: Sequence[StreamFrame], drawing: Executor, stopped: Event
 ) -> bytes:
     sound = np.concatenate([frame.sound for frame in frames])
-    stated = session.provenance.saying(hashlib.sha256(pcm_of(sound)).hexdigest())
+    stated = session.provenance.for_speech(hashlib.sha256(pcm_of(sound)).hexdigest())
     with scratch_folder() as folder:
         path = Path(folder) / "clip.mp4"
         size = session.head.animator.size

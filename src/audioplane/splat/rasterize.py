@@ -15,10 +15,10 @@ def _check(inputs: dict[str, Tensor]) -> None:
     device = inputs["means"].device
     for name, tensor in inputs.items():
         if tensor.device != device:
-            raise ValueError(f"rasterize: {name} lies on {tensor.device}, means on {device}")
+            raise ValueError(f"rasterize: {name} is on {tensor.device}, means on {device}")
     if device.type not in _BACKENDS:
         works = " and ".join(_BACKENDS)
-        raise ValueError(f"rasterize: the inputs lie on {device}, it works on {works}")
+        raise ValueError(f"rasterize: the inputs are on {device}, it works on {works}")
     # Sums cost little and are finite only if all numbers are; a GPU is waited for once.
     if torch.stack([tensor.detach().sum() for tensor in inputs.values()]).isfinite().all():
         return
@@ -59,9 +59,9 @@ def rasterize(
         The image, its coverage and the projected means, float32.
 
     Raises:
-        ValueError: an input lies on another device than the means, or on one without a
+        ValueError: an input is on another device than the means, or on one without a
             rasterizer, or holds a number that is not finite (the message names it).
-        DeviceError: the inputs lie on a GPU and gsplat is not installed or cannot compile.
+        DeviceError: the inputs are on a GPU and gsplat is not installed or cannot compile.
     """
     inputs = {
         "means": means,

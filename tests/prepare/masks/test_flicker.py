@@ -29,7 +29,7 @@ def test_a_head_that_moves_does_not_flicker():
 
 
 def test_jumps_are_counted():
-    # Half of what lies before the background leaps by 6 px.
+    # Half of what lies before the background jumps by 6 px.
     assert flickering(outline(0), outline(1, bump=6)) == pytest.approx(0.5, abs=0.06)
 
 
