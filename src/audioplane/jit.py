@@ -3,8 +3,8 @@
 numba notices a change in a function's own file, not in functions that it calls or constants that it
 uses. Here the cache folder's name is a digest of a module and all audioplane modules that it
 imports: changed code never meets old kernels. `NUMBA_CACHE_DIR` is respected; where nothing can
-be written, kernels are compiled in each process. Nothing is ever deleted: `doctor` says where
-kernels lie.
+be written, kernels are compiled in each process. Nothing is ever deleted: `doctor` shows
+their folder.
 """
 
 import ast

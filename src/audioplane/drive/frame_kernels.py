@@ -1,4 +1,4 @@
-"""What lies between the deformation field and the rasterizer, and after it, as numba kernels.
+"""Numba kernels between the deformation field and the rasterizer, and after it.
 
 One pass over memory for each, in place of a dozen small tensor operations a frame.
 """

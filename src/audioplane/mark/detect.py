@@ -68,7 +68,7 @@ class MarkReading:
     second: float
     """First frame of the best window."""
     scale: float
-    """Width of a cell over that in a whole frame of this size: 1.1 where a tenth was cut away."""
+    """Width of a cell over that in a whole frame of this size: 1.1 where a tenth was cropped."""
 
     @property
     def found(self) -> bool:

@@ -1,4 +1,4 @@
-"""How every page looks: light and dark, from the width of a phone to that of a desk."""
+"""The style of every page: light and dark, from phone to desktop widths."""
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#fcfcfb;--ink:#14171a;--soft:#5b636b;--line:#dfe2e5;

@@ -38,7 +38,7 @@ class PrepareOptions:
     audio_track: int | None = None
     """Number of the video's sound track, from 1; None for the one with speech."""
     force: bool = False
-    """Begin anew in a folder that holds another preparation, and go on with a video that
+    """Start again in a folder that holds another preparation, and continue with a video that
     preflight calls hopeless."""
 
     def resolved(self) -> "PrepareOptions":

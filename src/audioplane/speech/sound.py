@@ -81,7 +81,7 @@ class Speech:
     @staticmethod
     def read(path: Path | str, audio_track: int | None = None) -> "Speech":
         """The sound of an audio or video file (`media.audio.read_audio`): in memory up to ten
-        minutes, decoded anew for each use if longer. Raises `MediaError`."""
+        minutes, decoded for each use if longer. Raises `MediaError`."""
         from audioplane.media.audio import (
             audio_blocks,
         )  # imports the decoders, which not every use needs

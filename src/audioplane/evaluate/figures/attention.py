@@ -22,7 +22,7 @@ _FROM_CLOSED_TO_OPEN: Sequence[str] = (
     "SIL M B P F V W UW UH OW OY AO SH ZH CH JH R ER L N NG DH TH D T S Z K G Y IY IH EY EH HH AH "
     "AY AE AW AA"
 ).split()
-"""Phones by the shape of the lips: shut, rounded, spread, open."""
+"""Phones by the shape of the lips: closed, rounded, spread, open."""
 
 
 @dataclass(frozen=True)

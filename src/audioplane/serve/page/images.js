@@ -1,5 +1,5 @@
 // Images that wait for their time. Each holds a megabyte until its bitmap is closed, which nothing but
-// this does: a page that is not looked at is never asked to draw.
+// this does: hidden pages are never asked to draw.
 export class WaitingImages {
   constructor(most) {
     this.most = most;

@@ -1,4 +1,4 @@
-// What the microphone hears, as PCM16 of 16 kHz in pieces of 40 ms.
+// The microphone's sound as PCM16 of 16 kHz in pieces of 40 ms.
 const RATE = 16000, PIECE = 640;
 
 class Microphone extends AudioWorkletProcessor {
