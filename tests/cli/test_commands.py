@@ -39,10 +39,9 @@ def evaluate_tracked(run: Path, out: Path) -> list[str]:
 
 def test_lips_move_as_far_as_asked(run_folder, spoken_subject, tmp_path, capsys):
     features = spoken_subject.features("mel")
-    spread = {}
-    for factor in (0.0, 1.0, 2.0):
-        talker = Talker(open_run(run_folder), articulation=factor)
-        spread[factor] = talker.animator.codes(features).std(0).mean().item()
+    run = open_run(run_folder)
+    talkers = {factor: Talker(run, articulation=factor) for factor in (0.0, 1.0, 2.0)}
+    spread = {k: t.animator.codes(features).std(0).mean().item() for k, t in talkers.items()}
     assert spread[0.0] < 1e-6 < 1.2 * spread[1.0] < spread[2.0]
     arguments = ["drive", str(run_folder), str(spoken_subject.paths.audio)]
     arguments += ["--out", str(tmp_path / "o.mp4")]

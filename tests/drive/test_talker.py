@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from audioplane.drive import Talker
+from audioplane.drive.stream import LiveHead
 from audioplane.experiments.stress.stimuli import music, noise, shout
 from audioplane.run import open_run
 from audioplane.speech import Speech
@@ -29,3 +30,16 @@ def test_sounds_unlike_the_training_speech_are_warned_of(run_folder, spoken_subj
     assert not talker.warnings(Speech(np.zeros(48000, np.float32)), "silence.wav")
     assert "wind.wav is unlike" in talker.warnings(Speech(noise(3.0)), "wind.wav")[0]
     assert "shout.wav" in talker.warnings(Speech(shout(talk)), "shout.wav")[0]
+
+
+def test_talkers_of_one_run_have_their_own_articulation(run_folder, spoken_subject):
+    run = open_run(run_folder, spoken_subject.paths.root)
+    voice = make_synthetic_sentence(2.0, seed=3).waveform
+    still, usual = Talker(run, articulation=0.0), Talker(run)
+    for talker, moves in ((still, False), (usual, True), (still, False)):
+        at_once = talker.codes(Speech(voice))
+        chunks = np.stack([code.numpy() for code in talker._codes_of(voice)[1]])
+        live = LiveHead(talker.animator, run.speech, run.voice)
+        streamed = np.stack([frame.code.numpy() for frame in (*live.push(voice), *live.finish())])
+        for codes in (at_once.numpy(), chunks, streamed):
+            assert (np.ptp(codes, axis=0).max() > 1e-3) == moves

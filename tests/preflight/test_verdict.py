@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from audioplane.preflight.figures import ClipFigures, FaceFigures, Spread
+from audioplane.preflight.overlay import Overlay
 from audioplane.preflight.sound import SoundFigures
 from audioplane.preflight.verdict import Finding, judge, worst
 
@@ -61,6 +62,8 @@ def test_a_good_clip_has_no_remark():
         (replace(CLIP, seconds=12.0), "length", "film minutes"),
         (replace(CLIP, seconds=0.0), "length", "cut short"),
         (replace(CLIP, fps=12.5), "images", "25 a second"),
+        (replace(CLIP, interlaced=True), "images", "film progressive"),
+        (replace(CLIP, overlay=Overlay(0.5, 300, 340)), "overlay", "without it"),
         (replace(CLIP, usable=0.6), "usable frames", "keep it in the image"),
         (replace(CLIP, people=2), "people", "largest"),
         (with_face(height=80.0), "face size", "nearer"),

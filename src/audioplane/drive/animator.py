@@ -37,11 +37,18 @@ def ping_pong(t: int, n: int) -> int:
 class Animator:
     """Renders a head, on its own device, at its subject's poses, driven by any speech."""
 
-    def __init__(self, head: Head, footage: Footage, views: dict[int, Tensor]):
-        """`views` are refined world→camera matrices by img_id; other frames keep the tracked ones.
+    def __init__(
+        self, head: Head, footage: Footage, views: dict[int, Tensor], articulation: float = 1.0
+    ):
+        """Render the head as it is now; later changes of its weights have no effect.
 
-        The head is rendered as it is now; later changes of its weights have no effect.
+        Args:
+            head: what is rendered.
+            footage: the frames that lend pose, blink, torso and background.
+            views: refined world→camera matrices by img_id; other frames keep the tracked ones.
+            articulation: factor on how far speech moves the lips.
         """
+        self._articulation = articulation
         self.head, self.footage, self._views = head, footage, dict(views)
         self.size = footage.size
         """Width and height of its frames, pixels."""
@@ -60,7 +67,8 @@ class Animator:
         """
         features, device = self._checked(features), self.head.device
         frames = None if spoken is None else torch.from_numpy(spoken).to(device)
-        return self.head.audio_codes(torch.from_numpy(features).to(device), spoken=frames)
+        heard = torch.from_numpy(features).to(device)
+        return self.head.audio_codes(heard, spoken=frames, articulation=self._articulation)
 
     @torch.no_grad()
     def code_chunks(
@@ -72,7 +80,7 @@ class Animator:
         device = self.head.device
         frames = None if spoken is None else torch.from_numpy(spoken).to(device)
         tensors = (torch.from_numpy(self._checked(chunk)).to(device) for chunk in chunks)
-        for codes in self.head.audio_code_chunks(tensors, frames):
+        for codes in self.head.audio_code_chunks(tensors, frames, self._articulation):
             yield from codes
 
     def _checked(self, features: Float[np.ndarray, "t w f"]) -> Float[np.ndarray, "t w f"]:
@@ -102,7 +110,7 @@ class Animator:
         if self.head.times is not None:
             raise SubjectError("a head with --encoder six-plane follows the time, not speech")
         window = torch.from_numpy(run).to(self.head.device)
-        return self.head.excerpt_codes(window, norm, spoken)
+        return self.head.excerpt_codes(window, norm, spoken, self._articulation)
 
     def pose(self, t: int) -> FrameRef:
         """The subject's frame whose pose, blink and torso frame t of any speech uses: the longest

@@ -82,8 +82,7 @@ class Talker:
                 f"articulation={articulation:g}: choose between 0 and {MOST_ARTICULATE:g}"
             )
         self.run = run
-        self.animator = Animator(run.head.to(device), run.footage, run.views)
-        run.head.encoder.articulation = articulation
+        self.animator = Animator(run.head.to(device), run.footage, run.views, articulation)
         self._model, self._options = speech_model, provenance
 
     @classmethod

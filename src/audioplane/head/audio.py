@@ -120,9 +120,6 @@ class AudioEncoder(nn.Module):
         self.attention = AudioAttNet()
         self.register_buffer("mean", torch.zeros(AUDIO_DIM))
         self.register_buffer("std", torch.ones(AUDIO_DIM))
-        self.articulation = 1.0
-        """Factor on the audio vectors: above 1 the lips move further than in training, below 1
-        less."""
 
     def _raw(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t 64"]:
         """Vectors before normalisation; each run has 7 more windows than vectors."""
@@ -142,27 +139,42 @@ class AudioEncoder(nn.Module):
         return RunningNorm(self.mean, self.std)
 
     def forward(
-        self, windows: Float[Tensor, "t w f"], spoken: Bool[Tensor, " t"] | None = None
+        self,
+        windows: Float[Tensor, "t w f"],
+        spoken: Bool[Tensor, " t"] | None = None,
+        articulation: float = 1.0,
     ) -> Float[Tensor, "t 64"]:
         """Audio vectors of a whole speech, normalised by the stored statistics.
 
-        `spoken` marks the frames in which another voice speaks, whose own statistics then count.
+        Args:
+            windows: its features, one window a frame.
+            spoken: the frames in which another voice speaks, whose own statistics then count.
+            articulation: factor on the vectors: above 1 the lips move further than in training,
+                below 1 less.
         """
-        return torch.cat(list(self.normalised_chunks([self._whole(windows)], spoken)))
+        chunks = self.normalised_chunks([self._whole(windows)], spoken, articulation)
+        return torch.cat(list(chunks))
 
     def normalised_chunks(
-        self, raw: Sequence[Float[Tensor, "_ 64"]], spoken: Bool[Tensor, " t"] | None = None
+        self,
+        raw: Sequence[Float[Tensor, "_ 64"]],
+        spoken: Bool[Tensor, " t"] | None = None,
+        articulation: float = 1.0,
     ) -> Iterator[Float[Tensor, "_ 64"]]:
-        """Audio vectors of a whole speech from those before normalisation, chunk by chunk."""
+        """As `forward`, chunk by chunk, from the vectors before normalisation."""
         norm = self.running_norm()
         if spoken is not None:
             for vectors, chosen in zip(raw, spoken.split([len(v) for v in raw]), strict=True):
                 norm.update(vectors[chosen])
         for vectors in raw:
-            yield self.articulation * norm.normalised(vectors)
+            yield articulation * norm.normalised(vectors)
 
     def excerpt(
-        self, run: Float[Tensor, "u w f"], norm: RunningNorm | None = None, spoken: bool = False
+        self,
+        run: Float[Tensor, "u w f"],
+        norm: RunningNorm | None = None,
+        spoken: bool = False,
+        articulation: float = 1.0,
     ) -> Float[Tensor, "t 64"]:
         """As `forward`, of the frames of a run that have 4 windows before and 3 after them.
 
@@ -171,7 +183,7 @@ class AudioEncoder(nn.Module):
         raw, norm = self._raw(run[None]), norm or self.running_norm()
         if spoken:
             norm.update(raw)
-        return self.articulation * norm.normalised(raw)
+        return articulation * norm.normalised(raw)
 
     @torch.no_grad()
     def calibrate(self, windows: Float[Tensor, "t w f"]) -> None:

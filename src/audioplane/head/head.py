@@ -143,16 +143,20 @@ class Head(nn.Module):
         windows: Float[Tensor, "t w f"],
         first: int = 0,
         spoken: Bool[Tensor, " t"] | None = None,
+        articulation: float = 1.0,
     ) -> Float[Tensor, "t k"]:
         """Codes of a speech's frames, of which `first` is the first: from the audio, normalised as
         `AudioEncoder.forward` does, or from the time."""
         if self.times is not None:
             rows = torch.arange(first, first + len(windows), device=self.device)
             return rows.to(self.low.dtype)[:, None]
-        return self.spread(self._represent(self.encoder(windows, spoken)))
+        return self.spread(self._represent(self.encoder(windows, spoken, articulation)))
 
     def audio_code_chunks(
-        self, chunks: Iterable[Float[Tensor, "_ w f"]], spoken: Bool[Tensor, " t"] | None = None
+        self,
+        chunks: Iterable[Float[Tensor, "_ w f"]],
+        spoken: Bool[Tensor, " t"] | None = None,
+        articulation: float = 1.0,
     ) -> Iterator[Float[Tensor, "_ k"]]:
         """As `audio_codes`, of a speech of any length whose windows come in chunks: between the two
         passes over it (statistics, codes) only 64 numbers a frame are kept."""
@@ -163,7 +167,7 @@ class Head(nn.Module):
                 first += len(chunk)
             return
         raw = list(self.encoder.raw(chunks))
-        for vectors in self.encoder.normalised_chunks(raw, spoken):
+        for vectors in self.encoder.normalised_chunks(raw, spoken, articulation):
             yield self.spread(self._represent(vectors))
 
     def prototype_weights(self, windows: Float[Tensor, "t w f"]) -> list[Float[Tensor, "t _"]]:
@@ -174,13 +178,17 @@ class Head(nn.Module):
         return [] if self.prototypes is None else self.prototypes.weights(self.encoder(windows))
 
     def excerpt_codes(
-        self, run: Float[Tensor, "u w f"], norm: RunningNorm | None = None, spoken: bool = False
+        self,
+        run: Float[Tensor, "u w f"],
+        norm: RunningNorm | None = None,
+        spoken: bool = False,
+        articulation: float = 1.0,
     ) -> Float[Tensor, "t k"]:
         """As `audio_codes`, of the frames of a run that have 4 windows before and 3 after them.
 
         Not for the six-plane encoder, whose code is the time.
         """
-        return self.spread(self._represent(self.encoder.excerpt(run, norm, spoken)))
+        return self.spread(self._represent(self.encoder.excerpt(run, norm, spoken, articulation)))
 
     def _points(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m 3"]:
         """Coordinates of some Gaussians in the space planes, [−1, 1]³."""

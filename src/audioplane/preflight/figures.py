@@ -7,6 +7,7 @@ from jaxtyping import Bool
 
 from audioplane.face.shots import Look, background
 from audioplane.media.video import VideoInfo
+from audioplane.preflight.overlay import Overlay
 from audioplane.preflight.sample import Sample, SampledFace
 from audioplane.preflight.sound import SoundFigures
 from audioplane.preflight.sync import Offset
@@ -110,6 +111,10 @@ class ClipFigures:
     """Share of the sampled frames in which something covers the mouth."""
     speaker_chosen: bool = False
     """Whether the one that speaks was found among several faces."""
+    overlay: Overlay | None = None
+    """What stands still over the person."""
+    interlaced: bool = False
+    """See `VideoInfo`."""
 
     @staticmethod
     def of(
@@ -133,6 +138,8 @@ class ClipFigures:
             quarter_turns=sample.first_look.quarter_turns,
             covered=sample.covered / max(1, len(sample.frames)),
             speaker_chosen=sample.first_look.speaker is not None,
+            overlay=sample.overlay,
+            interlaced=info.interlaced,
         )
 
 

@@ -17,6 +17,7 @@ from audioplane.face.regions import mouth_aperture
 from audioplane.face.shots import Look, thumbnail
 from audioplane.media.video import VideoInfo
 from audioplane.preflight.first_look import FirstLook, look_first, read_upright
+from audioplane.preflight.overlay import Glance, Overlay, find_overlay
 from audioplane.progress import Progress, Report
 
 RATE = 12
@@ -73,6 +74,7 @@ class Sample:
     first_look: FirstLook = FirstLook()
     covered: int = 0
     """Frames in which something covers the mouth."""
+    overlay: Overlay | None = None
 
     def faces(self) -> list[SampledFace]:
         """The faces that were found."""
@@ -100,6 +102,7 @@ def take_sample(
     finder = FaceFinder(landmarker, settled.speaker)
     frames: list[SampledFrame] = []
     looks: list[Look] = []
+    glances: list[Glance] = []
     mouth = MouthCover()
     images: list[UInt8[np.ndarray, "p p 3"]] = []
     total = sum(end - first for first, end in spans)
@@ -110,12 +113,14 @@ def take_sample(
         if face is not None:
             seen = examine(face, image)
             mouth.add(face, image)
+            glances.append(Glance.of(stretch, face, image))
             looks.append(Look.of(face, thumbnail(image), max(image.shape[:2])))
             if len(frames) % every == 0 and len(images) < _IMAGES:
                 images.append(crop_image(image, _around(face, 2.0), _IMAGE_SIDE))
         frames.append(SampledFrame((number + 0.5) / RATE, stretch, seen))
         report(Progress("preflight", len(frames), total))
-    return Sample(frames, looks, images, finder.people, settled, int(mouth.covered().sum()))
+    covered, overlay = int(mouth.covered().sum()), find_overlay(glances)
+    return Sample(frames, looks, images, finder.people, settled, covered, overlay)
 
 
 def stretches(duration: float) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from audioplane.preflight.figures import ClipFigures, FaceFigures
+from audioplane.preflight.overlay import Overlay
 from audioplane.preflight.sound import SoundFigures
 from audioplane.preflight.sync import LEAST_SECONDS_SEEN, NOTICEABLE
 
@@ -38,7 +39,8 @@ def judge(figures: ClipFigures) -> list[Finding]:
             Finding("face", "none", "hopeless", "no face was found: film one person from the front")
         )
     else:
-        found += [_size(figures.face), *_head(figures.face, figures.covered), *_image(figures.face)]
+        found += [_size(figures.face), *_head(figures.face, figures.covered)]
+        found += [*_image(figures.face), *_overlay(figures.overlay)]
     if figures.sound is None:
         advice = "there is no sound track: a talking head needs the speech of its video"
         return [*found, Finding("sound", "none", "hopeless", advice)]
@@ -70,6 +72,9 @@ def _rate(figures: ClipFigures) -> Finding:
     if 0 < figures.fps < 20:
         advice = "lips move between the images: film at 25 a second or more"
         return Finding("images", value, "warning", advice)
+    if figures.interlaced:
+        advice = "half images are put together and lose fine lines: film progressive (25p, 50p)"
+        return Finding("images", f"{value}, interlaced", "warning", advice)
     return Finding("images", value)
 
 
@@ -155,6 +160,18 @@ def _image(face: FaceFigures) -> Iterator[Finding]:
         yield Finding("background", changes, "warning", advice)
     else:
         yield Finding("background", changes)
+
+
+def _overlay(overlay: Overlay | None) -> Iterator[Finding]:
+    if overlay is not None:
+        value = (
+            f"about rows {overlay.top} to {overlay.bottom}, {100 * overlay.share:.0f} % of the time"
+        )
+        advice = (
+            "text or a logo stands still below the chin and is learnt as part of the torso: take "
+            "the video without it"
+        )
+        yield Finding("overlay", value, "warning", advice)
 
 
 def _sound(sound: SoundFigures, seconds: float) -> Iterator[Finding]:
