@@ -32,7 +32,7 @@ def test_missing_things_say_where_to_get_them_and_what_they_are_for(tmp_path, ca
     assert found["state"] == "missing" and "prepare" in found["gives"]
     assert FACE_LANDMARKER.url in found["detail"]
     assert str(FACE_LANDMARKER.cached.parent) in found["detail"]
-    assert "outlines" in checks[PERSON_NETWORK.name]["gives"]
+    assert "masks of the person" in checks[PERSON_NETWORK.name]["gives"]
     assert "hair" in checks[SEGMENTER.name]["gives"]
     assert checks["alex.pth"]["state"] == "missing" and "LPIPS" in checks["alex.pth"]["gives"]
     assert str(tmp_path / "models" / "lpips_v0.1") in checks["alex.pth"]["detail"]
