@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from audioplane.subject import SubjectPaths, load_subject
+from audioplane.subject import SubjectPaths, load_subject, save_body
 from audioplane.subject.inventory import take_inventory
 from tests.subject.prior_work import LOST, ad_nerf, er_nerf
 
@@ -49,3 +49,11 @@ def test_folders_of_prior_work(spoken_subject, tmp_path):
     bare = take_inventory(load_subject(ad_nerf(spoken_subject, tmp_path / "ad").root))
     assert bare.missing.keys() == {"mel+phones", "blinks", "torso_imgs"}
     assert LOST == 7 and bare.flags == {"no pose": 1}
+
+
+def test_the_bodys_motion_is_listed(copied):
+    subject = load_subject(copied.root)
+    save_body(copied.body, np.tile(np.eye(4), (subject.rows, 1, 1)))
+    assert take_inventory(load_subject(copied.root)).body == "body.npy"
+    copied.body.unlink()
+    assert take_inventory(load_subject(copied.root)).body == ""

@@ -18,6 +18,7 @@ from audioplane.subject import (
     load_subject,
     paint_labels,
     read_split,
+    save_body,
     write_split,
 )
 
@@ -279,3 +280,43 @@ def test_a_transforms_file_of_ad_nerf():
         R = frame.viewmat[:3, :3]
         assert np.allclose(R @ R.T, np.eye(3), atol=1e-4)
         assert frame.viewmat[2, 3] > 0.3  # the head is in front of the camera
+
+
+def test_without_a_tracked_body_there_is_none(tmp_path):
+    write_folder(tmp_path)
+    subject = load_subject(tmp_path)
+    assert subject.body(subject.train[0]) is None and subject.body_reference is None
+
+
+def test_the_bodys_rows_are_image_numbers(tmp_path):
+    paths = write_folder(tmp_path)
+    body = np.full((10, 4, 4), np.nan)
+    for i in (0, 1, 4, 7, 9):
+        body[i] = np.eye(4)
+        body[i, 0, 3] = i - 4
+    save_body(paths.body, body)
+    subject = load_subject(tmp_path)
+
+    for ref in (*subject.train, *subject.val):
+        assert subject.body(ref)[0, 3] == ref.img_id - 4
+    np.testing.assert_array_equal(subject.body_reference, subject.train[2].viewmat)
+
+
+@pytest.mark.parametrize(
+    ("rows", "lost", "why"), [(8, None, "8 rows"), (10, 7, "lacks frame 7"), (10, 4, "frame 4")]
+)
+def test_a_body_that_does_not_fit_is_refused(tmp_path, rows, lost, why):
+    """Too few rows, a frame without a motion, a reference frame that is left out."""
+    paths = write_folder(tmp_path)
+    body = np.tile(np.eye(4), (rows, 1, 1))
+    body[:, 0, 3] = np.arange(rows) - 4
+    if lost == 7:
+        body[7] = np.nan
+    save_body(paths.body, body)
+    if lost == 4:
+        paths.landmarks(4).unlink()
+    subject = load_subject(tmp_path)
+    with pytest.raises(SubjectError, match=why):
+        assert subject.body_reference is not None
+        for ref in subject.train:
+            subject.body(ref)

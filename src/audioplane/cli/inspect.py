@@ -102,6 +102,7 @@ def _rows(facts: "Inventory") -> list[tuple[str, str]]:
         ("camera", f"focal length {facts.focal:.0f} px, {facts.distance:.2f} m from the head"),
         ("poses", facts.poses),
         ("blinks", facts.blinks),
+        ("body's motion", facts.body),
     ]
     for kind, found in facts.features.items():
         shape = " x ".join(str(n) for n in found.shape)

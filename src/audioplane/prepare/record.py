@@ -121,7 +121,14 @@ def _clear(out: Path) -> None:
     paths = SubjectPaths(out)
     for name in _OWN_FOLDERS:
         shutil.rmtree(out / name, ignore_errors=True)
-    single = [paths.info, paths.track, paths.background, paths.audio, out / "prepare.json"]
+    single = [
+        paths.info,
+        paths.track,
+        paths.body,
+        paths.background,
+        paths.audio,
+        out / "prepare.json",
+    ]
     single += [paths.transforms(s) for s in ("train", "val")]
     single += [out / "pose_report.json", out / LANDMARK_DEPTH, out / PREFLIGHT_PAGE]
     single += out.glob("aud_*.npy")

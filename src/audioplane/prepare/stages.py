@@ -30,9 +30,11 @@ from audioplane.prepare.job import Job
 from audioplane.prepare.pose.camera import Intrinsics
 from audioplane.prepare.record import LANDMARK_DEPTH, Record
 from audioplane.prepare.workers import ahead, in_order
+from audioplane.subject.body import save_body
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import read_labels
 from audioplane.subject.layout import SubjectPaths
+from audioplane.subject.subject import load_subject
 from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split, write_split
 
@@ -315,6 +317,14 @@ def splits_stage(job: Job) -> None:
         )
     (paths.root / LANDMARK_DEPTH).unlink(missing_ok=True)
     job.say(f"{len(usable)} of {record.n_frames} frames usable")
+
+
+def body_stage(job: Job) -> None:
+    """Follow the torso, now that the subject loads."""
+    from audioplane.prepare.pose.body import track_body
+
+    subject = load_subject(job.paths.root)
+    save_body(job.paths.body, track_body(subject, job.report))
 
 
 def _tools(record: Record) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A person on disk: the subject folder, its typed loader and its checks."""
 
+from audioplane.subject.body import load_body, reference_row, save_body
 from audioplane.subject.check import SubjectReport, check_subject
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import Label, head_mask, paint_labels, read_labels, torso_mask
@@ -21,10 +22,13 @@ __all__ = [
     "Track",
     "check_subject",
     "head_mask",
+    "load_body",
     "load_subject",
     "paint_labels",
     "read_labels",
     "read_split",
+    "reference_row",
+    "save_body",
     "torso_mask",
     "write_split",
 ]

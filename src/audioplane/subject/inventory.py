@@ -50,6 +50,8 @@ class Inventory:
     """File that the cameras come from."""
     blinks: str
     """Source of the eyes' closure; empty where unknown."""
+    body: str
+    """Source of the torso's motion; empty where unknown."""
     features: dict[str, FeatureFacts]
     missing: dict[str, str]
     """What is missing, and what that costs."""
@@ -88,6 +90,7 @@ def take_inventory(subject: Subject) -> Inventory:
         flags=flags,
         poses=pose_file(paths).name,
         blinks=_blinks(subject, report.bridged),
+        body=paths.body.name if paths.body.exists() else "",
         features=features,
         missing=_missing(subject, features),
         damaged=report.damaged,

@@ -22,6 +22,10 @@ class SubjectPaths:
         return self.root / "track.safetensors"
 
     @property
+    def body(self) -> Path:
+        return self.root / "body.npy"
+
+    @property
     def tracker_params(self) -> Path:
         """Poses of the AD-NeRF family's tracker, used without transforms files."""
         return self.root / "track_params.pt"

@@ -14,6 +14,7 @@ from audioplane.media.image import read_image
 from audioplane.speech.external import load_external_features
 from audioplane.speech.kinds import feature_files, kinds_in
 from audioplane.subject.action_units import BlinkTable, read_blinks
+from audioplane.subject.body import load_body, reference_row
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import head_mask, read_labels
 from audioplane.subject.layout import SubjectPaths
@@ -114,6 +115,50 @@ class Subject:
         if ref.img_id >= len(self._blinks):
             return np.zeros(2, np.float32)
         return self._blinks[ref.img_id]
+
+    @cached_property
+    def _body(self) -> Float[np.ndarray, "n 4 4"] | None:
+        if not self.paths.body.exists():
+            return None
+        body = load_body(self.paths.body)
+        self._require_rows(self.paths.body, len(body), self._last_frame + 1)
+        return body
+
+    def body(self, ref: FrameRef) -> Float[np.ndarray, "4 4"] | None:
+        """The torso's rigid motion C since the reference frame, in camera coordinates, metres.
+
+        A point that the head's world had at x in the reference frame, and that moves with the
+        torso, is at C · `body_reference` · x before the camera, and so at V⁻¹ C `body_reference` x
+        in the head's world of a frame whose view is V.
+
+        None where the subject has no `body.npy` (`prepare` writes it today, prior work does not).
+        Raises `SubjectError` where the file is damaged or lacks the frame.
+        """
+        if self._body is None:
+            return None
+        motion = self._body[ref.img_id]
+        if np.isnan(motion).any():
+            raise SubjectError(
+                f"{self.paths.body} lacks frame {ref.img_id}: delete it, and it is made again"
+            )
+        return motion
+
+    @cached_property
+    def body_reference(self) -> Float[np.ndarray, "4 4"] | None:
+        """View of the frame that `body` counts from, world→camera; None without `body.npy`.
+
+        Raises `SubjectError` where that frame can no longer be used.
+        """
+        if self._body is None:
+            return None
+        row = reference_row(self._body)
+        view = next((f.viewmat for f in (*self.train, *self.val) if f.img_id == row), None)
+        if view is None:
+            raise SubjectError(
+                f"{self.paths.body} counts from frame {row}, which is left out: delete it, and it "
+                "is made again"
+            )
+        return view
 
     @property
     def rows(self) -> int:
