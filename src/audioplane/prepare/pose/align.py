@@ -1,4 +1,4 @@
-"""Images laid over a template by shift, turn and size: direct alignment, robust to what covers it.
+"""Alignment of images to a template by shift, turn and scale: direct, robust to occlusion.
 
 A similarity of the plane is z ↦ m z + d of complex z = x + iy, measured from the image's centre in
 half widths, so that it is the same at every size. It is found by inverse compositional Gauss-Newton

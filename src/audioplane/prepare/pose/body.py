@@ -1,4 +1,4 @@
-"""The rigid motion of the torso in every frame of a subject, from what its pixels do.
+"""Tracking of the torso: its rigid motion in every frame of a subject, from its pixels.
 
 All frames are laid over one template, so nothing drifts: first frames spread over the video over
 the reference frame, then every frame over the median of those. What is found is a similarity in the
