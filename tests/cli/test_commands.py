@@ -16,6 +16,7 @@ from audioplane import __version__
 from audioplane.cli import main
 from audioplane.credentials import read_credentials
 from audioplane.drive import Talker
+from audioplane.errors import MediaError
 from audioplane.evaluate.syncnet import SyncNet
 from audioplane.media.audio import read_audio, write_wav
 from audioplane.run import open_run
@@ -230,3 +231,17 @@ def test_demo_leaves_video_sheet_and_table(tmp_path, monkeypatch):
     assert images == 2.0 and abs(images - sound) < 0.07
     assert "MAC" in (out / "table.txt").read_text()
     assert (out / "contact_sheet.png").exists() and (out / "report.html").exists()
+
+
+def test_a_demo_makes_the_subject_that_is_asked_for(tmp_path, monkeypatch):
+    made = []
+
+    def make(root, *args, **options):
+        made.append(options)
+        raise MediaError("made enough")
+
+    monkeypatch.setattr("audioplane.experiments.demo.make_synthetic", make)
+    for flags in ([], ["--long-hair", "--moving-body"]):
+        assert main(["demo", "--out", str(tmp_path / "demo"), *flags]) == 1
+    asked = [(m["long_hair"], m["moving_body"]) for m in made]
+    assert asked == [(False, False), (True, True)]

@@ -8,7 +8,7 @@ from audioplane.errors import MediaError, SubjectError
 from audioplane.face.regions import mouth_aperture
 from audioplane.progress import Progress
 from audioplane.speech import compute_features
-from audioplane.subject import Subject, load_subject
+from audioplane.subject import Label, Subject, load_subject
 from audioplane.synthetic import (
     SyntheticScene,
     SyntheticTruth,
@@ -53,6 +53,19 @@ def test_the_truth_lies_beside_it(made: tuple) -> None:
     assert stored["articulation"].shape == (55, 7)
     seen = mouth_aperture(truth.landmarks)
     np.testing.assert_allclose(seen, truth.sentence.aperture, atol=0.02)
+
+
+def test_long_hair_is_written_as_hair(tmp_path: Path) -> None:
+    make_synthetic(tmp_path, 0.4, 48, 2, ("mel",), long_hair=True)
+    subject = load_subject(tmp_path)
+    assert subject.info.source == "synthetic, seed 2, long hair"
+    scene = SyntheticScene.load(tmp_path / "scene.safetensors")
+    np.testing.assert_array_equal(subject.labels(subject.val[0]), scene.draw(9).labels)
+    hair = np.argwhere(subject.labels(subject.val[0]) == Label.HAIR)[:, 0]
+    assert hair.max() > 0.85 * 48
+    still = np.broadcast_to(np.eye(4), (10, 4, 4))
+    moved = scene.viewmats @ scene.body_motion @ np.linalg.inv(scene.viewmats[scene.reference])
+    np.testing.assert_allclose(moved, still, atol=1e-12)
 
 
 def test_a_moving_body_is_written_with_its_truth(tmp_path: Path) -> None:

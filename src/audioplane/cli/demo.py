@@ -20,12 +20,24 @@ class Demo:
     """Height and width of its frames, pixels."""
     iterations: int | None = None
     """Fine iterations, if not those of preset demo."""
+    long_hair: bool = False
+    """Give the subject hair that falls to the shoulders."""
+    moving_body: bool = False
+    """Let the subject's shoulders move, too."""
 
     def run(self) -> None:
         from audioplane.experiments.demo import demo
 
         with progress_reports() as report:
-            result = demo(self.out, self.seconds, self.size, self.iterations, report)
+            result = demo(
+                self.out,
+                self.seconds,
+                self.size,
+                self.iterations,
+                report,
+                self.long_hair,
+                self.moving_body,
+            )
         table = Table("what", "value")
         for row in result.rows():
             table.add_row(*row)

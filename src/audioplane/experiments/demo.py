@@ -65,6 +65,8 @@ def demo(
     size: int = 192,
     iterations: int | None = None,
     report: Report | None = None,
+    long_hair: bool = False,
+    moving_body: bool = False,
 ) -> DemoResult:
     """Make, train, drive and score a synthetic subject.
 
@@ -77,6 +79,8 @@ def demo(
         size: Height and width of its frames, pixels.
         iterations: Fine iterations; None takes those of preset demo.
         report: Receives the progress.
+        long_hair: The subject's hair falls to the shoulders (see `make_synthetic`).
+        moving_body: The subject's shoulders move, too.
 
     Raises `TrainingError` if `out` holds a run that is not a demo's, `MediaError` if it cannot be
     written.
@@ -93,7 +97,15 @@ def demo(
     def lap(name: str) -> None:
         times[name] = time.perf_counter() - started - sum(times.values())
 
-    make_synthetic(root, seconds, size, kinds=(config.speech,), report=report)
+    make_synthetic(
+        root,
+        seconds,
+        size,
+        kinds=(config.speech,),
+        report=report,
+        long_hair=long_hair,
+        moving_body=moving_body,
+    )
     lap("make the subject")
     subject = load_subject(root)
     finish_training(train_head(subject, config, run), "the head", report)

@@ -105,12 +105,16 @@ def _face(mouth: np.ndarray, performance: Performance, t: int) -> Float64[np.nda
 
 
 def act(
-    sentence: SyntheticSentence, size: int, seed: int, moving_body: bool = False
+    sentence: SyntheticSentence,
+    size: int,
+    seed: int,
+    long_hair: bool = False,
+    moving_body: bool = False,
 ) -> SyntheticScene:
     """The sentence's mouth on a head, and where wanted a body, that move by themselves."""
     n = len(sentence.articulation)
     performance, body = perform(n, seed), sway(n, seed)
-    framing = BUST_FRAMING if moving_body else HEAD_FRAMING
+    framing = BUST_FRAMING if moving_body or long_hair else HEAD_FRAMING
     faces, stages = np.empty((n, FACE_SIZE)), []
     for t, mouth in enumerate(sentence.articulation):
         faces[t] = _face(mouth, performance, t)
@@ -121,7 +125,7 @@ def act(
     viewmats, body_viewmats = (
         np.stack(rows) for rows in zip(*((s.viewmat, s.body_viewmat) for s in stages), strict=True)
     )
-    return SyntheticScene(faces, viewmats, body_viewmats, framing.focal * size, size)
+    return SyntheticScene(faces, viewmats, body_viewmats, framing.focal * size, size, long_hair)
 
 
 def _write_frame(
@@ -187,6 +191,7 @@ def make_synthetic(
     seed: int = 0,
     kinds: Sequence[str] = (),
     report: Report = ignore,
+    long_hair: bool = False,
     moving_body: bool = False,
 ) -> SyntheticTruth:
     """Write a synthetic subject that `load_subject` opens: no person, no download, no video.
@@ -198,8 +203,10 @@ def make_synthetic(
         seed: Decides everything that is left to chance: same seed, same bytes.
         kinds: Names of the speech features to compute; the default kind if empty.
         report: Called after every frame.
+        long_hair: Hair falls over the ears and lies on the shoulders, which the image shows more
+            of; otherwise it is short.
         moving_body: Shoulders and chest sway and turn by themselves and carry the head; the image
-            shows more of them. Otherwise the body stands still.
+            shows more of them, too. Otherwise the body stands still.
 
     Returns:
         Its true poses of head and body (to the camera, metres), landmarks (pixels and metres),
@@ -214,8 +221,9 @@ def make_synthetic(
     kinds = tuple(kinds) or (DEFAULT_KIND,)
     try:
         sentence = make_synthetic_sentence(seconds, seed, held_out=False)
-        scene = act(sentence, size, seed, moving_body)
-        source = f"synthetic, seed {seed}" + ", moving body" * moving_body
+        scene = act(sentence, size, seed, long_hair, moving_body)
+        source = f"synthetic, seed {seed}" + ", long hair" * long_hair
+        source += ", moving body" * moving_body
         return _write(SubjectPaths(Path(root)), _truth(sentence, scene), source, kinds, report)
     except OSError as e:
         raise MediaError(f"the subject {root} cannot be written: {e.strerror or e}") from e

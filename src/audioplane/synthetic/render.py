@@ -17,8 +17,9 @@ from audioplane.synthetic.anatomy import head_field
 from audioplane.synthetic.body import BODY_SKIN, body_distance, head_shade
 from audioplane.synthetic.camera import Stage
 from audioplane.synthetic.face import CAVITY, HAIR, TEETH, TONGUE, head_distance
-from audioplane.synthetic.shade import FILL_LIGHT, KEY_LIGHT, shade_body, shade_head
-from audioplane.synthetic.shapes import QUICK, noise
+from audioplane.synthetic.hair import hair_at_rest, long_hair_distance, long_hair_field
+from audioplane.synthetic.shade import FILL_LIGHT, KEY_LIGHT, shade_body, shade_hair, shade_head
+from audioplane.synthetic.shapes import QUICK, noise, smoothstep
 
 _HEAD, _NECK, _TORSO, _MOUTH, _HAIR = (
     int(x) for x in (Label.HEAD, Label.NECK, Label.TORSO, Label.MOUTH, Label.HAIR)
@@ -27,7 +28,9 @@ _CLOSE = 0.0004
 _STEPS = 90
 _HEAD_MIDDLE, _HEAD_RADII = (0.0, -0.004, 0.0), (0.114, 0.152, 0.152)
 _BODY_MIDDLE, _BODY_RADII = (0.0, 0.26, 0.06), (0.34, 0.34, 0.16)
+_HAIR_MIDDLE, _HAIR_RADII = (0.0, 0.07, 0.02), (0.23, 0.30, 0.24)
 _FAR = 9.0
+_NO_HAIR = np.zeros((0, 0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,65 @@ def _trace_body(neck_top, head, o, d, lights):
 
 @jit(**QUICK)
 @no_type_check
+def _trace_hair(place, o, d, lights, end):
+    """Distance along a ray, no farther than `end`, and colour of long hair, body axes.
+
+    `place` is the hair's field, R and t from head to body, and the head's middle.
+    """
+    hair, R, t, head = place
+    way, leave = _enter(o, d, _HAIR_MIDDLE, _HAIR_RADII)
+    end = min(end, leave)
+    for _ in range(_STEPS):
+        if way > end:
+            break
+        p = (o[0] + way * d[0], o[1] + way * d[1], o[2] + way * d[2])
+        s = long_hair_distance(hair, R, t, p)
+        if s < _CLOSE:
+            e, (x, y, z) = 0.0016, p
+            a = long_hair_distance(hair, R, t, (x + e, y - e, z - e))
+            b = long_hair_distance(hair, R, t, (x - e, y - e, z + e))
+            c = long_hair_distance(hair, R, t, (x - e, y + e, z - e))
+            f = long_hair_distance(hair, R, t, (x + e, y + e, z + e))
+            n = _unit(a - b - c + f, -a - b + c + f, -a + b - c + f)
+            rest = hair_at_rest(R, t, p)
+            # The ball that casts the head's shadow is nearer to hair beside it than the head.
+            key = head_shade(head, lights[0], p, n)[1]
+            key = 1.0 + (key - 1.0) * smoothstep(0.0, 0.10, rest[1])
+            return way, shade_hair(hair, rest, n, (-d[0], -d[1], -d[2]), lights, key)
+        way += 0.7 * s
+    return _FAR, (0.0, 0.0, 0.0)
+
+
+@jit(**QUICK)
+@no_type_check
+def _beside_hair(place, o, d, way, colour):
+    """Colour of the skin or shirt at `way` along a ray, darker where hair lies on it."""
+    hair, R, t, _ = place
+    p = (o[0] + way * d[0], o[1] + way * d[1], o[2] + way * d[2])
+    share = 0.45 + 0.55 * smoothstep(-0.004, 0.018, long_hair_distance(hair, R, t, p))
+    return colour[0] * share, colour[1] * share, colour[2] * share
+
+
+@jit(**QUICK)
+@no_type_check
+def _with_hair(place, hits, o, d, lights):
+    """Hits of head and body (`near`, `head`, `what`, `far`, `body`) with long hair as the head's.
+
+    Returns all but `far`.
+    """
+    near, head, what, far, body = hits
+    if far < _FAR:
+        body = _beside_hair(place, o, d, far, body)
+    if what >= 0:
+        head = _beside_hair(place, o, d, near, head)
+    over, lock = _trace_hair(place, o, d, lights, min(near, far))
+    if over < near:
+        return over, lock, HAIR, body
+    return near, head, what, body
+
+
+@jit(**QUICK)
+@no_type_check
 def _display(v):
     """Linear light to a display value 0 to 255, with a soft shoulder."""
     v = max(v, 0.0)
@@ -170,8 +232,9 @@ def _triple(v, i):
 
 @jit(**QUICK)
 @no_type_check
-def _draw_row(v, face, field, stage, backdrop, out):
+def _draw_row(v, face, fields, stage, backdrop, out):
     """One row of pixels; see `_draw`."""
+    field, hair = fields
     image, torso, labels = out
     size = len(image)
     R, t = stage[:9].reshape(3, 3), _triple(stage, 9)
@@ -179,6 +242,7 @@ def _draw_row(v, face, field, stage, backdrop, out):
     key, fill = _triple(stage, 18), _triple(stage, 21)
     body_R, body_t = stage[24:33].reshape(3, 3), _triple(stage, 33)
     focal = stage[36]
+    place = (hair, stage[37:46].reshape(3, 3), _triple(stage, 46), head_middle)
     zero = (0.0, 0.0, 0.0)
     head_eye, body_eye = _turn(R, t, zero), _turn(body_R, body_t, zero)
     head_lights = (_turn(R, zero, key), _turn(R, zero, fill))
@@ -193,6 +257,9 @@ def _draw_row(v, face, field, stage, backdrop, out):
             near, head, what = _trace_head(face, field, head_eye, _turn(R, zero, ray), head_lights)
             along = _turn(body_R, zero, ray)
             far, body, part = _trace_body(neck_top, head_middle, body_eye, along, body_lights)
+            if len(hair) > 0:
+                hits = (near, head, what, far, body)
+                near, head, what, body = _with_hair(place, hits, body_eye, along, body_lights)
             on_head = what >= 0 and near < far
             if part >= 0:
                 torso[v, u, 3] += 0.25
@@ -213,14 +280,16 @@ def _draw_row(v, face, field, stage, backdrop, out):
 
 @jit(**QUICK, parallel=True)
 @no_type_check
-def _draw(face, field, stage, backdrop, image, torso, labels):
+def _draw(face, field, hair, stage, backdrop, out):
     """Fill image [h,w,3], torso [h,w,4] with alpha multiplied in, and labels [h,w].
 
-    `stage` is R (9), t, neck top, head middle, key light, fill light (3 each), the body's R (9)
-    and t (3), focal.
+    `hair` is the field of long hair, empty where there is none. `stage` is R (9), t, neck top,
+    head middle, key light, fill light (3 each), the body's R (9) and t (3), focal, R (9) and t (3)
+    from head to body.
     """
+    image, torso, labels = out
     for v in prange(len(image)):
-        _draw_row(v, face, field, stage, backdrop, (image, torso, labels))
+        _draw_row(v, face, (field, hair), stage, backdrop, (image, torso, labels))
 
 
 @lru_cache(maxsize=2)
@@ -238,7 +307,10 @@ def draw_backdrop(size: int) -> UInt8[np.ndarray, "size size 3"]:
 
 
 def draw(
-    face: Float64[np.ndarray, "15"], stage: Stage, backdrop: UInt8[np.ndarray, "size size 3"]
+    face: Float64[np.ndarray, "15"],
+    stage: Stage,
+    backdrop: UInt8[np.ndarray, "size size 3"],
+    long_hair: bool = False,
 ) -> SyntheticFrame:
     """Draw one frame.
 
@@ -246,6 +318,7 @@ def draw(
         face: From `pose_face`.
         stage: Where head, body and camera are.
         backdrop: From `draw_backdrop`; its size is the image's.
+        long_hair: Hair falls to the shoulders.
     """
     size = len(backdrop)
     image = np.zeros((size, size, 3), np.float32)
@@ -262,9 +335,13 @@ def draw(
             stage.body_viewmat[:3, :3].ravel(),
             stage.body_viewmat[:3, 3],
             [stage.focal],
+            stage.head_in_body[:3, :3].ravel(),
+            stage.head_in_body[:3, 3],
         ]
     )
-    _draw(face, head_field(), geometry, backdrop.astype(np.float32), image, torso, labels)
+    hair = long_hair_field() if long_hair else _NO_HAIR
+    out = image, torso, labels
+    _draw(face, head_field(), hair, geometry, backdrop.astype(np.float32), out)
     alpha = torso[..., 3:]
     torso[..., :3] /= np.maximum(alpha, 0.25)
     torso[..., 3:] = 255 * alpha

@@ -27,6 +27,8 @@ class SyntheticScene:
     """Pixels."""
     size: int
     """Height and width of the image, pixels."""
+    long_hair: bool = False
+    """Hair falls to the shoulders."""
 
     @property
     def reference(self) -> int:
@@ -63,7 +65,7 @@ class SyntheticScene:
             body_viewmat: Body axes → camera; frame t's if None.
         """
         stage = self.stage(t, viewmat, body_viewmat)
-        return draw(self.faces[t], stage, draw_backdrop(self.size))
+        return draw(self.faces[t], stage, draw_backdrop(self.size), self.long_hair)
 
     def save(self, path: Path) -> None:
         """Write to `path`, with `body_motion` and `reference` for other programs."""
@@ -75,6 +77,7 @@ class SyntheticScene:
             "reference": np.array([self.reference]),
             "focal": np.array([self.focal]),
             "size": np.array([self.size]),
+            "long_hair": np.array([self.long_hair]),
         }
         # Written here and not by safetensors, whose error on a full disk is no OSError.
         path.write_bytes(save({name: np.ascontiguousarray(rows) for name, rows in arrays.items()}))
@@ -90,6 +93,7 @@ class SyntheticScene:
                 rows["body_viewmats"],
                 float(rows["focal"][0]),
                 int(rows["size"][0]),
+                bool(rows["long_hair"][0]),
             )
         except (OSError, KeyError, IndexError, SafetensorError) as e:
             raise SubjectError(

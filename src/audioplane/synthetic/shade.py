@@ -31,6 +31,7 @@ from audioplane.synthetic.face import (
     strands,
     to_rest,
 )
+from audioplane.synthetic.hair import fall, sample_hair
 from audioplane.synthetic.shapes import QUICK, mix, noise, smoothstep, speckles
 
 KEY_LIGHT = (-0.46, -0.52, -0.72)
@@ -250,3 +251,40 @@ def shade_body(p, n, view, lights, material, arriving):
         return lit((r, g, b), n, view, lights, sky, key)
     tone = 0.94 * (1.0 + 0.10 * (noise(x * 110, y * 110, z * 110) - 0.5))
     return lit((0.780 * tone, 0.485 * tone, 0.350 * tone), n, view, lights, sky, key)
+
+
+@jit(**QUICK)
+@no_type_check
+def _hair_light(hair, at_rest, n, light):
+    """Share of the surrounding and of the key light that long hair lets through to a point of it.
+
+    Geometry at rest, where the head's turn against the light is left out.
+    """
+    x, y, z = at_rest
+    lost = 0.0
+    for step in (0.008, 0.020):
+        d = sample_hair(hair, x + step * n[0], y + step * n[1], z + step * n[2])
+        lost += max(0.0, step - d) / step
+    key, way = 1.0, 0.010
+    for _ in range(5):
+        d = sample_hair(hair, x + way * light[0], y + way * light[1], z + way * light[2])
+        key = min(key, 0.5 + 0.5 * d / (0.25 * way))
+        way += max(d, 0.012)
+    return max(0.0, 1.0 - 0.42 * lost), smoothstep(0.0, 1.0, key)
+
+
+@jit(**QUICK)
+@no_type_check
+def shade_hair(hair, at_rest, n, view, lights, key):
+    """Colour of a point of long hair, body axes; `key` is the light that the head leaves it."""
+    x, y, z = at_rest
+    sky, share = _hair_light(hair, at_rest, n, lights[0])
+    key *= 0.25 + 0.75 * share
+    s, f = strands(x, y, z), fall(x, y, z)
+    low = smoothstep(-0.06, 0.0, y)
+    combed = noise(s, x * 25, y * 25) * (0.6 + 0.8 * noise(s * 0.21, 3.0, z * 12))
+    falling = noise(f, y * 10, 1.0) * (0.6 + 0.8 * noise(f * 0.21, 3.0, y * 7))
+    tone = 0.35 + 1.15 * mix(combed, falling, low)
+    r, g, b = lit((0.150 * tone, 0.072 * tone, 0.036 * tone), n, view, lights, sky, key)
+    shine = (0.10 * key * tone) * gloss(n, view, lights[0], 9.0) * (0.3 + 0.7 * sky)
+    return r + shine, g + 0.72 * shine, b + 0.5 * shine
