@@ -82,3 +82,12 @@ def test_the_contents_list_every_decision() -> None:
 def test_images_are_small() -> None:
     for path in (ROOT / "docs").iterdir():
         assert path.stat().st_size <= LARGEST_IMAGE, path.name
+
+
+def test_the_layers_of_contributing_are_those_that_the_import_linter_checks() -> None:
+    contract = (ROOT / "pyproject.toml").read_text("utf-8").partition("\nlayers = [")[2]
+    layers = [row.split(" | ") for row in re.findall(r'"(.+)",', contract.partition("\n]")[0])]
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    told = re.findall(r"^\| (\d+) \| `(\w+)(?:\.py|/)` ", table, re.M)
+    checked = [(n, name) for n, row in enumerate(reversed(layers), 1) for name in row]
+    assert sorted((int(n), name) for n, name in told) == sorted(checked)

@@ -10,10 +10,10 @@ from audioplane import jit
 
 SHOW = """
 import numpy as np
-from audioplane.splat import cpu_blend
-order = cpu_blend.drawing_order(np.float32([3, 1, 2]), np.ones((3, 2), np.float32))
-hits = sum(cpu_blend.drawing_order.stats.cache_hits.values())
-print(order.tolist(), hits, type(cpu_blend.drawing_order._cache).__name__)
+from audioplane.splat import cpu_bands
+order = cpu_bands.drawing_order(np.float32([3, 1, 2]), np.ones((3, 2), np.float32))
+hits = sum(cpu_bands.drawing_order.stats.cache_hits.values())
+print(order.tolist(), hits, type(cpu_bands.drawing_order._cache).__name__)
 """
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audioplane.splat import cpu_blend, cpu_project
+from audioplane.splat import cpu_bands, cpu_blend, cpu_project
 from audioplane.splat.simd import LANES
 from audioplane.splat.types import Splat
 
@@ -88,12 +88,12 @@ class _Bands:
 
 def _arrange(arrays: list[np.ndarray], height: int) -> _Bands:
     means2d, conics, opacities, features, depths, extents = arrays
-    order = cpu_blend.drawing_order(depths, extents)
-    first_band, first_pair, band_start = cpu_blend.bin_bands(order, means2d, extents, height)
-    items = cpu_blend.fill_bands(first_band, first_pair, band_start)
-    record = cpu_blend.COLOURS + _whole_lanes(features.shape[1])
+    order = cpu_bands.drawing_order(depths, extents)
+    first_band, first_pair, band_start = cpu_bands.bin_bands(order, means2d, extents, height)
+    items = cpu_bands.fill_bands(first_band, first_pair, band_start)
+    record = cpu_bands.COLOURS + _whole_lanes(features.shape[1])
     packed = np.empty((len(order), record), np.float32)
-    cpu_blend.pack(order, means2d, conics, opacities, features, packed)
+    cpu_bands.pack(order, means2d, conics, opacities, features, packed)
     work = _scattered(len(band_start) - 1)
     return _Bands(order, packed, first_band, first_pair, band_start, items, work)
 
@@ -114,7 +114,7 @@ def _scattered(n: int) -> np.ndarray:
 def _scratch(bands: _Bands, stride: int) -> tuple[np.ndarray, ...]:
     """What `cpu_blend` works in, one of each for a thread."""
     threads, longest, tiles = numba.get_num_threads(), bands.longest, stride // LANES
-    features = bands.packed.shape[1] - cpu_blend.COLOURS
+    features = bands.packed.shape[1] - cpu_bands.COLOURS
     return (
         np.empty((threads, longest, cpu_blend.READY_COLOURS + features), np.float32),
         np.empty((threads, tiles), np.int32),
