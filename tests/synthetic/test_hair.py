@@ -7,7 +7,7 @@ from audioplane.synthetic.anatomy import hair_distance
 from audioplane.synthetic.body import NECK_PIVOT
 from audioplane.synthetic.camera import (
     BUST_FRAMING,
-    Stage,
+    FrameGeometry,
     body_to_camera,
     transform,
     turn_about,
@@ -23,7 +23,7 @@ from audioplane.synthetic.hair import (
     long_hair_field,
     sample_hair,
 )
-from audioplane.synthetic.make import act, make_synthetic_sentence
+from audioplane.synthetic.make import make_scene, make_synthetic_sentence
 from audioplane.synthetic.scene import SyntheticScene
 
 SIZE = 128
@@ -48,7 +48,7 @@ def _surface() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def scene() -> SyntheticScene:
-    return act(make_synthetic_sentence(1.0, 0), SIZE, 0, long_hair=True, moving_body=True)
+    return make_scene(make_synthetic_sentence(1.0, 0), SIZE, 0, long_hair=True, moving_body=True)
 
 
 @pytest.fixture(scope="module")
@@ -93,25 +93,25 @@ def test_distance_is_zero_on_the_skinned_surface() -> None:
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), *TURNS])
-def test_hair_is_rendered_where_its_points_project(
+def test_hair_is_drawn_where_its_points_project(
     scene: SyntheticScene, body_viewmat: np.ndarray, angles: tuple
 ) -> None:
     viewmat = body_viewmat @ _turn(angles)
     labels = scene.draw(0, viewmat, body_viewmat).labels
-    stage = scene.stage(0, viewmat, body_viewmat)
-    told = _covered(stage, _skinned(stage.head_in_body, _surface()))
+    geometry = scene.geometry(0, viewmat, body_viewmat)
+    told = _covered(geometry, _skinned(geometry.head_in_body, _surface()))
     hair = labels == Label.HAIR
     near = cv2.dilate(told, np.ones((3, 3))) > 0
     assert near[hair].mean() > 0.995
     person = cv2.dilate((labels != Label.BACKGROUND).astype(np.uint8), np.ones((3, 3))) > 0
     assert person[told > 0].all()
     if angles[2]:
-        rigid = _covered(stage, transform(stage.head_in_body, _surface())) > 0
+        rigid = _covered(geometry, transform(geometry.head_in_body, _surface())) > 0
         assert (rigid & ~person).sum() > 20, "hair that moved with the head alone would show"
 
 
-def _covered(stage: Stage, points: np.ndarray) -> np.ndarray:
-    u, v = np.floor(stage.project_body(points)).astype(int).T
+def _covered(geometry: FrameGeometry, points: np.ndarray) -> np.ndarray:
+    u, v = np.floor(geometry.project_body(points)).astype(int).T
     covered = np.zeros((SIZE, SIZE), np.uint8)
     covered[np.clip(v, 0, SIZE - 1), np.clip(u, 0, SIZE - 1)] = 1
     return covered
@@ -119,13 +119,13 @@ def _covered(stage: Stage, points: np.ndarray) -> np.ndarray:
 
 def test_hair_runs_from_the_head_over_the_shirt(scene: SyntheticScene) -> None:
     for t in (0, 12, 24):
-        frame, stage = scene.draw(t), scene.stage(t)
+        frame, geometry = scene.draw(t), scene.geometry(t)
         hair = frame.labels == Label.HAIR
         pieces, _, sizes, _ = cv2.connectedComponentsWithStats(hair.astype(np.uint8))
         assert sizes[1:, cv2.CC_STAT_AREA].max() > 0.97 * hair.sum()
         rows = np.flatnonzero(hair.any(1))
-        brows = stage.project(np.array([0.0, -0.03, -0.09]))[1]
-        collar = stage.project_body(np.array([0.0, 0.175, 0.0]))[1]
+        brows = geometry.project(np.array([0.0, -0.03, -0.09]))[1]
+        collar = geometry.project_body(np.array([0.0, 0.175, 0.0]))[1]
         assert rows[0] < brows - 20
         assert rows[-1] > collar + 10
         lying = hair & (frame.torso[..., 3] == 255)
@@ -140,8 +140,8 @@ def test_it_moves_with_the_head_above_and_with_the_body_below(
     turned = scene.draw(0, body_viewmat @ _turn((10, 0, 0)), body_viewmat)
     moved = scene.draw(0, body_viewmat, body_viewmat @ _turn((8, 0, 0)))
     hair = np.logical_and.reduce([f.labels == Label.HAIR for f in (rest, turned, moved)])
-    scalp = scene.stage(0, body_viewmat, body_viewmat).project(np.array([0.0, -0.05, -0.09]))[1]
-    chest = scene.stage(0, body_viewmat, body_viewmat).project(np.array([0.0, 0.20, 0.0]))[1]
+    scalp = scene.geometry(0, body_viewmat, body_viewmat).project(np.array([0.0, -0.05, -0.09]))[1]
+    chest = scene.geometry(0, body_viewmat, body_viewmat).project(np.array([0.0, 0.20, 0.0]))[1]
     above, below = hair.copy(), hair.copy()
     above[int(scalp) :], below[: int(chest)] = False, False
     assert above.sum() > 300

@@ -80,8 +80,8 @@ def test_a_moving_body_is_written_with_its_truth(tmp_path: Path) -> None:
     ref = subject.val[0]
     np.testing.assert_allclose(ref.viewmat, truth.viewmats[ref.img_id], atol=1e-9)
     assert np.abs(np.diff(truth.scene.body_motion, axis=0)).max() > 1e-4
-    rendered = scene.draw(ref.img_id)
-    np.testing.assert_array_equal(subject.labels(ref), rendered.labels)
+    drawn = scene.draw(ref.img_id)
+    np.testing.assert_array_equal(subject.labels(ref), drawn.labels)
 
 
 def test_the_same_seed_makes_the_same_subject(made: tuple, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 
 from audioplane.synthetic import make_synthetic_sentence
-from audioplane.synthetic.motion import articulate, perform
+from audioplane.synthetic.motion import articulate, move_head
 from audioplane.synthetic.phonemes import BILABIALS, PHONEMES, SILENCE
 from audioplane.synthetic.script import script
 
@@ -49,7 +49,7 @@ def test_articulation_moves_smoothly_within_its_ranges() -> None:
 
 
 def test_the_head_moves_within_reach_and_the_eyes_blink() -> None:
-    moves = perform(1500, 0)
+    moves = move_head(1500, 0)
     reach = np.degrees(np.abs(moves.rotation).max(0))
     assert (reach <= [12, 6, 4]).all()
     assert (reach >= [8, 4, 2.5]).all()

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from audioplane.subject import Label, head_mask, torso_mask
-from audioplane.synthetic.camera import Stage, set_stage
+from audioplane.synthetic.camera import FrameGeometry, frame_geometry
 from audioplane.synthetic.face import EYE_RADIUS, EYE_X, EYE_Y, EYE_Z, pose_face
 from audioplane.synthetic.landmarks import landmark_points
-from audioplane.synthetic.render import SyntheticFrame, draw, draw_backdrop
+from audioplane.synthetic.render import SyntheticFrame, draw, draw_background
 
 SIZE = 96
 SHUT = (0, 0, 0, 0, 0, 0.2, 1.0)
@@ -16,16 +16,16 @@ POSES = [(0.0, 0.0, 0.0), (12.0, 5.0, 3.0), (-12.0, -5.0, -3.0)]
 
 def _draw(
     mouth: tuple = SHUT, angles: tuple = (0, 0, 0), blink: float = 0.0
-) -> tuple[SyntheticFrame, np.ndarray, Stage]:
+) -> tuple[SyntheticFrame, np.ndarray, FrameGeometry]:
     face = pose_face(np.array(mouth, float), np.full(2, blink), 0.0, np.zeros(2))
-    stage = set_stage(np.radians(np.array(angles, float)), np.zeros(3), SIZE)
-    frame = draw(face, stage, draw_backdrop(SIZE))
-    return frame, stage.project(landmark_points(face)), stage
+    geometry = frame_geometry(np.radians(np.array(angles, float)), np.zeros(3), SIZE)
+    frame = draw(face, geometry, draw_background(SIZE))
+    return frame, geometry.project(landmark_points(face)), geometry
 
 
 def _over(torso: np.ndarray) -> np.ndarray:
     alpha = torso[..., 3:] / 255
-    return torso[..., :3] * alpha + draw_backdrop(SIZE) * (1 - alpha)
+    return torso[..., :3] * alpha + draw_background(SIZE) * (1 - alpha)
 
 
 @pytest.mark.parametrize("angles", POSES)
@@ -58,18 +58,18 @@ def test_a_shut_mouth_shows_no_inside() -> None:
     assert (_draw(SHUT)[0].labels != Label.MOUTH).all()
 
 
-def test_the_rendered_eyes_follow_the_projected_ones() -> None:
+def test_the_drawn_eyes_follow_the_projected_ones() -> None:
     """Irises are the only teal on the skin: their middle must move as the 3-D points do."""
     front = EYE_Z - EYE_RADIUS
     irises = np.array([[-EYE_X, EYE_Y, front], [EYE_X, EYE_Y, front]])
     found, told = [], []
     for angles in POSES:
-        frame, _, stage = _draw(SHUT, angles)
+        frame, _, geometry = _draw(SHUT, angles)
         r, _, b = (frame.image[..., c].astype(int) for c in range(3))
         teal = (b - r > 15) & (frame.labels == Label.HEAD)
         assert teal.sum() >= 8
         found.append(np.argwhere(teal).mean(0)[::-1] + 0.5)
-        told.append(stage.project(irises).mean(0))
+        told.append(geometry.project(irises).mean(0))
     np.testing.assert_allclose(np.diff(found, axis=0), np.diff(told, axis=0), atol=1.6)
     np.testing.assert_allclose(found, told, atol=1.5)
 

@@ -9,11 +9,11 @@ from audioplane.synthetic.body import NECK_PIVOT, SHIRT, body_distance
 from audioplane.synthetic.camera import (
     BUST_FRAMING,
     HEAD_FRAMING,
-    Stage,
+    FrameGeometry,
     body_to_camera,
     turn_about,
 )
-from audioplane.synthetic.make import act, make_synthetic_sentence
+from audioplane.synthetic.make import make_scene, make_synthetic_sentence
 from audioplane.synthetic.render import SyntheticFrame
 from audioplane.synthetic.scene import SyntheticScene
 
@@ -23,7 +23,7 @@ FRAMES = (0, 20, 45, 70)
 
 @pytest.fixture(scope="module")
 def scene() -> SyntheticScene:
-    return act(make_synthetic_sentence(3.0, 0), SIZE, seed=0, moving_body=True)
+    return make_scene(make_synthetic_sentence(3.0, 0), SIZE, seed=0, moving_body=True)
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +31,14 @@ def frames(scene: SyntheticScene) -> list[SyntheticFrame]:
     return [scene.draw(t) for t in FRAMES]
 
 
-def _stripe(stage: Stage) -> np.ndarray:
+def _stripe(geometry: FrameGeometry) -> np.ndarray:
     """Points in body axes along the light stripe across the shirt."""
     points = []
     for x in np.linspace(-0.12, 0.12, 13):
         y, z = 0.1955 + 0.6 * x * x, -0.2
         for _ in range(200):
-            z += 0.7 * body_distance(tuple(stage.neck_top), x, y, z)[0]
-        assert body_distance(tuple(stage.neck_top), x, y, z)[1] == SHIRT
+            z += 0.7 * body_distance(tuple(geometry.neck_top), x, y, z)[0]
+        assert body_distance(tuple(geometry.neck_top), x, y, z)[1] == SHIRT
         points.append((x, y, z))
     return np.array(points)
 
@@ -54,47 +54,47 @@ def test_points_of_the_body_are_where_the_image_shows_them(
     scene: SyntheticScene, frames: list[SyntheticFrame]
 ) -> None:
     for t, frame in zip(FRAMES, frames, strict=True):
-        stage = scene.stage(t)
-        pixels = stage.project_body(_stripe(stage))
+        geometry = scene.geometry(t)
+        pixels = geometry.project_body(_stripe(geometry))
         assert _on_stripe(frame, pixels) == 1
         for off in (-3, 3):
             assert _on_stripe(frame, pixels + [0, off]) == 0
 
 
 def test_body_motion_takes_points_through_the_heads_world(scene: SyntheticScene) -> None:
-    start, B = scene.stage(scene.reference), scene.body_motion
+    start, B = scene.geometry(scene.reference), scene.body_motion
     np.testing.assert_allclose(B[scene.reference], np.eye(4), atol=1e-12)
     points = np.append(_stripe(start), np.ones((13, 1)), 1)
     world = points @ np.linalg.inv(start.head_in_body).T
     for t in FRAMES:
         there = world @ B[t].T
-        expected = scene.stage(t).project_body(points[:, :3])
-        np.testing.assert_allclose(scene.stage(t).project(there[:, :3]), expected, atol=1e-9)
+        expected = scene.geometry(t).project_body(points[:, :3])
+        np.testing.assert_allclose(scene.geometry(t).project(there[:, :3]), expected, atol=1e-9)
 
 
 def test_the_body_moves_smoothly_and_the_head_moves_against_it(scene: SyntheticScene) -> None:
-    long = act(make_synthetic_sentence(20.0, 0), 32, seed=0, moving_body=True)
+    long = make_scene(make_synthetic_sentence(20.0, 0), 32, seed=0, moving_body=True)
     spots = np.array([[0.15, 0.2, 0.0], [-0.15, 0.2, 0.0]])
-    seen = np.stack([long.stage(t).project_body(spots) / 32 for t in range(500)])
+    seen = np.stack([long.geometry(t).project_body(spots) / 32 for t in range(500)])
     assert (np.ptp(seen, axis=0).min(0) > [0.04, 0.025]).all(), "in image sizes"
     assert np.abs(np.diff(seen, axis=0)).max() < 0.012
-    against = np.stack([long.stage(t).head_in_body[:3, 2] for t in range(500)])
+    against = np.stack([long.geometry(t).head_in_body[:3, 2] for t in range(500)])
     assert np.ptp(np.degrees(np.arcsin(against[:, 0]))) > 15
-    again = act(make_synthetic_sentence(3.0, 0), SIZE, seed=0, moving_body=True)
+    again = make_scene(make_synthetic_sentence(3.0, 0), SIZE, seed=0, moving_body=True)
     np.testing.assert_array_equal(again.body_viewmats, scene.body_viewmats)
-    other = act(make_synthetic_sentence(3.0, 0), SIZE, seed=1, moving_body=True)
+    other = make_scene(make_synthetic_sentence(3.0, 0), SIZE, seed=1, moving_body=True)
     assert np.abs(other.body_viewmats - scene.body_viewmats).max() > 0.01
 
 
 def test_without_it_the_body_stands_still() -> None:
-    still = act(make_synthetic_sentence(1.0, 0), SIZE, seed=0)
+    still = make_scene(make_synthetic_sentence(1.0, 0), SIZE, seed=0)
     rest = body_to_camera(np.zeros(3), np.zeros(3), HEAD_FRAMING)
     np.testing.assert_array_equal(still.body_viewmats, np.broadcast_to(rest, (25, 4, 4)))
 
 
 def test_the_default_subject_is_what_it_was_before_bodies_moved() -> None:
-    """Block means of one frame, as version 0.1 rendered it; bits differ between processors."""
-    frame = act(make_synthetic_sentence(1.0, 0), 96, seed=0).draw(12)
+    """Block means of one frame, as version 0.1 drew it; bits differ between processors."""
+    frame = make_scene(make_synthetic_sentence(1.0, 0), 96, seed=0).draw(12)
     blocks = [
         [159.89, 137.79, 148.65, 136.05],
         [158.93, 159.88, 131.71, 132.63],
@@ -109,7 +109,7 @@ def test_the_default_subject_is_what_it_was_before_bodies_moved() -> None:
     np.testing.assert_allclose(means, [33.47, 34.01, 33.23, 62.67], atol=0.02)
 
 
-def test_head_and_body_are_rendered_in_poses_of_their_own(
+def test_head_and_body_are_drawn_in_poses_of_their_own(
     scene: SyntheticScene, frames: list[SyntheticFrame]
 ) -> None:
     same = scene.draw(0, scene.viewmats[0], scene.body_viewmats[0])
@@ -125,9 +125,9 @@ def test_head_and_body_are_rendered_in_poses_of_their_own(
     assert off[head].mean() > 8
     moved = body_to_camera(np.radians([-8.0, 2.0, -4.0]), np.array([0.01, 0, 0]), BUST_FRAMING)
     novel = scene.draw(0, body_viewmat=moved)
-    stage = scene.stage(0, body_viewmat=moved)
-    np.testing.assert_allclose(stage.viewmat, scene.viewmats[0], atol=1e-12)
-    assert _on_stripe(novel, stage.project_body(_stripe(stage))) == 1
+    geometry = scene.geometry(0, body_viewmat=moved)
+    np.testing.assert_allclose(geometry.viewmat, scene.viewmats[0], atol=1e-12)
+    assert _on_stripe(novel, geometry.project_body(_stripe(geometry))) == 1
     still = np.abs(novel.image.astype(int) - frames[0].image)
     head = (novel.labels == Label.HAIR) & (frames[0].labels == Label.HAIR)
     assert head.sum() > 500
@@ -139,7 +139,7 @@ def test_the_neck_joins_head_and_body_in_every_pose(scene: SyntheticScene) -> No
         turn = turn_about(np.array(NECK_PIVOT), np.radians([yaw, pitch, roll]), np.zeros(3))
         viewmat = scene.viewmats[0] @ turn
         labels = scene.draw(0, viewmat).labels
-        u, v = scene.stage(0, viewmat).project(np.array(NECK_PIVOT)).astype(int)
+        u, v = scene.geometry(0, viewmat).project(np.array(NECK_PIVOT)).astype(int)
         assert (labels[v:, u - 8 : u + 8] != Label.BACKGROUND).all()
         assert (labels == Label.NECK).sum() > 100
 

@@ -35,7 +35,7 @@ BUST_FRAMING = Framing(2.25, 0.065)
 
 
 @dataclass(frozen=True)
-class Stage:
+class FrameGeometry:
     """One frame's geometry."""
 
     head_in_body: Float64[np.ndarray, "4 4"]
@@ -91,7 +91,7 @@ def rigid_inverse(rigid: Float[np.ndarray, "*n 4 4"]) -> Float64[np.ndarray, "*n
 
 
 def rotation_matrix(angles: Float[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"]:
-    """Rotation by yaw, pitch and roll (radians; see `Performance.rotation`)."""
+    """Rotation by yaw, pitch and roll (radians; see `HeadMotion.rotation`)."""
     (cy, cp, cr), (sy, sp, sr) = np.cos(angles), np.sin(angles)
     yaw = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
     pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
@@ -121,13 +121,13 @@ def body_to_camera(
     return viewmat
 
 
-def set_stage(
+def frame_geometry(
     rotation: Float[np.ndarray, "3"],
     translation: Float[np.ndarray, "3"],
     size: int,
     body_viewmat: Float[np.ndarray, "4 4"] | None = None,
     framing: Framing = HEAD_FRAMING,
-) -> Stage:
+) -> FrameGeometry:
     """Turn the head by `rotation` (yaw, pitch, roll, radians) about the neck and shift it.
 
     Both are meant against the body, which carries the head; it is at rest unless `body_viewmat`
@@ -136,7 +136,7 @@ def set_stage(
     if body_viewmat is None:
         body_viewmat = body_to_camera(np.zeros(3), np.zeros(3), framing)
     head = turn_about(np.array(NECK_PIVOT), rotation, translation)
-    return Stage(head, body_viewmat, framing.focal * size, size)
+    return FrameGeometry(head, body_viewmat, framing.focal * size, size)
 
 
 def body_motion(

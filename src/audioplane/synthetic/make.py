@@ -23,12 +23,12 @@ from audioplane.synthetic.camera import (
     BUST_FRAMING,
     HEAD_FRAMING,
     body_to_camera,
-    set_stage,
+    frame_geometry,
 )
 from audioplane.synthetic.face import BLINK_LEFT, BLINK_RIGHT, FACE_SIZE, pose_face
 from audioplane.synthetic.landmarks import landmark_points, true_aperture
-from audioplane.synthetic.motion import Performance, articulate, perform, sway
-from audioplane.synthetic.render import SyntheticFrame, draw_backdrop
+from audioplane.synthetic.motion import HeadMotion, articulate, move_head, sway
+from audioplane.synthetic.render import SyntheticFrame, draw_background
 from audioplane.synthetic.scene import SyntheticScene
 from audioplane.synthetic.script import TimedPhoneme, script
 from audioplane.synthetic.voice import synthesize
@@ -56,7 +56,7 @@ class SyntheticTruth:
 
     sentence: SyntheticSentence
     scene: SyntheticScene
-    """What is rendered; renders other poses too."""
+    """What is drawn; draws other poses too."""
     landmarks: Float64[np.ndarray, "t 68 2"]
     """iBUG landmarks, pixels."""
     points: Float64[np.ndarray, "t 68 3"]
@@ -98,13 +98,13 @@ def make_synthetic_sentence(seconds: float, seed: int, held_out: bool = True) ->
     )
 
 
-def _face(mouth: np.ndarray, performance: Performance, t: int) -> Float64[np.ndarray, "15"]:
-    yaw, pitch, _ = performance.rotation[t]
+def _face(mouth: np.ndarray, motion: HeadMotion, t: int) -> Float64[np.ndarray, "15"]:
+    yaw, pitch, _ = motion.rotation[t]
     gaze = -_GAZE_KEPT * np.array([yaw, pitch])
-    return pose_face(mouth, performance.blink[t], float(performance.brow[t]), gaze)
+    return pose_face(mouth, motion.blink[t], float(motion.brow[t]), gaze)
 
 
-def act(
+def make_scene(
     sentence: SyntheticSentence,
     size: int,
     seed: int,
@@ -113,17 +113,18 @@ def act(
 ) -> SyntheticScene:
     """The sentence's mouth on a head, and where wanted a body, that move by themselves."""
     n = len(sentence.articulation)
-    performance, body = perform(n, seed), sway(n, seed)
+    motion, body = move_head(n, seed), sway(n, seed)
     framing = BUST_FRAMING if moving_body or long_hair else HEAD_FRAMING
-    faces, stages = np.empty((n, FACE_SIZE)), []
+    faces, geometries = np.empty((n, FACE_SIZE)), []
     for t, mouth in enumerate(sentence.articulation):
-        faces[t] = _face(mouth, performance, t)
+        faces[t] = _face(mouth, motion, t)
         turn, shift = moving_body * body.rotation[t], moving_body * body.translation[t]
         body_viewmat = body_to_camera(turn, shift, framing)
-        head = performance.rotation[t], performance.translation[t]
-        stages.append(set_stage(*head, size, body_viewmat, framing))
+        head = motion.rotation[t], motion.translation[t]
+        geometries.append(frame_geometry(*head, size, body_viewmat, framing))
     viewmats, body_viewmats = (
-        np.stack(rows) for rows in zip(*((s.viewmat, s.body_viewmat) for s in stages), strict=True)
+        np.stack(rows)
+        for rows in zip(*((s.viewmat, s.body_viewmat) for s in geometries), strict=True)
     )
     return SyntheticScene(faces, viewmats, body_viewmats, framing.focal * size, size, long_hair)
 
@@ -161,7 +162,7 @@ def _truth(sentence: SyntheticSentence, scene: SyntheticScene) -> SyntheticTruth
     return SyntheticTruth(
         sentence=sentence,
         scene=scene,
-        landmarks=np.stack([scene.stage(t).project(p) for t, p in enumerate(points)]),
+        landmarks=np.stack([scene.geometry(t).project(p) for t, p in enumerate(points)]),
         points=points,
         blink=scene.faces[:, BLINK_LEFT : BLINK_RIGHT + 1].copy(),
     )
@@ -210,7 +211,7 @@ def make_synthetic(
 
     Returns:
         Its true poses of head and body (to the camera, metres), landmarks (pixels and metres),
-        mouth and blinks (0 open to 1 closed), one row a frame, and what renders it in others.
+        mouth and blinks (0 open to 1 closed), one row a frame, and what draws it in others.
 
     Raises:
         MediaError: A file cannot be written.
@@ -221,7 +222,7 @@ def make_synthetic(
     kinds = tuple(kinds) or (DEFAULT_KIND,)
     try:
         sentence = make_synthetic_sentence(seconds, seed, held_out=False)
-        scene = act(sentence, size, seed, long_hair, moving_body)
+        scene = make_scene(sentence, size, seed, long_hair, moving_body)
         source = f"synthetic, seed {seed}" + ", long hair" * long_hair
         source += ", moving body" * moving_body
         return _write(SubjectPaths(Path(root)), _truth(sentence, scene), source, kinds, report)
@@ -237,7 +238,7 @@ def _write(
     for split in ("train", "val"):
         paths.transforms(split).unlink(missing_ok=True)
     scene, waveform = truth.scene, truth.sentence.waveform
-    write_image(paths.background, draw_backdrop(scene.size))
+    write_image(paths.background, draw_background(scene.size))
     step = Counter(report, "make the subject", len(scene.faces))
     for i, landmarks in enumerate(truth.landmarks):
         _write_frame(paths, i, scene.draw(i), landmarks)

@@ -60,7 +60,7 @@ class Articulation:
 
 
 @dataclass(frozen=True)
-class Performance:
+class HeadMotion:
     """All that moves besides the mouth, one row a frame."""
 
     rotation: Float[np.ndarray, "t 3"]
@@ -78,7 +78,7 @@ class Sway:
     """How the body moves, one row a frame."""
 
     rotation: Float[np.ndarray, "t 3"]
-    """Yaw, pitch and roll about the waist, radians, signed as `Performance.rotation`."""
+    """Yaw, pitch and roll about the waist, radians, signed as `HeadMotion.rotation`."""
     translation: Float[np.ndarray, "t 3"]
     """Against its rest, metres, camera axes."""
 
@@ -145,7 +145,7 @@ def _blinks(rng: np.random.Generator, n: int) -> np.ndarray:
     return closed * closed * (3 - 2 * closed)
 
 
-def perform(n_frames: int, seed: int) -> Performance:
+def move_head(n_frames: int, seed: int) -> HeadMotion:
     """Movement of head, lids and brows, which the sound says nothing about."""
     rng = np.random.default_rng([seed, 3])
     yaw, pitch, roll = (
@@ -154,7 +154,7 @@ def perform(n_frames: int, seed: int) -> Performance:
     x, y, z = (_wander(rng, n_frames, 1.0, reach) for reach in (0.012, 0.005, 0.02))
     blink = _blinks(rng, n_frames)
     brow = np.clip(_wander(rng, n_frames, 0.4, 1.6), 0, 1)
-    return Performance(
+    return HeadMotion(
         rotation=np.stack([yaw, pitch, roll], -1),
         translation=np.stack([x, y, z], -1),
         blink=np.stack([blink, blink], -1),

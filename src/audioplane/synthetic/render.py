@@ -15,7 +15,7 @@ from audioplane.jit import jit
 from audioplane.subject.labels import Label
 from audioplane.synthetic.anatomy import head_field
 from audioplane.synthetic.body import BODY_SKIN, body_distance, head_shade
-from audioplane.synthetic.camera import Stage
+from audioplane.synthetic.camera import FrameGeometry
 from audioplane.synthetic.face import CAVITY, HAIR, TEETH, TONGUE, head_distance
 from audioplane.synthetic.hair import hair_at_rest, long_hair_distance, long_hair_field
 from audioplane.synthetic.shade import FILL_LIGHT, KEY_LIGHT, shade_body, shade_hair, shade_head
@@ -35,7 +35,7 @@ _NO_HAIR = np.zeros((0, 0, 0), np.float32)
 
 @dataclass(frozen=True)
 class SyntheticFrame:
-    """One frame as it is rendered."""
+    """One frame as it is drawn."""
 
     image: UInt8[np.ndarray, "h w 3"]
     torso: UInt8[np.ndarray, "h w 4"]
@@ -232,17 +232,17 @@ def _triple(v, i):
 
 @jit(**QUICK)
 @no_type_check
-def _draw_row(v, face, fields, stage, backdrop, out):
+def _draw_row(v, face, fields, geometry, background, out):
     """One row of pixels; see `_draw`."""
     field, hair = fields
     image, torso, labels = out
     size = len(image)
-    R, t = stage[:9].reshape(3, 3), _triple(stage, 9)
-    neck_top, head_middle = _triple(stage, 12), _triple(stage, 15)
-    key, fill = _triple(stage, 18), _triple(stage, 21)
-    body_R, body_t = stage[24:33].reshape(3, 3), _triple(stage, 33)
-    focal = stage[36]
-    place = (hair, stage[37:46].reshape(3, 3), _triple(stage, 46), head_middle)
+    R, t = geometry[:9].reshape(3, 3), _triple(geometry, 9)
+    neck_top, head_middle = _triple(geometry, 12), _triple(geometry, 15)
+    key, fill = _triple(geometry, 18), _triple(geometry, 21)
+    body_R, body_t = geometry[24:33].reshape(3, 3), _triple(geometry, 33)
+    focal = geometry[36]
+    place = (hair, geometry[37:46].reshape(3, 3), _triple(geometry, 46), head_middle)
     zero = (0.0, 0.0, 0.0)
     head_eye, body_eye = _turn(R, t, zero), _turn(body_R, body_t, zero)
     head_lights = (_turn(R, zero, key), _turn(R, zero, fill))
@@ -264,7 +264,7 @@ def _draw_row(v, face, fields, stage, backdrop, out):
             if part >= 0:
                 torso[v, u, 3] += 0.25
             for c in range(3):
-                value = backdrop[v, u, c]
+                value = background[v, u, c]
                 if part >= 0:
                     value = _display(body[c])
                     torso[v, u, c] += 0.25 * value
@@ -280,20 +280,20 @@ def _draw_row(v, face, fields, stage, backdrop, out):
 
 @jit(**QUICK, parallel=True)
 @no_type_check
-def _draw(face, field, hair, stage, backdrop, out):
+def _draw(face, field, hair, geometry, background, out):
     """Fill image [h,w,3], torso [h,w,4] with alpha multiplied in, and labels [h,w].
 
-    `hair` is the field of long hair, empty where there is none. `stage` is R (9), t, neck top,
+    `hair` is the field of long hair, empty where there is none. `geometry` is R (9), t, neck top,
     head middle, key light, fill light (3 each), the body's R (9) and t (3), focal, R (9) and t (3)
     from head to body.
     """
     image, torso, labels = out
     for v in prange(len(image)):
-        _draw_row(v, face, (field, hair), stage, backdrop, (image, torso, labels))
+        _draw_row(v, face, (field, hair), geometry, background, (image, torso, labels))
 
 
 @lru_cache(maxsize=2)
-def draw_backdrop(size: int) -> UInt8[np.ndarray, "size size 3"]:
+def draw_background(size: int) -> UInt8[np.ndarray, "size size 3"]:
     """The wall behind the person: warm, uneven, darker towards the corners."""
     at = (np.arange(size) + 0.5) / size
     v, u = np.meshgrid(at, at, indexing="ij")
@@ -301,47 +301,47 @@ def draw_backdrop(size: int) -> UInt8[np.ndarray, "size size 3"]:
     glow = np.exp(-(((u - 0.36) / 0.42) ** 2) - ((v - 0.34) / 0.48) ** 2)
     level = 0.55 + 0.34 * glow + 0.10 * (cloud - 0.5) - 0.10 * v
     tint = np.stack([0.93 + 0.03 * glow, 0.90 + 0.0 * u, 0.84 + 0.05 * u], -1)
-    backdrop = np.round(255 * np.clip(level[..., None] * tint, 0, 1)).astype(np.uint8)
-    backdrop.flags.writeable = False  # kept for the next frames
-    return backdrop
+    background = np.round(255 * np.clip(level[..., None] * tint, 0, 1)).astype(np.uint8)
+    background.flags.writeable = False  # kept for the next frames
+    return background
 
 
 def draw(
     face: Float64[np.ndarray, "15"],
-    stage: Stage,
-    backdrop: UInt8[np.ndarray, "size size 3"],
+    geometry: FrameGeometry,
+    background: UInt8[np.ndarray, "size size 3"],
     long_hair: bool = False,
 ) -> SyntheticFrame:
     """Draw one frame.
 
     Args:
         face: From `pose_face`.
-        stage: Where head, body and camera are.
-        backdrop: From `draw_backdrop`; its size is the image's.
+        geometry: Where head, body and camera are.
+        background: From `draw_background`; its size is the image's.
         long_hair: Hair falls to the shoulders.
     """
-    size = len(backdrop)
+    size = len(background)
     image = np.zeros((size, size, 3), np.float32)
     torso = np.zeros((size, size, 4), np.float32)
     labels = np.zeros((size, size), np.uint8)
     lights = [np.array(v) / np.linalg.norm(v) for v in (KEY_LIGHT, FILL_LIGHT)]
-    geometry = np.concatenate(
+    packed = np.concatenate(
         [
-            stage.viewmat[:3, :3].ravel(),
-            stage.viewmat[:3, 3],
-            stage.neck_top,
-            stage.head_middle,
+            geometry.viewmat[:3, :3].ravel(),
+            geometry.viewmat[:3, 3],
+            geometry.neck_top,
+            geometry.head_middle,
             *lights,
-            stage.body_viewmat[:3, :3].ravel(),
-            stage.body_viewmat[:3, 3],
-            [stage.focal],
-            stage.head_in_body[:3, :3].ravel(),
-            stage.head_in_body[:3, 3],
+            geometry.body_viewmat[:3, :3].ravel(),
+            geometry.body_viewmat[:3, 3],
+            [geometry.focal],
+            geometry.head_in_body[:3, :3].ravel(),
+            geometry.head_in_body[:3, 3],
         ]
     )
     hair = long_hair_field() if long_hair else _NO_HAIR
     out = image, torso, labels
-    _draw(face, head_field(), hair, geometry, backdrop.astype(np.float32), out)
+    _draw(face, head_field(), hair, packed, background.astype(np.float32), out)
     alpha = torso[..., 3:]
     torso[..., :3] /= np.maximum(alpha, 0.25)
     torso[..., 3:] = 255 * alpha

@@ -1,4 +1,4 @@
-"""Everything that is rendered of a synthetic subject, in its own poses and in any others."""
+"""Everything that is drawn of a synthetic subject, in its own poses and in any others."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from audioplane.errors import SubjectError
-from audioplane.synthetic.camera import Stage, body_motion, rigid_inverse
-from audioplane.synthetic.render import SyntheticFrame, draw, draw_backdrop
+from audioplane.synthetic.camera import FrameGeometry, body_motion, rigid_inverse
+from audioplane.synthetic.render import SyntheticFrame, draw, draw_background
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,16 @@ class SyntheticScene:
         """B: where a body point x in the head's axes in frame `reference` is in frame t, B_t x."""
         return body_motion(self.viewmats, self.body_viewmats, self.reference)
 
-    def stage(
+    def geometry(
         self,
         t: int,
         viewmat: Float[np.ndarray, "4 4"] | None = None,
         body_viewmat: Float[np.ndarray, "4 4"] | None = None,
-    ) -> Stage:
+    ) -> FrameGeometry:
         """Geometry of frame `t`, with other poses of head and body where they are given."""
         viewmat = self.viewmats[t] if viewmat is None else viewmat
         body = self.body_viewmats[t] if body_viewmat is None else body_viewmat
-        return Stage(rigid_inverse(body) @ viewmat, body, self.focal, self.size)
+        return FrameGeometry(rigid_inverse(body) @ viewmat, body, self.focal, self.size)
 
     def draw(
         self,
@@ -57,15 +57,15 @@ class SyntheticScene:
         viewmat: Float[np.ndarray, "4 4"] | None = None,
         body_viewmat: Float[np.ndarray, "4 4"] | None = None,
     ) -> SyntheticFrame:
-        """Render the face of frame `t`, in other poses of head and body where they are given.
+        """Draw the face of frame `t`, in other poses of head and body where they are given.
 
         Args:
             t: Row of `faces`.
             viewmat: Head-fixed world → camera; frame t's if None.
             body_viewmat: Body axes → camera; frame t's if None.
         """
-        stage = self.stage(t, viewmat, body_viewmat)
-        return draw(self.faces[t], stage, draw_backdrop(self.size), self.long_hair)
+        geometry = self.geometry(t, viewmat, body_viewmat)
+        return draw(self.faces[t], geometry, draw_background(self.size), self.long_hair)
 
     def save(self, path: Path) -> None:
         """Write to `path`, with `body_motion` and `reference` for other programs."""

@@ -1,4 +1,4 @@
-"""Signed distances and noise: the clay that the synthetic head is made of (metres, numba)."""
+"""Signed distances and noise: what the synthetic head is made of (metres, numba)."""
 
 from typing import no_type_check
 
