@@ -21,6 +21,7 @@ from audioplane.subject import (
     save_body,
     write_split,
 )
+from audioplane.synthetic.make import make_synthetic
 
 SIZE, FRAMES, FOCAL, DEPTH = 256, 45, 550.0, 0.8
 CENTRE = np.array([130.0, 124.0])
@@ -175,3 +176,19 @@ def test_what_is_kept_is_what_the_subject_tells(tmp_path):
     assert (again.body_reference == reference_frame(subject).viewmat).all()
     for ref in (*again.train, *again.val):
         assert (again.body(ref) == body[ref.img_id]).all()
+
+
+def test_the_synthetic_body_is_followed(tmp_path):
+    """It turns about all axes before the camera, which a motion in the image only comes near."""
+    truth = make_synthetic(tmp_path, seconds=3.0, size=128, kinds=("mel",), moving_body=True)
+    body = track_body(load_subject(tmp_path)).astype(np.float64)
+
+    x, y = np.meshgrid((-0.15, -0.07, 0.0, 0.07, 0.15), (0.19, 0.23))
+    points = np.stack([x, y, np.full_like(x, -0.08), np.ones_like(x)], -1).reshape(-1, 4)
+    at = points @ truth.body_viewmats.transpose(0, 2, 1)
+    moved = at[reference_row(body)] @ body.transpose(0, 2, 1)
+    true, found = (truth.focal * p[..., :2] / p[..., 2:3] for p in (at, moved))
+    away = np.linalg.norm(found - true, axis=-1)
+    still = np.linalg.norm(true[reference_row(body)] - true, axis=-1)
+    assert np.median(away) <= 0.75 < 1.5 <= np.median(still)
+    assert np.percentile(away, 95) <= 2.0
