@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from audioplane.splat import Splat, cpu
-from audioplane.train.trainer import one_torch_thread
+from audioplane.train.threads import one_torch_thread
 
 STAND_IN = "meta"
 

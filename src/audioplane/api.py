@@ -12,7 +12,7 @@ from audioplane.credentials import Verification, verify
 from audioplane.errors import TrainingError
 from audioplane.evaluate import evaluate as evaluate_run
 from audioplane.perceptual import LPIPS
-from audioplane.prepare import PrepareOptions
+from audioplane.prepare import PrepareOptions, with_body
 from audioplane.prepare import prepare_subject as prepare
 from audioplane.progress import Report, ignore
 from audioplane.run import Run, open_run, pack
@@ -72,7 +72,7 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
     extra_losses: ExtraLosses | None = None,
     stop: Event | None = None,
 ) -> Iterator[TrainEvent]:
-    """Learn a head from a subject, yielding what happens; nothing happens until it is iterated.
+    """Learn a head from a subject, yielding what happens; it learns while it is iterated.
 
     Called again with the same arguments it goes on from the last checkpoint in `out`; on the CPU a
     run that was interrupted ends with the same bits as one that was not.
@@ -109,6 +109,8 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
     if lpips is None and config.loss.lpips:
         config = without_lpips(config)
     opened = subject if isinstance(subject, Subject) else load_subject(Path(subject))
+    if config.model.torso == "model":
+        opened = with_body(opened)
     chosen = choose_device(device).device
     return train(opened, config, Path(out), chosen, lpips, extra_losses=extra_losses, stop=stop)
 

@@ -44,4 +44,4 @@ def test_a_disturbed_pose_is_found_again(view):
     disturbed = View(wrong, view.K, 80, 80)
     found = refine_view(gaussians, disturbed, target, grey, steps=60)
     before = (wrong - view.viewmat).norm()
-    assert (found - view.viewmat).norm() < 0.3 * before
+    assert (found.viewmat - view.viewmat).norm() < 0.3 * before

@@ -17,14 +17,14 @@ def test_frames_come_at_the_size_asked_for(store, spoken_subject):
     ref = spoken_subject.train[0]
     full, half = store.get(ref, 64), store.get(ref, 32)
     assert full.image.shape == (64, 64, 3) and half.image.shape == (32, 32, 3)
-    assert abs(half.head.mean() - full.head.mean()) < 0.03
-    assert half.mouth.any() and half.mouth.sum() < half.head.sum()
+    assert abs(half.mask.mean() - full.mask.mean()) < 0.03
+    assert half.mouth.any() and half.mouth.sum() < half.mask.sum()
 
 
 def test_the_box_holds_the_head(store, spoken_subject):
     frame = store.get(spoken_subject.train[3], 64)
     left, top, right, bottom = frame.box
-    outside = frame.head.copy()
+    outside = frame.mask.copy()
     outside[top:bottom, left:right] = False
     assert not outside.any()
 

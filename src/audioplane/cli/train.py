@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 
 from audioplane.cli.arguments import Device, PathArgument
-from audioplane.cli.console import console
+from audioplane.cli.console import console, progress_reports
 from audioplane.cli.weights import LpipsWeights
 
 
@@ -32,6 +32,9 @@ class Switches:
     """H, cells of the coarsest plane."""
     moving: Literal["all", "face"] | None = None
     """Which Gaussians the audio deforms: all, as in the paper, or those of the lower face."""
+    torso: Literal["recorded", "model"] | None = None
+    """What is below the head: the recording's own torso, as in the paper, or Gaussians of the whole
+    person, hair, neck and shoulders in one."""
     cell_features: int | None = None
     """D, numbers that a cell holds; a multiple of 8."""
 
@@ -65,6 +68,7 @@ class Train:
         from audioplane.cli.device import use_device
         from audioplane.cli.training import show_training, signals_set
         from audioplane.errors import TrainingError
+        from audioplane.prepare import with_body
         from audioplane.subject import check_subject, load_subject
         from audioplane.train import PRESETS
         from audioplane.train.config import with_fine_iterations, without_lpips
@@ -86,6 +90,9 @@ class Train:
         subject = load_subject(self.subject)
         for line in check_subject(subject).warnings():
             console.print(line)
+        if config.model.torso == "model":
+            with progress_reports(self) as report:
+                subject = with_body(subject, report)
         with signals_set() as stop:
             show_training(train_head(subject, config, self.out, device, lpips, stop))
         if stop.is_set():

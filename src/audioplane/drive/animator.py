@@ -38,7 +38,12 @@ class Animator:
     """Renders a head, on its own device, at its subject's poses, driven by any speech."""
 
     def __init__(
-        self, head: Head, footage: Footage, views: dict[int, Tensor], articulation: float = 1.0
+        self,
+        head: Head,
+        footage: Footage,
+        views: dict[int, Tensor],
+        bodies: dict[int, Tensor] | None = None,
+        articulation: float = 1.0,
     ):
         """Render the head as it is now; later changes of its weights have no effect.
 
@@ -46,10 +51,12 @@ class Animator:
             head: what is rendered.
             footage: the frames that lend pose, blink, torso and background.
             views: refined world→camera matrices by img_id; other frames keep the tracked ones.
+            bodies: of a head with a body, its refined views (`View.body`) likewise.
             articulation: factor on how far speech moves the lips.
         """
         self._articulation = articulation
         self.head, self.footage, self._views = head, footage, dict(views)
+        self._bodies = dict(bodies or {})
         self.size = footage.size
         """Width and height of its frames, pixels."""
         self._loop = footage.loop
@@ -122,11 +129,13 @@ class Animator:
         viewmat = self._views.get(ref.img_id)
         if viewmat is None:
             viewmat = torch.from_numpy(ref.viewmat).float()
-        return View(viewmat, self._K, *self.size)
+        return View(viewmat, self._K, *self.size, body=self._body(ref))
 
-    def place(self, ref: FrameRef, viewmat: Float[Tensor, "4 4"]) -> None:
-        """Render a frame from another camera from now on."""
-        self._views[ref.img_id] = viewmat
+    def _body(self, ref: FrameRef) -> Float[Tensor, "4 4"] | None:
+        if self.head.body is None:
+            return None
+        refined = self._bodies.get(ref.img_id)
+        return torch.from_numpy(self.footage.body(ref)).float() if refined is None else refined
 
     @torch.no_grad()
     def _motion(self, code: Float[Tensor, " k"], ref: FrameRef) -> Motion:
@@ -137,7 +146,10 @@ class Animator:
     def deformed(
         self, code: Float[Tensor, " k"], ref: FrameRef
     ) -> tuple[Gaussians, Float[Tensor, " n"]]:
-        """Gaussians that speak `code` with the blink of `ref`, and their dynamism."""
+        """Gaussians that speak `code` with the blink of `ref`, and their dynamism.
+
+        Of a head with a body they lie where head and body are one (`head.follow_body`).
+        """
         return self.head.deform(self._motion(code, ref))
 
     def draw(

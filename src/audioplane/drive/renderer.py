@@ -10,7 +10,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from audioplane.drive import frame_kernels
-from audioplane.head import Head, Motion, View, splat_head
+from audioplane.head import Head, Motion, View, body_kernels, follow_body, splat_head
+from audioplane.head.body import body_motion
 from audioplane.splat.cpu import Canvas
 
 
@@ -34,6 +35,10 @@ class FrameRenderer:
         opacities = 1 / (1 + np.exp(-logits))
         self._moved = (means.copy(), quats.copy(), np.exp(log_scales), opacities, sh.copy())
         n = len(means)
+        with torch.no_grad():
+            weights = head.body_weights()
+        self._weights = None if weights is None else weights.numpy()
+        self._placed = (means.copy(), quats.copy())
         self._features = np.zeros((n, 4), np.float32)
         self._canvas = Canvas(n, 4, width, height)
 
@@ -46,6 +51,12 @@ class FrameRenderer:
         rows, dynamism = (x.numpy() for x in deltas)
         frame_kernels.deform(self._index, rows, dynamism, self._raw, self._moved)
         means, quats, scales, opacities, sh = self._moved
+        if self._weights is not None:
+            if view.body is None:
+                raise ValueError("a head with a body needs views that say where the body is")
+            pose = tuple(x.numpy() for x in body_motion(view.viewmat, view.body))
+            body_kernels.blend((means, quats, self._weights), pose, self._placed)
+            means, quats = self._placed
         viewmat = view.viewmat.numpy()
         centre = -viewmat[:3, :3].T @ viewmat[:3, 3]
         frame_kernels.see_colours(sh, means, centre, self._features)
@@ -63,6 +74,7 @@ class TensorRenderer:
     def __init__(self, head: Head):
         self._head = head
         self._S = head.space_features(torch.cat(head.moving()))
+        self._weights = head.body_weights()
 
     @torch.no_grad()
     def render(
@@ -70,7 +82,9 @@ class TensorRenderer:
     ) -> tuple[UInt8[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
         """As `FrameRenderer.render`."""
         behind = torch.from_numpy(plate).to(self._head.device).float() / 255
-        image = splat_head(*self._head.deform(motion, self._S), view, behind).image
+        gaussians, dynamism = self._head.deform(motion, self._S)
+        gaussians = follow_body(gaussians, self._weights, view.viewmat, view.body)
+        image = splat_head(gaussians, dynamism, view, behind).image
         colours = (255 * image[..., :3]).clamp_max(255) + 0.5
         dynamic = image[..., 3].clamp_max(1)
         return colours.to(torch.uint8).cpu().numpy(), dynamic.cpu().numpy()

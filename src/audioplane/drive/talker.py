@@ -82,7 +82,9 @@ class Talker:
                 f"articulation={articulation:g}: choose between 0 and {MOST_ARTICULATE:g}"
             )
         self.run = run
-        self.animator = Animator(run.head.to(device), run.footage, run.views, articulation)
+        self.animator = Animator(
+            run.head.to(device), run.footage, run.views, run.bodies, articulation
+        )
         self._model, self._options = speech_model, provenance
 
     @classmethod

@@ -32,15 +32,15 @@ from audioplane.evaluate.scores.sound import SoundSync, sound_level, sound_sync
 from audioplane.evaluate.tools import NO_LPIPS, Perceptual
 from audioplane.face.landmarker import BLENDSHAPES
 from audioplane.face.regions import Box, face_box, mouth_aperture, mouth_box
-from audioplane.head import refine_view
+from audioplane.head import Head, View, refine_view
 from audioplane.media.image import read_image
 from audioplane.subject import FrameRef, Subject
+from audioplane.subject.labels import head_mask, person_mask
 
 SMALLEST_LPIPS = 64
 """Side below which a region is too small for the networks behind LPIPS, pixels."""
 NOTES = (
     "self-driven on the held-out last 1/11 of the frames, before lossy encoding",
-    "torso and background are the real ones",
     "mean of per-frame values; SSIM: Gaussian window 11, sigma 1.5, mean of R, G and B; "
     f"PSNR of identical images counts as {metrics.PSNR_CAP:.0f} dB",
 )
@@ -67,25 +67,32 @@ class HeldOut:
         codes = {ref.img_id: speech[row] for ref, row in zip(subject.val, rows, strict=True)}
         return HeldOut(animator, subject, codes)
 
+    @property
+    def _head(self) -> Head:
+        return self.animator.head
+
     def draw(self, ref: FrameRef) -> DrivenFrame:
         """One frame; `ref` is one of `subject.val`."""
-        return self.animator.draw(self.codes[ref.img_id], ref, self.subject.plate(ref))
+        return self.animator.draw(self.codes[ref.img_id], ref, self.animator.footage.plate(ref))
 
     def frames(self) -> Iterator[DrivenFrame]:
         """All frames, in order."""
         return map(self.draw, self.subject.val)
 
-    def refined_view(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
-        """The world→camera matrix that fits a frame best with the head frozen.
+    def refined_view(self, ref: FrameRef) -> View:
+        """The camera, and the body's pose, that fit a frame best with the head frozen.
 
         It uses the ground truth: figures made with it must say so.
         """
-        frame = self.subject.frame(ref)
+        mask = (head_mask if self._head.body is None else person_mask)(self.subject.labels(ref))
         gaussians, _ = self.animator.deformed(self.codes[ref.img_id], ref)
         grey = torch.full((3,), 0.5, device=gaussians.means.device)
-        pixels, inside = (torch.from_numpy(x).to(grey.device) for x in (frame.image, frame.head))
+        pixels, inside = (
+            torch.from_numpy(x).to(grey.device) for x in (self.subject.image(ref), mask)
+        )
         target = torch.where(inside[..., None], pixels.float() / 255, grey)
-        return refine_view(gaussians, self.animator.view(ref), target, grey)
+        view, weights = self.animator.view(ref), self._head.body_weights()
+        return refine_view(gaussians, view, target, grey, body_weights=weights)
 
 
 def rows_of(refs: Sequence[FrameRef], n: int) -> list[int]:

@@ -33,7 +33,7 @@ from audioplane.evaluate.tools import LPIPS_NOTE, Tools
 from audioplane.media.image import read_image, write_image
 from audioplane.perceptual import LPIPS
 from audioplane.progress import Counter, Progress, Report, ignore
-from audioplane.run import Run, RunPaths, SubjectFootage, open_run
+from audioplane.run import Run, RunPaths, open_run
 from audioplane.speech import require_kind
 from audioplane.splat.device import choose_device
 from audioplane.subject import FrameRef, Subject
@@ -48,6 +48,10 @@ _POSE_NOTES = {
     "tracked": "poses of the held-out frames as tracked",
     "refined": "poses of the held-out frames refined against these frames with the head frozen: "
     "the ground truth was used",
+}
+_TORSO_NOTES = {
+    "recorded": "torso: recorded, the real one of each frame, as is the background",
+    "model": "torso: modelled, in the held-out frames' own pose of the body; background: real",
 }
 _SHOWN_FRAMES = 250
 """Seconds of held-out speech on the map of the prototypes: more would be narrower than a pixel."""
@@ -138,8 +142,8 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
 
 
 def _work(run: Run, device: torch.device, tools: Tools, report: Report) -> _Work:
-    person, footage = run.subject, SubjectFootage.of(run.subject, list(run.views))
-    animator = Animator(run.head.to(device), footage, run.views)
+    person = run.subject
+    animator = Animator(run.head.to(device), run.subject_footage, run.views, run.bodies)
     features = person.features(run.speech)
     held_out = HeldOut.of(animator, person, animator.codes(features))
     sound = sound_of(person, person.val) if person.val else None
@@ -150,11 +154,15 @@ def _refined(work: _Work) -> HeldOut:
     """The held-out frames in refined poses."""
     held_out, person = work.held_out, work.subject
     step = Counter(work.report, "refine the held-out poses", len(person.val))
-    views = dict(work.run.views)
+    views, bodies = dict(work.run.views), dict(work.run.bodies)
     for ref in person.val:
-        views[ref.img_id] = held_out.refined_view(ref)
+        view = held_out.refined_view(ref)
+        views[ref.img_id] = view.viewmat
+        if view.body is not None:
+            bodies[ref.img_id] = view.body
         step()
-    return replace(held_out, animator=Animator(work.run.head, held_out.animator.footage, views))
+    animator = Animator(work.run.head, held_out.animator.footage, views, bodies)
+    return replace(held_out, animator=animator)
 
 
 def _score(work: _Work, kind: str, held_out: HeldOut, show: Show) -> ScoreReport:
@@ -168,7 +176,8 @@ def _score(work: _Work, kind: str, held_out: HeldOut, show: Show) -> ScoreReport
     tools = work.tools
     scores = score_head(draw, work.subject, tools.landmarker, tools.perceptual, work.sound, show)
     extra = ((LPIPS_NOTE, tools.lpips), (SYNCNET_NOTE, tools.syncnet))
-    notes = (_POSE_NOTES[kind], *(note for note, network in extra if network))
+    torso = _TORSO_NOTES[work.run.torso]
+    notes = (torso, _POSE_NOTES[kind], *(note for note, network in extra if network))
     return replace(scores, notes=(*scores.notes, *notes))
 
 

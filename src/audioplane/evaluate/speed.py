@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32
 
 from audioplane.clock import FPS, SAMPLE_RATE
 from audioplane.drive import Animator
-from audioplane.head import Gaussians, View, splat_head
+from audioplane.head import Gaussians, View, follow_body, splat_head
 from audioplane.head.gaussians import sh_colours
 from audioplane.machine import cpu_model
 from audioplane.mark import Marker, MarkPayload
@@ -63,6 +63,8 @@ def measure_speed(
     ref = animator.refs[0]
     codes = animator.codes(features[:64])
     gaussians, dynamism = animator.deformed(codes[0], ref)
+    view = animator.view(ref)
+    gaussians = follow_body(gaussians, animator.head.body_weights(), view.viewmat, view.body)
     device = gaussians.means.device
     plate = animator.footage.plate(ref)
 
@@ -70,7 +72,7 @@ def measure_speed(
         if sound is not None:
             _write_video(animator, np.resize(sound, round(SECONDS * SAMPLE_RATE)), kind)
 
-    drawing = _raster(gaussians, dynamism, animator.view(ref), plate)
+    drawing = _raster(gaussians, dynamism, view, plate)
     raster, hearing, drawn = _seconds(
         [
             drawing,

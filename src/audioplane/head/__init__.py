@@ -1,6 +1,7 @@
 """The model: Gaussians, audio encoder, Audio-Plane, deformation, dynamism; no files."""
 
 from audioplane.head.audio_plane import Attention, Fusion
+from audioplane.head.body import follow_body
 from audioplane.head.gaussians import Gaussians
 from audioplane.head.head import (
     BY_AUDIO,
@@ -8,12 +9,12 @@ from audioplane.head.head import (
     STILL,
     Head,
     Motion,
-    View,
     splat_head,
 )
 from audioplane.head.poses import corrected_view, refine_view
 from audioplane.head.shape import Encoder, HeadShape
 from audioplane.head.time_planes import time_cells
+from audioplane.head.view import View
 
 __all__ = [
     "BY_AUDIO",
@@ -28,6 +29,7 @@ __all__ = [
     "Motion",
     "View",
     "corrected_view",
+    "follow_body",
     "refine_view",
     "splat_head",
     "time_cells",

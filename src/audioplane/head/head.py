@@ -14,11 +14,13 @@ from audioplane.head.audio_plane import (
     fuse_sets,
     spread_over_sets,
 )
+from audioplane.head.body import BodyWeights
 from audioplane.head.deformation import DeformationField, apply_deformation, read_delta
 from audioplane.head.gaussians import SH_BASES, Gaussians, sh_colours
 from audioplane.head.plane_kernels import SETS
 from audioplane.head.shape import HeadShape
 from audioplane.head.time_planes import TimePlanes
+from audioplane.head.view import View
 from audioplane.splat import Splat, rasterize
 
 STILL, BY_AUDIO, BY_EYES = 0, 1, 2
@@ -33,17 +35,6 @@ class Motion:
     """The audio's code, from `Head.audio_codes`."""
     eyes: Float[Tensor, " e"]
     """The eyes' code, from `Head.eyes`."""
-
-
-@dataclass(frozen=True)
-class View:
-    """A camera and its image size. Its tensors may be on the CPU when the head is not."""
-
-    viewmat: Float[Tensor, "4 4"]
-    """World→camera, OpenCV axes."""
-    K: Float[Tensor, "3 3"]
-    width: int
-    height: int
 
 
 class Head(nn.Module):
@@ -78,6 +69,7 @@ class Head(nn.Module):
             code = appended or features
             self.eyes = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, code))
             self.field = DeformationField(features, appended, shape.dynamism)
+        self.body = BodyWeights() if shape.body else None
         sizes = ((3,), (4,), (3,), (), (SH_BASES, 3))
         self.gaussians = Gaussians(*(torch.zeros(0, *s) for s in sizes))
         self.register_buffer("moved_by", torch.zeros(0, dtype=torch.uint8))
@@ -189,6 +181,10 @@ class Head(nn.Module):
         Not for the six-plane encoder, whose code is the time.
         """
         return self.spread(self._represent(self.encoder.excerpt(run, norm, spoken, articulation)))
+
+    def body_weights(self) -> Float[Tensor, " n"] | None:
+        """How much the body moves each Gaussian, 0 to 1; None where the head has no body."""
+        return None if self.body is None else self.body(self.gaussians.means)
 
     def _points(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m 3"]:
         """Coordinates of some Gaussians in the space planes, [−1, 1]³."""

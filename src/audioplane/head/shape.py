@@ -33,6 +33,8 @@ class HeadShape:
     attention: Attention = "cross"
     fusion: Fusion = "concat"
     dynamism: bool = True
+    body: bool = False
+    """Whether the Gaussians are those of the whole person, and the body has a pose of its own."""
 
     def __post_init__(self):
         bounds = [

@@ -2,6 +2,6 @@
 
 from audioplane.prepare.options import PrepareOptions
 from audioplane.prepare.pipeline import STAGES, prepare_subject
-from audioplane.prepare.pose.body import track_body
+from audioplane.prepare.pose.body import track_body, with_body
 
-__all__ = ["STAGES", "PrepareOptions", "prepare_subject", "track_body"]
+__all__ = ["STAGES", "PrepareOptions", "prepare_subject", "track_body", "with_body"]

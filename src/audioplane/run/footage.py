@@ -46,7 +46,13 @@ class Footage(Protocol):
         ...
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        """Torso over background of a frame, behind its head."""
+        """What lies behind the Gaussians of a frame: its recorded torso over the background, or the
+        background alone where the torso is modelled."""
+        ...
+
+    def body(self, ref: FrameRef) -> Float[np.ndarray, "4 4"]:
+        """The body's view matrix in a frame as tracked (`View.body`). Raises `SubjectError` where
+        it was not."""
         ...
 
 
@@ -56,9 +62,11 @@ class SubjectFootage:
 
     subject: Subject
     refs: Sequence[FrameRef]
+    torso: bool = True
+    """Whether plates show the recorded torso."""
 
     @staticmethod
-    def of(subject: Subject, trained: Sequence[int]) -> "SubjectFootage":
+    def of(subject: Subject, trained: Sequence[int], torso: bool = True) -> "SubjectFootage":
         """The frames of a subject whose img_id is in `trained`.
 
         Raises `SubjectError` where there is none.
@@ -69,7 +77,7 @@ class SubjectFootage:
             raise SubjectError(
                 f"{subject.paths.root} is not the subject that this head was trained on"
             )
-        return SubjectFootage(subject, refs)
+        return SubjectFootage(subject, refs, torso)
 
     @property
     def loop(self) -> Sequence[FrameRef]:
@@ -88,7 +96,10 @@ class SubjectFootage:
         return self.subject.blink(ref)
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        return self.subject.plate(ref)
+        return self.subject.plate(ref) if self.torso else self.subject.background
+
+    def body(self, ref: FrameRef) -> Float[np.ndarray, "4 4"]:
+        return self.subject.body_view(ref)
 
 
 def longest_shot(refs: Sequence[FrameRef], cuts: Sequence[int]) -> Sequence[FrameRef]:

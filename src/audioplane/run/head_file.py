@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -26,6 +27,8 @@ class TrainedHead:
     """Which subject it was trained on (`Subject.identity`)."""
     views: dict[int, Tensor]
     """Refined poses of the training frames, world→camera [4, 4], by img_id."""
+    bodies: dict[int, Tensor] = field(default_factory=dict)
+    """Of a head with a body: that of each of them (`View.body`)."""
     iteration: int = 0
     """Iterations that it was trained for."""
     seed: int = 0
@@ -37,6 +40,11 @@ class TrainedHead:
     """All settings of the training, as JSON keeps them."""
     familiarity: Familiarity | None = None
     """Statistics of its training speech; None where the subject had no sound."""
+
+    @property
+    def torso(self) -> Literal["recorded", "model"]:
+        """What is below the head: the recording's torso, or Gaussians of the whole person."""
+        return "recorded" if self.head.body is None else "model"
 
 
 def write_head(path: Path, trained: TrainedHead) -> None:
@@ -71,6 +79,8 @@ def trained_tensors(trained: TrainedHead) -> dict[str, Tensor]:
     """All tensors of a trained head, by their names in a file."""
     views = list(trained.views.values())
     tensors = head_tensors(trained.head) | {"views": torch.stack(views)}
+    if trained.bodies:
+        tensors["bodies"] = torch.stack([trained.bodies[i] for i in trained.views])
     if trained.familiarity is not None:
         tensors |= familiarity_tensors(trained.familiarity)
     return tensors
@@ -85,22 +95,23 @@ def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> Trained
         facts = _of_version_1(facts) if facts["version"] == 1 else facts
         head = Head(HeadShape.from_facts(facts["shape"]), torch.Generator())
         fill_head(head, tensors)
-        views = dict(zip(map(int, facts["pose_ids"]), tensors["views"], strict=True))
+        ids = [int(i) for i in facts["pose_ids"]]
         trained = TrainedHead(
-            head.requires_grad_(False).eval(),
-            str(facts["speech"]),
-            str(facts["identity"]),
-            views,
-            int(facts["iteration"]),
-            int(facts["seed"]),
-            str(facts["loss"]),
-            str(facts["consent"]),
-            dict(facts["settings"]),
-            familiarity_from(tensors),
+            head=head.requires_grad_(False).eval(),
+            speech=str(facts["speech"]),
+            identity=str(facts["identity"]),
+            views=dict(zip(ids, tensors["views"], strict=True)),
+            bodies={} if head.body is None else dict(zip(ids, tensors["bodies"], strict=True)),
+            iteration=int(facts["iteration"]),
+            seed=int(facts["seed"]),
+            loss=str(facts["loss"]),
+            consent=str(facts["consent"]),
+            settings=dict(facts["settings"]),
+            familiarity=familiarity_from(tensors),
         )
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as e:
         raise damaged(path, f"{type(e).__name__}: {e}") from e
-    if any(view.shape != (4, 4) for view in views.values()):
+    if any(view.shape != (4, 4) for view in (*trained.views.values(), *trained.bodies.values())):
         raise CheckpointError(f"{path} holds poses that are not 4 x 4 matrices")
     return trained
 

@@ -42,9 +42,10 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     check_output(out)
     footage, subject = run.footage, run.subject
     loop = list(footage.loop)
-    tensors = trained_tensors(replace(run, views={ref.img_id: run.view(ref) for ref in loop}))
+    views, bodies = {ref.img_id: run.view(ref) for ref in loop}, run.bodies
+    tensors = trained_tensors(replace(run, views=views))
     step = Counter(report, "pack", len(loop))
-    for ref in loop:
+    for ref in loop if not bodies else ():
         tensors[f"{TORSO}{ref.img_id}"] = _encoded(subject.torso(ref), TORSO_QUALITY)
         step()
     tensors[BACKGROUND] = _encoded(subject.background, _LOSSLESS)

@@ -2,7 +2,8 @@
 
 A pack is a safetensors file. Its header describes the head; its body holds the tensors of the
 head file and the footage of the loop: K [3, 3], the background (a WebP image without loss), and of
-each frame its pose, its blink and its torso (a WebP image with alpha). Nothing in it names a path
+each frame its pose, its blink and, where the torso is recorded, that torso (a WebP image with
+alpha). Nothing in it names a path
 or a user of the machine that made it.
 """
 
@@ -55,6 +56,8 @@ class PackedFootage:
     blinks: dict[int, Float[np.ndarray, "2"]]
     """By img_id."""
     tensors: Mapping[str, Tensor]
+    bodies: Mapping[int, Tensor]
+    """By img_id; empty where the torso is recorded."""
 
     @property
     def loop(self) -> Sequence[FrameRef]:
@@ -64,11 +67,16 @@ class PackedFootage:
         return self.blinks[ref.img_id]
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+        if self.bodies:
+            return self.background
         name = f"{TORSO}{ref.img_id}"
         torso = decode_image(self.tensors[name].numpy().tobytes(), 4, name)
         if torso.shape[:2] != self.background.shape[:2]:
             raise CheckpointError(f"{name} of this pack is not of its frames' size: pack it again")
         return over(torso, self.background)
+
+    def body(self, ref: FrameRef) -> Float[np.ndarray, "4 4"]:
+        return self.bodies[ref.img_id].double().numpy()
 
 
 @dataclass(frozen=True)
@@ -100,10 +108,12 @@ def read_pack(path: Path) -> Pack:
             decode_image(tensors[BACKGROUND].numpy().tobytes(), 3),
             dict(zip(ids, blinks, strict=True)),
             tensors,
+            trained.bodies,
         )
         if footage.background.shape != (height, width, 3) or not ids:
             raise ValueError("its footage is not of one size")
-        missing = sum(f"{TORSO}{i}" not in set(tensors) for i in ids)
+        names = set(tensors)
+        missing = 0 if trained.bodies else sum(f"{TORSO}{i}" not in names for i in ids)
         if missing:
             raise ValueError(f"{missing} torsos are missing")
         return Pack(trained, footage, voice_from(facts["voice"]), str(facts["head_sha256"]))

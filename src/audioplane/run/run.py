@@ -64,9 +64,13 @@ class Run(TrainedHead):
     @cached_property
     def footage(self) -> Footage:
         """The source of poses, blinks, torsos and background. Raises as `subject` does."""
-        if self._pack is not None:
-            return self._pack.footage
-        return SubjectFootage.of(self.subject, list(self.views))
+        return self.subject_footage if self._pack is None else self._pack.footage
+
+    @cached_property
+    def subject_footage(self) -> SubjectFootage:
+        """The footage in the subject's folder, of a pack too. Raises as `subject` does."""
+        recorded = self.torso == "recorded"
+        return SubjectFootage.of(self.subject, list(self.views), recorded)
 
     @cached_property
     def voice(self) -> StreamStatistics | None:
@@ -126,6 +130,7 @@ def describe_run(run: Run) -> dict[str, object]:
         "sha256": run.sha256,
         "gaussians": len(head.gaussians),
         "moved_by_audio": len(head.moving()[0]),
+        "torso": run.torso,
         "speech": run.speech,
         "iteration": run.iteration,
         "loss": run.loss,

@@ -54,3 +54,8 @@ def head_mask(labels: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
 def torso_mask(labels: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Pixels of neck and torso."""
     return (labels == Label.NECK) | (labels == Label.TORSO)
+
+
+def person_mask(labels: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Pixels of the whole person."""
+    return labels != Label.BACKGROUND

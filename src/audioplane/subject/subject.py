@@ -160,6 +160,20 @@ class Subject:
             )
         return view
 
+    def body_view(self, ref: FrameRef) -> Float[np.ndarray, "4 4"]:
+        """The body's view matrix in a frame: it takes a body point, where the head's world had it
+        in the reference frame, to the camera.
+
+        Raises `SubjectError` where the body was not tracked.
+        """
+        motion, reference = self.body(ref), self.body_reference
+        if motion is None or reference is None:
+            raise SubjectError(
+                f"{self.paths.root} has no {self.paths.body.name}, the body's motion: prepare it "
+                "again, or train with the recorded torso"
+            )
+        return motion @ reference
+
     @property
     def rows(self) -> int:
         """Rows that speech features of this subject have: one for each frame of its video."""

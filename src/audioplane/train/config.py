@@ -31,6 +31,9 @@ class ModelConfig:
     """Dynamic splatting, Eq. 7 to 9; False is the paper's "w/o D"."""
     moving: Literal["all", "face"] = "all"
     """Which Gaussians the audio deforms: all of them (the paper), or those of the lower face."""
+    torso: Literal["recorded", "model"] = "recorded"
+    """What is below the head: the recording's own torso (the paper), or Gaussians of the whole
+    person that follow head and body (`head/body.py`)."""
 
     def shape(self, feature_dim: int, n_rows: int) -> HeadShape:
         """The head for n rows of speech features of a length.
@@ -48,6 +51,7 @@ class ModelConfig:
                 attention=self.attention,
                 fusion=self.fusion,
                 dynamism=self.dynamism,
+                body=self.torso == "model",
             )
         except ValueError as e:
             raise TrainingError(str(e)) from e
@@ -69,6 +73,9 @@ class LossWeights:
     """L1 inside the mouth mask counts this much more."""
     lips: float = 0.0
     """Lip supervision (`train/lips.py`); 0 is the paper."""
+    surface: float = 0.0
+    """Pull of the face's Gaussians towards the tracked surface (`train/surface.py`); 0 is the
+    paper."""
 
     def describe(self) -> str:
         """What is minimised between images, for people."""
@@ -90,6 +97,8 @@ class LearningRates:
     """Space planes and line grids; decays to a tenth over the fine stage, as the next two."""
     networks: float = 1e-3
     """D₁, D₂, prototypes, queries, eyes."""
+    body: float = 2e-2
+    """The grid of body weights, logits."""
     audio: float = 5e-4
     """AudioNet and AudioAttNet."""
     poses: float = 5e-4
@@ -116,6 +125,8 @@ class DensityConfig:
     split_scale: float = 0.02
     """Head widths; a larger Gaussian is split, a smaller one doubled."""
     prune_opacity: float = 0.01
+    on_surface: float = 0.0
+    """Share of the head's first Gaussians that lie on the face's tracked surface."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class DensityControl:
         chosen[order] = mean[order] >= limits.gradient
         split = chosen & (scale > limits.split_scale)
         keep = ~(gone | split)
-        added = _join(_take(gaussians, chosen & ~split), _split(gaussians, split, generator))
+        added = joined(_take(gaussians, chosen & ~split), _split(gaussians, split, generator))
         n = int(keep.sum()) + len(added)
         self.gradient_sum, self.seen = mean.new_zeros(n), mean.new_zeros(n)
         return keep, added
@@ -66,7 +66,8 @@ def _take(gaussians: Gaussians, mask: Tensor) -> Gaussians:
     return Gaussians(**{k: v.detach()[mask] for k, v in gaussians.tensors().items()})
 
 
-def _join(first: Gaussians, second: Gaussians) -> Gaussians:
+def joined(first: Gaussians, second: Gaussians) -> Gaussians:
+    """All Gaussians of both, in their order."""
     pairs = zip(first.tensors().items(), second.tensors().values(), strict=True)
     return Gaussians(**{k: torch.cat([a, b]) for (k, a), b in pairs})
 
@@ -74,7 +75,7 @@ def _join(first: Gaussians, second: Gaussians) -> Gaussians:
 def _split(gaussians: Gaussians, mask: Tensor, generator: torch.Generator) -> Gaussians:
     """Two smaller Gaussians drawn from each large one."""
     parents = _take(gaussians, mask)
-    both = _join(parents, parents)
+    both = joined(parents, parents)
     noise = torch.randn(len(both), 3, generator=generator).to(both.means.device)
     offset: Float[Tensor, "n 3"] = torch.einsum(
         "nij,nj->ni", quat_to_rotation(both.quats), both.log_scales.exp() * noise

@@ -15,10 +15,10 @@ from audioplane.train.losses import ImageLoss, Step, psnr
 
 
 def on_one_colour(
-    image: UInt8[Tensor, "h w 3"], head: Bool[Tensor, "h w"], colour: Float[Tensor, "3"]
+    image: UInt8[Tensor, "h w 3"], mask: Bool[Tensor, "h w"], colour: Float[Tensor, "3"]
 ) -> Float[Tensor, "h w 3"]:
-    """An image, 0 to 1, with that colour where it is not head."""
-    return torch.where(head[..., None], image.float() / 255, colour)
+    """An image, 0 to 1, with that colour outside the mask."""
+    return torch.where(mask[..., None], image.float() / 255, colour)
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,14 @@ class FrameResult:
 
     loss: Float[Tensor, ""]
     psnr: float
-    """Inside the head's box."""
+    """Inside the box around the mask."""
     splat: Splat
     dynamism: Float[Tensor, "h w"]
     """Dynamic map g, without gradient."""
     mouth: Float[Tensor, "h w"]
-    """Mask m."""
-    head: Bool[Tensor, "h w"]
+    """The paper's m."""
+    mask: Bool[Tensor, "h w"]
+    """Pixels of the head, or of the whole person."""
 
 
 class FrameLoss:
@@ -65,17 +66,17 @@ class FrameLoss:
         fine: bool,
         generator: torch.Generator,
     ) -> FrameResult:
-        """Render the head's box of a frame and compare it, in a fine or coarse iteration.
+        """Render the box around the mask of a frame and compare it, in a fine or coarse iteration.
 
-        Whatever is not head has one random colour in target and background: the silhouette must be
-        right to hide it, so no loss on the coverage is needed. Raises `ValueError` for Gaussians
-        that are not finite.
+        Whatever is outside the mask has one random colour in target and background: the silhouette
+        must be right to hide it, so no loss on the coverage is needed. Raises `ValueError` for
+        Gaussians that are not finite.
         """
         colour = torch.rand(3, generator=generator).to(self._device, non_blocking=True)
         left, top, right, bottom = frame.box
         cut = np.s_[top:bottom, left:right]
-        head = self.put(frame.head[cut])
-        target = on_one_colour(self.put(frame.image[cut]), head, colour)
+        mask = self.put(frame.mask[cut])
+        target = on_one_colour(self.put(frame.image[cut]), mask, colour)
         mouth = self.put(frame.mouth[cut]).float()
         K = self._intrinsics(frame)
         K[0, 2] -= left
@@ -85,9 +86,14 @@ class FrameLoss:
         # Plane by plane, as the rasterizer draws: slices along the planes copy less.
         planes = splat.image.permute(2, 0, 1)
         image = planes[:3].permute(1, 2, 0)
-        step = Step(iteration, fine, image, target, planes[3], mouth, head, gaussians, dynamism)
+        step = Step(iteration, fine, image, target, planes[3], mouth, mask, gaussians, dynamism)
         return FrameResult(
-            self._loss(step), psnr(image, target), splat, planes[3].detach(), mouth, head
+            frame.scale * self._loss(step),
+            psnr(image, target),
+            splat,
+            planes[3].detach(),
+            mouth,
+            mask,
         )
 
     def render_whole(
@@ -98,11 +104,11 @@ class FrameLoss:
         dynamism: Float[Tensor, " n"],
     ) -> tuple[Float[Tensor, "h w 3"], Float[Tensor, "h w 3"]]:
         """A whole frame as tracked and its target, both on grey. Raises as a call does."""
-        height, width = frame.head.shape
+        height, width = frame.mask.shape
         viewmat = torch.from_numpy(ref.viewmat).float()
         view = View(viewmat, self._intrinsics(frame), width, height)
         grey = dynamism.new_full((3,), 0.5)
-        target = on_one_colour(self.put(frame.image), self.put(frame.head), grey)
+        target = on_one_colour(self.put(frame.image), self.put(frame.mask), grey)
         return splat_head(gaussians, dynamism, view, grey).image[..., :3], target
 
     def _intrinsics(self, frame: TrainFrame) -> Float[Tensor, "3 3"]:
@@ -113,6 +119,6 @@ class FrameLoss:
 
 
 def mean_dynamism(result: FrameResult) -> dict[str, float]:
-    """Mean g inside the mouth mask and in the rest of the head, where there is any."""
-    parts = {"inside": result.mouth > 0, "outside": result.head & (result.mouth == 0)}
+    """Mean g inside the mouth mask and in the rest of the mask, where there is any."""
+    parts = {"inside": result.mouth > 0, "outside": result.mask & (result.mouth == 0)}
     return {k: result.dynamism[p].mean().item() for k, p in parts.items() if p.any()}

@@ -10,6 +10,7 @@ from jaxtyping import Bool, UInt8
 
 from audioplane.face.regions import Box, mouth_mask
 from audioplane.subject import FrameRef, Subject
+from audioplane.subject.labels import head_mask, person_mask
 
 CACHE_BYTES = 640 << 20
 _MARGIN = 8
@@ -20,44 +21,61 @@ class TrainFrame:
     """One frame at the training size."""
 
     image: UInt8[np.ndarray, "h w 3"]
-    head: Bool[np.ndarray, "h w"]
+    mask: Bool[np.ndarray, "h w"]
+    """Pixels that the Gaussians have to fill: the head's, or the whole person's."""
     mouth: Bool[np.ndarray, "h w"]
     """The paper's mask m."""
     box: Box
-    """Around the head, with a margin: where the loss is taken."""
+    """Around the mask, with a margin: where the loss is taken."""
+    scale: float
+    """Of the loss, a mean over the box: the box's area over that of the head's, so that a pixel of
+    the head counts as much in a whole person as in a head alone."""
 
     @property
     def n_bytes(self) -> int:
-        return self.image.nbytes + self.head.nbytes + self.mouth.nbytes
+        return self.image.nbytes + self.mask.nbytes + self.mouth.nbytes
 
 
-def _load(subject: Subject, ref: FrameRef, size: int) -> TrainFrame:
-    frame = subject.frame(ref)
-    height, width = frame.head.shape
-    image, head, landmarks = frame.image, frame.head, frame.landmarks
+def _load(subject: Subject, ref: FrameRef, size: int, person: bool) -> TrainFrame:
+    image, landmarks = subject.image(ref), subject.landmarks(ref)
+    labels = subject.labels(ref)
+    mask = (person_mask if person else head_mask)(labels)
+    scale = _area(_box(mask)) / _area(_box(head_mask(labels)))
+    height, width = mask.shape
     if width != size:
         target = (size, round(height * size / width))
         image = cv2.resize(image, target, interpolation=cv2.INTER_AREA)
-        coverage = cv2.resize(head.astype(np.uint8) * 255, target, interpolation=cv2.INTER_AREA)
-        head, landmarks = coverage > 127, landmarks * (size / width)
-        height, width = head.shape
-    rows, columns = np.flatnonzero(head.any(1)), np.flatnonzero(head.any(0))
+        coverage = cv2.resize(mask.astype(np.uint8) * 255, target, interpolation=cv2.INTER_AREA)
+        mask, landmarks = coverage > 127, landmarks * (size / width)
+        height, width = mask.shape
+    return TrainFrame(image, mask, mouth_mask(landmarks, height, width), _box(mask), scale)
+
+
+def _box(mask: Bool[np.ndarray, "h w"]) -> Box:
+    """Around a mask, with a margin; the whole image where it is empty."""
+    height, width = mask.shape
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if len(rows) == 0:
         rows, columns = np.array([0, height - 1]), np.array([0, width - 1])
-    box = (
+    return (
         max(0, int(columns[0]) - _MARGIN),
         max(0, int(rows[0]) - _MARGIN),
         min(width, int(columns[-1]) + 1 + _MARGIN),
         min(height, int(rows[-1]) + 1 + _MARGIN),
     )
-    return TrainFrame(image, head, mouth_mask(landmarks, height, width), box)
+
+
+def _area(box: Box) -> int:
+    left, top, right, bottom = box
+    return (right - left) * (bottom - top)
 
 
 class FrameStore:
     """Frames of one subject at any width, kept in memory; `expect` loads one in the background."""
 
-    def __init__(self, subject: Subject, cache_bytes: int = CACHE_BYTES):
-        self._subject = subject
+    def __init__(self, subject: Subject, person: bool = False, cache_bytes: int = CACHE_BYTES):
+        """With `person` the masks are those of the whole person."""
+        self._subject, self._person = subject, person
         self._limit = cache_bytes
         self._held = 0
         self._cache: OrderedDict[tuple[int, int], TrainFrame] = OrderedDict()
@@ -68,7 +86,7 @@ class FrameStore:
         """Load a frame in the background: it is wanted next."""
         key = (ref.img_id, size)
         if key not in self._cache and key not in self._pending:
-            self._pending[key] = self._pool.submit(_load, self._subject, ref, size)
+            self._pending[key] = self._pool.submit(_load, self._subject, ref, size, self._person)
 
     def get(self, ref: FrameRef, size: int) -> TrainFrame:
         """The frame. Raises `MediaError` or `SubjectError` if its files cannot be read."""
@@ -77,7 +95,7 @@ class FrameStore:
             self._cache.move_to_end(key)
             return self._cache[key]
         pending = self._pending.pop(key, None)
-        frame = pending.result() if pending else _load(self._subject, ref, size)
+        frame = pending.result() if pending else _load(self._subject, ref, size, self._person)
         self._cache[key] = frame
         self._held += frame.n_bytes
         while self._held > self._limit and len(self._cache) > 1:

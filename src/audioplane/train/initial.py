@@ -8,11 +8,24 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.errors import TrainingError
-from audioplane.head import BY_AUDIO, BY_EYES, STILL, Gaussians
+from audioplane.head import BY_AUDIO, BY_EYES, STILL, Gaussians, Head
+from audioplane.head.body import BodyWeights
 from audioplane.head.gaussians import SH_BASES, colour_to_sh
-from audioplane.train.views import Observation, look_up, project
+from audioplane.subject import FrameRef, Subject
+from audioplane.train.config import TrainConfig
+from audioplane.train.density import joined
+from audioplane.train.surface import FaceSurface, face_surface
+from audioplane.train.views import Observation, look_up, observe, project
 
 _INITIAL_OPACITY = 0.1
+_TORSO_DEPTH = (-0.1, 0.45)
+"""Where a torso lies against the head's centre, away from the camera, head widths."""
+_RAMP = 0.4
+"""Of the distance from nose to chin: over so much the body's weight rises below the chin."""
+_SATURATED = 4.0
+"""Logit of a weight of 1 or, negative, 0."""
+_MARGIN = 0.05
+"""Of the Gaussians' box, around it."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,43 @@ class Bounds:
     low: Float[np.ndarray, "3"]
     high: Float[np.ndarray, "3"]
     head_width: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training knows of its subject before the first iteration."""
+
+    views: list[Observation]
+    head_width: float
+    """World units."""
+    surface: FaceSurface | None
+    """Where the settings ask for it."""
+
+
+def start_head(
+    head: Head,
+    subject: Subject,
+    refs: tuple[FrameRef, ...],
+    config: TrainConfig,
+    generator: torch.Generator,
+) -> Start:
+    """Fill a new head with its first Gaussians, from training frames.
+
+    Raises `TrainingError` or `SubjectError` where they do not show what it needs.
+    """
+    c, K, surface = config.density, subject.K, None
+    views = observe(subject, refs, with_body=head.body is not None)
+    bounds = find_bounds(views, K)
+    head.low.copy_(torch.from_numpy(bounds.low))
+    head.high.copy_(torch.from_numpy(bounds.high))
+    if config.loss.surface or c.on_surface:
+        surface = face_surface(subject, refs)
+    head.gaussians = random_gaussians(views, K, bounds, c.initial, generator, surface, c.on_surface)
+    if head.body is not None:
+        torso = torso_gaussians(views, K, bounds.head_width, c.initial, generator)
+        head.gaussians = joined(head.gaussians, torso)
+        place_body(head.body, views, K, head.gaussians.means)
+    return Start(views, bounds.head_width, surface)
 
 
 def find_bounds(views: list[Observation], K: Float[np.ndarray, "3 3"]) -> Bounds:
@@ -38,7 +88,7 @@ def find_bounds(views: list[Observation], K: Float[np.ndarray, "3 3"]) -> Bounds
         centre = view.viewmat[:2, 3] / depth * K[0, 0] + K[:2, 2]
         corners = np.array([[xs.min(), ys.min()], [xs.max() + 1, ys.max() + 1]])
         offsets = np.pad((corners - centre) * depth / K[0, 0], ((0, 0), (0, 1)))
-        # To the head's own axes: y points down in our subjects and up in the peers'.
+        # To the head's own axes: y points down in our subjects and up in prior work's.
         turned = (offsets @ view.viewmat[:3, :3])[:, :2]
         boxes.append([turned.min(0), turned.max(0)])
     if not boxes:
@@ -57,8 +107,13 @@ def random_gaussians(
     bounds: Bounds,
     count: int,
     generator: torch.Generator,
+    surface: FaceSurface | None = None,
+    on_surface: float = 0.0,
 ) -> Gaussians:
-    """`count` random points inside the visual hull, coloured by the views that see them."""
+    """`count` random points inside the visual hull, coloured by the views that see them.
+
+    A share of them lies on the face's surface.
+    """
     seed = int(torch.randint(2**31, (1,), generator=generator))
     rng = np.random.default_rng(seed)
     kept: list[np.ndarray] = []
@@ -71,18 +126,61 @@ def random_gaussians(
         if sum(map(len, kept)) >= count:
             break
     means = np.concatenate(kept)[:count]
+    if surface is not None and on_surface:
+        means = means[: round((1 - on_surface) * len(means))]
+        means = np.concatenate([means, surface.sample(count - len(means), rng)])
     if len(means) < min(count, 50):
         raise TrainingError(
             "the head's silhouettes share no volume: the poses do not fit the frames; prepare again"
         )
-    colours = np.mean([look_up(v.image, project(means, v, K)[0], 128) for v in views], 0) / 255
+    colours = np.mean([look_up(v.image, project(means, v, K)[0], 128) for v in views], 0)
+    return _gaussians_at(means, colours, generator)
+
+
+def torso_gaussians(
+    views: list[Observation],
+    K: Float[np.ndarray, "3 3"],
+    head_width: float,
+    count: int,
+    generator: torch.Generator,
+) -> Gaussians:
+    """`count` random points on the torso, at about the head's depth, where the body stands as in
+    the reference frame. Raises `TrainingError` where no view shows a torso.
+    """
+    rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+    seen = [view for view in views if view.torso.any()]
+    if not seen:
+        raise TrainingError("no frame shows a torso: train with the recorded one")
+    means, colours = [], []
+    for view, n in zip(seen, _shares(count, len(seen)), strict=True):
+        assert view.body is not None
+        rows, columns = np.nonzero(view.torso)
+        chosen = rng.integers(len(rows), size=n)
+        pixels = np.stack([columns[chosen], rows[chosen]], 1) + 0.5
+        depth = view.viewmat[2, 3] + head_width * rng.uniform(*_TORSO_DEPTH, n)
+        rays = np.pad((pixels - K[:2, 2]) / [K[0, 0], K[1, 1]], ((0, 0), (0, 1)), constant_values=1)
+        camera = depth[:, None] * rays
+        means.append((camera - view.body[:3, 3]) @ view.body[:3, :3])
+        colours.append(view.image[rows[chosen], columns[chosen]])
+    return _gaussians_at(np.concatenate(means), np.concatenate(colours).astype(float), generator)
+
+
+def _shares(count: int, n: int) -> list[int]:
+    """A number in n parts that differ by one at most."""
+    return [(count + i) // n for i in range(n)]
+
+
+def _gaussians_at(
+    means: Float[np.ndarray, "n 3"], colours: Float[np.ndarray, "n 3"], generator: torch.Generator
+) -> Gaussians:
+    """Gaussians at points, as large as they are apart; colours 0 to 255."""
     # Half a second of import that no head being driven needs.
     from scipy.spatial import KDTree
 
     distance = KDTree(means).query(means, 4)[0][:, 1:].mean(1)
     n = len(means)
     sh = torch.zeros(n, SH_BASES, 3)
-    sh[:, 0] = colour_to_sh(torch.from_numpy(colours).float())
+    sh[:, 0] = colour_to_sh(torch.from_numpy(colours / 255).float())
     return Gaussians(
         means=torch.from_numpy(means).float(),
         quats=torch.randn(n, 4, generator=generator),
@@ -90,6 +188,31 @@ def random_gaussians(
         logits=torch.full((n,), float(np.log(_INITIAL_OPACITY / (1 - _INITIAL_OPACITY)))),
         sh=sh,
     )
+
+
+@torch.no_grad()
+def place_body(
+    body: BodyWeights, views: list[Observation], K: Float[np.ndarray, "3 3"], means: Tensor
+) -> None:
+    """Weights over the box around the Gaussians: from 0 at the chin to 1 less than half a nose's
+    distance below it, along the face."""
+    low, high = means.amin(0), means.amax(0)
+    body.low.copy_(low - _MARGIN * (high - low))
+    body.high.copy_(high + _MARGIN * (high - low))
+    nose, chin = (np.median([_in_head(v, v.landmarks[i], K) for v in views], 0) for i in (30, 8))
+    down = torch.from_numpy(chin - nose).float()
+    length = float(down.norm())
+    below = (body.nodes() - torch.from_numpy(chin).float()) @ (down / length)
+    body.logits.copy_((2 * below / (_RAMP * length) - 1).clamp(-1, 1) * _SATURATED)
+
+
+def _in_head(
+    view: Observation, pixel: Float[np.ndarray, "2"], K: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "3"]:
+    """A pixel on the plane through the head's centre, in the head's axes."""
+    depth = view.viewmat[2, 3]
+    centre = view.viewmat[:2, 3] / depth * K[0, 0] + K[:2, 2]
+    return np.append((pixel - centre) * depth / K[0, 0], 0) @ view.viewmat[:3, :3]
 
 
 def choose_drivers(

@@ -119,7 +119,7 @@ def psnr(render: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"]) -> floa
 class Step:
     """What is known in one training iteration when its losses are taken.
 
-    Images show the box around the head, RGB from 0 to 1; whatever is not head has one random colour
+    Images show the box around the mask, RGB from 0 to 1; whatever is outside has one random colour
     in both. Gradients flow through image, dynamic map, Gaussians and dynamism.
     """
 
@@ -134,8 +134,8 @@ class Step:
     """g; zero in the coarse stage."""
     mouth: Float[Tensor, "h w"]
     """m, 0 or 1."""
-    head: Bool[Tensor, "h w"]
-    """Pixels of the head."""
+    mask: Bool[Tensor, "h w"]
+    """Pixels of the head, or of the whole person where the torso is modelled."""
     gaussians: Gaussians
     """As they were rendered: deformed in the fine stage."""
     dynamism: Float[Tensor, " n"]

@@ -162,6 +162,9 @@ class Optimisers:
         modules = (head.prototypes, head.field, head.eyes, lip_reader)
         networks = [p for module in modules if module is not None for p in module.parameters()]
         groups = [list(head.encoder.parameters()), networks, [head.grid.lines]]
+        self._body = None
+        if head.body is not None:
+            self._body = torch.optim.Adam(head.body.parameters(), r.body, eps=1e-15, fused=True)
         # Only the Audio-Plane has line grids: those of the other encoders stay at one.
         lines = r.planes if head.prototypes is not None else 0.0
         self._rates = (r.audio, r.networks, lines)
@@ -174,6 +177,9 @@ class Optimisers:
     def step(self, iteration: int, fine: bool) -> None:
         """Move everything of the stage against its gradient; clear the gradients."""
         self.gaussians.step(self._means_rate * 0.01 ** (iteration / (self._coarse + self._fine)))
+        if self._body is not None:
+            self._body.step()
+            self._body.zero_grad()
         if not fine:
             return
         decay = 0.1 ** ((iteration - self._coarse) / self._fine)
@@ -185,6 +191,9 @@ class Optimisers:
         for table in self._planes.values():
             table.step(self._planes_rate * decay)
 
+    def _adams(self) -> dict[str, torch.optim.Adam]:
+        return {"networks": self._networks} | ({"body": self._body} if self._body else {})
+
     def state(self) -> dict[str, Tensor]:
         """All moments, by name."""
         tensors: dict[str, Tensor] = {}
@@ -192,19 +201,21 @@ class Optimisers:
             tensors |= prefixed(name, table.state())
         for name, moments in self.gaussians.state().items():
             tensors |= prefixed(f"gaussians/{name}", moments)
-        for i, moments in self._networks.state_dict()["state"].items():
-            tensors |= prefixed(f"networks/{i}", moments)
+        for name, adam in self._adams().items():
+            for i, moments in adam.state_dict()["state"].items():
+                tensors |= prefixed(f"{name}/{i}", moments)
         return tensors
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Take up kept moments; head and Gaussians have taken up theirs before."""
         moments = {name: under(f"gaussians/{name}", tensors) for name in self.gaussians.rates}
         self.gaussians.load({name: m for name, m in moments.items() if m})
-        state = self._networks.state_dict()
-        count = sum(len(group["params"]) for group in state["param_groups"])
-        kept = {i: under(f"networks/{i}", tensors) for i in range(count)}
-        state["state"] = {i: m for i, m in kept.items() if m}
-        self._networks.load_state_dict(state)
+        for name, adam in self._adams().items():
+            state = adam.state_dict()
+            count = sum(len(group["params"]) for group in state["param_groups"])
+            kept = {i: under(f"{name}/{i}", tensors) for i in range(count)}
+            state["state"] = {i: m for i, m in kept.items() if m}
+            adam.load_state_dict(state)
         for name, table in self._planes.items():
             table.load(under(name, tensors))
 

@@ -1,30 +1,56 @@
-"""Corrections of the training frames' poses (`head/poses.py`), and their optimiser."""
+"""Corrections of the training frames' views (`head/poses.py`), and their optimiser."""
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from audioplane.head import corrected_view
+from audioplane.run.tensors import prefixed, under
 from audioplane.train.optim import SparseAdam
 
 
 class PoseTable:
-    """Corrections of all training frames and their optimiser.
+    """View matrices of all training frames, of the head or of the body, as far as they are refined.
 
     On the CPU always: a GPU takes longer to start work on six numbers than it would save.
     """
 
-    def __init__(self, n: int):
-        self.corrections = torch.zeros(n, 6, requires_grad=True)
+    def __init__(self, tracked: Float[np.ndarray, "n 4 4"], head_width: float):
+        self._tracked, self._head_width = torch.from_numpy(tracked).float(), head_width
+        self.corrections = torch.zeros(len(tracked), 6, requires_grad=True)
         self.corrections.grad = torch.zeros_like(self.corrections)
-        self.touched = torch.zeros(n, dtype=torch.uint8)
-        self.adam = SparseAdam(self.corrections, self.touched)
+        self.touched = torch.zeros(len(tracked), dtype=torch.uint8)
+        self._adam = SparseAdam(self.corrections, self.touched)
 
-    def row(self, i: int) -> Float[Tensor, "6"]:
-        """One frame's correction; its gradient lands in the table."""
+    def view(self, i: int, refining: bool) -> Float[Tensor, "4 4"]:
+        """One frame's view; while refining, the gradient of its correction lands in the table."""
+        if not refining:
+            return self._tracked[i]
         self.touched[i] = 1
-        return self.corrections[i]
+        return corrected_view(self._tracked[i], self.corrections[i], self._head_width)
+
+    def step(self, rate: float) -> None:
+        """Move the corrections that have a gradient."""
+        self._adam.step(rate)
 
     @torch.no_grad()
     def centre(self) -> None:
-        """Remove the mean correction: the head as a whole shall not wander."""
+        """Remove the mean correction: head or body as a whole shall not wander."""
         self.corrections -= self.corrections.mean(0)
+
+    @torch.no_grad()
+    def refined(self) -> Float[Tensor, "n 4 4"]:
+        """All views as they are now."""
+        pairs = zip(self._tracked, self.corrections, strict=True)
+        return torch.stack([corrected_view(v, c, self._head_width) for v, c in pairs])
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps."""
+        return {"corrections": self.corrections, **prefixed("adam", self._adam.state())}
+
+    @torch.no_grad()
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take up a kept state."""
+        self.corrections.copy_(state["corrections"])
+        self._adam.load(under("adam", state))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from audioplane.clock import FRAME_SAMPLES
 from audioplane.errors import TrainingError
-from audioplane.head import Head, Motion, corrected_view
+from audioplane.head import STILL, Gaussians, Head, Motion, follow_body
 from audioplane.media.audio import read_audio
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, TrainedHead, write_head
@@ -36,32 +36,20 @@ from audioplane.train.events import (
 )
 from audioplane.train.frame_loss import FrameLoss, mean_dynamism
 from audioplane.train.frames import FrameStore, TrainFrame
-from audioplane.train.initial import choose_drivers, find_bounds, random_gaussians
+from audioplane.train.initial import choose_drivers, start_head
 from audioplane.train.losses import ExtraLosses, ImageLoss
 from audioplane.train.optim import EMA_EVERY, Ema, Optimisers
 from audioplane.train.poses import PoseTable
 from audioplane.train.schedule import Schedule
 from audioplane.train.speech_batches import SpeechBatches
+from audioplane.train.threads import one_torch_thread
 from audioplane.train.validation import is_worth_keeping, judge
-from audioplane.train.views import observe
 
 _PROGRESS_EVERY = 10
+_OF_THE_BODY = 0.5
+"""Weight of the body from which neither audio nor eyes deform a Gaussian."""
 _TOO_LARGE = 0.5
 """Head widths: a Gaussian this large is removed."""
-
-
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """PyTorch on one thread: an iteration's many small operations would only wait for others.
-
-    The rasterizer and the loss have the threads of numba's pool (docs/performance.md).
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Trainer:
@@ -96,7 +84,9 @@ class Trainer:
         self._last_row = len(features) - 1
         generator = torch.Generator().manual_seed(config.seed)
         self.head = Head(config.model.shape(features.shape[2], len(features)), generator)
-        self._place_gaussians(generator)
+        self._start = start_head(self.head, subject, self.train_refs, config, generator)
+        self.head_width = self._start.head_width
+        self._refresh_drivers()
         self.head.to(device)
         rows = [self._row(ref) for ref in self.train_refs]
         landmarks = np.stack([subject.landmarks(ref) for ref in self.train_refs])
@@ -104,24 +94,22 @@ class Trainer:
         self.batches = SpeechBatches(
             self.head, features, rows, landmarks, views, config.audio, config.loss.lips
         )
-        self.poses = PoseTable(len(self.train_refs))
+        self.poses = PoseTable(views, self.head_width)
+        self.bodies = self._body_poses()
         self._make_optimisers()
         self.density = DensityControl(len(self.head.gaussians), device)
-        self.frames = FrameStore(subject)
+        self.frames = FrameStore(subject, person=self.head.body is not None)
         self.ema = Ema()
         self.iteration = 0
         self.best = math.inf
         self._means = RunningMeans()
 
-    def _place_gaussians(self, generator: torch.Generator) -> None:
-        K, count = self.subject.K, self.config.density.initial
-        self._views = observe(self.subject, self.train_refs)
-        bounds = find_bounds(self._views, K)
-        self.head_width = bounds.head_width
-        self.head.low.copy_(torch.from_numpy(bounds.low))
-        self.head.high.copy_(torch.from_numpy(bounds.high))
-        self.head.gaussians = random_gaussians(self._views, K, bounds, count, generator)
-        self._refresh_drivers()
+    def _body_poses(self) -> PoseTable | None:
+        """Of a head with a body. Raises `SubjectError` where the body has not been tracked."""
+        if self.head.body is None:
+            return None
+        views = [self.subject.body_view(ref) for ref in self.train_refs]
+        return PoseTable(np.stack(views), self.head_width)
 
     def _make_optimisers(self) -> None:
         c = self.config
@@ -146,8 +134,10 @@ class Trainer:
 
     def _refresh_drivers(self) -> None:
         self.head.moved_by = choose_drivers(
-            self.head.gaussians.means, self._views, self.subject.K, self.config.model.moving
+            self.head.gaussians.means, self._start.views, self.subject.K, self.config.model.moving
         )
+        if (weights := self.head.body_weights()) is not None:
+            self.head.moved_by[weights > _OF_THE_BODY] = STILL
 
     def run(self, out: Path, stop: threading.Event | None = None) -> Iterator[TrainEvent]:
         """Train to the end, writing checkpoints into `out`.
@@ -212,9 +202,7 @@ class Trainer:
         if i + 1 < self.total:
             self.frames.expect(self.train_refs[plan.frame(i + 1)], plan.width(i + 1))
 
-        viewmat = torch.from_numpy(ref.viewmat).float()
-        if refining:
-            viewmat = corrected_view(viewmat, self.poses.row(index), self.head_width)
+        viewmat = self.poses.view(index, refining)
         gaussians = self.head.gaussians
         dynamism, extra = gaussians.logits.new_zeros(len(gaussians)), 0.0
         if fine:
@@ -223,8 +211,13 @@ class Trainer:
             if speech.lips is not None:
                 extra = c.loss.lips * speech.lips
             gaussians, dynamism = self.head.deform(Motion(speech.code, self._eye_code(ref)))
+        body = None if self.bodies is None else self.bodies.view(index, refining)
+        gaussians = follow_body(gaussians, self.head.body_weights(), viewmat, body)
         with self._finite():
             result = self._frame_loss(i, frame, viewmat, gaussians, dynamism, fine, generator)
+        if self._start.surface is not None and c.loss.surface:
+            pull = self._start.surface.pull(self.head.gaussians.means, self.head_width)
+            extra = extra + c.loss.surface * pull
         if fine and i % _PROGRESS_EVERY == 0:
             self._means.add(**mean_dynamism(result))
         loss = result.loss + extra
@@ -239,13 +232,15 @@ class Trainer:
     def _move(self, splat: Splat, frame: TrainFrame, fine: bool, refining: bool) -> None:
         c, i = self.config, self.iteration
         if i < c.density.until:
-            height, width = frame.head.shape
+            height, width = frame.mask.shape
             self.density.observe(splat, (width, height))
         self.optimisers.step(i, fine)
         if refining:
-            self.poses.adam.step(c.rates.poses * 0.1 ** (i / self.total))
-            if i % 100 == 0:
-                self.poses.centre()
+            for table in (self.poses, self.bodies):
+                if table is not None:
+                    table.step(c.rates.poses * 0.1 ** (i / self.total))
+                    if i % 100 == 0:
+                        table.centre()
         if c.density.first <= i < c.density.until and (i + 1) % c.density.every == 0:
             self._densify()
 
@@ -294,8 +289,18 @@ class Trainer:
         def motion(ref: FrameRef) -> Motion:
             return Motion(codes[self._row(ref) - first], self._eye_code(ref))
 
+        def placed(gaussians: Gaussians, ref: FrameRef) -> Gaussians:
+            if self.bodies is None:
+                return gaussians
+            views = (
+                torch.from_numpy(x).float() for x in (ref.viewmat, self.subject.body_view(ref))
+            )
+            return follow_body(gaussians, self.head.body_weights(), *views)
+
         with self._finite():
-            error, quality = judge(self.head, motion, self.val_refs, self.frames, self._frame_loss)
+            error, quality = judge(
+                self.head, motion, placed, self.val_refs, self.frames, self._frame_loss
+            )
         kept = is_worth_keeping(error, self.best, len(self.val_refs))
         self.best = min(self.best, error)
         return Validated(self.iteration, error, quality, kept)
@@ -303,15 +308,14 @@ class Trainer:
     @torch.no_grad()
     def save_head(self, path: Path) -> None:
         """Write the head alone, with the refined views of the training frames."""
-        views = [
-            corrected_view(torch.from_numpy(r.viewmat).float(), c, self.head_width)
-            for r, c in zip(self.train_refs, self.poses.corrections, strict=True)
-        ]
+        ids = [ref.img_id for ref in self.train_refs]
+        bodies = {} if self.bodies is None else self.bodies.refined()
         trained = TrainedHead(
             head=self.head,
             speech=self.config.speech,
             identity=self.subject.identity,
-            views={r.img_id: view for r, view in zip(self.train_refs, views, strict=True)},
+            views=dict(zip(ids, self.poses.refined(), strict=True)),
+            bodies=dict(zip(ids, bodies, strict=True)) if len(bodies) else {},
             iteration=self.iteration,
             seed=self.config.seed,
             loss=self.loss_name,
@@ -353,10 +357,11 @@ class Trainer:
         if not all(torch.isfinite(t).all() for t in tensors.values()):
             raise TrainingError(self._not_finite("a tensor"))
         tensors |= prefixed("optimisers", self.optimisers.state())
-        tensors |= prefixed("pose_adam", self.poses.adam.state())
+        tensors |= prefixed("poses", self.poses.state())
+        if self.bodies is not None:
+            tensors |= prefixed("bodies", self.bodies.state())
         tensors |= prefixed("lip_reader", dict(self.batches.reader.state_dict()))
         tensors |= prefixed("ema", self.ema.tensors)
-        tensors["poses"] = self.poses.corrections
         tensors["density/gradient_sum"] = self.density.gradient_sum
         tensors["density/seen"] = self.density.seen
         save_tensors(path, tensors, self._facts())
@@ -385,9 +390,9 @@ class Trainer:
         self.batches.reader.load_state_dict(under("lip_reader", tensors))
         self._make_optimisers()
         self.optimisers.load(under("optimisers", tensors))
-        self.poses.adam.load(under("pose_adam", tensors))
-        with torch.no_grad():
-            self.poses.corrections.copy_(tensors["poses"])
+        self.poses.load(under("poses", tensors) or _old_poses(tensors))
+        if self.bodies is not None:
+            self.bodies.load(under("bodies", tensors))
         for name in ("gradient_sum", "seen"):
             kept = tensors[f"density/{name}"]
             if kept.shape != (len(self.head.gaussians),):
@@ -398,3 +403,11 @@ class Trainer:
         self.iteration, self.best = facts["iteration"], facts["best"]
         self._means = RunningMeans(**facts["means"])
         self.batches.collapsed_for = facts.get("collapsed_for", facts.get("deaf", 0))
+
+
+def _old_poses(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The pose table of a checkpoint of 0.1."""
+    return {
+        "corrections": tensors["poses"],
+        **prefixed("adam", under("pose_adam", tensors)),
+    }

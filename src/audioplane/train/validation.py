@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from audioplane.head import Head, Motion
+from audioplane.head import Gaussians, Head, Motion
 from audioplane.subject import FrameRef
 from audioplane.train.frame_loss import FrameLoss
 from audioplane.train.frames import FrameStore
@@ -31,6 +31,7 @@ def is_worth_keeping(error: float, least: float, n_frames: int) -> bool:
 def judge(
     head: Head,
     motions: Callable[[FrameRef], Motion],
+    placed: Callable[[Gaussians, FrameRef], Gaussians],
     refs: tuple[FrameRef, ...],
     frames: FrameStore,
     frame_loss: FrameLoss,
@@ -46,8 +47,8 @@ def judge(
         # Always full size: errors of different sizes could not be compared.
         frame = frames.get(ref, frame_loss.full_size)
         gaussians, dynamism = head.deform(motions(ref), S)
-        render, target = frame_loss.render_whole(frame, ref, gaussians, dynamism)
-        mouth = frame_loss.put(frame.mouth if frame.mouth.any() else frame.head)
+        render, target = frame_loss.render_whole(frame, ref, placed(gaussians, ref), dynamism)
+        mouth = frame_loss.put(frame.mouth if frame.mouth.any() else frame.mask)
         errors.append((render - target).abs()[mouth].mean().item())
         qualities.append(psnr(render, target))
     error = float(np.mean(errors))

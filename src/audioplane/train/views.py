@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 
 from audioplane.face.regions import face_width, mouth_mask
 from audioplane.subject import FrameRef, Subject
+from audioplane.subject.labels import head_mask, torso_mask
 
 _VIEWS = 16
 _FACE_DILATION, _EYE_DILATION = 0.04, 0.07
@@ -19,13 +20,17 @@ class Observation:
     """One view used to place things: its camera, head mask and moving regions, full size."""
 
     viewmat: Float[np.ndarray, "4 4"]
+    body: Float[np.ndarray, "4 4"] | None
+    """The view matrix of the body, where it has been tracked."""
     image: np.ndarray
+    landmarks: Float[np.ndarray, "68 2"]
     head: Bool[np.ndarray, "h w"]
     face: Bool[np.ndarray, "h w"]
     """What speech moves: mouth, chin and lower cheeks."""
     mouth: Bool[np.ndarray, "h w"]
     """The paper's mask m."""
     eyes: Bool[np.ndarray, "h w"]
+    torso: Bool[np.ndarray, "h w"]
 
 
 def _hull(points: np.ndarray, grow: float, shape: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
@@ -37,20 +42,26 @@ def _hull(points: np.ndarray, grow: float, shape: tuple[int, int]) -> Bool[np.nd
     return cv2.dilate(mask, kernel).astype(bool)
 
 
-def observe(subject: Subject, refs: tuple[FrameRef, ...]) -> list[Observation]:
-    """Up to sixteen views spread over the frames."""
+def observe(
+    subject: Subject, refs: tuple[FrameRef, ...], with_body: bool = False
+) -> list[Observation]:
+    """Up to sixteen views spread over the frames.
+
+    Raises `SubjectError` where the body is asked for and was not tracked.
+    """
     chosen = np.unique(np.linspace(0, len(refs) - 1, _VIEWS).round().astype(int))
     views = []
     for ref in (refs[i] for i in chosen):
-        frame = subject.frame(ref)
-        points, shape = frame.landmarks, frame.head.shape
+        points, labels = subject.landmarks(ref), subject.labels(ref)
+        shape = labels.shape
         width = face_width(points)
         eyes = [_hull(points[a:b], _EYE_DILATION * width, shape) for a, b in ((36, 42), (42, 48))]
         lower_face = np.concatenate([points[2:15], points[31:36], points[48:60]])
         face = _hull(lower_face, _FACE_DILATION * width, shape)
         mouth = mouth_mask(points, *shape)
-        regions = (frame.head, face, mouth, eyes[0] | eyes[1])
-        views.append(Observation(ref.viewmat, frame.image, *regions))
+        regions = (head_mask(labels), face, mouth, eyes[0] | eyes[1], torso_mask(labels))
+        body, image = subject.body_view(ref) if with_body else None, subject.image(ref)
+        views.append(Observation(ref.viewmat, body, image, points, *regions))
     return views
 
 

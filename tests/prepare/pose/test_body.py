@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audioplane.media.image import write_image
-from audioplane.prepare.pose.body import reference_frame, track_body
+from audioplane.prepare.pose.body import reference_frame, track_body, with_body
 from audioplane.progress import Progress
 from audioplane.subject import (
     FrameRef,
@@ -192,3 +192,16 @@ def test_the_synthetic_body_is_followed(tmp_path):
     still = np.linalg.norm(true[reference_row(body)] - true, axis=-1)
     assert np.median(away) <= 0.75 < 1.5 <= np.median(still)
     assert np.percentile(away, 95) <= 2.0
+
+
+def test_a_subject_without_it_is_completed_once(tmp_path, monkeypatch):
+    subject = write_subject(tmp_path, [sway(i) for i in range(12)])
+    assert subject.body(subject.train[0]) is None
+
+    completed = with_body(subject)
+
+    ref = completed.train[2]
+    expected = completed.body(ref) @ completed.body_reference
+    assert (completed.body_view(ref) == expected).all()
+    monkeypatch.setattr("audioplane.prepare.pose.body.track_body", None)
+    assert with_body(completed) is completed

@@ -26,7 +26,7 @@ from audioplane.prepare.pose.align import (
 )
 from audioplane.prepare.workers import in_order
 from audioplane.progress import Progress, Report, ignore
-from audioplane.subject import FrameRef, Label, Subject, read_labels
+from audioplane.subject import FrameRef, Label, Subject, load_subject, read_labels, save_body
 
 _KEYS = 48
 """Frames that the template is made of."""
@@ -75,6 +75,17 @@ def track_body(subject: Subject, report: Report = ignore) -> Float32[np.ndarray,
         body[i] = _motion(at.after(origin), subject, reference.viewmat[2, 3])
     body[reference.img_id] = np.eye(4)
     return body
+
+
+def with_body(subject: Subject, report: Report = ignore) -> Subject:
+    """The subject with `body.npy`, which is made and kept in its folder where it is not there.
+
+    Raises as `track_body` does, and `MediaError` where the folder cannot be written.
+    """
+    if subject.paths.body.exists():
+        return subject
+    save_body(subject.paths.body, track_body(subject, report))
+    return load_subject(subject.paths.root)
 
 
 def _keys(frames: list[FrameRef], reference: FrameRef) -> list[FrameRef]:
