@@ -24,6 +24,7 @@ from audioplane.synthetic.hair import (
     sample_hair,
 )
 from audioplane.synthetic.make import make_scene, make_synthetic_sentence
+from audioplane.synthetic.render import draw_background
 from audioplane.synthetic.scene import SyntheticScene
 
 SIZE = 128
@@ -152,3 +153,14 @@ def test_it_moves_with_the_head_above_and_with_the_body_below(
 
     assert change(turned.image, above) > 5 * change(turned.image, below)
     assert change(moved.image, below) > 5 * change(moved.image, above)
+
+
+def test_away_from_hair_and_head_the_image_is_the_torso_over_the_background(
+    scene: SyntheticScene,
+) -> None:
+    frame = scene.draw(12)
+    alpha = frame.torso[..., 3:] / 255
+    plate = frame.torso[..., :3] * alpha + draw_background(SIZE) * (1 - alpha)
+    near = cv2.dilate(head_mask(frame.labels).astype(np.uint8), np.ones((3, 3))) > 0
+    assert np.abs(frame.image - plate).max(-1)[~near].max() <= 1
+    assert not np.isin(frame.labels[frame.torso[..., 3] == 255], [Label.BACKGROUND]).any()

@@ -2,7 +2,8 @@
 
 A script of phonemes moves the mouth and drives a formant synthesizer, so that image and sound
 belong together and pose, mouth and masks are known to the last digit. The head is drawn by
-sphere tracing, not by the rasterizer that it is used to judge.
+sphere tracing, not by the rasterizer that it is used to judge. Its hair may be long and its body
+may move; the truth of both is kept, and any other pose can be drawn.
 """
 
 from audioplane.synthetic.make import (
@@ -11,9 +12,11 @@ from audioplane.synthetic.make import (
     make_synthetic,
     make_synthetic_sentence,
 )
+from audioplane.synthetic.render import SyntheticFrame
 from audioplane.synthetic.scene import SyntheticScene
 
 __all__ = [
+    "SyntheticFrame",
     "SyntheticScene",
     "SyntheticSentence",
     "SyntheticTruth",
