@@ -1,6 +1,7 @@
 """The audio side of an iteration: batches of augmented speech, encoded, and their lip loss."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from audioplane.clock import FRAME_SAMPLES
 from audioplane.errors import TrainingError
 from audioplane.head import Head
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
+from audioplane.media.audio import read_audio
+from audioplane.speech import Speech
+from audioplane.speech.familiarity import Familiarity
+from audioplane.subject import FrameRef, Subject
 from audioplane.train.config import AudioConfig
 from audioplane.train.lips import LipTargets, force_lips
 from audioplane.train.losses import lip_loss
@@ -31,6 +37,14 @@ class EncodedSpeech:
     """Lip loss over all frames of the batch, where it has a weight."""
     spread: float
     """Standard deviation of f_a between them; NaN where only time counts."""
+
+
+def learn_familiarity(subject: Subject, refs: Sequence[FrameRef]) -> Familiarity | None:
+    """What the speech of some frames sounds like; None where the subject has no sound."""
+    if not subject.paths.audio.exists():
+        return None
+    last = max(ref.aud_id for ref in refs)
+    return Familiarity.learn(Speech(read_audio(subject.paths.audio)[: FRAME_SAMPLES * (last + 1)]))
 
 
 class SpeechBatches:

@@ -13,15 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audioplane.clock import FRAME_SAMPLES
 from audioplane.errors import TrainingError
 from audioplane.head import STILL, Gaussians, Head, Motion, follow_body
-from audioplane.media.audio import read_audio
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, TrainedHead, write_head
 from audioplane.run.head_file import fill_head, head_tensors
 from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
-from audioplane.speech import Speech
 from audioplane.speech.familiarity import Familiarity
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
@@ -41,7 +38,7 @@ from audioplane.train.losses import ExtraLosses, ImageLoss
 from audioplane.train.optim import EMA_EVERY, Ema, Optimisers
 from audioplane.train.poses import PoseTable
 from audioplane.train.schedule import Schedule
-from audioplane.train.speech_batches import SpeechBatches
+from audioplane.train.speech_batches import SpeechBatches, learn_familiarity
 from audioplane.train.threads import one_torch_thread
 from audioplane.train.validation import is_worth_keeping, judge
 
@@ -327,12 +324,7 @@ class Trainer:
 
     @cached_property
     def _familiarity(self) -> Familiarity | None:
-        """The speech of the training frames, where the subject has its sound."""
-        if not self.subject.paths.audio.exists():
-            return None
-        last = max(ref.aud_id for ref in self.train_refs)
-        speech = read_audio(self.subject.paths.audio)[: FRAME_SAMPLES * (last + 1)]
-        return Familiarity.learn(Speech(speech))
+        return learn_familiarity(self.subject, self.train_refs)
 
     def _facts(self) -> dict:
         return {
