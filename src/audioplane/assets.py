@@ -323,3 +323,9 @@ def _claim(partial: Path, mode: int) -> int | None:
 def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, in UTF-8, as `write_atomically` does."""
+    with write_atomically(path) as partial:
+        partial.write_text(text, encoding="utf-8")

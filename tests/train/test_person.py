@@ -106,7 +106,7 @@ def test_a_killed_run_ends_with_the_same_bits(person, trained, tmp_path):
     ends = [load_tensors(RunPaths(p).checkpoint(80))[0] for p in (trained[0], tmp_path)]
     assert ends[0].keys() == ends[1].keys()
     assert all(torch.equal(ends[0][k], ends[1][k]) for k in ends[0])
-    assert ends[0]["bodies/corrections"].abs().max() > 0
+    assert ends[0]["body_poses"].abs().max() > 0
 
 
 def test_a_pack_of_it_holds_no_torsos(person, trained, tmp_path):

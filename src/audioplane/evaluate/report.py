@@ -3,12 +3,10 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from audioplane.assets import write_atomically
 from audioplane.evaluate.scores.action_units import ExpressionErrors
 from audioplane.evaluate.scores.lips import LipScores
 from audioplane.evaluate.scores.sound import SoundSync
@@ -148,15 +146,6 @@ class Evaluation:
             "provenance": asdict(self.setup),
         }
         return json.dumps(data, indent=1, allow_nan=False)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name and rename it; its folder is made.
-
-    Raises `MediaError` if it cannot be written.
-    """
-    with write_atomically(path) as partial:
-        partial.write_text(text, encoding="utf-8")
 
 
 _IMAGE_ROWS = (

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float32
 
 from audioplane import __version__
-from audioplane.assets import sha256_of
+from audioplane.assets import sha256_of, write_text
 from audioplane.clock import spread_over
 from audioplane.credentials import Provenance
 from audioplane.drive import Animator, DrivenFrame
@@ -23,7 +23,7 @@ from audioplane.evaluate.figures.dynamism import draw_dynamism
 from audioplane.evaluate.figures.side_by_side import SideBySide, video_provenance
 from audioplane.evaluate.heldout import Draw, HeldOut, Show, rows_of, score_head
 from audioplane.evaluate.page import PageContents, evaluation_page
-from audioplane.evaluate.report import Evaluation, ScoreReport, write_text
+from audioplane.evaluate.report import Evaluation, ScoreReport
 from audioplane.evaluate.scores.metrics import Image
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.evaluate.setup import EvaluationSetup, git_commit, package_versions

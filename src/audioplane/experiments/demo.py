@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from audioplane.assets import write_text
 from audioplane.drive.talker import Talker
 from audioplane.errors import TrainingError
 from audioplane.evaluate import ScoreReport, evaluate
 from audioplane.evaluate.mouth.reader import MouthReader
-from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.lips import LipScores, aperture_scores
 from audioplane.experiments.training import finish_training
 from audioplane.media.writer import VideoWriter

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audioplane.assets import write_atomically
+from audioplane.assets import write_text
 from audioplane.page import Html, Line, Section, img, line_plot, side_by_side, table, text_page
 from audioplane.preflight.check import Preflight
 from audioplane.preflight.sync import RANGE
@@ -15,8 +15,7 @@ _WORDS = {"good": "good", "warning": "mind", "hopeless": "no"}
 
 def write_page(report: Preflight, path: Path) -> None:
     """Write the page. Raises `MediaError` if it cannot be written."""
-    with write_atomically(path) as partial:
-        partial.write_text(_page(report), encoding="utf-8")
+    write_text(path, _page(report))
 
 
 def _page(report: Preflight) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audioplane.assets import write_atomically
+from audioplane.assets import write_text
 from audioplane.errors import PrepareError
 from audioplane.face.finder import CropBox
 from audioplane.preflight import PREFLIGHT_PAGE
@@ -57,8 +57,7 @@ class Record:
     def save(self) -> None:
         """Write, through a temporary name."""
         text = {k: v for k, v in asdict(self).items() if k != "path"}
-        with write_atomically(self.path) as partial:
-            partial.write_text(json.dumps(text, indent=1))
+        write_text(self.path, json.dumps(text, indent=1))
 
 
 def _load(path: Path) -> Record:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audioplane.assets import write_atomically
+from audioplane.assets import write_text
 from audioplane.clock import FPS
 from audioplane.errors import SubjectError
 from audioplane.subject.layout import FORMAT_VERSION
@@ -41,8 +41,7 @@ class SubjectInfo:
 
     def save(self, path: Path) -> None:
         """Write to `path`, through a temporary name."""
-        with write_atomically(path) as partial:
-            partial.write_text(json.dumps(asdict(self), indent=1))
+        write_text(path, json.dumps(asdict(self), indent=1))
 
     @staticmethod
     def load(path: Path) -> "SubjectInfo":

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from audioplane.assets import write_atomically
+from audioplane.assets import write_text
 from audioplane.errors import SubjectError
 
 _FLIP = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -88,8 +88,7 @@ def write_split(path: Path, split: Split) -> None:
         for f in split.frames
     ]
     text = {"focal_len": split.focal, "cx": split.cx, "cy": split.cy, "frames": frames}
-    with write_atomically(path) as partial:
-        partial.write_text(json.dumps(text))
+    write_text(path, json.dumps(text))
 
 
 def check_intrinsics(focal: float, cx: float, cy: float) -> None:

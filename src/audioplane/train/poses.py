@@ -45,12 +45,12 @@ class PoseTable:
         pairs = zip(self._tracked, self.corrections, strict=True)
         return torch.stack([corrected_view(v, c, self._head_width) for v, c in pairs])
 
-    def state(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps."""
-        return {"corrections": self.corrections, **prefixed("adam", self._adam.state())}
+    def state(self, name: str) -> dict[str, Tensor]:
+        """What a checkpoint keeps, under a name of its own."""
+        return {f"{name}s": self.corrections, **prefixed(f"{name}_adam", self._adam.state())}
 
     @torch.no_grad()
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Take up a kept state."""
-        self.corrections.copy_(state["corrections"])
-        self._adam.load(under("adam", state))
+    def load(self, name: str, tensors: dict[str, Tensor]) -> None:
+        """Take up what `state` kept."""
+        self.corrections.copy_(tensors[f"{name}s"])
+        self._adam.load(under(f"{name}_adam", tensors))

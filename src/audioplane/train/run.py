@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from audioplane import __version__
-from audioplane.assets import write_atomically
+from audioplane.assets import write_text
 from audioplane.errors import TrainingError
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths
@@ -77,8 +77,7 @@ def train_head(
         lock(log, out)
         if latest := paths.latest():
             trainer.resume(latest)
-        with write_atomically(paths.config) as partial:
-            partial.write_text(json.dumps(facts, indent=1))
+        write_text(paths.config, json.dumps(facts, indent=1))
         for event in trainer.run(paths.root, stop):
             if not isinstance(event, Progress) or event.iteration % _LOG_EVERY == 0:
                 log.write(as_line(event) + "\n")

@@ -349,9 +349,9 @@ class Trainer:
         if not all(torch.isfinite(t).all() for t in tensors.values()):
             raise TrainingError(self._not_finite("a tensor"))
         tensors |= prefixed("optimisers", self.optimisers.state())
-        tensors |= prefixed("poses", self.poses.state())
+        tensors |= self.poses.state("pose")
         if self.bodies is not None:
-            tensors |= prefixed("bodies", self.bodies.state())
+            tensors |= self.bodies.state("body_pose")
         tensors |= prefixed("lip_reader", dict(self.batches.reader.state_dict()))
         tensors |= prefixed("ema", self.ema.tensors)
         tensors["density/gradient_sum"] = self.density.gradient_sum
@@ -382,9 +382,9 @@ class Trainer:
         self.batches.reader.load_state_dict(under("lip_reader", tensors))
         self._make_optimisers()
         self.optimisers.load(under("optimisers", tensors))
-        self.poses.load(under("poses", tensors) or _old_poses(tensors))
+        self.poses.load("pose", tensors)
         if self.bodies is not None:
-            self.bodies.load(under("bodies", tensors))
+            self.bodies.load("body_pose", tensors)
         for name in ("gradient_sum", "seen"):
             kept = tensors[f"density/{name}"]
             if kept.shape != (len(self.head.gaussians),):
@@ -395,11 +395,3 @@ class Trainer:
         self.iteration, self.best = facts["iteration"], facts["best"]
         self._means = RunningMeans(**facts["means"])
         self.batches.collapsed_for = facts.get("collapsed_for", facts.get("deaf", 0))
-
-
-def _old_poses(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The pose table of a checkpoint of 0.1."""
-    return {
-        "corrections": tensors["poses"],
-        **prefixed("adam", under("pose_adam", tensors)),
-    }

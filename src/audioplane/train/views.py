@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
+from audioplane.clock import spread_over
 from audioplane.face.regions import face_width, mouth_mask
 from audioplane.subject import FrameRef, Subject
 from audioplane.subject.labels import head_mask, torso_mask
@@ -49,9 +50,8 @@ def observe(
 
     Raises `SubjectError` where the body is asked for and was not tracked.
     """
-    chosen = np.unique(np.linspace(0, len(refs) - 1, _VIEWS).round().astype(int))
     views = []
-    for ref in (refs[i] for i in chosen):
+    for ref in (refs[i] for i in spread_over(len(refs), _VIEWS)):
         points, labels = subject.landmarks(ref), subject.labels(ref)
         shape = labels.shape
         width = face_width(points)

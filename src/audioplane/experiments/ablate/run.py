@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from audioplane.assets import write_text
 from audioplane.errors import MediaError, TrainingError
 from audioplane.evaluate import ScoreReport, Tools, evaluate
-from audioplane.evaluate.report import write_text
 from audioplane.experiments.ablate.page import ablation_page
 from audioplane.experiments.ablate.report import VariantResult, to_json
 from audioplane.experiments.ablate.tables import Variant, variants

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from audioplane.assets import require_model
+from audioplane.assets import require_model, write_text
 from audioplane.clock import FPS
 from audioplane.errors import AudioplaneError, ComparisonError
 from audioplane.evaluate import ScoreReport, Tools
-from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.action_units import read_openface
 from audioplane.evaluate.syncnet import NO_SYNCNET, SyncScores
 from audioplane.evaluate.tools import NO_LPIPS

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from audioplane.assets import write_text
 from audioplane.clock import FPS
 from audioplane.credentials import ProvenanceOptions
 from audioplane.drive import DrivenFrame
@@ -16,7 +17,6 @@ from audioplane.errors import ComparisonError, MediaError, SubjectError
 from audioplane.evaluate import Tools
 from audioplane.evaluate.heldout import Draw, HeldOut, rows_of
 from audioplane.evaluate.mouth.view import MouthViews, open_mouth_views
-from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.evaluate.syncnet import SyncJudge, held_out_sync
 from audioplane.experiments.cross.names import file_labels, unique, video_name

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from audioplane.assets import write_text
 from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.talker import Talker
 from audioplane.errors import MediaError
 from audioplane.evaluate.heldout import rows_of
 from audioplane.evaluate.mouth.view import open_mouth_views
-from audioplane.evaluate.report import write_text
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.experiments.motion import (
     DrivenMotion,
