@@ -251,7 +251,7 @@ def test_clients_uploads_and_requests_are_limited(heads):
     with serving(heads, limits) as address:
         with live(address) as socket:
             session = json.loads(socket.recv())["session"]
-            with live(address) as other, pytest.raises(ConnectionClosed, match="places"):
+            with live(address) as other, pytest.raises(ConnectionClosed, match="too many sessions"):
                 other.recv(timeout=5)
             assert get(f"http://{address}/api/sessions/{session}/sound", b"0" * 2000)[0] == 413
             with pytest.raises(ConnectionClosed):  # a session's length is limited too

@@ -200,7 +200,7 @@ def test_a_call_that_ends_or_never_connects_frees_its_place(heads, monkeypatch):
             await peer.close()
             assert (await asyncio.to_thread(get, url, offer))[0] == 200  # and stays away
             status, why = await asyncio.to_thread(get, url, offer)
-            assert status == 503 and b"places" in why
+            assert status == 503 and b"too many sessions" in why
             await asyncio.sleep(0.7)
             for _ in range(2):
                 async with calling(address) as caller:

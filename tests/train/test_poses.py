@@ -1,10 +1,32 @@
+import numpy as np
+import torch
+
 from audioplane.train.poses import PoseTable
 
+TRACKED = np.tile(np.eye(4), (3, 1, 1))
+TRACKED[:, 2, 3] = 1.0
 
-def test_only_the_rows_asked_for_move():
-    table = PoseTable(3)
-    table.row(1).sum().backward()
-    table.adam.step(0.1)
-    assert (table.corrections[[0, 2]] == 0).all() and (table.corrections[1] != 0).all()
+
+def test_only_the_views_asked_for_are_refined():
+    table = PoseTable(TRACKED, head_width=0.2)
+    table.view(1, refining=True).sum().backward()
+    table.view(2, refining=False)
+    table.step(0.1)
+    assert (table.corrections[[0, 2]] == 0).all() and (table.corrections[1] != 0).any()
+    refined = table.refined()
+    assert torch.equal(refined[[0, 2]], torch.from_numpy(TRACKED[[0, 2]]).float())
+    assert torch.equal(refined[1], table.view(1, refining=True)) and refined[1, 0, 3] != 0
     table.centre()
     assert table.corrections.detach().mean(0).abs().max() < 1e-7
+
+
+def test_a_kept_table_goes_on():
+    table, again = (PoseTable(TRACKED, head_width=0.2) for _ in range(2))
+    for _ in range(2):
+        table.view(1, refining=True)[:3].square().sum().backward()
+        table.step(0.1)
+    again.load("pose", {k: v.detach().clone() for k, v in table.state("pose").items()})
+    for t in (table, again):
+        t.view(0, refining=True)[:3].square().sum().backward()
+        t.step(0.1)
+    assert torch.equal(table.corrections, again.corrections)
