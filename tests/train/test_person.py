@@ -9,6 +9,7 @@ import torch
 from audioplane.drive import Animator
 from audioplane.drive.renderer import FrameRenderer, TensorRenderer
 from audioplane.errors import SubjectError
+from audioplane.evaluate import evaluate
 from audioplane.run import RunPaths, open_run
 from audioplane.run.pack import pack
 from audioplane.run.tensors import load_tensors
@@ -121,6 +122,14 @@ def test_a_pack_of_it_holds_no_torsos(person, trained, tmp_path):
     assert np.array_equal(*frames)
     names = set(load_tensors(tmp_path / "me.head")[0])
     assert not any(name.startswith("footage/torso") for name in names)
+
+
+def test_its_report_says_that_the_torso_is_modelled(person, trained):
+    run = open_run(trained[0], person.paths.root)
+    reports = evaluate(run, poses="both", device="cpu").reports
+    for report in reports.values():
+        assert any(note.startswith("torso: modelled") for note in report.notes)
+    assert reports["refined"].means["whole"].psnr >= reports["tracked"].means["whole"].psnr
 
 
 def test_without_the_bodys_motion_it_says_what_to_do(spoken_subject):
