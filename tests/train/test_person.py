@@ -17,7 +17,9 @@ from audioplane.subject import Subject, load_subject, save_body
 from audioplane.synthetic import make_synthetic
 from audioplane.train import Progress, Trainer, train_head
 from audioplane.train.config import LossWeights
+from tests.gpu import stand_in
 from tests.train.configs import TINY
+from tests.train.test_trainer import losses
 
 PLAN = TINY.with_changes(model={"torso": "model"}, loss={"surface": 0.1})
 
@@ -130,6 +132,13 @@ def test_its_report_says_that_the_torso_is_modelled(person, trained):
     for report in reports.values():
         assert any(note.startswith("torso: modelled") for note in report.notes)
     assert reports["refined"].means["whole"].psnr >= reports["tracked"].means["whole"].psnr
+
+
+def test_a_gpu_trains_a_person_as_the_cpu(person):
+    plan = PLAN.with_changes(coarse_iterations=4, rates={"poses_from": 2}, density={"first": 100})
+    with stand_in() as device:
+        here, there = (losses(Trainer(person, plan, d), 8) for d in ("cpu", device))
+    assert there == pytest.approx(here, rel=1e-4)
 
 
 def test_without_the_bodys_motion_it_says_what_to_do(spoken_subject):
