@@ -6,7 +6,6 @@ import pytest
 from audioplane.errors import CheckpointError
 from audioplane.train import PRESETS, TrainConfig
 from audioplane.train.config import with_fine_iterations, within_iterations
-from audioplane.train.schedule import frame_order
 
 
 def test_the_paper_preset_is_the_paper():
@@ -56,13 +55,6 @@ def test_a_plan_within_a_number_of_iterations(total):
     for before, after in zip(*ends, strict=True):
         share = (before - plan.coarse_iterations) / plan.fine_iterations
         assert (after - coarse) / fine == pytest.approx(share, abs=1 / fine)
-
-
-def test_an_epoch_shows_every_frame_once_in_its_own_order():
-    first, second = frame_order(50, 0, 0), frame_order(50, 1, 0)
-    assert sorted(first) == sorted(second) == list(range(50))
-    assert first != second and first == frame_order(50, 0, 0)
-    assert first != frame_order(50, 0, 1)
 
 
 def test_settings_come_back_from_json():

@@ -112,9 +112,10 @@ class DensityConfig:
     """How many Gaussians there are, and when one is split, doubled or removed."""
 
     initial: int = 1_000
-    """Random Gaussians at the start (paper §4.1)."""
+    """Random Gaussians at the start (paper §4.1); as many on a torso that is modelled."""
     maximum: int = 50_000
-    """The density control does not grow beyond this."""
+    """The density control does not grow beyond this, or 1.4 times this where the torso is
+    modelled."""
     first: int = 300
     """First iteration of the density control."""
     until: int = 15_000

@@ -6,6 +6,9 @@ import torch
 
 from audioplane.train.config import TrainConfig
 
+_OF_A_PERSON = 1.4
+"""A whole person may have this many times the Gaussians of a head."""
+
 
 @lru_cache(maxsize=2)
 def frame_order(n: int, epoch: int, seed: int) -> tuple[int, ...]:
@@ -38,9 +41,10 @@ class Schedule:
 
         Room opens slowly: Gaussians spent on the first blur would be missing for the detail.
         """
-        density = self._config.density
-        share = min(1.0, (iteration + 1) / density.until)
-        return round(density.initial + (density.maximum - density.initial) * share)
+        density, person = self._config.density, self._config.model.torso == "model"
+        first = density.initial * (2 if person else 1)
+        most = density.maximum * (_OF_A_PERSON if person else 1)
+        return round(first + (most - first) * min(1.0, (iteration + 1) / density.until))
 
     def takes_ema(self, done: int) -> bool:
         """Whether the EMA of the weights may be taken after so many iterations.

@@ -1,0 +1,28 @@
+from audioplane.train import PRESETS
+from audioplane.train.schedule import Schedule, frame_order
+
+
+def test_an_epoch_shows_every_frame_once_in_its_own_order():
+    first, second = frame_order(50, 0, 0), frame_order(50, 1, 0)
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert first != second and first == frame_order(50, 0, 0)
+    assert first != frame_order(50, 0, 1)
+
+
+def test_room_for_gaussians_opens_until_density_control_ends():
+    head = PRESETS["laptop"]
+    person = head.with_changes(model={"torso": "model"})
+    alone, whole = (Schedule(c, 100, 512).most_gaussians for c in (head, person))
+    assert (alone(0), whole(0)) == (1_002, 2_002)
+    assert alone(2_999) == 5_500
+    assert (alone(5_999), alone(11_000), whole(5_999)) == (10_000, 10_000, 14_000)
+
+
+def test_images_are_half_as_large_at_first():
+    plan = Schedule(PRESETS["laptop"], 100, 512)
+    assert [plan.width(i) for i in (0, 7_999, 8_000)] == [256, 256, 512]
+
+
+def test_the_ema_waits_until_nothing_changes_its_size():
+    plan, none = (Schedule(PRESETS[name], 100, 512) for name in ("laptop", "demo"))
+    assert not plan.takes_ema(8_000) and plan.takes_ema(8_001) and not none.takes_ema(50_000)
