@@ -16,12 +16,11 @@ from audioplane.run.tensors import load_tensors
 from audioplane.subject import Subject, load_subject, save_body
 from audioplane.synthetic import make_synthetic
 from audioplane.train import Progress, Trainer, train_head
-from audioplane.train.config import LossWeights
 from tests.gpu import stand_in
 from tests.train.configs import TINY
 from tests.train.test_trainer import losses
 
-PLAN = TINY.with_changes(model={"torso": "model"}, loss={"surface": 0.1})
+PLAN = TINY.with_changes(model={"torso": "model"})
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +143,3 @@ def test_a_gpu_trains_a_person_as_the_cpu(person):
 def test_without_the_bodys_motion_it_says_what_to_do(spoken_subject):
     with pytest.raises(SubjectError, match="body"):
         Trainer(spoken_subject, PLAN)
-
-
-def test_the_surface_is_not_asked_for_unless_it_counts():
-    assert LossWeights().surface == 0

@@ -73,9 +73,6 @@ class LossWeights:
     """L1 inside the mouth mask counts this much more."""
     lips: float = 0.0
     """Lip supervision (`train/lips.py`); 0 is the paper."""
-    surface: float = 0.0
-    """Pull of the face's Gaussians towards the tracked surface (`train/surface.py`); 0 is the
-    paper."""
 
     def describe(self) -> str:
         """What is minimised between images, for people."""
@@ -126,8 +123,6 @@ class DensityConfig:
     split_scale: float = 0.02
     """Head widths; a larger Gaussian is split, a smaller one doubled."""
     prune_opacity: float = 0.01
-    on_surface: float = 0.0
-    """Share of the head's first Gaussians that lie on the face's tracked surface."""
 
 
 @dataclass(frozen=True)

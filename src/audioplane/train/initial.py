@@ -14,7 +14,6 @@ from audioplane.head.gaussians import SH_BASES, colour_to_sh
 from audioplane.subject import FrameRef, Subject
 from audioplane.train.config import TrainConfig
 from audioplane.train.density import joined
-from audioplane.train.surface import FaceSurface, face_surface
 from audioplane.train.views import Observation, look_up, observe, project
 
 _INITIAL_OPACITY = 0.1
@@ -44,8 +43,6 @@ class Start:
     views: list[Observation]
     head_width: float
     """World units."""
-    surface: FaceSurface | None
-    """Where the settings ask for it."""
 
 
 def start_head(
@@ -59,19 +56,17 @@ def start_head(
 
     Raises `TrainingError` or `SubjectError` where they do not show what it needs.
     """
-    c, K, surface = config.density, subject.K, None
+    K, count = subject.K, config.density.initial
     views = observe(subject, refs, with_body=head.body is not None)
     bounds = find_bounds(views, K)
     head.low.copy_(torch.from_numpy(bounds.low))
     head.high.copy_(torch.from_numpy(bounds.high))
-    if config.loss.surface or c.on_surface:
-        surface = face_surface(subject, refs)
-    head.gaussians = random_gaussians(views, K, bounds, c.initial, generator, surface, c.on_surface)
+    head.gaussians = random_gaussians(views, K, bounds, count, generator)
     if head.body is not None:
-        torso = torso_gaussians(views, K, bounds.head_width, c.initial, generator)
+        torso = torso_gaussians(views, K, bounds.head_width, count, generator)
         head.gaussians = joined(head.gaussians, torso)
         place_body(head.body, views, K, head.gaussians.means)
-    return Start(views, bounds.head_width, surface)
+    return Start(views, bounds.head_width)
 
 
 def find_bounds(views: list[Observation], K: Float[np.ndarray, "3 3"]) -> Bounds:
@@ -107,13 +102,8 @@ def random_gaussians(
     bounds: Bounds,
     count: int,
     generator: torch.Generator,
-    surface: FaceSurface | None = None,
-    on_surface: float = 0.0,
 ) -> Gaussians:
-    """`count` random points inside the visual hull, coloured by the views that see them.
-
-    A share of them lies on the face's surface.
-    """
+    """`count` random points inside the visual hull, coloured by the views that see them."""
     seed = int(torch.randint(2**31, (1,), generator=generator))
     rng = np.random.default_rng(seed)
     kept: list[np.ndarray] = []
@@ -126,9 +116,6 @@ def random_gaussians(
         if sum(map(len, kept)) >= count:
             break
     means = np.concatenate(kept)[:count]
-    if surface is not None and on_surface:
-        means = means[: round((1 - on_surface) * len(means))]
-        means = np.concatenate([means, surface.sample(count - len(means), rng)])
     if len(means) < min(count, 50):
         raise TrainingError(
             "the head's silhouettes share no volume: the poses do not fit the frames; prepare again"

@@ -212,9 +212,6 @@ class Trainer:
         gaussians = follow_body(gaussians, self.head.body_weights(), viewmat, body)
         with self._finite():
             result = self._frame_loss(i, frame, viewmat, gaussians, dynamism, fine, generator)
-        if self._start.surface is not None and c.loss.surface:
-            pull = self._start.surface.pull(self.head.gaussians.means, self.head_width)
-            extra = extra + c.loss.surface * pull
         if fine and i % _PROGRESS_EVERY == 0:
             self._means.add(**mean_dynamism(result))
         loss = result.loss + extra
