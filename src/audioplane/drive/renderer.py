@@ -37,8 +37,9 @@ class FrameRenderer:
         n = len(means)
         with torch.no_grad():
             weights = head.body_weights()
-        self._weights = None if weights is None else weights.numpy()
-        self._placed = (means.copy(), quats.copy())
+        self._weights = None
+        if weights is not None:
+            self._weights, self._placed = weights.numpy(), (means.copy(), quats.copy())
         self._features = np.zeros((n, 4), np.float32)
         self._canvas = Canvas(n, 4, width, height)
 

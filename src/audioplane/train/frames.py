@@ -40,7 +40,7 @@ def _load(subject: Subject, ref: FrameRef, size: int, person: bool) -> TrainFram
     image, landmarks = subject.image(ref), subject.landmarks(ref)
     labels = subject.labels(ref)
     mask = (person_mask if person else head_mask)(labels)
-    scale = _area(_box(mask)) / _area(_box(head_mask(labels)))
+    scale = _area(_box(mask)) / _area(_box(head_mask(labels))) if person else 1.0
     height, width = mask.shape
     if width != size:
         target = (size, round(height * size / width))

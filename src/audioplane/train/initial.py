@@ -79,12 +79,8 @@ def find_bounds(views: list[Observation], K: Float[np.ndarray, "3 3"]) -> Bounds
         if not view.head.any():
             continue
         ys, xs = np.nonzero(view.head)
-        depth = view.viewmat[2, 3]
-        centre = view.viewmat[:2, 3] / depth * K[0, 0] + K[:2, 2]
         corners = np.array([[xs.min(), ys.min()], [xs.max() + 1, ys.max() + 1]])
-        offsets = np.pad((corners - centre) * depth / K[0, 0], ((0, 0), (0, 1)))
-        # To the head's own axes: y points down in our subjects and up in prior work's.
-        turned = (offsets @ view.viewmat[:3, :3])[:, :2]
+        turned = _in_head(view, corners, K)[:, :2]
         boxes.append([turned.min(0), turned.max(0)])
     if not boxes:
         raise TrainingError("no frame shows a head: look at the subject's parsing folder")
@@ -186,7 +182,7 @@ def place_body(
     low, high = means.amin(0), means.amax(0)
     body.low.copy_(low - _MARGIN * (high - low))
     body.high.copy_(high + _MARGIN * (high - low))
-    nose, chin = (np.median([_in_head(v, v.landmarks[i], K) for v in views], 0) for i in (30, 8))
+    nose, chin = np.median([_in_head(v, v.landmarks[[30, 8]], K) for v in views], 0)
     down = torch.from_numpy(chin - nose).float()
     length = float(down.norm())
     below = (body.nodes() - torch.from_numpy(chin).float()) @ (down / length)
@@ -194,12 +190,14 @@ def place_body(
 
 
 def _in_head(
-    view: Observation, pixel: Float[np.ndarray, "2"], K: Float[np.ndarray, "3 3"]
-) -> Float[np.ndarray, "3"]:
-    """A pixel on the plane through the head's centre, in the head's axes."""
+    view: Observation, pixels: np.ndarray, K: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "n 3"]:
+    """Pixels [n, 2] on the plane through the head's centre, in the head's own axes: y points down
+    in our subjects and up in prior work's."""
     depth = view.viewmat[2, 3]
     centre = view.viewmat[:2, 3] / depth * K[0, 0] + K[:2, 2]
-    return np.append((pixel - centre) * depth / K[0, 0], 0) @ view.viewmat[:3, :3]
+    offsets = np.pad((pixels - centre) * depth / K[0, 0], ((0, 0), (0, 1)))
+    return offsets @ view.viewmat[:3, :3]
 
 
 def choose_drivers(
