@@ -22,6 +22,10 @@ class SubjectError(AudioplaneError):
     """A subject folder is missing something, damaged, or of another format version."""
 
 
+class PoseError(AudioplaneError):
+    """A table of poses cannot be read, or a head cannot take it."""
+
+
 class PrepareError(AudioplaneError):
     """A video cannot be made into a subject."""
 

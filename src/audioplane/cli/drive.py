@@ -33,6 +33,9 @@ class Drive:
     articulation: float = 1.0
     """How far the lips move, as a multiple of what the head learned. An unfamiliar voice can make a
     head mumble; 1.5 opens the mouth further."""
+    poses: Path | None = None
+    """How the head moves, if not as recorded: a table of poses (docs/poses.md), a transforms file,
+    or the folder of a subject, of other people too; for heads trained with --torso model."""
     crf: int = 18
     """Quality, 0 (lossless) to 51 (worst; webm: 63)."""
     audio_track: int | None = None
@@ -56,6 +59,7 @@ class Drive:
             self.articulation,
             self.speech_model,
             self.provenance,
+            self.poses,
         )
         with progress_reports(self) as report:
             made = talker.write(

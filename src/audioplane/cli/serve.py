@@ -35,6 +35,8 @@ class Serve:
     latency, more make the lips more accurate (docs/live.md)."""
     articulation: float = 1.0
     """How far the lips move, as for 'drive'."""
+    poses: Path | None = None
+    """How the heads move, as for 'drive'."""
     webrtc: bool = False
     """Offer WebRTC too, for phones and lossy networks. Every session then opens UDP ports on all
     interfaces of this machine, whatever --host says; it still takes the token to begin one, and
@@ -54,14 +56,18 @@ class Serve:
         require_packages()
         access = Access(self.token, self.allow_host, self.trusted_proxy)
         address = Address(self.host, self.port, access, self.webrtc).guarded()
-        device, heads = use_device(self.device), []
+        device, heads, notes = use_device(self.device), [], ()
         with console.status("opening the heads"):
             for path in self.runs:
                 run = open_run(path, self.subject)
-                talker = Talker(run, device, self.articulation, provenance=self.provenance)
+                talker = Talker(
+                    run, device, self.articulation, provenance=self.provenance, poses=self.poses
+                )
+                notes += talker.notes
                 stated = talker.provenance()
                 heads.append(open_head(talker, stated, self.lookahead / 1000))
-        for note in dict.fromkeys(note for head in heads for note in head.provenance.notes):
+        notes += tuple(note for head in heads for note in head.provenance.notes)
+        for note in dict.fromkeys(notes):
             console.print(in_flags(note, self))
         for line in address.notices():
             console.print(line)

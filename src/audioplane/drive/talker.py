@@ -21,6 +21,7 @@ from audioplane.clock import FPS, SAMPLE_RATE
 from audioplane.credentials import Provenance, ProvenanceOptions, state
 from audioplane.credentials.provenance import who_agreed
 from audioplane.drive.animator import Animator, DrivenFrame
+from audioplane.drive.posed_footage import pose_footage
 from audioplane.drive.stream import LiveHead
 from audioplane.errors import CredentialsError, SpeechError
 from audioplane.media.audio import audio_blocks
@@ -75,6 +76,7 @@ class Talker:
         articulation: float = 1.0,
         speech_model: Path | None = None,
         provenance: ProvenanceOptions = MARKED_AND_SIGNED,
+        poses: Path | str | None = None,
     ):
         """As `Talker.open`, of a run that is open."""
         if not 0 <= articulation <= MOST_ARTICULATE:
@@ -82,9 +84,12 @@ class Talker:
                 f"articulation={articulation:g}: choose between 0 and {MOST_ARTICULATE:g}"
             )
         self.run = run
-        self.animator = Animator(
-            run.head.to(device), run.footage, run.views, run.bodies, articulation
-        )
+        self.notes: tuple[str, ...] = ()
+        """For people: which of the poses asked for were eased back."""
+        footage = run.footage
+        if poses is not None:
+            footage, self.notes = pose_footage(run, poses)
+        self.animator = Animator(run.head.to(device), footage, run.views, run.bodies, articulation)
         self._model, self._options = speech_model, provenance
 
     @classmethod
@@ -97,6 +102,7 @@ class Talker:
         articulation: float = 1.0,
         speech_model: Path | None = None,
         provenance: ProvenanceOptions = MARKED_AND_SIGNED,
+        poses: Path | str | None = None,
     ) -> "Talker":
         """Open a trained head so that it can speak.
 
@@ -110,15 +116,19 @@ class Talker:
             speech_model: File or folder of the network behind the head's feature kind, if it
                 needs one; looked up if not given.
             provenance: What videos and frames state of their making: mark, credentials, consent.
+            poses: How the head moves, if not as recorded: a table of poses (docs/poses.md), or the
+                folder of a subject whose poses it takes; for heads with a modelled torso. Played
+                forwards and backwards.
 
         Raises:
             CheckpointError: There is no trained head, or it is damaged.
             SubjectError: The subject is missing, or is another one.
             SpeechError: `articulation` is out of range.
+            PoseError: `poses` cannot be read, or the head shows its recorded torso.
             DeviceError: The device cannot be used here.
         """
         run = open_run(path, subject)
-        return cls(run, choose_device(device).device, articulation, speech_model, provenance)
+        return cls(run, choose_device(device).device, articulation, speech_model, provenance, poses)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -256,7 +266,7 @@ class Talker:
         speech, out = Path(speech), Path(out)
         check_video_output(out, speech, crf=crf)
         stated = self.provenance(speech, out)
-        sound, warnings = None, stated.notes
+        sound, warnings = None, stated.notes + self.notes
         if speech.suffix == ".npy":
             count, codes = self._codes_of(speech)
         else:
