@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from audioplane.drive import Talker, TalkerStream, WrittenVideo
     from audioplane.errors import AudioplaneError
     from audioplane.evaluate import Evaluation
+    from audioplane.fleet import (
+        FleetOptions,
+        LocalExecutor,
+        fleet_status,
+        plan_fleet,
+        run_fleet,
+    )
+    from audioplane.fleet.page import fleet_page
     from audioplane.prepare import PrepareOptions
     from audioplane.progress import Progress
     from audioplane.run import Run, open_run
@@ -38,6 +46,8 @@ _HOMES = {
     "AudioplaneError": "errors",
     "Evaluation": "evaluate",
     "FeatureKind": "speech",
+    "FleetOptions": "fleet",
+    "LocalExecutor": "fleet",
     "PRESETS": "train",
     "PrepareOptions": "prepare",
     "Progress": "progress",
@@ -52,12 +62,16 @@ _HOMES = {
     "Verification": "credentials",
     "WrittenVideo": "drive",
     "evaluate_run": "api",
+    "fleet_page": "fleet.page",
+    "fleet_status": "fleet",
     "load_subject": "subject",
     "make_synthetic_subject": "synthetic:make_synthetic",
     "open_run": "run",
     "pack_run": "api",
+    "plan_fleet": "fleet",
     "prepare_subject": "api",
     "register_feature_kind": "speech:register",
+    "run_fleet": "fleet",
     "train_head": "api",
     "verify_video": "api",
 }
@@ -68,6 +82,8 @@ __all__ = [
     "AudioplaneError",
     "Evaluation",
     "FeatureKind",
+    "FleetOptions",
+    "LocalExecutor",
     "PrepareOptions",
     "Progress",
     "ProvenanceOptions",
@@ -82,12 +98,16 @@ __all__ = [
     "WrittenVideo",
     "__version__",
     "evaluate_run",
+    "fleet_page",
+    "fleet_status",
     "load_subject",
     "make_synthetic_subject",
     "open_run",
     "pack_run",
+    "plan_fleet",
     "prepare_subject",
     "register_feature_kind",
+    "run_fleet",
     "train_head",
     "verify_video",
 ]

@@ -9,12 +9,13 @@ import hashlib
 import os
 import re
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from audioplane.errors import CheckpointError, MediaError, ModelError
 
@@ -30,6 +31,8 @@ HOME_VARIABLE = "AUDIOPLANE_HOME"
 """Environment variable that names the folder for all that audioplane keeps."""
 ASSETS_VARIABLE = "AUDIOPLANE_ASSETS"
 """Environment variable that names a folder holding `models/<group>/`."""
+_FAR = 1 << 30
+"""Byte that is locked on Windows, where a lock hides what it covers: far beyond what is written."""
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Names of the weights in a folder of `transformers`."""
 
@@ -323,6 +326,28 @@ def _claim(partial: Path, mode: int) -> int | None:
 def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Lock an open file until it is closed; the system frees the lock of a process that dies.
+
+    Returns whether nobody else holds it. Where the file system knows no locks, nothing is locked.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(_FAR)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

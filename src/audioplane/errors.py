@@ -54,6 +54,14 @@ class ServeError(AudioplaneError):
     """The server cannot start, or a client's request cannot be fulfilled."""
 
 
+class FleetError(AudioplaneError):
+    """A manifest or the settings of a fleet are wrong."""
+
+
+class StoreError(AudioplaneError):
+    """A store cannot be reached, read or written; trying again may help."""
+
+
 class InstallError(AudioplaneError):
     """A required library is not installed."""
 

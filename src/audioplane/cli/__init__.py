@@ -18,6 +18,7 @@ from audioplane.cli.demo import Demo
 from audioplane.cli.doctor import Doctor
 from audioplane.cli.drive import Drive
 from audioplane.cli.evaluate import Evaluate
+from audioplane.cli.fleet import Fleet
 from audioplane.cli.inspect import Inspect
 from audioplane.cli.pack import Pack
 from audioplane.cli.preflight import Preflight
@@ -45,6 +46,7 @@ Command = (
     | Annotated[Stress, tyro.conf.subcommand("stress")]
     | Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Ablate, tyro.conf.subcommand("ablate")]
+    | Annotated[Fleet, tyro.conf.subcommand("fleet")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Doctor, tyro.conf.subcommand("doctor")]
 )

@@ -1,0 +1,59 @@
+"""What runs work on many items somewhere; executors of this machine and of Ray answer to it."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
+
+from audioplane.progress import Progress, Report
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Work = Callable[[Item, Report, threading.Event], Result]
+"""Work on one item: it reports progress, and ends early once the event is set. A function of a
+module, as it is sent to other processes. What it raises is taken for a loss of the machine."""
+Heard = Callable[[Item, Progress], None]
+"""Receives the progress of an item, from executors that pass it on."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An item whose worker died, or whose work raised, as often as that was tried."""
+
+    reason: str
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs work on items, several at once."""
+
+    @property
+    def slots(self) -> int:
+        """How many run at once, as far as is known."""
+        ...
+
+    def run(
+        self,
+        work: Work[Item, Result],
+        items: Iterable[Item],
+        heard: Heard[Item],
+        stop: threading.Event,
+    ) -> Iterator[tuple[Item, Result | Lost]]:
+        """Results as they come.
+
+        Args:
+            work: Called with each item in some process, again where that process dies.
+            items: Sent to it; taken when there is room.
+            heard: Receives progress.
+            stop: Once it is set, no more items are taken, and those at work are told to end.
+        """
+        ...
+
+
+def few_threads(cores: int) -> None:
+    """Threads of this process's libraries, before these are imported."""
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, str(cores))
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -1,0 +1,195 @@
+"""The executor of this machine: a few processes, each replaced when it dies."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic
+
+from audioplane.fleet.executor import Heard, Item, Lost, Result, Work, few_threads
+from audioplane.progress import Progress
+
+CORES = 2
+"""Of one training: it gains little from more."""
+_POLL = 0.5
+"""Seconds between two looks at the request to stop."""
+_GRACE = 60.0
+"""Seconds that a process gets to bring its work into the store."""
+
+
+@dataclass
+class _Task(Generic[Item]):
+    """An item and how often its process died."""
+
+    item: Item
+    losses: int = 0
+
+
+@dataclass
+class _Worker(Generic[Item]):
+    """A process and what it is at."""
+
+    process: Any
+    line: Connection
+    task: _Task[Item] | None = None
+
+
+class LocalExecutor:
+    """Runs work in processes of this machine.
+
+    A program that uses it guards its entry with `if __name__ == "__main__"`, as processes are
+    started afresh.
+    """
+
+    def __init__(self, jobs: int = 0, cores: int = CORES, retries: int = 2):
+        """Args:
+        jobs: Processes at once; 0 for as many as there are cores for.
+        cores: For each of them.
+        retries: How often an item is tried again whose process died.
+        """
+        self.slots = jobs or max(1, (os.cpu_count() or 1) // cores)
+        self._cores, self._retries = cores, retries
+
+    def run(
+        self,
+        work: Work[Item, Result],
+        items: Iterable[Item],
+        heard: Heard[Item],
+        stop: threading.Event,
+    ) -> Iterator[tuple[Item, Result | Lost]]:
+        """See `Executor.run`; where it is left early, its processes end."""
+        pool: _Pool[Item] = _Pool(work, items, self.slots, self._cores)
+        told = False
+        try:
+            while True:
+                if not stop.is_set():
+                    pool.feed()
+                elif not told:
+                    told = True
+                    pool.terminate()
+                if not pool.busy():
+                    return
+                for task, answer in pool.answers(heard):
+                    if isinstance(answer, Lost):
+                        task.losses += 1
+                        if task.losses <= self._retries and not stop.is_set():
+                            pool.again(task)
+                            continue
+                    yield task.item, answer
+        finally:
+            pool.close()
+
+
+class _Pool(Generic[Item]):
+    """The processes of one run."""
+
+    def __init__(self, work: Work, items: Iterable[Item], slots: int, cores: int):
+        self._work, self._items, self._slots, self._cores = work, iter(items), slots, cores
+        self._again: deque[_Task[Item]] = deque()
+        self._workers: list[_Worker[Item]] = []
+        self._context = multiprocessing.get_context("spawn")
+
+    def busy(self) -> list[_Worker[Item]]:
+        """Those that are at something."""
+        return [w for w in self._workers if w.task is not None]
+
+    def again(self, task: _Task[Item]) -> None:
+        """To be done before new items."""
+        self._again.append(task)
+
+    def feed(self) -> None:
+        """Give idle processes something to do, and start processes while there are too few."""
+        while len(self.busy()) < self._slots:
+            task = self._again.popleft() if self._again else self._new()
+            if task is None:
+                return
+            worker = next((w for w in self._workers if w.task is None), None) or self._start()
+            worker.task = task
+            with suppress(OSError):  # it died while it was idle: reading from it says so
+                worker.line.send(task.item)
+
+    def _new(self) -> _Task[Item] | None:
+        for item in self._items:
+            return _Task(item)
+        return None
+
+    def _start(self) -> _Worker[Item]:
+        here, there = self._context.Pipe()
+        arguments = (there, self._work, self._cores)
+        process = self._context.Process(target=_serve, args=arguments, daemon=True)
+        process.start()
+        there.close()
+        worker = _Worker(process, here)
+        self._workers.append(worker)
+        return worker
+
+    def answers(self, heard: Heard[Item]) -> Iterator[tuple[_Task[Item], Any]]:
+        """Results and losses; news of progress goes to `heard`."""
+        by_line = {w.line: w for w in self.busy()}
+        for line in wait(list(by_line), timeout=_POLL):
+            worker = by_line[line]  # pyright: ignore[reportArgumentType]
+            task = worker.task
+            assert task is not None
+            value: Any
+            try:
+                kind, value = worker.line.recv()
+            except (EOFError, OSError):
+                worker.process.join(5)
+                self._workers.remove(worker)
+                kind = "raised"
+                value = f"its process died (exit code {worker.process.exitcode})"
+            if kind == "progress":
+                heard(task.item, value)
+                continue
+            worker.task = None
+            yield task, Lost(value) if kind == "raised" else value
+
+    def terminate(self) -> None:
+        """Ask all processes to end."""
+        for worker in self._workers:
+            if worker.process.is_alive():
+                worker.process.terminate()
+
+    def close(self) -> None:
+        """End all processes; those that are at something get time to bring it home."""
+        self.terminate()
+        for worker in self._workers:
+            worker.line.close()
+            worker.process.join(_GRACE)
+            if worker.process.is_alive():
+                worker.process.kill()
+            worker.process.join()
+
+
+def _serve(line: Connection, work: Work, cores: int) -> None:
+    """The life of a process: item after item, until the line is closed."""
+    few_threads(cores)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+
+    def report(progress: Progress) -> None:
+        line.send(("progress", progress))
+
+    while not stop.is_set():
+        try:
+            if not line.poll(_POLL):
+                continue
+            item = line.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer = ("result", work(item, report, stop))
+        except (BrokenPipeError, ConnectionError):
+            return  # the driver is gone
+        except Exception as e:
+            answer = ("raised", f"{type(e).__name__}: {e}")
+        try:
+            line.send(answer)
+        except OSError:
+            return

@@ -1,0 +1,62 @@
+"""`audioplane fleet`."""
+
+import json
+
+import pytest
+
+from audioplane.cli import main
+from audioplane.fleet.state import Failure, StepRecord, VideoState, write_state
+from audioplane.fleet.store import Store
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("video,name,size\nnone.mp4,ann,256\nnothing.mp4,bob,\n")
+    return str(path)
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(manifest, tmp_path, capsys):
+    store = tmp_path / "store"
+    assert main(["fleet", "run", manifest, "--store", str(store), "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "ann: new: prepare, train, evaluate, pack",
+        "bob: new: prepare, train, evaluate, pack",
+    ]
+    assert not store.exists()
+
+
+def test_videos_that_fail_are_told_kept_and_reported(manifest, tmp_path, capsys):
+    store, page = str(tmp_path / "store"), tmp_path / "fleet.html"
+    arguments = ["fleet", "run", manifest, "--store", store, "--scratch", str(tmp_path / "scratch")]
+    assert main([*arguments, "--shard", "1/2"]) == 1
+    said = capsys.readouterr().err
+    assert "bob: failed at read the video" in said and "1 failed" in said and "ann:" not in said
+    assert main([*arguments, "--shard", "1/2"]) == 1
+    assert "1 failed before" in capsys.readouterr().err
+    assert main(["fleet", "status", store, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["counts"] == {"waiting": 1, "failed": 1}
+    assert facts["heads"]["bob"]["failure"]["kind"] == "MediaError"
+    assert main(["fleet", "report", store, "--out", str(page)]) == 0
+    assert "MediaError: 1" in page.read_text()
+
+
+def test_the_status_names_what_is_at_work(tmp_path, capsys):
+    store = Store(str(tmp_path))
+    write_state(store, VideoState("ann", "working", at="train 34%"))
+    write_state(store, VideoState("bob", "done", steps={"train": StepRecord("k", 1.0)}))
+    for i in range(7):
+        failure = Failure("prepare", "PrepareError", f"no face {i}")
+        write_state(store, VideoState(f"c{i}", "failed", failure=failure))
+    assert main(["fleet", "status", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "9 videos" in said and "ann train 34%" in said
+    assert "PrepareError: 7" in said and "and 2 more" in said
+
+
+@pytest.mark.parametrize("shard", ["2/2", "1", "a/b", "-1/2"])
+def test_a_wrong_shard_is_refused_by_its_flag(manifest, tmp_path, capsys, shard):
+    store = str(tmp_path / "store")
+    assert main(["fleet", "run", manifest, "--store", store, f"--shard={shard}"]) == 1
+    assert "--shard" in capsys.readouterr().err

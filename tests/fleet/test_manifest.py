@@ -1,0 +1,69 @@
+"""Manifests: CSV and JSON lines."""
+
+import pytest
+
+from audioplane.errors import FleetError, StoreError
+from audioplane.fleet.manifest import Entry, parse_manifest, read_manifest, shard_of
+
+
+def test_a_csv_has_defaults_where_cells_are_empty_and_paths_from_its_folder(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "\ufeffvideo,name,consent,size,focal,preset,seed\n"
+        'a.mp4,ann,"Ann, in writing",256,812.5,demo,3\n'
+        "s3://bucket/x/bob.v2.mov,,,,,,\n"
+        "/videos/c.mp4, ,, ,,,\n"
+    )
+    ann, bob, c = read_manifest(str(path))
+    assert ann == Entry(
+        f"{tmp_path}/a.mp4", "ann", "Ann, in writing", 256, focal=812.5, preset="demo", seed=3
+    )
+    assert bob == Entry("s3://bucket/x/bob.v2.mov", "bob.v2")
+    assert c == Entry("/videos/c.mp4", "c")
+
+
+def test_json_lines_say_the_same():
+    text = '{"video": "a.mp4", "size": 256, "sound_late": -40}\n\n{"video": "b.mp4", "focal": null}'
+    a, b = parse_manifest(text, "lists/x.jsonl")
+    assert a == Entry("lists/a.mp4", "a", size=256, sound_late=-40.0)
+    assert b == Entry("lists/b.mp4", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("x.csv", "", "no column 'video'"),
+        ("x.csv", "video\n", "names no video"),
+        ("x.csv", "video,colour\na.mp4,red\n", "line 2: unknown column 'colour'"),
+        ("x.csv", "video,size\na.mp4,big\n", "line 2: size is 'big'"),
+        ("x.csv", "video,size\na.mp4,1,2\n", "line 2: too many cells"),
+        ("x.csv", "video,preset\na.mp4,best\n", "choose one of demo, laptop, paper"),
+        ("x.csv", "video\na.mp4\nb/a.mp4\n", "line 3: 'a' is the name in line 2"),
+        ("x.csv", "video,name\na.mp4,../a\n", "not made of letters"),
+        ("x.csv", "video,name\n,a\n", "line 2: no video"),
+        ("x.jsonl", "[1]", "line 1: not an object"),
+        ("x.jsonl", "{", "line 1: no JSON"),
+        ("x.jsonl", '{"video": "a", "seed": 1.5}', "expected a whole number"),
+        ("x.jsonl", '{"video": "a", "size": true}', "expected a whole number"),
+        ("x.jsonl", '{"video": "a", "size": [1]}', "expected a number"),
+    ],
+)
+def test_a_wrong_manifest_is_refused_with_its_line(name, text, said):
+    with pytest.raises(FleetError) as e:
+        parse_manifest(text, name)
+    assert said in str(e.value)
+
+
+def test_a_manifest_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(StoreError, match="none.csv is not there"):
+        read_manifest(str(tmp_path / "none.csv"))
+
+
+def test_shards_share_the_entries_out():
+    entries = [Entry(f"{i}.mp4", str(i)) for i in range(7)]
+    shards = [shard_of(entries, (i, 3)) for i in range(3)]
+    assert sorted((e for s in shards for e in s), key=lambda e: e.name) == entries
+    assert [len(s) for s in shards] == [3, 2, 2]
+    for wrong in ((3, 3), (-1, 3), (0, 0)):
+        with pytest.raises(FleetError, match="shard"):
+            shard_of(entries, wrong)

@@ -1,0 +1,184 @@
+"""A fleet's run: idempotent, and one video stops no other."""
+
+import threading
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from audioplane.fleet import Entry, FleetOptions, LocalExecutor, fleet_status, run_fleet
+from audioplane.fleet.state import read_state
+from audioplane.fleet.store import Store
+from tests.fleet.simulated import STEPS
+
+
+class InProcess:
+    """An executor for tests: one item after another, here."""
+
+    slots = 1
+
+    def run(self, work, items, heard, stop):
+        for item in items:
+            if not stop.is_set():
+                yield item, work(item, partial(heard, item), stop)
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    """Three videos and their options."""
+    entries = []
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.mp4").write_text(name)
+        entries.append(Entry(str(tmp_path / f"{name}.mp4"), name))
+    options = FleetOptions(scratch=tmp_path / "scratch", steps=STEPS)
+    return entries, Store(str(tmp_path / "store")), options
+
+
+def steps_done(result) -> dict[str, tuple[str, ...]]:
+    return {o.name: o.steps for o in result.outcomes}
+
+
+def test_a_second_run_does_nothing_and_a_third_what_changed(fleet, tmp_path):
+    entries, store, options = fleet
+    everything = ("prepare", "train", "evaluate", "pack")
+
+    def run(these, **changes):
+        return run_fleet(these, store, executor=InProcess(), options=replace(options, **changes))
+
+    first = run(entries)
+    assert steps_done(first) == dict.fromkeys("abc", everything)
+    assert first.count("done") == 3
+    second = run(entries)
+    assert not second.outcomes and [p.need for p in second.planned] == ["done"] * 3
+    # A seed is a matter of the training and of what follows.
+    changed = [entries[0], replace(entries[1], seed=1), entries[2]]
+    assert steps_done(run(changed)) == {"b": everything[1:]}
+    # Another size is a matter of everything; a touched file, of nothing.
+    changed[2] = replace(changed[2], size=256)
+    Path(entries[0].video).touch()
+    assert steps_done(run(changed)) == {"a": (), "c": everything}
+    assert not run(changed).outcomes
+    Path(entries[0].video).write_text("another a")
+    assert steps_done(run(changed)) == {"a": everything}
+    assert store.read("heads/a/pack.txt").startswith(b"another a")
+    # A new video alone is work.
+    (tmp_path / "d.mp4").write_text("d")
+    changed.append(Entry(str(tmp_path / "d.mp4"), "d"))
+    assert steps_done(run(changed)) == {"d": everything}
+    assert not any((tmp_path / "scratch").rglob("*.mp4"))
+
+
+def test_bad_videos_keep_their_reason_and_stop_no_other(fleet, tmp_path):
+    entries, store, options = fleet
+    Path(entries[0].video).write_text("bad at prepare")
+    Path(entries[1].video).write_text("defect at train")
+    entries.append(Entry(str(tmp_path / "none.mp4"), "none"))
+
+    def run(retry=False):
+        return run_fleet(
+            entries, store, executor=InProcess(), options=replace(options, retry_failed=retry)
+        )
+
+    result = run()
+    assert {o.name: o.stage for o in result.outcomes} == {
+        "a": "failed",
+        "b": "failed",
+        "c": "done",
+        "none": "failed",
+    }
+    a, b, none = (read_state(store, name).failure for name in ("a", "b", "none"))
+    assert (a.step, a.kind, a.message) == (
+        "prepare",
+        "PrepareError",
+        "no face in it: film a person",
+    )
+    assert (b.step, b.kind) == ("train", "defect: ZeroDivisionError")
+    assert "simulated.py" in b.trace
+    assert (none.kind, none.step) == ("MediaError", "read the video")
+    assert "none.mp4 cannot be read" in none.message
+    # They are not tried again, unless that is asked for or something of them changes.
+    assert not run().outcomes
+    assert {o.name for o in run(retry=True).outcomes} == {"a", "b", "none"}
+    Path(entries[0].video).write_text("good now")
+    (tmp_path / "none.mp4").write_text("here now")
+    assert {o.name: o.stage for o in run().outcomes} == {"a": "done", "none": "done"}
+    status = fleet_status(store)
+    assert status.counts == {"done": 3, "failed": 1}
+    assert [s.name for s in status.failures["defect: ZeroDivisionError"]] == ["b"]
+
+
+def test_what_was_lost_is_done_again_without_asking(fleet):
+    entries, store, options = fleet
+
+    class Losing(InProcess):
+        def run(self, work, items, heard, stop):
+            from audioplane.fleet import Lost
+
+            for item in items:
+                yield item, Lost("its machine is gone")
+
+    result = run_fleet(entries, store, executor=Losing(), options=options)
+    assert result.count("lost") == 3
+    assert fleet_status(store).failures["lost"][0].failure.message == "its machine is gone"
+    assert run_fleet(entries, store, executor=InProcess(), options=options).count("done") == 3
+
+
+def test_shards_do_disjoint_parts_and_know_of_all(fleet):
+    entries, store, options = fleet
+    for i in (1, 0):
+        run_fleet(entries, store, executor=InProcess(), options=replace(options, shard=(i, 2)))
+        counts = fleet_status(store).counts
+        assert counts == ({"waiting": 2, "done": 1} if i == 1 else {"done": 3})
+
+
+def test_progress_has_counts_and_time_left(fleet):
+    entries, store, options = fleet
+    told = []
+    run_fleet(entries, store, executor=InProcess(), options=options, report=told.append)
+    ends = [p for p in told if p.outcome]
+    assert [p.done for p in ends] == [1, 2, 3] and ends[-1].seconds_left == 0.0
+    assert ends[0].seconds_left > 0 and told[0].at_work == {"a": "prepare"}
+
+
+def test_processes_that_die_are_replaced_and_their_videos_tried_again(fleet, tmp_path):
+    entries, store, options = fleet
+    for name, deaths in (("a", 1), ("b", 9)):
+        marks = tmp_path / f"marks-{name}"
+        marks.mkdir()
+        (tmp_path / f"{name}.mp4").write_text(f"dies at train\n{marks}\n{deaths}")
+    executor = LocalExecutor(jobs=2, retries=1)
+    result = run_fleet(entries, store, executor=executor, options=options)
+    assert {o.name: o.stage for o in result.outcomes} == {"a": "done", "b": "lost", "c": "done"}
+    lost = read_state(store, "b")
+    assert lost.failure.step == "train" and "exit code -9" in lost.failure.message
+    assert list(lost.steps) == ["prepare"]
+    # The first step was done before the process died, and is not done again.
+    assert steps_done(result)["a"] == ("train", "evaluate", "pack")
+
+
+def test_a_stopped_run_goes_on_later(fleet):
+    entries, store, options = fleet
+    Path(entries[1].video).write_text("waits at train")
+    stop = threading.Event()
+
+    def report(progress):
+        if progress.at_work.get("b", "").startswith("train"):
+            stop.set()
+
+    result = run_fleet(
+        entries,
+        store,
+        executor=LocalExecutor(jobs=2),
+        options=options,
+        report=report,
+        stop=stop,
+    )
+    stages = {o.name: o.stage for o in result.outcomes}
+    assert stages["b"] == "stopped"
+    assert read_state(store, "b").stage == "stopped" and list(read_state(store, "b").steps) == [
+        "prepare"
+    ]
+    Path(entries[1].video).write_text("b")
+    assert run_fleet(entries, store, executor=InProcess(), options=options).count("done") >= 1
+    assert fleet_status(store).counts == {"done": 3}

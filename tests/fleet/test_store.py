@@ -1,0 +1,104 @@
+"""Stores: whole files, whatever the file system."""
+
+import pickle
+import threading
+import uuid
+
+import pytest
+
+from audioplane.errors import InstallError, StoreError
+from audioplane.fleet.store import Store, fingerprints, is_absolute
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request, tmp_path) -> Store:
+    url = f"memory://{uuid.uuid4().hex}" if request.param == "memory" else str(tmp_path / "store")
+    return Store(url)
+
+
+def test_files_come_back_and_can_be_removed(store, tmp_path):
+    assert store.read("a/b.json") is None
+    assert store.list("a") == [] and store.read_all("a") == {}
+    store.write("a/b.json", b"one")
+    store.write("a/b.json", b"two")
+    local = tmp_path / "local" / "x.bin"
+    local.parent.mkdir()
+    local.write_bytes(b"three")
+    store.put("a/c.bin", local)
+    store.put_folder("d", local.parent)
+    assert store.read("a/b.json") == b"two"
+    assert store.read_all("a") == {"b.json": b"two", "c.bin": b"three"}
+    assert store.fetch("d/x.bin", tmp_path / "e" / "f.bin")
+    assert (tmp_path / "e" / "f.bin").read_bytes() == b"three"
+    assert not store.fetch("d/none.bin", tmp_path / "e" / "g.bin")
+    assert [p.name for p in (tmp_path / "e").iterdir()] == ["f.bin"]
+    assert pickle.loads(pickle.dumps(store)).read("d/x.bin") == b"three"
+    store.remove("a")
+    store.remove("a")
+    assert store.list("a") == []
+
+
+def test_a_reader_never_sees_half_a_file(store):
+    """A writer replaces a file over and over; whoever reads gets one version or another."""
+    versions = {bytes([i]) * 3_000_000 for i in range(4)}
+    store.write("x/big", next(iter(versions)))
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            for data in versions:
+                store.write("x/big", data)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(60):
+            assert store.read("x/big") in versions
+            assert store.list("x") == ["big"]
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(store, tmp_path, monkeypatch):
+    store.write("x/a", b"old")
+
+    def broken(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(store._fs), "mv", broken)
+    with pytest.raises(StoreError, match="No space left"):
+        store.write("x/a", b"new")
+    assert store.read("x/a") == b"old"
+    names = [path.rpartition("/")[2] for path in store._fs.ls(store.place("x"), detail=False)]
+    assert names == ["a"]
+
+
+def test_a_protocol_without_its_package_names_it(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(InstallError, match="gcsfs"):
+        Store("gs://bucket/x")
+    with pytest.raises(StoreError, match="nonsense"):
+        Store("nonsense://x")
+
+
+def test_fingerprints_tell_files_apart_without_reading_them(tmp_path):
+    paths = []
+    for i, size in enumerate((3, 3, 5)):
+        path = tmp_path / f"{i}.mp4"
+        path.write_bytes(b"x" * size)
+        paths.append(str(path))
+    missing = str(tmp_path / "none.mp4")
+    before = fingerprints([*paths, missing, "nonsense://a/b"])
+    assert set(before) == set(paths)
+    (tmp_path / "2.mp4").write_bytes(b"y" * 6)
+    after = fingerprints(paths)
+    assert [before[p] == after[p] for p in paths] == [True, True, False]
+    assert fingerprints(paths[:1]) == {paths[0]: before[paths[0]]}
+
+
+def test_absolute_paths():
+    assert is_absolute("s3://a/b") and is_absolute("/a") and is_absolute("memory:///a")
+    assert not is_absolute("a/b.mp4") and not is_absolute("../a.mp4")
