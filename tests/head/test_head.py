@@ -64,6 +64,22 @@ def test_kept_space_features_change_nothing():
     assert torch.allclose(a.means, b.means, atol=1e-5) and torch.allclose(d, e, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "switches", [{}, {"fusion": "add"}, {"encoder": "concat"}, {"encoder": "six-plane"}], ids=str
+)
+def test_a_folded_head_moves_by_the_same_bits(switches):
+    more = {"time_cells": 5} if "six-plane" in switches.values() else {}
+    head, folded = (make_head(**switches, **more) for _ in range(2))
+    code = head.eyes(torch.tensor([0.2, 0.7]))
+    motion = Motion(torch.ones(1) if head.times else code, code)
+    folded.fold(head.space_features(torch.cat(head.moving())))
+    assert "grid.planes" not in folded.state_dict()
+    for ours, theirs in zip(head.deform(motion), folded.deform(motion), strict=True):
+        assert torch.equal(getattr(ours, "means", ours), getattr(theirs, "means", theirs))
+    with pytest.raises(ValueError, match="features of"):
+        make_head(**switches, **more).fold(torch.zeros(3, 5))
+
+
 def test_eq_8_the_dynamic_map_is_the_splat_of_d():
     head = make_head()
     d = torch.rand(60, generator=torch.Generator().manual_seed(3))

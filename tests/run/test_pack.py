@@ -48,6 +48,25 @@ def test_a_pack_speaks_as_its_run_does_without_the_subject(run_folder, packed, s
         assert np.abs(a.image.astype(int) - b.image).mean() < 1.5  # torsos are compressed
 
 
+def test_packs_with_planes_are_read(run_folder, packed, spoken_subject, tmp_path):
+    """Older ones hold the planes; so do those of heads that move more Gaussians."""
+    run = open_run(run_folder, spoken_subject.paths.root)
+    tensors, facts = load_tensors(packed)
+    planes, _ = load_tensors(run_folder / "head.safetensors")
+    assert tensors.pop("head/folded").numel() < planes["head/grid.planes"].numel()
+    tensors |= {k: x for k, x in planes.items() if k.startswith("head/grid.")}
+    save_tensors(tmp_path / "old.head", tensors, facts)
+    assert packed.stat().st_size < (tmp_path / "old.head").stat().st_size
+    codes, ref = _codes(run, spoken_subject.features("mel")[:9]), spoken_subject.train[3]
+    moved = [Talker(open_run(p)).animator.deformed(codes[8], ref)[0] for p in
+             (packed, tmp_path / "old.head")]  # fmt: skip
+    assert torch.equal(moved[0].means, moved[1].means)
+    tensors["head/folded"] = torch.zeros(3, 7)
+    save_tensors(tmp_path / "bad.head", tensors, facts)
+    with pytest.raises(CheckpointError, match="features of"):
+        open_run(tmp_path / "bad.head")
+
+
 def _codes(run, features):
     return Talker(run).animator.codes(features)
 

@@ -72,6 +72,8 @@ class Head(nn.Module):
         self.body = BodyWeights() if shape.body else None
         sizes = ((3,), (4,), (3,), (), (SH_BASES, 3))
         self.gaussians = Gaussians(*(torch.zeros(0, *s) for s in sizes))
+        self.folded: Tensor | None
+        self.register_buffer("folded", None)
         self.register_buffer("moved_by", torch.zeros(0, dtype=torch.uint8))
         self.register_buffer("low", -torch.ones(3))
         self.register_buffer("high", torch.ones(3))
@@ -192,12 +194,29 @@ class Head(nn.Module):
         return unit * 2 - 1
 
     def space_features(self, index: Int[Tensor, " m"]) -> Float[Tensor, "m k"]:
-        """S of some Gaussians: constant while the head is not trained."""
+        """S of some Gaussians, of a folded head moving ones: constant while it is not trained."""
+        if self.folded is not None:
+            row = torch.zeros_like(self.moved_by, dtype=torch.int64)
+            row[torch.cat(self.moving())] = torch.arange(len(self.folded), device=self.device)
+            return self.folded[row[index]]
         S = self.grid(self._points(index))
         return S if self.times is not None else self._fuse(S)
 
     def _fuse(self, S: Float[Tensor, "m k"]) -> Float[Tensor, "m f"]:
         return fuse_sets(S, len(self.shape.scales), self.shape.fusion)
+
+    def fold(self, rows: Float[Tensor, "m k"]) -> None:
+        """Keep S of `moving`'s indices, concatenated, in place of space planes and line grids.
+
+        The head renders the same bits and can no longer be trained. Raises `ValueError` where it is
+        not S of as many Gaussians.
+        """
+        raw = self.shape.fusion == "concat" or self.times is not None
+        expected = (sum(map(len, self.moving())), self._representation * (SETS if raw else 1))
+        if rows.shape != expected:
+            raise ValueError(f"features of {tuple(rows.shape)} instead of {expected}")
+        self.folded = rows
+        del self.grid
 
     def moving(self) -> tuple[Int[Tensor, " a"], Int[Tensor, " e"]]:
         """Indices of the Gaussians that the audio and that the eyes deform."""

@@ -133,11 +133,16 @@ def head_tensors(head: Head) -> dict[str, Tensor]:
 
 
 def fill_head(head: Head, tensors: dict[str, Tensor]) -> None:
-    """Put weights and Gaussians into a head of the same shape."""
+    """Put weights and Gaussians into a head of the same shape; fold it where they are folded."""
     state = under("head", tensors)
     state["moved_by"] = state.pop("driver")
     state |= {_STATE + name: x for name, x in under("gaussians", tensors).items()}
+    folded = state.pop("folded", None)
+    if folded is not None:
+        state |= {f"grid.{name}": x for name, x in head.grid.state_dict().items()}
     head.load_state_dict(state)
+    if folded is not None:
+        head.fold(folded)
 
 
 def familiarity_tensors(known: Familiarity) -> dict[str, Tensor]:

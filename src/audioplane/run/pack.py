@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from audioplane.assets import check_output
+from audioplane.head import Head
 from audioplane.media.image import encode_image
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run.head_file import trained_facts, trained_tensors
@@ -44,6 +45,7 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     loop = list(footage.loop)
     views, bodies = {ref.img_id: run.view(ref) for ref in loop}, run.bodies
     tensors = trained_tensors(replace(run, views=views))
+    _fold(run.head, tensors)
     step = Counter(report, "pack", len(loop))
     for ref in loop if not bodies else ():
         tensors[f"{TORSO}{ref.img_id}"] = _encoded(subject.torso(ref), TORSO_QUALITY)
@@ -60,6 +62,18 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     }
     save_tensors(out, tensors, facts)
     return out
+
+
+def _fold(head: Head, tensors: dict[str, Tensor]) -> None:
+    """Replace space planes and line grids by what `Head.fold` takes, where that is smaller."""
+    planes = [f"head/grid.{name}" for name in ("planes", "lines")]
+    if head.folded is not None:
+        return
+    rows = head.space_features(torch.cat(head.moving()))
+    if rows.numel() < sum(tensors[name].numel() for name in planes):
+        tensors["head/folded"] = rows
+        for name in planes:
+            del tensors[name]
 
 
 def _encoded(image: UInt8[np.ndarray, "h w c"], quality: int) -> Tensor:
