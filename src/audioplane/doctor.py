@@ -24,6 +24,7 @@ _LIBRARIES = (
     "numba",
     "numpy",
     "pocketsphinx",
+    "hama",
     "c2pa-python",
 )
 """Further packages that `serve` needs."""

@@ -100,7 +100,7 @@ def test_a_missing_network_is_named_with_its_address(
 
 @pytest.mark.parametrize("kind", ["ds", "loudness", ""])
 def test_what_cannot_be_computed_is_refused(babble: Babble, kind: str) -> None:
-    with pytest.raises(SpeechError, match="mel, phones, mel\\+phones"):
+    with pytest.raises(SpeechError, match="mel, phones, ipa, mel\\+phones"):
         compute_features(babble(0.1), kind)
 
 

@@ -17,9 +17,10 @@ from audioplane.speech.stream import SpeechStream, can_stream, open_stream, stre
 from audioplane.speech.window import WINDOW, centred_windows, frame_count
 
 # The modules of the built-in kinds register them, in the order of lists.
-from audioplane.speech import mel, phones  # isort: skip
+from audioplane.speech import mel, phones, ipa  # isort: skip
 
 register(combine(mel.KIND, phones.KIND))
+register(combine(mel.KIND, ipa.KIND))
 
 from audioplane.speech import deepspeech, networks  # isort: skip # noqa: E402, F401
 

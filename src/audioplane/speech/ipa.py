@@ -1,0 +1,147 @@
+"""Feature kind `ipa`: the phones of any language, by the multilingual recogniser.
+
+Each column is a group of IPA symbols that are made alike, so that languages share columns. CTC
+marks where a phone begins by a short peak, and is blank between: the peaks, smoothed over time, are
+the features.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from audioplane.clock import SAMPLE_RATE
+from audioplane.speech.kinds import Chunks, FeatureKind, register
+from audioplane.speech.level import BLOCK, RunningLevel
+from audioplane.speech.sound import Speech
+from audioplane.speech.step_stream import AFTER_FRAME, StepStream, StreamStatistics
+from audioplane.speech.window import STEP, STEPS_BEFORE, step_count, window_chunks
+
+NAME = "ipa"
+SETTLED, AHEAD, PAST = 4, 10, 200
+"""Steps that are recognised at a time, 80 ms; those ahead that they see, and those before."""
+SYMBOLS, REACHED = 191, 360
+"""Symbols of the recogniser, and samples from a step's first on that it is computed from."""
+GROUPS = tuple(
+    "p pʰ p͈|b ɓ|m ɱ|f ɸ|v ʋ β|θ|ð|t tʰ t͈ ʈ|d ɖ ɗ|n ɲ ɴ|s s͈|z|ʃ ɕ ʂ|ʒ ʑ ʐ ʝ|"
+    "t͡ʃ t͡ɕ t͡ɕʰ t͡ɕ͈ c|d͡ʒ ɟ|k kʰ k͈ x χ|g ɡ ɣ|ŋ|h ħ ɦ ʔ ç|l ɫ ɮ ʎ|ɹ ɻ|r ɾ ɽ ʀ ʁ|w ɰ ʷ|j|"
+    "i ì ĩ ǐ|ɪ|e ẽ|ɛ|æ|a à ã ä å ɐ|ɑ ɒ|ʌ ɜ|ə ɘ|ɝ ɚ|ɔ|o õ ɤ|ʊ ɵ|u ũ ʉ ɯ ɯi|y ʏ ø œ ɥ|ɨ|"
+    "aɪ|aʊ|eɪ|oʊ|ɔɪ|ɪə eə|ja je jo ju jʌ|wa we wi wʌ".split("|")
+)
+"""Symbols of each column; length, tone and other marks belong to none."""
+SMOOTHING, REACH = 2.0, 4
+"""Standard deviation and radius of the smoothing, steps: 94 ms wide at half its height."""
+CENTRE, SPREAD = 0.006, 0.029
+"""Mean and standard deviation of the smoothed peaks over speech."""
+CHUNK = 10 * SAMPLE_RATE
+"""Samples recognised at a time."""
+_SYMBOLS = (
+    *"<pad> <sos> <eos> <unk> _ % , a aɪ aʊ b c d d͡ʒ e eə eɪ f g h i j ja je jo ju jʌ k kʰ k͈ l m n "
+    "o oʊ p pʰ p͈ r s s͈ t tʰ t͈ t͡ɕ t͡ɕʰ t͡ɕ͈ t͡ʃ u v w wa we wi wʌ x y z ~ ² ³ ¹ à ã ä å æ ç ì ð ñ "
+    "õ ø ħ ĩ ŋ œ ũ ǐ ɐ ɑ ɒ ɓ ɔ ɔɪ ɕ ɖ ɗ ɘ ə ɚ ɛ ɜ ɝ ɟ ɡ ɣ ɤ ɥ ɦ ɨ ɪ ɪə ɫ ɮ ɯ ɯi ɰ ɱ ɲ ɴ ɵ ɸ ɹ ɻ "
+    "ɽ ɾ ʀ ʁ ʂ ʃ ʈ ʉ ʊ ʋ ʌ ʎ ʏ ʐ ʑ ʒ ʔ ʙ ʝ ʰ ʱ ʲ ʷ".split(),
+    *["mark"] * 34,
+    *"β θ χ mark mark mark ẽ".split(),
+)
+"""The network's symbols in its order (`_` is a space), up to the last that a group has."""
+
+
+@cache
+def _grouping() -> Float32[np.ndarray, "191 c"]:
+    """One where a symbol belongs to a group."""
+    table = np.zeros((SYMBOLS, len(GROUPS)), np.float32)
+    for column, group in enumerate(GROUPS):
+        for symbol in group.split():
+            table[_SYMBOLS.index(symbol), column] = 1
+    return table
+
+
+def ipa_windows(speech: Speech) -> Chunks:
+    """Windows of smoothed peaks, in chunks.
+
+    Raises `SpeechError` where the recogniser does not load.
+    """
+    return window_chunks(ipa_steps(speech))
+
+
+def ipa_steps(speech: Speech) -> Iterator[Float32[np.ndarray, "_ c"]]:
+    """Steps, as many as `step_count`, the first `STEPS_BEFORE` steps early, in chunks."""
+    missing, peaks = step_count(speech.frames), _Peaks()
+    starts = range(0, missing * STEP + _LOOK_AHEAD, CHUNK)
+    gain = np.float32(speech.gain)
+    for sound in speech.cut((start, start + CHUNK) for start in starts):
+        steps = peaks.push(sound * gain)[:missing]
+        missing -= len(steps)
+        yield steps
+
+
+class _Peaks:
+    """Levelled sound in, steps out; `STEPS_BEFORE` steps of silence come first."""
+
+    def __init__(self) -> None:
+        from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
+
+        self._recogniser = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
+        # From the first step on that the smoothing of the next one reaches.
+        self._peaks = np.zeros((REACH + STEPS_BEFORE, len(GROUPS)), np.float32)
+
+    def push(self, sound: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "s c"]:
+        """The steps that are settled now."""
+        peaks = self._recogniser.push(sound) @ _grouping()
+        self._peaks = np.concatenate([self._peaks, peaks])
+        steps = _smoothed(self._peaks)
+        self._peaks = self._peaks[len(steps) :]
+        return steps
+
+    def predict(self) -> Float32[np.ndarray, "s c"]:
+        """The steps that the recogniser's probabilities ahead give, as if no peaks followed. No
+        state changes."""
+        ahead = self._recogniser.ahead @ _grouping()
+        after = np.zeros((REACH, len(GROUPS)), np.float32)
+        return _smoothed(np.concatenate([self._peaks, ahead, after]))
+
+
+def _smoothed(peaks: Float32[np.ndarray, "k c"]) -> Float32[np.ndarray, "s c"]:
+    """Features of all steps but the outer `REACH`."""
+    weights = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / SMOOTHING) ** 2)
+    weights = (weights / weights.sum()).astype(np.float32)
+    count = max(0, len(peaks) - 2 * REACH)
+    steps = np.zeros((count, peaks.shape[1]), np.float32)
+    for lag, weight in enumerate(weights):
+        steps += weight * peaks[lag : lag + count]
+    return (steps - np.float32(CENTRE)) / np.float32(SPREAD)
+
+
+class IpaStream(StepStream):
+    """Peaks of a sound that arrives in pieces, at its running level.
+
+    A chunk is settled `AHEAD` steps after its last one, so with the window and the smoothing a
+    frame waits for 500 ms of sound after its end.
+    """
+
+    look_ahead = AFTER_FRAME + (REACH + SETTLED - 1 + AHEAD - 1) * STEP + REACHED + BLOCK
+
+    def __init__(self, statistics: StreamStatistics):
+        self._level = RunningLevel(statistics.level)
+        self._sound = np.zeros(0, np.float32)
+        self._peaks = _Peaks()
+
+    def push(self, sound: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "s c"]:
+        self._sound = np.concatenate([self._sound, sound])
+        count = len(self._sound) // BLOCK
+        blocks, self._sound = np.split(self._sound, [count * BLOCK])
+        levelled = []
+        for block in blocks.reshape(count, BLOCK):
+            self._level.update(float(block @ block) / BLOCK)
+            levelled.append(block * np.float32(self._level.gain))
+        return self._peaks.push(np.concatenate([np.zeros(0, np.float32), *levelled]))
+
+    def predict(self) -> Float32[np.ndarray, "s c"]:
+        return self._peaks.predict()
+
+
+_LOOK_AHEAD = IpaStream.look_ahead
+KIND = register(
+    FeatureKind(NAME, ipa_windows, len(GROUPS), "phones of any language by hama", stream=IpaStream)
+)

@@ -1,0 +1,84 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from audioplane.speech import Speech, compute_features, ipa, open_stream, stream_statistics
+from audioplane.speech.ipa import GROUPS, SYMBOLS
+
+Babble = Callable[..., np.ndarray]
+
+
+def test_groups_share_no_symbol_and_lie_within_the_recognisers() -> None:
+    symbols = [symbol for group in GROUPS for symbol in group.split()]
+    assert len(symbols) == len(set(symbols))
+    table = ipa._grouping()
+    assert table.shape == (SYMBOLS, len(GROUPS)) and table.sum() == len(symbols)
+    assert not table[-1].any()  # blank
+
+
+def test_a_peak_lies_where_it_was_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    m = ipa._SYMBOLS.index("m")
+
+    class Stream:
+        ahead = np.zeros((0, SYMBOLS), np.float32)
+
+        def __init__(self, *args: object):
+            pass
+
+        def push(self, sound: np.ndarray) -> np.ndarray:
+            steps = np.zeros((len(sound) // 320, SYMBOLS), np.float32)
+            steps[50, m] = 1
+            return steps
+
+    monkeypatch.setattr("audioplane.speech.recogniser.RecogniserStream", Stream)
+    features = compute_features(np.zeros(32000, np.float32), "ipa")
+    column = next(i for i, group in enumerate(GROUPS) if "m" in group.split())
+    spoken = features[:, :, column] * ipa.SPREAD + ipa.CENTRE
+    step = 2 * np.arange(50)[:, None] - 7 + np.arange(16)
+    assert step.flat[spoken.argmax()] == 50
+    assert abs(spoken[step == 50] - spoken.max()).max() < 1e-6
+
+
+def test_a_stream_gets_what_the_file_gets(babble: Babble, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = babble(3.0)
+    whole = Speech(sound)
+    statistics = stream_statistics(whole, "ipa")
+    # The level stays what it is.
+    monkeypatch.setattr("audioplane.speech.level.RunningLevel.update", lambda self, power: False)
+    stream, given, count = open_stream("mel+ipa", statistics), [], 0
+    for first in range(0, len(sound), 700):
+        given.append(stream.push(sound[first : first + 700]))
+        count += len(given[-1])
+        assert count >= (min(first + 700, len(sound)) - stream.look_ahead) // 640
+    streamed = np.concatenate([*given, stream.finish()])
+    np.testing.assert_allclose(streamed, compute_features(whole, "mel+ipa"), atol=1e-3)
+
+
+def test_a_prediction_keeps_nothing_and_is_of_the_steps_ahead(babble: Babble) -> None:
+    sound = babble(2.0)
+    stream, undisturbed = open_stream("ipa"), open_stream("ipa")
+    settled = stream.push(sound[:20000])
+    undisturbed.push(sound[:20000])
+    predicted = stream.predict(12)
+    assert predicted.shape == (12, 16, len(GROUPS)) and len(settled) < 20
+    rest, again = stream.push(sound[20000:]), undisturbed.push(sound[20000:])
+    np.testing.assert_array_equal(rest, again)
+    # What is predicted of the first frames is nearer to what comes than silence is.
+    off = np.abs(predicted[:3] - rest[:3]).mean()
+    silent = np.abs(-ipa.CENTRE / ipa.SPREAD - rest[:3]).mean()
+    assert off < 0.7 * silent
+
+
+def test_features_do_not_depend_on_the_level(babble: Babble) -> None:
+    loud, faint = (compute_features(babble(2.0, level=x), "ipa") for x in (0.3, 0.01))
+    assert np.abs(loud - faint).max() < 0.02
+
+
+def test_chunks_give_the_values_of_the_whole(
+    babble: Babble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = babble(3.0)
+    whole = compute_features(sound, "ipa")
+    monkeypatch.setattr(ipa, "CHUNK", 7000)
+    np.testing.assert_allclose(compute_features(sound, "ipa"), whole, atol=1e-3)
