@@ -12,7 +12,7 @@ from audioplane.credentials import Verification, verify
 from audioplane.errors import TrainingError
 from audioplane.evaluate import evaluate as evaluate_run
 from audioplane.perceptual import LPIPS
-from audioplane.prepare import PrepareOptions, with_body
+from audioplane.prepare import PrepareOptions, with_body, with_expression
 from audioplane.prepare import prepare_subject as prepare
 from audioplane.progress import Report, ignore
 from audioplane.run import Run, open_run, pack
@@ -111,6 +111,8 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
     opened = subject if isinstance(subject, Subject) else load_subject(Path(subject))
     if config.model.torso == "model":
         opened = with_body(opened)
+    if config.model.expression == "upper-face":
+        opened = with_expression(opened)
     chosen = choose_device(device).device
     return train(opened, config, Path(out), chosen, lpips, extra_losses=extra_losses, stop=stop)
 

@@ -32,8 +32,8 @@ def test_the_standard_scene_is_a_head_in_the_image():
 
 
 def test_the_seeded_head_speaks_and_blinks():
-    by_audio, by_eyes = seeded_head(500, feature_dim=8).moving()
-    assert len(by_audio) > 30 and len(by_eyes) > 10
+    by_audio, by_expression = seeded_head(500, feature_dim=8).moving()
+    assert len(by_audio) > 30 and len(by_expression) > 10
 
 
 def test_a_suite_gives_figures_with_goals():

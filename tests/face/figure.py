@@ -7,7 +7,14 @@ the stages work on; the stand-in answers as MediaPipe would, with 478 points.
 import cv2
 import numpy as np
 
-from audioplane.face.landmarker import FACE_OVAL, INNER_LIP, N_POINTS, Face, Landmarker
+from audioplane.face.landmarker import (
+    BLENDSHAPES,
+    FACE_OVAL,
+    INNER_LIP,
+    N_POINTS,
+    Face,
+    Landmarker,
+)
 
 SIZE = 160
 SKIN, HAIR, COAT, WALL = (220, 160, 130), (70, 40, 20), (30, 40, 110), (90, 150, 120)
@@ -119,4 +126,5 @@ class DrawnFaces(Landmarker):
         scale = _FACE * 2 * columns.std() / _HALF_MOUTH
         points = self._template * np.float32(scale)
         points[:, :2] += np.array([x, y - 0.7 * scale], np.float32)
-        return Face(points, np.array([0.1, 0.2], np.float32))
+        shapes = np.linspace(0, 1, len(BLENDSHAPES), dtype=np.float32)
+        return Face(points, np.array([0.1, 0.2], np.float32), shapes)

@@ -3,7 +3,7 @@ import torch
 
 from audioplane.head import (
     BY_AUDIO,
-    BY_EYES,
+    BY_EXPRESSION,
     Gaussians,
     Head,
     HeadShape,
@@ -31,7 +31,7 @@ def make_head(n=60, **switches):
     head.low.fill_(-0.1)
     head.high.fill_(0.1)
     head.moved_by = torch.zeros(n, dtype=torch.uint8)
-    head.moved_by[:20], head.moved_by[20:30] = BY_AUDIO, BY_EYES
+    head.moved_by[:20], head.moved_by[20:30] = BY_AUDIO, BY_EXPRESSION
     torch.nn.init.normal_(head.field.output.weight, std=0.1)
     return head
 
@@ -42,16 +42,16 @@ def view():
     return View(viewmat, torch.tensor([[100.0, 0, 20], [0, 100, 16], [0, 0, 1]]), 40, 32)
 
 
-def test_audio_and_eyes_move_their_own_gaussians_only():
+def test_audio_and_expression_move_their_own_gaussians_only():
     head = make_head()
     zero, code = torch.zeros(96), torch.randn(96, generator=torch.Generator().manual_seed(1))
     still, _ = head.deform(Motion(zero, zero))
     spoken, d = head.deform(Motion(code, zero))
     blinked, _ = head.deform(Motion(zero, code))
     by_audio = (spoken.means - still.means).abs().sum(1) > 0
-    by_eyes = (blinked.means - still.means).abs().sum(1) > 0
+    by_expression = (blinked.means - still.means).abs().sum(1) > 0
     assert torch.nonzero(by_audio)[:, 0].tolist() == list(range(20))
-    assert torch.nonzero(by_eyes)[:, 0].tolist() == list(range(20, 30))
+    assert torch.nonzero(by_expression)[:, 0].tolist() == list(range(20, 30))
     assert (d[:20] > 0).all() and (d[20:] == 0).all()
 
 
@@ -70,7 +70,7 @@ def test_kept_space_features_change_nothing():
 def test_a_folded_head_moves_by_the_same_bits(switches):
     more = {"time_cells": 5} if "six-plane" in switches.values() else {}
     head, folded = (make_head(**switches, **more) for _ in range(2))
-    code = head.eyes(torch.tensor([0.2, 0.7]))
+    code = head.expression(torch.tensor([0.2, 0.7]))
     motion = Motion(torch.ones(1) if head.times else code, code)
     folded.fold(head.space_features(torch.cat(head.moving())))
     assert "grid.planes" not in folded.state_dict()
@@ -123,7 +123,7 @@ def test_gradients_reach_everything():
     for tensor in head.gaussians.tensors().values():
         tensor.requires_grad_()
     codes = spread_over_sets(head.prototypes(head.encoder.normalised_batch(windows)))
-    motion = Motion(codes[3], head.eyes(torch.tensor([0.3, 0.9])))
+    motion = Motion(codes[3], head.expression(torch.tensor([0.3, 0.9])))
     splat = splat_head(*head.deform(motion), view(), torch.ones(3))
     splat.image.square().sum().backward()
     for name, parameter in head.named_parameters():
@@ -168,7 +168,7 @@ def test_every_switch_builds_the_head_that_it_names(switches):
     codes = head.represent_runs(runs)
     assert codes.shape == (10, head.representation_dim) and codes.std(0).mean() > 0.05
     index = head.moving()[0]
-    motion = Motion(head.spread(codes)[3], head.eyes(torch.tensor([0.2, 0.7])))
+    motion = Motion(head.spread(codes)[3], head.expression(torch.tensor([0.2, 0.7])))
     moved, d = head.deform(motion)
     f = _features(head, index, codes[3])
     rows = head.field.rest(head.field.first(f))
@@ -192,7 +192,7 @@ def test_an_mlp_predicts_the_attention_where_it_is_asked_to():
 def test_six_planes_multiply_space_by_time(fusion):
     head = make_head(encoder="six-plane", time_cells=5, fusion=fusion)
     torch.nn.init.normal_(head.times.table, 1, 0.3)
-    eyes = head.eyes(torch.tensor([0.2, 0.7]))
+    eyes = head.expression(torch.tensor([0.2, 0.7]))
     index = head.moving()[0]
     points = (head.gaussians.means[index] - head.low) / (head.high - head.low) * 2 - 1
     # Row 5 of the speech lies between cells 2 and 3; lines are read at x, y or z by linear mixing.

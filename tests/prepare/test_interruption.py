@@ -24,6 +24,7 @@ A_WRITE_OF = {
     "parsing": "parsing/8.png",
     "plates": "torso_imgs/8.png",
     "splits": "subject.json",
+    "expression": "expression.npy",
     "body": "body.npy",
 }
 

@@ -7,6 +7,7 @@ import pytest
 
 from audioplane.errors import AudioplaneError, PrepareError
 from audioplane.face.finder import CropBox
+from audioplane.face.landmarker import BLENDSHAPES
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
 from audioplane.preflight.sync import Offset
@@ -17,6 +18,7 @@ from audioplane.prepare.record import Record
 from audioplane.prepare.stages import frames_stage, preflight_stage
 from audioplane.progress import ignore
 from audioplane.subject import Label, SubjectPaths, load_subject, read_labels
+from audioplane.subject.expression import COLUMNS, load_expressions
 from tests.face.figure import CLASS_COLOURS, COAT, HAIR, SIZE, SKIN, WALL, draw, parts
 from tests.prepare.conftest import (
     FRAMES,
@@ -47,6 +49,11 @@ def test_the_folder_loads_as_a_subject(prepared):
     assert subject.track is not None
     assert subject.track.valid.all()
     np.testing.assert_allclose(subject.blink(subject.val[0]), [0.1, 0.2], atol=1e-6)
+    table = load_expressions(subject.paths.expressions)
+    assert table.shape == (FRAMES, len(COLUMNS))
+    inner = table[0, COLUMNS.index("browInnerUp")]
+    assert inner == pytest.approx(BLENDSHAPES.index("browInnerUp") / 51)
+    assert not (prepared / "blendshapes.npy").exists()
     for ref in subject.train:
         assert ref.img_id == ref.aud_id
         at = subject.K @ ref.viewmat[:3, 3]

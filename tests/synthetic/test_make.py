@@ -15,6 +15,7 @@ from audioplane.synthetic import (
     make_synthetic,
     make_synthetic_sentence,
 )
+from audioplane.synthetic.face import BROW
 
 SECONDS, SIZE = 2.2, 64
 
@@ -42,6 +43,9 @@ def test_the_folder_loads_whole(made: tuple) -> None:
         np.testing.assert_allclose(frame.landmarks, truth.landmarks[ref.img_id], atol=1e-3)
         np.testing.assert_allclose(ref.viewmat, truth.viewmats[ref.img_id], atol=1e-9)
         np.testing.assert_allclose(subject.blink(ref), truth.blink[ref.img_id], atol=1e-6)
+        brow, gaze = truth.scene.faces[ref.img_id, [BROW]], truth.scene.faces[ref.img_id, -2:]
+        told = [*np.repeat(brow, 3), *truth.blink[ref.img_id], 0, *gaze]
+        np.testing.assert_allclose(subject.expression(ref), told, atol=1e-6)
         off = np.abs(frame.image.astype(int) - subject.plate(ref))[~frame.head]
         assert np.median(off) <= 3, "away from the head a frame is its plate, but for JPEG"
 

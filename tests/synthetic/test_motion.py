@@ -59,3 +59,11 @@ def test_the_head_moves_within_reach_and_the_eyes_blink() -> None:
     assert 60 / 5 <= len(starts) <= 60 / 2
     assert moves.blink.min() == 0
     assert moves.blink.max() > 0.95
+
+
+def test_the_eyes_rest_on_places_and_jump_between_them() -> None:
+    gaze = np.degrees(move_head(1500, 0).gaze)
+    assert (np.abs(gaze).max(0) <= [14, 8]).all() and (np.abs(gaze).max(0) >= [12, 7]).all()
+    jumps = (np.diff(gaze, axis=0) != 0).any(1)
+    assert 60 / 1.6 <= jumps.sum() <= 60 / 0.4
+    assert (gaze == 0).all(1).mean() > 0.15, "it looks at the camera, too"

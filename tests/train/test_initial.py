@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from audioplane.errors import TrainingError
-from audioplane.head import BY_AUDIO, BY_EYES, STILL
+from audioplane.head import BY_AUDIO, BY_EXPRESSION, STILL
 from audioplane.train.initial import choose_drivers, find_bounds, random_gaussians
 from audioplane.train.views import observe
 
@@ -54,8 +54,10 @@ def test_mouth_and_eyes_get_their_drivers(spoken_subject, views):
         camera = np.array([*((target - K[:2, 2]) / K[0, 0] * depth), depth])
         points.append(ref.viewmat[:3, :3].T @ (camera - ref.viewmat[:3, 3]))
     means = torch.tensor(np.array(points)).float()
-    assert choose_drivers(means, views, K, "face").tolist() == [BY_AUDIO, BY_EYES, STILL]
-    assert choose_drivers(means, views, K, "all").tolist() == [BY_AUDIO, BY_EYES, BY_AUDIO]
+    assert choose_drivers(means, views, K, "face").tolist() == [BY_AUDIO, BY_EXPRESSION, STILL]
+    assert choose_drivers(means, views, K, "all").tolist() == [BY_AUDIO, BY_EXPRESSION, BY_AUDIO]
+    whole = choose_drivers(means, views, K, "face", upper_face=True)
+    assert whole.tolist() == [BY_AUDIO, BY_EXPRESSION, BY_EXPRESSION]
 
 
 def test_what_lies_behind_the_head_is_not_driven(spoken_subject, views):

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audioplane.head import BY_AUDIO, BY_EYES, Gaussians, Head, HeadShape, View
+from audioplane.head import BY_AUDIO, BY_EXPRESSION, Gaussians, Head, HeadShape, View
 
 _RADII = (0.08, 0.11, 0.09)
 """Metres: half a head's width, height and depth."""
@@ -53,7 +53,8 @@ def standard_scene(n: int, channels: int = 5) -> dict[str, Tensor]:
 
 
 def seeded_head(n: int, feature_dim: int = 120) -> Head:
-    """A head as a trained one is built: speech moves the lower half of the face, blinks a strip."""
+    """A head as a trained one is built: speech moves the lower half of the face, the
+    expression the upper one."""
     generator = torch.Generator().manual_seed(2)
     head = Head(HeadShape(feature_dim=feature_dim), generator)
     means, quats, scales = cloud(n)
@@ -65,9 +66,9 @@ def seeded_head(n: int, feature_dim: int = 120) -> Head:
         sh=0.3 * torch.randn(n, 4, 3, generator=generator),
     )
     front = means[:, 2] < 0
-    speaks, blinks = front & (means[:, 1] > 0.02), front & (means[:, 1].abs() < 0.015)
+    speaks, expresses = front & (means[:, 1] > 0.02), front & (means[:, 1].abs() < 0.015)
     head.moved_by = torch.zeros(n, dtype=torch.uint8)
-    head.moved_by[speaks], head.moved_by[blinks] = BY_AUDIO, BY_EYES
+    head.moved_by[speaks], head.moved_by[expresses] = BY_AUDIO, BY_EXPRESSION
     head.low.copy_(-1.2 * torch.tensor(_RADII))
     head.high.copy_(1.2 * torch.tensor(_RADII))
     torch.nn.init.normal_(head.field.output.weight, std=0.05, generator=generator)

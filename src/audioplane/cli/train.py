@@ -32,6 +32,9 @@ class Switches:
     """H, cells of the coarsest plane."""
     moving: Literal["all", "face"] | None = None
     """Which Gaussians the audio deforms: all, as in the paper, or those of the lower face."""
+    expression: Literal["blink", "upper-face"] | None = None
+    """What else moves Gaussians: the lids of the eyes alone, or brows, lids, squint and gaze those
+    of the whole upper face, where the subject tells them."""
     torso: Literal["recorded", "model"] | None = None
     """What is below the head: the recording's own torso, as in the paper, or Gaussians of the whole
     person, hair, neck and shoulders in one."""
@@ -68,7 +71,7 @@ class Train:
         from audioplane.cli.device import use_device
         from audioplane.cli.training import show_training, signals_set
         from audioplane.errors import TrainingError
-        from audioplane.prepare import with_body
+        from audioplane.prepare import with_body, with_expression
         from audioplane.subject import check_subject, load_subject
         from audioplane.train import PRESETS
         from audioplane.train.config import with_fine_iterations, without_lpips
@@ -93,6 +96,14 @@ class Train:
         if config.model.torso == "model":
             with progress_reports(self) as report:
                 subject = with_body(subject, report)
+        if config.model.expression == "upper-face":
+            with progress_reports(self) as report:
+                subject = with_expression(subject, report=report)
+            if not subject.has_expression:
+                console.print(
+                    "the subject has no expression.npy and no landmarker is at hand: brows and "
+                    "gaze are not learned, blinks are"
+                )
         with signals_set() as stop:
             show_training(train_head(subject, config, self.out, device, lpips, stop))
         if stop.is_set():

@@ -49,7 +49,7 @@ class Animator:
 
         Args:
             head: what is rendered.
-            footage: the frames that lend pose, blink, torso and background.
+            footage: the frames that lend pose, expression, torso and background.
             views: refined world→camera matrices by img_id; other frames keep the tracked ones.
             bodies: of a head with a body, its refined views (`View.body`) likewise.
             articulation: factor on how far speech moves the lips.
@@ -120,8 +120,8 @@ class Animator:
         return self.head.excerpt_codes(window, norm, spoken, self._articulation)
 
     def pose(self, t: int) -> FrameRef:
-        """The subject's frame whose pose, blink and torso frame t of any speech uses: the longest
-        shot played forwards and backwards, so that head and body never jump."""
+        """The subject's frame whose pose, expression and torso frame t of any speech uses: the
+        longest shot played forwards and backwards, so that head and body never jump."""
         return self._loop[ping_pong(t, len(self._loop))]
 
     def view(self, ref: FrameRef) -> View:
@@ -139,14 +139,14 @@ class Animator:
 
     @torch.no_grad()
     def _motion(self, code: Float[Tensor, " k"], ref: FrameRef) -> Motion:
-        blink = torch.from_numpy(self.footage.blink(ref)).float()
-        return Motion(code, self.head.eyes(blink.to(self.head.device)))
+        numbers = torch.from_numpy(self.footage.expression(ref)).float()
+        return Motion(code, self.head.expression(numbers.to(self.head.device)))
 
     @torch.no_grad()
     def deformed(
         self, code: Float[Tensor, " k"], ref: FrameRef
     ) -> tuple[Gaussians, Float[Tensor, " n"]]:
-        """Gaussians that speak `code` with the blink of `ref`, and their dynamism.
+        """Gaussians that speak `code` with the expression of `ref`, and their dynamism.
 
         Of a head with a body they lie where head and body are one (`head.follow_body`).
         """
@@ -155,7 +155,7 @@ class Animator:
     def draw(
         self, code: Float[Tensor, " k"], ref: FrameRef, plate: UInt8[np.ndarray, "h w 3"]
     ) -> DrivenFrame:
-        """The head at the pose and blink of `ref`, speaking `code`, before `plate`."""
+        """The head at the pose and expression of `ref`, speaking `code`, before `plate`."""
         motion, view = self._motion(code, ref), self.view(ref)
         return DrivenFrame(*self._renderer.render(motion, view, plate))
 

@@ -53,8 +53,8 @@ class PosedFootage:
         row, lenders = self._row(ref), self.recorded.loop
         return ref if row is None else lenders[ping_pong(row, len(lenders))]
 
-    def blink(self, ref: FrameRef) -> Float[np.ndarray, "2"]:
-        return self.recorded.blink(self._lender(ref))
+    def expression(self, ref: FrameRef) -> Float[np.ndarray, " e"]:
+        return self.recorded.expression(self._lender(ref))
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
         return self.recorded.plate(self._lender(ref))

@@ -25,8 +25,8 @@ class FrameRenderer:
 
     def __init__(self, head: Head, width: int, height: int):
         self._head = head
-        by_audio, by_eyes = head.moving()
-        index = torch.cat([by_audio, by_eyes])
+        by_audio, by_expression = head.moving()
+        index = torch.cat([by_audio, by_expression])
         self._n_audio, self._index = len(by_audio), index.numpy()
         with torch.no_grad():
             self._S = head.space_features(index)

@@ -130,16 +130,16 @@ class MoveGauge:
     @torch.no_grad()
     def __init__(self, head: Head):
         self._head = head
-        by_audio, by_eyes = head.moving()
+        by_audio, by_expression = head.moving()
         self._n = len(by_audio)
-        self._S = head.space_features(torch.cat([by_audio, by_eyes]))
-        self._eyes = head.eyes(torch.zeros(2, device=head.device))
+        self._S = head.space_features(torch.cat([by_audio, by_expression]))
+        self._expression = head.expression(head.expression.rest)
 
     @torch.no_grad()
     def furthest(self, code: Float[Tensor, " k"]) -> float:
         """The largest |d · Δmean| among the Gaussians that the audio drives, metres."""
         if not self._n:
             return 0.0
-        rows, d = self._head.deltas(Motion(code, self._eyes), self._S, self._n)
+        rows, d = self._head.deltas(Motion(code, self._expression), self._S, self._n)
         moves = d[: self._n, None] * read_delta(rows[: self._n]).means
         return float(moves.norm(dim=1).max())

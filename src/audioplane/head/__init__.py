@@ -2,10 +2,11 @@
 
 from audioplane.head.audio_plane import Attention, Fusion
 from audioplane.head.body import follow_body
+from audioplane.head.expression import BLINK, ExpressionCode
 from audioplane.head.gaussians import Gaussians
 from audioplane.head.head import (
     BY_AUDIO,
-    BY_EYES,
+    BY_EXPRESSION,
     STILL,
     Head,
     Motion,
@@ -17,11 +18,13 @@ from audioplane.head.time_planes import time_cells
 from audioplane.head.view import View
 
 __all__ = [
+    "BLINK",
     "BY_AUDIO",
-    "BY_EYES",
+    "BY_EXPRESSION",
     "STILL",
     "Attention",
     "Encoder",
+    "ExpressionCode",
     "Fusion",
     "Gaussians",
     "Head",

@@ -16,6 +16,7 @@ from audioplane.head.audio_plane import (
 )
 from audioplane.head.body import BodyWeights
 from audioplane.head.deformation import DeformationField, apply_deformation, read_delta
+from audioplane.head.expression import ExpressionCode
 from audioplane.head.gaussians import SH_BASES, Gaussians, sh_colours
 from audioplane.head.plane_kernels import SETS
 from audioplane.head.shape import HeadShape
@@ -23,8 +24,8 @@ from audioplane.head.time_planes import TimePlanes
 from audioplane.head.view import View
 from audioplane.splat import Splat, rasterize
 
-STILL, BY_AUDIO, BY_EYES = 0, 1, 2
-"""What deforms a Gaussian: nothing, the audio, or the eyes' closure."""
+STILL, BY_AUDIO, BY_EXPRESSION = 0, 1, 2
+"""What deforms a Gaussian: nothing, the audio, or the expression of the upper face."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Motion:
 
     audio: Float[Tensor, " k"]
     """The audio's code, from `Head.audio_codes`."""
-    eyes: Float[Tensor, " e"]
-    """The eyes' code, from `Head.eyes`."""
+    expression: Float[Tensor, " e"]
+    """The expression's code, from `Head.expression`."""
 
 
 class Head(nn.Module):
@@ -45,7 +46,7 @@ class Head(nn.Module):
     """
 
     moved_by: Tensor
-    """What deforms each Gaussian, uint8 [n]: `STILL`, `BY_AUDIO` or `BY_EYES`."""
+    """What deforms each Gaussian, uint8 [n]: `STILL`, `BY_AUDIO` or `BY_EXPRESSION`."""
     low: Tensor
     high: Tensor
 
@@ -67,7 +68,7 @@ class Head(nn.Module):
             if shape.encoder == "six-plane":
                 self.times = TimePlanes(shape.time_cells, *tables)
             code = appended or features
-            self.eyes = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, code))
+            self.expression = ExpressionCode(shape.expression, code)
             self.field = DeformationField(features, appended, shape.dynamism)
         self.body = BodyWeights() if shape.body else None
         sizes = ((3,), (4,), (3,), (), (SH_BASES, 3))
@@ -219,8 +220,8 @@ class Head(nn.Module):
         del self.grid
 
     def moving(self) -> tuple[Int[Tensor, " a"], Int[Tensor, " e"]]:
-        """Indices of the Gaussians that the audio and that the eyes deform."""
-        return tuple(torch.nonzero(self.moved_by == k)[:, 0] for k in (BY_AUDIO, BY_EYES))  # type: ignore[return-value]
+        """Indices of the Gaussians that the audio and that the expression deform."""
+        return tuple(torch.nonzero(self.moved_by == k)[:, 0] for k in (BY_AUDIO, BY_EXPRESSION))  # type: ignore[return-value]
 
     def deform(
         self, motion: Motion, S: Float[Tensor, "m k"] | None = None
@@ -229,8 +230,8 @@ class Head(nn.Module):
 
         S is `space_features` of `moving`'s indices, concatenated, if already computed.
         """
-        by_audio, by_eyes = self.moving()
-        index = torch.cat([by_audio, by_eyes])
+        by_audio, by_expression = self.moving()
+        index = torch.cat([by_audio, by_expression])
         if S is None:
             S = self.space_features(index)
         rows, d = self.deltas(motion, S, len(by_audio))
@@ -242,12 +243,12 @@ class Head(nn.Module):
         self, motion: Motion, S: Float[Tensor, "m k"], by_audio: int
     ) -> tuple[Float[Tensor, "m p"], Float[Tensor, " m"]]:
         """ΔG as rows and dynamism of `moving`'s Gaussians, of which the audio deforms the first."""
-        of_audio, of_eyes, code = S[:by_audio], S[by_audio:], motion.audio
+        of_audio, of_expression, code = S[:by_audio], S[by_audio:], motion.audio
         if self.times is not None:
             values = self.times(self._points(self.moving()[0]), code)
-            of_audio, of_eyes = self._fuse(of_audio * values), self._fuse(of_eyes)
-            code = torch.ones_like(motion.eyes)
-        parts = (self.field(of_audio, code), self.field(of_eyes, motion.eyes))
+            of_audio, of_expression = self._fuse(of_audio * values), self._fuse(of_expression)
+            code = torch.ones_like(motion.expression)
+        parts = (self.field(of_audio, code), self.field(of_expression, motion.expression))
         rows, d = (torch.cat(x) for x in zip(*parts, strict=True))
         return rows, d
 

@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from audioplane.head.audio_plane import SCALES, Attention, D, Fusion, H
+from audioplane.head.expression import BLINK
 from audioplane.head.plane_kernels import SETS
 from audioplane.splat.simd import LANES
 
@@ -33,12 +34,15 @@ class HeadShape:
     attention: Attention = "cross"
     fusion: Fusion = "concat"
     dynamism: bool = True
+    expression: int = BLINK
+    """Numbers of the expression that deforms the upper face."""
     body: bool = False
     """Whether the Gaussians are those of the whole person, and the body has a pose of its own."""
 
     def __post_init__(self):
         bounds = [
             ("feature_dim", 1, self.feature_dim, 1 << 16),
+            ("expression", 1, self.expression, 1 << 8),
             ("grid_size", 2, self.grid_size, 1 << 12),
             ("time_cells", 2 if self.encoder == "six-plane" else 0, self.time_cells, 1 << 20),
             ("the number of scales", 1, len(self.scales), 16),

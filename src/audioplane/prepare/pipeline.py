@@ -27,6 +27,7 @@ STAGES: dict[str, Callable[[Job], None]] = {
     "parsing": parsing_stage,
     "plates": stages.plates_stage,
     "splits": stages.splits_stage,
+    "expression": stages.expression_stage,
     "body": stages.body_stage,
 }
 """The stages of a preparation by name, in order."""

@@ -13,7 +13,7 @@ from audioplane.preflight import PREFLIGHT_PAGE
 from audioplane.subject.layout import SubjectPaths
 
 _OWN_FOLDERS = ("ori_imgs", "gt_imgs", "torso_imgs", "parsing")
-LANDMARK_DEPTH = "landmark_depth.npy"
+LANDMARK_DEPTH, BLENDSHAPE_ROWS = "landmark_depth.npy", "blendshapes.npy"
 """Relative depth of the landmarks, a first guess that only the pose stage needs."""
 
 

@@ -15,7 +15,14 @@ from audioplane.assets import require_model
 from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.errors import PrepareError
 from audioplane.face.finder import CropBox, FaceFinder, crop_image
-from audioplane.face.landmarker import FACE_LANDMARKER, N_POINTS, Face, Landmarker, to_68
+from audioplane.face.landmarker import (
+    BLENDSHAPES,
+    FACE_LANDMARKER,
+    N_POINTS,
+    Face,
+    Landmarker,
+    to_68,
+)
 from audioplane.face.mouth_cover import MouthCover
 from audioplane.face.shots import Shot
 from audioplane.media.audio import read_audio, write_wav
@@ -28,9 +35,10 @@ from audioplane.prepare import plates
 from audioplane.prepare.crop import find_crop
 from audioplane.prepare.job import Job
 from audioplane.prepare.pose.camera import Intrinsics
-from audioplane.prepare.record import LANDMARK_DEPTH, Record
+from audioplane.prepare.record import BLENDSHAPE_ROWS, LANDMARK_DEPTH, Record
 from audioplane.prepare.workers import ahead, in_order
 from audioplane.subject.body import save_body
+from audioplane.subject.expression import save_expressions
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import read_labels
 from audioplane.subject.layout import SubjectPaths
@@ -198,6 +206,7 @@ def landmarks_stage(job: Job) -> None:
     record, n = job.record, job.record.n_frames
     points = np.zeros((n, N_POINTS, 3), np.float32)
     blink = np.zeros((n, 2), np.float32)
+    shapes = np.full((n, len(BLENDSHAPES)), np.nan, np.float32)
     valid = np.zeros(n, bool)
     cuts = set(record.cuts)
     mouth, followed = MouthCover(), []
@@ -210,6 +219,8 @@ def landmarks_stage(job: Job) -> None:
             flaw = _flaw(faces, record.face_centres.get(i), job.options.size)
             if flaw is None:
                 points[i], blink[i], valid[i] = faces[0].points, faces[0].blink, True
+                if faces[0].blendshapes is not None:
+                    shapes[i] = faces[0].blendshapes
                 mouth.add(faces[0], image)
                 followed.append(i)
                 _write_landmarks(job.paths.landmarks(i), to_68(faces[0].points))
@@ -225,6 +236,7 @@ def landmarks_stage(job: Job) -> None:
             "are needed, and minutes are better"
         )
     np.save(job.paths.root / LANDMARK_DEPTH, points[..., 2].astype(np.float16))
+    np.save(job.paths.root / BLENDSHAPE_ROWS, shapes)
     viewmats = np.tile(np.eye(4), (n, 1, 1))
     Track(points[..., :2], blink, valid, viewmats).save(job.paths.track)
 
@@ -317,6 +329,20 @@ def splits_stage(job: Job) -> None:
         )
     (paths.root / LANDMARK_DEPTH).unlink(missing_ok=True)
     job.say(f"{len(usable)} of {record.n_frames} frames usable")
+
+
+def expression_stage(job: Job) -> None:
+    """Write the expression of every frame, now that its camera is known."""
+    from audioplane.prepare.expression import expressions_of, with_expression
+
+    subject, kept = load_subject(job.paths.root), job.paths.root / BLENDSHAPE_ROWS
+    if not kept.exists():  # the landmarks are an older version's
+        with_expression(subject, job.options.face_landmarker, job.report)
+        return
+    shapes = np.load(kept, allow_pickle=False)
+    rows = expressions_of(subject, Track.load(job.paths.track).landmarks, shapes)
+    save_expressions(job.paths.expressions, rows)
+    kept.unlink()
 
 
 def body_stage(job: Job) -> None:

@@ -1,4 +1,4 @@
-"""The recorded frames that lend a driven head its pose, blink, torso and background."""
+"""The recorded frames that lend a driven head its pose, expression, torso and background."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 
 from audioplane.errors import SubjectError
 from audioplane.subject import FrameRef, Subject
+from audioplane.subject.expression import BLINK
 
 _GAP = 5
 """Most missing frames inside one run of footage."""
@@ -41,8 +42,9 @@ class Footage(Protocol):
         """Width and height of the frames, pixels."""
         ...
 
-    def blink(self, ref: FrameRef) -> Float[np.ndarray, "2"]:
-        """Eye closure of a frame, 0 open to 1 closed, image-left eye first."""
+    def expression(self, ref: FrameRef) -> Float[np.ndarray, " e"]:
+        """The expression of a frame, as many numbers as the head takes (`Subject.expression_of`).
+        Raises `SubjectError` where it is not known."""
         ...
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
@@ -64,9 +66,13 @@ class SubjectFootage:
     refs: Sequence[FrameRef]
     torso: bool = True
     """Whether plates show the recorded torso."""
+    numbers: int = BLINK
+    """Of an expression."""
 
     @staticmethod
-    def of(subject: Subject, trained: Sequence[int], torso: bool = True) -> "SubjectFootage":
+    def of(
+        subject: Subject, trained: Sequence[int], torso: bool = True, numbers: int = BLINK
+    ) -> "SubjectFootage":
         """The frames of a subject whose img_id is in `trained`.
 
         Raises `SubjectError` where there is none.
@@ -77,7 +83,7 @@ class SubjectFootage:
             raise SubjectError(
                 f"{subject.paths.root} is not the subject that this head was trained on"
             )
-        return SubjectFootage(subject, refs, torso)
+        return SubjectFootage(subject, refs, torso, numbers)
 
     @property
     def loop(self) -> Sequence[FrameRef]:
@@ -92,8 +98,8 @@ class SubjectFootage:
         height, width = self.subject.background.shape[:2]
         return width, height
 
-    def blink(self, ref: FrameRef) -> Float[np.ndarray, "2"]:
-        return self.subject.blink(ref)
+    def expression(self, ref: FrameRef) -> Float[np.ndarray, " e"]:
+        return self.subject.expression_of(ref, self.numbers)
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
         return self.subject.plate(ref) if self.torso else self.subject.background

@@ -134,15 +134,23 @@ def head_tensors(head: Head) -> dict[str, Tensor]:
 
 def fill_head(head: Head, tensors: dict[str, Tensor]) -> None:
     """Put weights and Gaussians into a head of the same shape; fold it where they are folded."""
-    state = under("head", tensors)
+    state = under("head", {todays_name(name): x for name, x in tensors.items()})
     state["moved_by"] = state.pop("driver")
     state |= {_STATE + name: x for name, x in under("gaussians", tensors).items()}
     folded = state.pop("folded", None)
     if folded is not None:
         state |= {f"grid.{name}": x for name, x in head.grid.state_dict().items()}
-    head.load_state_dict(state)
+    # A file in which blinks alone moved the eyes holds no range of expressions.
+    own = {f"expression.{name}": x for name, x in head.expression.named_buffers()}
+    head.load_state_dict(own | state)
     if folded is not None:
         head.fold(folded)
+
+
+def todays_name(name: str) -> str:
+    """The name of a tensor in the files of today, of one in those in which blinks alone moved the
+    eyes."""
+    return name.replace("head/eyes.", "head/expression.network.")
 
 
 def familiarity_tensors(known: Familiarity) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from audioplane.head import Head
 from audioplane.media.image import encode_image
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run.head_file import trained_facts, trained_tensors
-from audioplane.run.packed import BACKGROUND, BLINKS, TORSO, K, voice_facts
+from audioplane.run.packed import BACKGROUND, EXPRESSIONS, TORSO, K, voice_facts
 from audioplane.run.run import Run
 from audioplane.run.tensors import save_tensors
 
@@ -52,7 +52,8 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
         step()
     tensors[BACKGROUND] = _encoded(subject.background, _LOSSLESS)
     tensors[K] = torch.from_numpy(footage.K)
-    tensors[BLINKS] = torch.from_numpy(np.stack([footage.blink(ref) for ref in loop]))
+    rows = [footage.expression(ref) for ref in loop]
+    tensors[EXPRESSIONS] = torch.from_numpy(np.stack(rows).astype(np.float32))
     facts = {
         **trained_facts(run),
         "pose_ids": [ref.img_id for ref in loop],

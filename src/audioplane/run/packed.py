@@ -2,7 +2,7 @@
 
 A pack is a safetensors file. Its header describes the head; its body holds the tensors of the
 head file and the footage of the loop: K [3, 3], the background (a WebP image without loss), and of
-each frame its pose, its blink and, where the torso is recorded, that torso (a WebP image with
+each frame its pose, its expression and, where the torso is recorded, that torso (a WebP image with
 alpha). Nothing in it names a path
 or a user of the machine that made it.
 """
@@ -25,7 +25,10 @@ from audioplane.speech import StreamStatistics
 from audioplane.subject import FrameRef
 from audioplane.subject.torso import over
 
-TORSO, BACKGROUND, K, BLINKS = (f"footage/{x}" for x in ("torso/", "background", "K", "blinks"))
+TORSO, BACKGROUND, K, EXPRESSIONS, BLINKS = (
+    f"footage/{x}" for x in ("torso/", "background", "K", "expressions", "blinks")
+)
+"""Names of tensors. Packs of heads that know blinks alone may hold `BLINKS`."""
 
 
 class TensorsOnDisk(Mapping[str, Tensor]):
@@ -53,7 +56,7 @@ class PackedFootage:
     K: Float[np.ndarray, "3 3"]
     size: tuple[int, int]
     background: UInt8[np.ndarray, "h w 3"]
-    blinks: dict[int, Float[np.ndarray, "2"]]
+    expressions: dict[int, Float[np.ndarray, " e"]]
     """By img_id."""
     tensors: Mapping[str, Tensor]
     bodies: Mapping[int, Tensor]
@@ -63,8 +66,8 @@ class PackedFootage:
     def loop(self) -> Sequence[FrameRef]:
         return self.refs
 
-    def blink(self, ref: FrameRef) -> Float[np.ndarray, "2"]:
-        return self.blinks[ref.img_id]
+    def expression(self, ref: FrameRef) -> Float[np.ndarray, " e"]:
+        return self.expressions[ref.img_id]
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
         if self.bodies:
@@ -100,19 +103,21 @@ def read_pack(path: Path) -> Pack:
         trained = trained_from(path, model, facts)
         ids, views = list(trained.views), trained.views
         width, height = (int(x) for x in facts["size"])
-        blinks = tensors[BLINKS].numpy()
+        names = set(tensors)
+        expressions = tensors[EXPRESSIONS if EXPRESSIONS in names else BLINKS].numpy()
+        if expressions.shape[1] != trained.head.shape.expression:
+            raise ValueError("its expressions are not its head's")
         footage = PackedFootage(
             [FrameRef(i, i, views[i].double().numpy()) for i in ids],
             tensors[K].numpy(),
             (width, height),
             decode_image(tensors[BACKGROUND].numpy().tobytes(), 3),
-            dict(zip(ids, blinks, strict=True)),
+            dict(zip(ids, expressions, strict=True)),
             tensors,
             trained.bodies,
         )
         if footage.background.shape != (height, width, 3) or not ids:
             raise ValueError("its footage is not of one size")
-        names = set(tensors)
         missing = 0 if trained.bodies else sum(f"{TORSO}{i}" not in names for i in ids)
         if missing:
             raise ValueError(f"{missing} torsos are missing")

@@ -63,14 +63,15 @@ class Run(TrainedHead):
 
     @cached_property
     def footage(self) -> Footage:
-        """The source of poses, blinks, torsos and background. Raises as `subject` does."""
+        """The source of poses, expressions, torsos and background. Raises as `subject` does."""
         return self.subject_footage if self._pack is None else self._pack.footage
 
     @cached_property
     def subject_footage(self) -> SubjectFootage:
         """The footage in the subject's folder, of a pack too. Raises as `subject` does."""
         recorded = self.torso == "recorded"
-        return SubjectFootage.of(self.subject, list(self.views), recorded)
+        numbers = self.head.shape.expression
+        return SubjectFootage.of(self.subject, list(self.views), recorded, numbers)
 
     @cached_property
     def voice(self) -> StreamStatistics | None:

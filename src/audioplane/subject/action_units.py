@@ -1,19 +1,35 @@
-"""Blinks from `au.csv`, OpenFace's table: action unit 45, as in ER-NeRF and later systems."""
+"""Blinks and expressions from `au.csv`, OpenFace's table of action units, as prior work uses it."""
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float, Float32
 
 from audioplane.errors import SubjectError
+from audioplane.subject.expression import COLUMNS
 
 _CLOSED = 2.0
 """Intensity of AU45 that counts as closed, on prior work's scale."""
+_BLINK = 45
 _MOST = 10.0
 """OpenFace's intensities run from 0 to 5."""
 _LAST_FRAME = 10_000_000
+
+
+_SHAPES_OF = {
+    1: ("browInnerUp",),
+    2: ("browOuterUpLeft", "browOuterUpRight"),
+    4: ("browDownLeft", "browDownRight"),
+    5: ("eyeWideLeft", "eyeWideRight"),
+    6: ("cheekSquintLeft", "cheekSquintRight"),
+    7: ("eyeSquintLeft", "eyeSquintRight"),
+    45: ("eyeBlinkLeft", "eyeBlinkRight"),
+}
+"""ARKit's coefficients by action unit."""
+_STRONGEST = 5.0
+"""Intensity of the other units that counts as 1."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +48,70 @@ def read_blinks(path: Path) -> BlinkTable:
     OpenFace counts frames from 1, its header may hold spaces, and rows without `success` are
     ignored. Raises `SubjectError` where the table cannot be read, or most of it is unusable.
     """
+    frames, columns = _read(path, ("AU45_r",))
+    intensity = columns["AU45_r"]
+    usable = np.abs(intensity) <= _MOST
+    _require_most(path, usable, "no blinks", "AU45_r")
+    wanted = np.arange(1, int(frames[-1]) + 1)
+    closed = np.clip(intensity[usable], 0, _CLOSED) / _CLOSED
+    return BlinkTable(
+        np.interp(wanted, frames[usable], closed).astype(np.float32),
+        tuple((frames[~usable] - 1).astype(int).tolist()),
+    )
+
+
+def read_expressions(path: Path) -> Float32[np.ndarray, "n 17"] | None:
+    """Rows of `expression.COLUMNS` by `img_id`, gaze 0; NaN where a frame has none.
+
+    Action units 1, 2, 4, 5, 6, 7 and 45 become the coefficients that mean the same on both sides.
+    None where the table lacks one of them. Raises as `read_blinks` does.
+    """
+    names = {unit: f"AU{unit:02d}_r" for unit in _SHAPES_OF}
+    if not set(names.values()) <= _header(path):
+        return None
+    frames, columns = _read(path, tuple(names.values()))
+    usable = np.all([np.abs(column) <= _MOST for column in columns.values()], axis=0)
+    _require_most(path, usable, "no expressions", "each of AU01_r to AU45_r")
+    rows = np.full((int(frames[-1]), len(COLUMNS)), np.nan, np.float32)
+    known = np.zeros((len(frames), len(COLUMNS)), np.float32)
+    for unit, name in names.items():
+        full = _CLOSED if unit == _BLINK else _STRONGEST
+        for shape in _SHAPES_OF[unit]:
+            known[:, COLUMNS.index(shape)] = np.clip(columns[name] / full, 0, 1)
+    rows[frames[usable].astype(int) - 1] = known[usable]
+    return rows
+
+
+def _require_most(path: Path, usable: Bool[np.ndarray, " n"], lack: str, where: str) -> None:
+    if 2 * usable.sum() <= len(usable):
+        raise SubjectError(
+            f"{path} has {lack}: {usable.sum()} of its {len(usable)} frames have a number in "
+            f"{where}; run OpenFace again or remove it"
+        )
+
+
+def _header(path: Path) -> set[str]:
+    """Names of the columns; none where the file cannot be read."""
+    try:
+        with path.open(newline="") as file:
+            return {name.strip() for name in next(csv.reader(file), [])}
+    except (OSError, ValueError, csv.Error):
+        return set()
+
+
+def _read(
+    path: Path, names: tuple[str, ...]
+) -> tuple[Float[np.ndarray, " n"], dict[str, Float[np.ndarray, " n"]]]:
+    """Numbers of the frames that were seen, in order, and columns of theirs.
+
+    Raises `SubjectError` where the table cannot be read.
+    """
     try:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file, skipinitialspace=True))
         seen = [row for row in rows if float(row.get("success") or 1)]
         frames = np.array([float(row["frame"]) for row in seen])
-        intensity = np.array([float(row["AU45_r"]) for row in seen])
+        columns = {name: np.array([float(row[name]) for row in seen]) for name in names}
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as e:
         raise SubjectError(
             f"{path} is not a table of OpenFace with 'frame' and 'AU45_r' ({e!r}): run OpenFace "
@@ -49,16 +123,4 @@ def read_blinks(path: Path) -> BlinkTable:
         )
     # Where two faces were seen the first row of a frame is the one that was followed.
     frames, first = np.unique(frames, return_index=True)
-    intensity = intensity[first]
-    usable = np.abs(intensity) <= _MOST
-    if 2 * usable.sum() <= len(frames):
-        raise SubjectError(
-            f"{path} has no blinks: {usable.sum()} of its {len(frames)} frames have a number in "
-            "AU45_r; run OpenFace again or remove it"
-        )
-    wanted = np.arange(1, int(frames[-1]) + 1)
-    closed = np.clip(intensity[usable], 0, _CLOSED) / _CLOSED
-    return BlinkTable(
-        np.interp(wanted, frames[usable], closed).astype(np.float32),
-        tuple((frames[~usable] - 1).astype(int).tolist()),
-    )
+    return frames, {name: column[first] for name, column in columns.items()}

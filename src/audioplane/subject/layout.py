@@ -26,6 +26,10 @@ class SubjectPaths:
         return self.root / "body.npy"
 
     @property
+    def expressions(self) -> Path:
+        return self.root / "expression.npy"
+
+    @property
     def tracker_params(self) -> Path:
         """Poses of the AD-NeRF family's tracker, used without transforms files."""
         return self.root / "track_params.pt"

@@ -7,14 +7,20 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 
 from audioplane.errors import SpeechError, SubjectError
 from audioplane.media.image import read_image
 from audioplane.speech.external import load_external_features
 from audioplane.speech.kinds import feature_files, kinds_in
-from audioplane.subject.action_units import BlinkTable, read_blinks
+from audioplane.subject.action_units import BlinkTable, read_blinks, read_expressions
 from audioplane.subject.body import load_body, reference_row
+from audioplane.subject.expression import (
+    BLINK,
+    controls,
+    load_expressions,
+    without_gaps,
+)
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import head_mask, read_labels
 from audioplane.subject.layout import SubjectPaths
@@ -115,6 +121,43 @@ class Subject:
         if ref.img_id >= len(self._blinks):
             return np.zeros(2, np.float32)
         return self._blinks[ref.img_id]
+
+    @cached_property
+    def _expressions(self) -> Float32[np.ndarray, "n 8"] | None:
+        paths = self.paths
+        if paths.expressions.exists():
+            rows = load_expressions(paths.expressions)
+            self._require_rows(paths.expressions, len(rows), self._last_frame + 1)
+        elif paths.action_units.exists():
+            rows = read_expressions(paths.action_units)
+            if rows is not None:
+                needed = self._last_frame + 1 - _MISSING_ROWS
+                self._require_rows(paths.action_units, len(rows), needed)
+        else:
+            rows = None
+        return None if rows is None else controls(without_gaps(rows))
+
+    @property
+    def has_expression(self) -> bool:
+        """Whether more than blinks is known of the upper face. Raises as `expression` does."""
+        return self._expressions is not None
+
+    def expression(self, ref: FrameRef) -> Float32[np.ndarray, "8"]:
+        """The expression of the upper face in a frame, as `CONTROLS` names its numbers.
+
+        Raises `SubjectError` where it is not known, or its file is damaged or too short.
+        """
+        if self._expressions is None:
+            raise SubjectError(
+                f"{self.paths.expressions} is missing: prepare the video again, or train with "
+                "blinks alone"
+            )
+        return self._expressions[min(ref.img_id, len(self._expressions) - 1)]
+
+    def expression_of(self, ref: FrameRef, numbers: int) -> Float[np.ndarray, " e"]:
+        """The expression of a frame for a head that takes so many numbers: `blink` where it takes
+        two, else `expression`. Raises as they do."""
+        return self.blink(ref) if numbers == BLINK else self.expression(ref)
 
     @cached_property
     def _body(self) -> Float[np.ndarray, "n 4 4"] | None:

@@ -14,6 +14,7 @@ from audioplane.clock import FPS
 from audioplane.errors import MediaError
 from audioplane.media.image import write_image
 from audioplane.progress import Counter, Report, ignore
+from audioplane.subject.expression import COLUMNS, save_expressions
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import paint_labels
 from audioplane.subject.layout import SubjectPaths
@@ -25,7 +26,15 @@ from audioplane.synthetic.camera import (
     body_to_camera,
     frame_geometry,
 )
-from audioplane.synthetic.face import BLINK_LEFT, BLINK_RIGHT, FACE_SIZE, pose_face
+from audioplane.synthetic.face import (
+    BLINK_LEFT,
+    BLINK_RIGHT,
+    BROW,
+    FACE_SIZE,
+    GAZE_X,
+    GAZE_Y,
+    pose_face,
+)
 from audioplane.synthetic.landmarks import landmark_points, true_aperture
 from audioplane.synthetic.motion import HeadMotion, articulate, move_head, sway
 from audioplane.synthetic.render import SyntheticFrame, draw_background
@@ -33,6 +42,16 @@ from audioplane.synthetic.scene import SyntheticScene
 from audioplane.synthetic.script import TimedPhoneme, script
 from audioplane.synthetic.voice import synthesize
 
+_TOLD = {
+    "browInnerUp": BROW,
+    "browOuterUpLeft": BROW,
+    "browOuterUpRight": BROW,
+    "eyeBlinkLeft": BLINK_RIGHT,
+    "eyeBlinkRight": BLINK_LEFT,
+    "gazeYaw": GAZE_X,
+    "gazePitch": GAZE_Y,
+}
+"""Columns of an expression → places in the face's vector, whose sides are the image's."""
 _GAZE_KEPT = 0.5
 """How much of the head's turn the eyes make up for, looking at the camera."""
 
@@ -63,6 +82,15 @@ class SyntheticTruth:
     """The same in head axes, metres."""
     blink: Float64[np.ndarray, "t 2"]
     """0 open to 1 closed, image-left eye first."""
+
+    @property
+    def expression(self) -> Float64[np.ndarray, "t 17"]:
+        """Brows, lids and gaze as a landmarker would tell them (`subject.expression.COLUMNS`)."""
+        faces = self.scene.faces
+        rows = np.zeros((len(faces), len(COLUMNS)))
+        for name, column in _TOLD.items():
+            rows[:, COLUMNS.index(name)] = faces[:, column]
+        return rows
 
     @property
     def viewmats(self) -> Float64[np.ndarray, "t 4 4"]:
@@ -100,7 +128,7 @@ def make_synthetic_sentence(seconds: float, seed: int, held_out: bool = True) ->
 
 def _face(mouth: np.ndarray, motion: HeadMotion, t: int) -> Float64[np.ndarray, "15"]:
     yaw, pitch, _ = motion.rotation[t]
-    gaze = -_GAZE_KEPT * np.array([yaw, pitch])
+    gaze = motion.gaze[t] - _GAZE_KEPT * np.array([yaw, pitch])
     return pose_face(mouth, motion.blink[t], float(motion.brow[t]), gaze)
 
 
@@ -169,13 +197,15 @@ def _truth(sentence: SyntheticSentence, scene: SyntheticScene) -> SyntheticTruth
 
 
 def _write_truth(paths: SubjectPaths, truth: SyntheticTruth) -> None:
-    """`track.safetensors`, as a tracker would write it; truth and scene `.safetensors`."""
+    """`track.safetensors` and `expression.npy`, as a tracker would write them; truth and scene
+    `.safetensors`."""
     Track(
         landmarks=truth.landmarks.astype(np.float32),
         blink=truth.blink.astype(np.float32),
         valid=np.ones(len(truth.blink), bool),
         viewmats=truth.viewmats,
     ).save(paths.track)
+    save_expressions(paths.expressions, truth.expression)
     arrays = {
         "aperture": truth.sentence.aperture,
         "articulation": truth.sentence.articulation,

@@ -22,6 +22,8 @@ _RATE = 200
 _THETA = 32.0
 _CLOSING = 0.055
 _BLINK_SECONDS = 0.28
+_GLANCE, _GLANCING = (14.0, 8.0), 0.7
+"""Furthest glance beside the camera, degrees, and the share of them; otherwise the camera."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class HeadMotion:
     """0 open to 1 closed, image-left eye first."""
     brow: Float[np.ndarray, " t"]
     """0 at rest to 1 raised."""
+    gaze: Float[np.ndarray, "t 2"]
+    """Where the eyes look beside the camera, to the right and down, radians."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,19 @@ def move_head(n_frames: int, seed: int) -> HeadMotion:
         translation=np.stack([x, y, z], -1),
         blink=np.stack([blink, blink], -1),
         brow=brow,
+        gaze=glances(n_frames, seed),
     )
+
+
+def glances(n_frames: int, seed: int) -> Float[np.ndarray, "t 2"]:
+    """Eyes that jump from one place to another and rest there, right and down, radians."""
+    rng = np.random.default_rng([seed, 5])
+    gaze, first = np.zeros((n_frames, 2)), 0
+    while first < n_frames:
+        reach = np.radians(_GLANCE) * (rng.random() < _GLANCING)
+        gaze[first:] = rng.uniform(-1, 1, 2) * reach
+        first += int(FPS * rng.uniform(0.4, 1.6))
+    return gaze
 
 
 def sway(n_frames: int, seed: int) -> Sway:

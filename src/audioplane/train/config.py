@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 from typing import Any, Literal
 
 from audioplane.errors import CheckpointError, TrainingError
-from audioplane.head import Attention, Encoder, Fusion, HeadShape, time_cells
+from audioplane.head import BLINK, Attention, Encoder, Fusion, HeadShape, time_cells
 from audioplane.head.shape import from_json
 from audioplane.speech.kinds import DEFAULT_KIND
 
@@ -31,12 +31,15 @@ class ModelConfig:
     """Dynamic splatting, Eq. 7 to 9; False is the paper's "w/o D"."""
     moving: Literal["all", "face"] = "all"
     """Which Gaussians the audio deforms: all of them (the paper), or those of the lower face."""
+    expression: Literal["blink", "upper-face"] = "blink"
+    """What deforms Gaussians beside the audio: the lids of the eyes, or brows, lids, squint and
+    gaze those of the whole upper face (`subject/expression.py`), where the subject tells them."""
     torso: Literal["recorded", "model"] = "recorded"
     """What is below the head: the recording's own torso (the paper), or Gaussians of the whole
     person that follow head and body (`head/body.py`)."""
 
-    def shape(self, feature_dim: int, n_rows: int) -> HeadShape:
-        """The head for n rows of speech features of a length.
+    def shape(self, feature_dim: int, n_rows: int, expression: int = BLINK) -> HeadShape:
+        """The head for n rows of speech features of a length, and the numbers of an expression.
 
         Raises `TrainingError` for settings that no head can have.
         """
@@ -51,6 +54,7 @@ class ModelConfig:
                 attention=self.attention,
                 fusion=self.fusion,
                 dynamism=self.dynamism,
+                expression=expression,
                 body=self.torso == "model",
             )
         except ValueError as e:

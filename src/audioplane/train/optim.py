@@ -159,7 +159,7 @@ class Optimisers:
         self._planes = {"planes": SparseAdam(head.grid.planes, head.grid.touched)}
         if head.times is not None:
             self._planes["times"] = SparseAdam(head.times.table, head.times.touched)
-        modules = (head.prototypes, head.field, head.eyes, lip_reader)
+        modules = (head.prototypes, head.field, head.expression, lip_reader)
         networks = [p for module in modules if module is not None for p in module.parameters()]
         groups = [list(head.encoder.parameters()), networks, [head.grid.lines]]
         self._body = None

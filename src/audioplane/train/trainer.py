@@ -17,11 +17,13 @@ from audioplane.errors import TrainingError
 from audioplane.head import STILL, Gaussians, Head, Motion, follow_body
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, TrainedHead, write_head
-from audioplane.run.head_file import fill_head, head_tensors
+from audioplane.run.head_file import fill_head, head_tensors, todays_name
 from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
 from audioplane.speech.familiarity import Familiarity
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
+from audioplane.subject.expression import BLINK, CONTROLS
+from audioplane.subject.expression import STILL as NARROWEST
 from audioplane.train.config import TrainConfig
 from audioplane.train.density import DensityControl, DensityLimits
 from audioplane.train.events import (
@@ -44,7 +46,7 @@ from audioplane.train.validation import is_worth_keeping, judge
 
 _PROGRESS_EVERY = 10
 _OF_THE_BODY = 0.5
-"""Weight of the body from which neither audio nor eyes deform a Gaussian."""
+"""Weight of the body from which neither audio nor expression deforms a Gaussian."""
 _TOO_LARGE = 0.5
 """Head widths: a Gaussian this large is removed."""
 
@@ -80,7 +82,10 @@ class Trainer:
         # Some subjects of prior work have one frame more than rows of features.
         self._last_row = len(features) - 1
         generator = torch.Generator().manual_seed(config.seed)
-        self.head = Head(config.model.shape(features.shape[2], len(features)), generator)
+        wanted = config.model.expression == "upper-face" and subject.has_expression
+        numbers = len(CONTROLS) if wanted else BLINK
+        self.head = Head(config.model.shape(features.shape[2], len(features), numbers), generator)
+        self._learn_range()
         self._start = start_head(self.head, subject, self.train_refs, config, generator)
         self.head_width = self._start.head_width
         self._refresh_drivers()
@@ -131,7 +136,11 @@ class Trainer:
 
     def _refresh_drivers(self) -> None:
         self.head.moved_by = choose_drivers(
-            self.head.gaussians.means, self._start.views, self.subject.K, self.config.model.moving
+            self.head.gaussians.means,
+            self._start.views,
+            self.subject.K,
+            self.config.model.moving,
+            self._whole_upper_face,
         )
         if (weights := self.head.body_weights()) is not None:
             self.head.moved_by[weights > _OF_THE_BODY] = STILL
@@ -207,7 +216,7 @@ class Trainer:
             self._means.add(spread=speech.spread)
             if speech.lips is not None:
                 extra = c.loss.lips * speech.lips
-            gaussians, dynamism = self.head.deform(Motion(speech.code, self._eye_code(ref)))
+            gaussians, dynamism = self.head.deform(Motion(speech.code, self._expression_code(ref)))
         body = None if self.bodies is None else self.bodies.view(index, refining)
         gaussians = follow_body(gaussians, self.head.body_weights(), viewmat, body)
         with self._finite():
@@ -257,8 +266,18 @@ class Trainer:
             f"{', '.join(names) or 'none'}); the last checkpoint stands"
         )
 
-    def _eye_code(self, ref: FrameRef) -> Float[Tensor, " k"]:
-        return self.head.eyes(self._frame_loss.put(self.subject.blink(ref)).float())
+    @property
+    def _whole_upper_face(self) -> bool:
+        return self.head.shape.expression != BLINK
+
+    def _learn_range(self) -> None:
+        if self._whole_upper_face:
+            rows = np.stack([self.subject.expression(ref) for ref in self.train_refs])
+            self.head.expression.learn_range(rows, NARROWEST)
+
+    def _expression_code(self, ref: FrameRef) -> Float[Tensor, " k"]:
+        numbers = self.subject.expression_of(ref, self.head.shape.expression)
+        return self.head.expression(self._frame_loss.put(numbers).float())
 
     def _densify(self) -> None:
         c, w, count = self.config.density, self.head_width, self._schedule.most_gaussians
@@ -281,7 +300,7 @@ class Trainer:
         codes = self.head.audio_codes(self.batches.windows[first:], first)
 
         def motion(ref: FrameRef) -> Motion:
-            return Motion(codes[self._row(ref) - first], self._eye_code(ref))
+            return Motion(codes[self._row(ref) - first], self._expression_code(ref))
 
         def placed(gaussians: Gaussians, ref: FrameRef) -> Gaussians:
             if self.bodies is None:
@@ -374,7 +393,7 @@ class Trainer:
         ids = [r.img_id for r in self.train_refs]
         if facts["identity"] != self.subject.identity or facts["pose_ids"] != ids:
             raise TrainingError(f"{path} was made of another subject: choose another folder")
-        tensors = {name: tensor.to(self.head.device) for name, tensor in tensors.items()}
+        tensors = {todays_name(k): x.to(self.head.device) for k, x in tensors.items()}
         fill_head(self.head, tensors)
         self.batches.reader.load_state_dict(under("lip_reader", tensors))
         self._make_optimisers()

@@ -40,8 +40,7 @@ def judge(
 
     Raises `ValueError` where the head cannot be rendered or an error is not finite.
     """
-    by_audio, by_eyes = head.moving()
-    S = head.space_features(torch.cat([by_audio, by_eyes]))
+    S = head.space_features(torch.cat(head.moving()))
     errors, qualities = [], []
     for ref in refs:
         # Always full size: errors of different sizes could not be compared.

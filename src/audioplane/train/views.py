@@ -14,6 +14,8 @@ from audioplane.subject.labels import head_mask, torso_mask
 _VIEWS = 16
 _FACE_DILATION, _EYE_DILATION = 0.04, 0.07
 """How far the moving regions reach beyond the landmarks, in face widths."""
+_FOREHEAD = 0.4
+"""Its height above the brows, in distances of chin and nose bridge."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Observation:
     mouth: Bool[np.ndarray, "h w"]
     """The paper's mask m."""
     eyes: Bool[np.ndarray, "h w"]
+    upper_face: Bool[np.ndarray, "h w"]
+    """Forehead, brows, eyes, nose bridge and cheeks, down to the mouth's height."""
     torso: Bool[np.ndarray, "h w"]
 
 
@@ -41,6 +45,13 @@ def _hull(points: np.ndarray, grow: float, shape: tuple[int, int]) -> Bool[np.nd
     radius = max(1, round(grow))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.dilate(mask, kernel).astype(bool)
+
+
+def _upper_face(points: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "n 2"]:
+    """The brows, the forehead above them, and the ends of the jaw line."""
+    brows = points[17:27]
+    forehead = brows + _FOREHEAD * (points[27] - points[8])
+    return np.concatenate([points[:3], points[14:17], brows, forehead])
 
 
 def observe(
@@ -59,7 +70,8 @@ def observe(
         lower_face = np.concatenate([points[2:15], points[31:36], points[48:60]])
         face = _hull(lower_face, _FACE_DILATION * width, shape)
         mouth = mouth_mask(points, *shape)
-        regions = (head_mask(labels), face, mouth, eyes[0] | eyes[1], torso_mask(labels))
+        upper = _hull(_upper_face(points), _FACE_DILATION * width, shape)
+        regions = (head_mask(labels), face, mouth, eyes[0] | eyes[1], upper, torso_mask(labels))
         body, image = subject.body_view(ref) if with_body else None, subject.image(ref)
         views.append(Observation(ref.viewmat, body, image, points, *regions))
     return views

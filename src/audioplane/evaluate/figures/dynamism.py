@@ -41,7 +41,7 @@ def draw_dynamism(
     Args:
         animator: The head.
         codes: Speech, a row a frame.
-        refs: The frames whose blinks go with the codes.
+        refs: The frames whose expressions go with the codes.
     """
     rows = spread_over(len(refs), FRAMES)
     d = torch.stack([animator.deformed(codes[i], refs[i])[1] for i in rows]).mean(0)
