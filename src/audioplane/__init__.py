@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from audioplane.fleet import (
         FleetOptions,
         LocalExecutor,
+        RayExecutor,
         fleet_status,
         plan_fleet,
         run_fleet,
@@ -52,6 +53,7 @@ _HOMES = {
     "PrepareOptions": "prepare",
     "Progress": "progress",
     "ProvenanceOptions": "credentials",
+    "RayExecutor": "fleet",
     "Run": "run",
     "Speech": "speech",
     "Subject": "subject",
@@ -87,6 +89,7 @@ __all__ = [
     "PrepareOptions",
     "Progress",
     "ProvenanceOptions",
+    "RayExecutor",
     "Run",
     "Speech",
     "Subject",

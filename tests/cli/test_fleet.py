@@ -1,10 +1,14 @@
 """`audioplane fleet`."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 
 from audioplane.cli import main
+from audioplane.cli.fleet import SOME_FAILED, FleetRun, _shard
 from audioplane.fleet.state import Failure, StepRecord, VideoState, write_state
 from audioplane.fleet.store import Store
 
@@ -29,10 +33,10 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(manifest, tmp_path
 def test_videos_that_fail_are_told_kept_and_reported(manifest, tmp_path, capsys):
     store, page = str(tmp_path / "store"), tmp_path / "fleet.html"
     arguments = ["fleet", "run", manifest, "--store", store, "--scratch", str(tmp_path / "scratch")]
-    assert main([*arguments, "--shard", "1/2"]) == 1
+    assert main([*arguments, "--shard", "1/2"]) == 3
     said = capsys.readouterr().err
     assert "bob: failed at read the video" in said and "1 failed" in said and "ann:" not in said
-    assert main([*arguments, "--shard", "1/2"]) == 1
+    assert main([*arguments, "--shard", "1/2"]) == 3
     assert "1 failed before" in capsys.readouterr().err
     assert main(["fleet", "status", store, "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -60,3 +64,24 @@ def test_a_wrong_shard_is_refused_by_its_flag(manifest, tmp_path, capsys, shard)
     store = str(tmp_path / "store")
     assert main(["fleet", "run", manifest, "--store", store, f"--shard={shard}"]) == 1
     assert "--shard" in capsys.readouterr().err
+
+
+def test_the_commands_in_the_documents_yaml_are_commands(monkeypatch, tmp_path):
+    """Both files parse, and what they run is understood by the command line."""
+    yaml = pytest.importorskip("yaml")
+    text = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text()
+    job, task = (yaml.safe_load(b) for b in re.findall(r"```yaml\n(.*?)```", text, re.S))
+    pod = job["spec"]["template"]["spec"]
+    names = {v["name"] for v in pod["volumes"]}
+    assert {m["name"] for m in pod["containers"][0]["volumeMounts"]} <= names
+    (rule,) = [r for r in job["spec"]["podFailurePolicy"]["rules"] if "onExitCodes" in r]
+    assert rule["onExitCodes"]["containerName"] == pod["containers"][0]["name"]
+    assert rule["onExitCodes"]["values"] == [SOME_FAILED]
+    seen = []
+    monkeypatch.setattr(FleetRun, "run", lambda self: seen.append(self))
+    of_job = pod["containers"][0]["args"][0].replace("$JOB_COMPLETION_INDEX", "7")
+    of_task = task["run"].replace("$SHARD", task["envs"]["SHARD"])
+    for line in (of_job, of_task):
+        command = re.search(r"audioplane (fleet run [^|]*)", line)[1]
+        assert main(shlex.split(command)) == 0
+    assert [_shard(command.shard) for command in seen] == [(7, 8), (0, 8)]

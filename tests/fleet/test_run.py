@@ -1,5 +1,7 @@
 """A fleet's run: idempotent, and one video stops no other."""
 
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from functools import partial
@@ -132,6 +134,39 @@ def test_shards_do_disjoint_parts_and_know_of_all(fleet):
         assert counts == ({"waiting": 2, "done": 1} if i == 1 else {"done": 3})
 
 
+def test_shards_in_concurrent_processes_share_a_store(tmp_path):
+    """Three processes know nothing of each other; each video is done once."""
+    rows = []
+    for i in range(8):
+        (tmp_path / f"v{i}.mp4").write_text("bad at train" if i == 5 else f"v{i}")
+        rows.append(f"v{i}.mp4\n")
+    (tmp_path / "list.csv").write_text("video\n" + "".join(rows))
+    code = """
+import sys
+from pathlib import Path
+from audioplane.fleet import FleetOptions, run_fleet
+from tests.fleet.simulated import STEPS
+from tests.fleet.test_run import InProcess
+folder, index = Path(sys.argv[1]), int(sys.argv[2])
+options = FleetOptions(shard=(index, 3), scratch=folder / "scratch", steps=STEPS)
+run_fleet(folder / "list.csv", str(folder / "store"), executor=InProcess(), options=options)
+"""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    shards = [subprocess.Popen([*command, str(i)], cwd=root) for i in range(3)]
+    assert [shard.wait(120) for shard in shards] == [0, 0, 0]
+    status = fleet_status(str(tmp_path / "store"))
+    assert status.counts == {"done": 7, "failed": 1}
+    by_worker = {}
+    for name, state in status.states.items():
+        by_worker.setdefault(state.worker, set()).add(name)
+    assert sorted(map(sorted, by_worker.values())) == [
+        ["v0", "v3", "v6"],
+        ["v1", "v4", "v7"],
+        ["v2", "v5"],
+    ]
+
+
 def test_progress_has_counts_and_time_left(fleet):
     entries, store, options = fleet
     told = []
@@ -141,6 +176,7 @@ def test_progress_has_counts_and_time_left(fleet):
     assert ends[0].seconds_left > 0 and told[0].at_work == {"a": "prepare"}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
 def test_processes_that_die_are_replaced_and_their_videos_tried_again(fleet, tmp_path):
     entries, store, options = fleet
     for name, deaths in (("a", 1), ("b", 9)):
@@ -157,6 +193,7 @@ def test_processes_that_die_are_replaced_and_their_videos_tried_again(fleet, tmp
     assert steps_done(result)["a"] == ("train", "evaluate", "pack")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
 def test_a_stopped_run_goes_on_later(fleet):
     entries, store, options = fleet
     Path(entries[1].video).write_text("waits at train")

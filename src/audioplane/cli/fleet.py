@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 from rich.table import Table
@@ -18,6 +18,9 @@ from audioplane.errors import FleetError
 if TYPE_CHECKING:
     from audioplane.fleet import Executor, FleetProgress, FleetStatus
 
+SOME_FAILED = 3
+"""Exit status of a run that is complete but for videos that failed: trying again does not help."""
+
 
 @dataclass(frozen=True)
 class FleetRun:
@@ -28,11 +31,19 @@ class FleetRun:
     and 'train' (size, speech, focal, sound_late, audio_track, preset, iterations, seed, torso)."""
     store: Annotated[str, tyro.conf.arg(metavar="URL")]
     """Where everything is kept: a folder, or a URL that fsspec knows (s3://bucket/fleet)."""
+    executor: Literal["local", "ray"] = "local"
+    """Processes of this machine, or tasks of a Ray cluster (extra 'ray')."""
     jobs: int = 0
-    """Videos at once; 0 for one for every two cores."""
+    """Of 'local': videos at once; 0 for one for every two cores."""
+    ray_address: str | None = None
+    """Of 'ray': auto for the cluster that this machine belongs to, ray://HOST:10001, or what
+    RAY_ADDRESS names if not given; without either, this machine."""
+    cpus: int = 2
+    """Of 'ray': CPUs of each video."""
+    gpus: float = 0.0
+    """Of 'ray': GPUs of each video; a fraction shares one."""
     shard: str = "0/1"
-    """I/N: every N-th video of the manifest, from the I-th on (from 0): N machines without a
-    coordinator."""
+    """I/N: every N-th video of the manifest, from the I-th on (I from 0)."""
     retry_failed: bool = False
     """Try videos again that failed and did not change."""
     dry_run: bool = False
@@ -77,11 +88,15 @@ class FleetRun:
         console.print(", ".join(f"{n} {stage}" for stage, n in counts.items()) or "nothing to do")
         if stop.is_set():
             console.print("stopped; the same command goes on where it was")
-        return 0 if set(counts) <= {"done"} and not rest["failed"] and not stop.is_set() else 1
+        if stop.is_set() or counts["lost"] or counts["stopped"]:
+            return 1
+        return SOME_FAILED if counts["failed"] or rest["failed"] else 0
 
     def _executor(self) -> Executor:
-        from audioplane.fleet import LocalExecutor
+        from audioplane.fleet import LocalExecutor, RayExecutor
 
+        if self.executor == "ray":
+            return RayExecutor(self.ray_address, self.cpus, self.gpus)
         return LocalExecutor(self.jobs)
 
 

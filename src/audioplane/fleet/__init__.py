@@ -3,6 +3,7 @@
 from audioplane.fleet.executor import Executor, Lost
 from audioplane.fleet.local import LocalExecutor
 from audioplane.fleet.manifest import Entry, read_manifest
+from audioplane.fleet.ray_cluster import RayExecutor
 from audioplane.fleet.run import (
     FleetOptions,
     FleetProgress,
@@ -22,6 +23,7 @@ __all__ = [
     "FleetStatus",
     "LocalExecutor",
     "Lost",
+    "RayExecutor",
     "Store",
     "fleet_status",
     "plan_fleet",

@@ -1,0 +1,97 @@
+"""Real steps on tiny heads: what they leave in the store, and bits after interruptions."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from audioplane.fleet import Entry, FleetOptions, LocalExecutor, Store, fleet_status, run_fleet
+from audioplane.fleet.page import fleet_page
+from audioplane.run import open_run
+from audioplane.train.run import train_head
+from tests.fleet.small_heads import STEPS, TRAIN, TrainStep, UnpackStep, archived
+from tests.fleet.test_run import InProcess
+from tests.train.configs import TINY
+
+
+@pytest.fixture(scope="session")
+def video(spoken_subject, tmp_path_factory):
+    return archived(spoken_subject, tmp_path_factory.mktemp("videos") / "ann.tar")
+
+
+@pytest.fixture(scope="session")
+def true_head(spoken_subject, tmp_path_factory) -> bytes:
+    """The head of a training that nobody interrupted."""
+    out = tmp_path_factory.mktemp("true") / "run"
+    list(train_head(spoken_subject, TINY, out))
+    return (out / "head.safetensors").read_bytes()
+
+
+@pytest.fixture
+def options(tmp_path) -> FleetOptions:
+    return FleetOptions(scratch=tmp_path / "scratch", device="cpu", sync_every=0.0, steps=STEPS)
+
+
+def test_a_video_becomes_a_head_in_the_store(video, true_head, options, tmp_path, monkeypatch):
+    monkeypatch.setattr("audioplane.evaluate.speed.SECONDS", 0.4)
+    monkeypatch.setattr("audioplane.evaluate.speed._ROUNDS", 2)
+    store = Store(str(tmp_path / "store"))
+    entry = Entry(str(video), "ann")
+    result = run_fleet([entry], store, executor=InProcess(), options=options)
+    assert result.count("done") == 1, result.outcomes
+    assert store.read("heads/ann/run/head.safetensors") == true_head
+    assert open_run(tmp_path / "store/heads/ann/ann.head").packed
+    assert store.list("heads/ann/checkpoint") == []
+    assert {"report.html", "metrics.json"} <= set(store.list("heads/ann/evaluation"))
+    state = fleet_status(store).states["ann"]
+    assert {"psnr", "ssim", "megabytes"} <= set(state.figures)
+    page = fleet_page(store)
+    assert page.count('<img src="data:image/jpeg') == 1 and "1 done" in page
+    # Another seed needs the subject again, which is in the store alone.
+    options = replace(options, steps=(UnpackStep(), TrainStep({"laptop": TINY})))
+    again = run_fleet([replace(entry, seed=1)], store, executor=InProcess(), options=options)
+    assert again.outcomes[0].steps == ("train",)
+    assert store.read("heads/ann/run/head.safetensors") != true_head
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
+@pytest.mark.parametrize("same_machine", [True, False], ids=["same machine", "another"])
+def test_a_killed_training_goes_on_and_ends_with_the_same_bits(
+    video, true_head, options, tmp_path, same_machine
+):
+    """A process is killed in iteration 50, after a checkpoint in 30; another one takes over."""
+    store = Store(str(tmp_path / "store"))
+    dying = replace(TRAIN, dies_at=50, mark=str(tmp_path / "died"))
+    options = replace(options, steps=(UnpackStep(), dying))
+    retries = 1 if same_machine else 0
+    entry = Entry(str(video), "ann")
+    result = run_fleet([entry], store, executor=LocalExecutor(1, retries=retries), options=options)
+    if not same_machine:
+        assert result.count("lost") == 1
+        assert len(store.list("heads/ann/checkpoint")) == 1
+        heard = []
+        options = replace(options, scratch=tmp_path / "elsewhere", steps=(UnpackStep(), TRAIN))
+        result = run_fleet(
+            [entry],
+            store,
+            executor=Hearing(heard),
+            options=options,
+        )
+        assert heard[1] == 40  # the first is before it begins
+    assert result.count("done") == 1, result.outcomes
+    assert store.read("heads/ann/run/head.safetensors") == true_head
+    assert store.list("heads/ann/checkpoint") == []
+
+
+class Hearing(InProcess):
+    """Keeps the iterations that the training reports."""
+
+    def __init__(self, heard: list):
+        self.heard = heard
+
+    def run(self, work, items, heard, stop):
+        def listen(item, progress):
+            if progress.task == "train":
+                self.heard.append(progress.done)
+
+        return super().run(work, items, listen, stop)
