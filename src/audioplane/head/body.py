@@ -71,7 +71,7 @@ class _Blend(torch.autograd.Function):
     @staticmethod
     def forward(ctx, means, quats, weights, motion, rotation):
         ctx.own, ctx.pose = _arrays(means, quats, weights), _arrays(motion, rotation)
-        out = torch.empty_like(means), torch.empty_like(quats)
+        out = torch.empty(means.shape), torch.empty(quats.shape)
         body_kernels.blend(ctx.own, ctx.pose, _arrays(*out))
         return out
 
