@@ -33,6 +33,10 @@ def test_a_perfect_render(subject: Subject) -> None:
     assert lips.mac == pytest.approx(1) and lips.lmd == pytest.approx(0) and lips.lag == 0
     assert lips.source_accuracy is not None and lips.source_accuracy > 0.98
     assert "lpips" in report.reasons and means["whole"].lpips is None
+    directions = np.array([ref.viewmat[:3, 2] for ref in subject.train]).mean(0)
+    for ref, frame in zip(subject.val, report.frames, strict=True):
+        cosine = directions @ ref.viewmat[:3, 2] / np.linalg.norm(directions)
+        assert frame.turn == pytest.approx(np.degrees(np.arccos(cosine)))
     assert report.sound is None and "aud.wav" in report.reasons["sound"]
 
 

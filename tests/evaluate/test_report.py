@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 from audioplane.evaluate.report import FrameScores, RegionScores, ScoreReport
 from audioplane.evaluate.scores.action_units import ExpressionErrors
 from audioplane.evaluate.scores.lips import LipScores
 from audioplane.evaluate.scores.sound import SoundSync
+from audioplane.evaluate.streaks import Streaks
 from audioplane.evaluate.syncnet import SyncScores
 
 
@@ -51,6 +53,21 @@ def test_rows_distinguish_missing_from_inapplicable_values() -> None:
     assert rows["SyncNet confidence ↑ (recording)"] == ("6.700 (–)", "", "")
     assert rows["SyncNet offset frames (recording)"] == ("+1 (–)", "", "")
     assert rows["BSE upper ↓"] == ("", "0.2500", "") and rows["BSE lower ↓"] == ("", "", "0.5000")
+
+
+def test_the_tenth_that_is_turned_furthest_has_a_line_of_its_own() -> None:
+    frames = [replace(f, turn=t) for f, t in zip(report().frames, (3.0, 12.0), strict=True)]
+    turned = replace(report(), frames=tuple(frames), streaks=Streaks(31.4, 2.0))
+    rows = {row.label: row.cells for row in turned.rows()}
+    assert rows["PSNR dB, tenth turned furthest ↑"] == ("20.00", "20.00", "15.00")
+    assert rows["streaks px, turned 10° (as recorded) ↓"] == ("31 (2)", "", "")
+    data = json.loads(json.dumps(turned.to_dict(), allow_nan=False))
+    assert data["furthest_tenth"]["turn"] == 12.0 and data["furthest_tenth"]["n_frames"] == 1
+    assert data["furthest_tenth"]["means"]["mouth"]["psnr"] == 15.0
+    assert data["streaks"] == {"turned": 31.4, "recorded": 2.0}
+    many = replace(turned, frames=tuple(replace(frames[0], turn=float(i)) for i in range(21)))
+    assert [f.turn for f in many.furthest] == [20.0, 19.0, 18.0]
+    assert not report().furthest and report().to_dict()["furthest_tenth"] is None
 
 
 def test_without_syncnet_the_cells_say_how_to_get_it() -> None:

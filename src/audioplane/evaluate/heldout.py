@@ -155,6 +155,7 @@ def score_frames(
     seen: list[SeenMouth | None] = []
     true_seen: list[SeenMouth | None] = []
     known = []
+    facing = _facing(np.array([r.viewmat for r in subject.train])).mean(0)
     for ref, frame in zip(refs, rendered, strict=True):
         truth = read_image(subject.paths.image(ref.img_id))
         landmarks = subject.landmarks(ref)
@@ -166,7 +167,8 @@ def score_frames(
         seen.append(a)
         true_seen.append(b)
         known.append(float(mouth_aperture(landmarks)))
-        frames.append(_frame_scores(ref, regions, a, b))
+        turn = angle_between(_facing(ref.viewmat), facing)
+        frames.append(replace(_frame_scores(ref, regions, a, b), turn=turn))
         if show is not None:
             show(ref, truth, frame)
     if views is None:
@@ -177,6 +179,16 @@ def score_frames(
     expression = _expression(seen, true_seen)
     empty = _empty_cells(frames, lpips, expression)
     return ScoreReport(tuple(frames), lips, empty, NOTES, expression=expression)
+
+
+def _facing(viewmats: Float[np.ndarray, "*n 4 4"]) -> Float[np.ndarray, "*n 3"]:
+    """The direction of the head's own z axis before the camera."""
+    return viewmats[..., :3, 2]
+
+
+def angle_between(a: Float[np.ndarray, "3"], b: Float[np.ndarray, "3"]) -> float:
+    """Degrees between two directions of any length."""
+    return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)))
 
 
 def score_regions(

@@ -12,6 +12,7 @@ from audioplane.evaluate.scores.lips import LipScores
 from audioplane.evaluate.scores.sound import SoundSync
 from audioplane.evaluate.setup import EvaluationSetup
 from audioplane.evaluate.speed import Speed
+from audioplane.evaluate.streaks import TURN, Streaks
 from audioplane.evaluate.syncnet import NO_SYNCNET, SyncScores
 
 FORMAT_VERSION = 2
@@ -44,6 +45,8 @@ class FrameScores:
     """Mouth aperture of the render."""
     true_aperture: float | None = None
     """Mouth aperture of the ground truth, read off its image like the render's."""
+    turn: float | None = None
+    """Degrees between the directions in which the head looks here and in the training's mean."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,31 @@ class ScoreReport:
     true_syncnet: SyncScores = SyncScores(empty=NO_SYNCNET)
     """Of the ground truth."""
     expression: ExpressionErrors = ExpressionErrors()
+    streaks: Streaks | None = None
+    """Of the head at turned poses; None where there is only a video."""
 
     @property
     def means(self) -> dict[str, RegionScores]:
         """Mean of the per-frame values of every region."""
         return {name: _mean(f.regions[name] for f in self.frames) for name in REGIONS}
+
+    @property
+    def furthest(self) -> tuple[FrameScores, ...]:
+        """The tenth of the frames, one at least, turned furthest from the training's mean; none
+        where turns are not known."""
+        known = [(f.turn, f) for f in self.frames if f.turn is not None]
+        ranked = sorted(known, key=lambda pair: -pair[0])
+        return tuple(f for _, f in ranked[: -(-len(ranked) // 10)])
+
+    def _furthest(self) -> dict[str, Any] | None:
+        frames = self.furthest
+        if not frames:
+            return None
+        return {
+            "n_frames": len(frames),
+            "turn": float(np.mean([f.turn for f in frames if f.turn is not None])),
+            "means": {name: asdict(_mean(f.regions[name] for f in frames)) for name in REGIONS},
+        }
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -92,6 +115,8 @@ class ScoreReport:
         return {
             "n_frames": len(self.frames),
             "means": {name: asdict(scores) for name, scores in self.means.items()},
+            "furthest_tenth": self._furthest(),
+            "streaks": asdict(self.streaks) if self.streaks else None,
             "lips": {k: v for k, v in asdict(self.lips).items() if k != "empty"},
             "sound": asdict(self.sound) if self.sound else None,
             "true_sound": asdict(self.true_sound) if self.true_sound else None,
@@ -110,6 +135,7 @@ class ScoreReport:
         for label, name, form in _IMAGE_ROWS:
             whole, face, mouth = (_cell(getattr(means[r], name), form) for r in REGIONS)
             rows.append(MetricRow(label, (whole, face, mouth)))
+        rows += self._turned_rows()
         for label, name, form in _LIP_ROWS:
             rows.append(MetricRow(label, ("", "", _cell(getattr(self.lips, name), form))))
         for label, sync in (("render", self.sound), ("recording", self.true_sound)):
@@ -125,6 +151,18 @@ class ScoreReport:
             cells: list[str | None] = ["", "", ""]
             cells[place] = _cell(getattr(self.expression, name), "{:.4f}")
             rows.append(MetricRow(label, (cells[0], cells[1], cells[2])))
+        return rows
+
+    def _turned_rows(self) -> list[MetricRow]:
+        """Lines about poses far from the recorded ones."""
+        rows = []
+        if frames := self.furthest:
+            means = (_mean(f.regions[r] for f in frames).psnr for r in REGIONS)
+            whole, face, mouth = (_cell(x, "{:.2f}") for x in means)
+            rows.append(MetricRow("PSNR dB, tenth turned furthest ↑", (whole, face, mouth)))
+        if self.streaks:
+            cell = f"{self.streaks.turned:.0f} ({self.streaks.recorded:.0f})"
+            rows.append(MetricRow(f"streaks px, turned {TURN}° (as recorded) ↓", (cell, "", "")))
         return rows
 
 

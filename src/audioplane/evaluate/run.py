@@ -28,6 +28,7 @@ from audioplane.evaluate.scores.metrics import Image
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.evaluate.setup import EvaluationSetup, git_commit, package_versions
 from audioplane.evaluate.speed import Speed, measure_speed
+from audioplane.evaluate.streaks import Streaks, measure_streaks
 from audioplane.evaluate.syncnet import SYNCNET_NOTE, SyncNet, SyncScores, held_out_sync
 from audioplane.evaluate.tools import LPIPS_NOTE, Tools
 from audioplane.media.image import read_image, write_image
@@ -127,12 +128,13 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
     true_sync = _sync(work, "recording", lambda ref: read_image(recording(ref.img_id)))
     reports: dict[str, ScoreReport] = {}
     drawn: dict[str, HeldOut] = {}
+    streaks = _streaks(work)
     for kind in kinds:
         drawn[kind] = work.held_out if kind == "tracked" else _refined(work)
         with _figures(work, folder and folder / kind) as show:
             scores = _score(work, kind, drawn[kind], show)
         sync = _sync(work, f"render, poses {kind}", lambda ref, x=drawn[kind]: x.draw(ref).image)
-        reports[kind] = replace(scores, syncnet=sync, true_syncnet=true_sync)
+        reports[kind] = replace(scores, syncnet=sync, true_syncnet=true_sync, streaks=streaks)
     evaluation = Evaluation(reports, _speed(work), _setup(work))
     if folder is not None:
         work.report(Progress("write the report"))
@@ -190,6 +192,13 @@ def _sync(work: _Work, what: str, image: Callable[[FrameRef], Image]) -> SyncSco
     scores = held_out_sync(lambda: map(image, refs), work.subject, refs, judge, step)
     step.finish()
     return scores
+
+
+def _streaks(work: _Work) -> Streaks:
+    """Streaks around recorded poses, with the lips of these frames."""
+    work.report(Progress("look for streaks at turned poses"))
+    animator = work.held_out.animator
+    return measure_streaks(animator, animator.codes(work.features))
 
 
 @contextmanager
