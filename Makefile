@@ -8,7 +8,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,speech,serve]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,speech,serve,ray,s3]'
 	touch $@
 
 demo: $(BIN)/.installed
