@@ -107,10 +107,11 @@ class _Work:
         # What is no longer valid is forgotten before anything of it is overwritten.
         done = self._state.steps
         valid = {k: done[k] for k, key in keys.items() if k in done and done[k].key == key}
-        self._keep(sha256=sha256, steps=valid)
-        for step in steps:
-            if step.name not in valid:
-                self._do(step, keys)
+        missing = [step for step in steps if step.name not in valid]
+        at = [step.name for step in missing]
+        self._keep(sha256=sha256, steps=valid, at=at[0] if at else "")
+        for step, following in zip(missing, [*at[1:], ""], strict=True):
+            self._do(step, keys, following)
         return self.end("done")
 
     def _digest(self) -> str:
@@ -123,9 +124,8 @@ class _Work:
                 raise MediaError(str(e)) from e
             raise
 
-    def _do(self, step: Step, keys: dict[str, str]) -> None:
+    def _do(self, step: Step, keys: dict[str, str], following: str) -> None:
         self.at, started = step.name, time.monotonic()
-        self._keep(at=step.name)
         task = self._task
         job = VideoJob(
             entry=task.entry,
@@ -143,6 +143,7 @@ class _Work:
         self._keep(
             steps={**self._state.steps, step.name: record},
             figures={**self._state.figures, **figures},
+            at=following,
         )
         self._did.append(step.name)
 
