@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from audioplane.api import evaluate_run, pack_run, prepare_subject, train_head, verify_video
     from audioplane.credentials import ProvenanceOptions, Verification
-    from audioplane.drive import Talker, TalkerStream, WrittenVideo
+    from audioplane.drive import FaceOptions, Talker, TalkerStream, WrittenVideo
     from audioplane.errors import AudioplaneError
     from audioplane.evaluate import Evaluation
     from audioplane.fleet import (
@@ -46,6 +46,7 @@ __version__ = "0.2.0.dev0"
 _HOMES = {
     "AudioplaneError": "errors",
     "Evaluation": "evaluate",
+    "FaceOptions": "drive",
     "FeatureKind": "speech",
     "FleetOptions": "fleet",
     "LocalExecutor": "fleet",
@@ -83,6 +84,7 @@ __all__ = [
     "PRESETS",
     "AudioplaneError",
     "Evaluation",
+    "FaceOptions",
     "FeatureKind",
     "FleetOptions",
     "LocalExecutor",

@@ -38,6 +38,10 @@ class TrainingError(AudioplaneError):
     """Training cannot start or had to stop."""
 
 
+class ExpressionError(AudioplaneError):
+    """A table of expressions cannot be used, or a head cannot take one."""
+
+
 class CheckpointError(AudioplaneError):
     """A checkpoint is missing, damaged or of another format version."""
 

@@ -16,9 +16,10 @@ def make_run(
     subject: Subject,
     consent: str = "the synthetic subject",
     torso: Literal["recorded", "model"] = "recorded",
+    expression: Literal["blink", "upper-face"] = "blink",
 ) -> Path:
     """A head as training starts it, whose deformation field does something, of 20 frames."""
-    trainer = Trainer(subject, TINY.with_changes(model={"torso": torso}))
+    trainer = Trainer(subject, TINY.with_changes(model={"torso": torso, "expression": expression}))
     trainer.frames.close()
     torch.nn.init.normal_(trainer.head.field.output.weight, std=0.3)
     trainer.head.encoder.calibrate(trainer.batches.windows)

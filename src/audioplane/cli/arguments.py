@@ -1,6 +1,7 @@
 """Arguments that several commands share."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,6 +10,8 @@ import tyro
 from audioplane.speech.kinds import kind_names
 
 if TYPE_CHECKING:
+    from audioplane.drive import FaceOptions
+
     Kind = str
 else:
     Kind = tyro.extras.literal_type_from_choices(kind_names())
@@ -29,3 +32,21 @@ Device = Literal["auto", "cpu", "cuda"]
 def beside(run: Path, name: str) -> Path:
     """A folder for results about a run: in its folder, or beside a pack."""
     return run / name if run.is_dir() else run.with_name(f"{run.stem}-{name}")
+
+
+@dataclass(frozen=True)
+class FaceArguments:
+    """What the upper face does."""
+
+    expression: Literal["recorded", "neutral"] | Path = "recorded"
+    """What brows, lids and eyes do: what they did in the recorded frame that lends the pose;
+    neutral, brows at rest; or a file of ARKit's coefficients, CSV of Live Link Face or of MediaPipe
+    or JSON (docs/expressions.md), played forwards and backwards."""
+    gaze: Literal["recorded", "camera"] = "recorded"
+    """Where the eyes look: as the expression has it, or at the viewer, however the head turns."""
+
+    def options(self) -> "FaceOptions":
+        """The same as the library takes it."""
+        from audioplane.drive import FaceOptions
+
+        return FaceOptions(self.expression, self.gaze)

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from audioplane.cli.arguments import Device, PathArgument
+from audioplane.cli.arguments import Device, FaceArguments, PathArgument
 from audioplane.cli.console import console, in_flags, progress_reports
 from audioplane.credentials.options import ProvenanceOptions
 
@@ -36,6 +36,7 @@ class Drive:
     poses: Path | None = None
     """How the head moves, if not as recorded: a table of poses (docs/poses.md), a transforms file,
     or the folder of a subject, of other people too; for heads trained with --torso model."""
+    face: Annotated[FaceArguments, tyro.conf.arg(name="")] = FaceArguments()
     crf: int = 18
     """Quality, 0 (lossless) to 51 (worst; webm: 63)."""
     audio_track: int | None = None
@@ -60,6 +61,7 @@ class Drive:
             self.speech_model,
             self.provenance,
             self.poses,
+            self.face.options(),
         )
         with progress_reports(self) as report:
             made = talker.write(

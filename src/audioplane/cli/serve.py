@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from audioplane.cli.arguments import Device
+from audioplane.cli.arguments import Device, FaceArguments
 from audioplane.cli.console import console, in_flags
 from audioplane.credentials.options import ProvenanceOptions
 
@@ -37,6 +37,7 @@ class Serve:
     """How far the lips move, as for 'drive'."""
     poses: Path | None = None
     """How the heads move, as for 'drive'."""
+    face: Annotated[FaceArguments, tyro.conf.arg(name="")] = FaceArguments()
     webrtc: bool = False
     """Offer WebRTC too, for phones and lossy networks. Every session then opens UDP ports on all
     interfaces of this machine, whatever --host says; it still takes the token to begin one, and
@@ -61,7 +62,12 @@ class Serve:
             for path in self.runs:
                 run = open_run(path, self.subject)
                 talker = Talker(
-                    run, device, self.articulation, provenance=self.provenance, poses=self.poses
+                    run,
+                    device,
+                    self.articulation,
+                    provenance=self.provenance,
+                    poses=self.poses,
+                    face=self.face.options(),
                 )
                 notes += talker.notes
                 stated = talker.provenance()

@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from audioplane.clock import ping_pong
 from audioplane.drive.renderer import renderer_for
+from audioplane.drive.upper_face import UpperFace
 from audioplane.errors import SubjectError
 from audioplane.head import Gaussians, Head, Motion, View
 from audioplane.head.audio import RunningNorm
@@ -28,12 +30,6 @@ class DrivenFrame:
     """Dynamic map g (paper, Eq. 8), 0 to 1."""
 
 
-def ping_pong(t: int, n: int) -> int:
-    """Step t of 0 … n−1 and back, without end; the turning frames are not repeated."""
-    step = t % max(1, 2 * n - 2)
-    return min(step, 2 * n - 2 - step) if n > 1 else 0
-
-
 class Animator:
     """Renders a head, on its own device, at its subject's poses, driven by any speech."""
 
@@ -44,6 +40,7 @@ class Animator:
         views: dict[int, Tensor],
         bodies: dict[int, Tensor] | None = None,
         articulation: float = 1.0,
+        face: UpperFace | None = None,
     ):
         """Render the head as it is now; later changes of its weights have no effect.
 
@@ -53,8 +50,9 @@ class Animator:
             views: refined world→camera matrices by img_id; other frames keep the tracked ones.
             bodies: of a head with a body, its refined views (`View.body`) likewise.
             articulation: factor on how far speech moves the lips.
+            face: what brows, lids and eyes do while it speaks; None for what was recorded.
         """
-        self._articulation = articulation
+        self._articulation, self._face = articulation, face
         self.head, self.footage, self._views = head, footage, dict(views)
         self._bodies = dict(bodies or {})
         self.size = footage.size
@@ -138,9 +136,12 @@ class Animator:
         return torch.from_numpy(self.footage.body(ref)).float() if refined is None else refined
 
     @torch.no_grad()
-    def _motion(self, code: Float[Tensor, " k"], ref: FrameRef) -> Motion:
-        numbers = torch.from_numpy(self.footage.expression(ref)).float()
-        return Motion(code, self.head.expression(numbers.to(self.head.device)))
+    def _motion(self, code: Float[Tensor, " k"], ref: FrameRef, index: int | None = None) -> Motion:
+        numbers = self.footage.expression(ref)
+        if self._face is not None and index is not None:
+            numbers = self._face.shown(numbers, index, self.view(ref).viewmat.numpy())
+        shown = torch.from_numpy(numbers).float().to(self.head.device)
+        return Motion(code, self.head.expression(shown))
 
     @torch.no_grad()
     def deformed(
@@ -153,10 +154,17 @@ class Animator:
         return self.head.deform(self._motion(code, ref))
 
     def draw(
-        self, code: Float[Tensor, " k"], ref: FrameRef, plate: UInt8[np.ndarray, "h w 3"]
+        self,
+        code: Float[Tensor, " k"],
+        ref: FrameRef,
+        plate: UInt8[np.ndarray, "h w 3"],
+        index: int | None = None,
     ) -> DrivenFrame:
-        """The head at the pose and expression of `ref`, speaking `code`, before `plate`."""
-        motion, view = self._motion(code, ref), self.view(ref)
+        """The head at the pose of `ref`, speaking `code`, before `plate`.
+
+        As frame `index` of a speech it has the expression that was asked for, else that of `ref`.
+        """
+        motion, view = self._motion(code, ref, index), self.view(ref)
         return DrivenFrame(*self._renderer.render(motion, view, plate))
 
     def speak(
@@ -174,7 +182,7 @@ class Animator:
                 ref, ready = upcoming, plate.result()
                 upcoming = self.pose(index + 1)
                 plate = pool.submit(self.footage.plate, upcoming)
-                frame = self.draw(code, ref, ready)
+                frame = self.draw(code, ref, ready, index)
                 if marker is not None:
                     frame = replace(frame, image=marker.mark(frame.image, index))
                 yield ref, frame

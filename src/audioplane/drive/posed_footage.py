@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from audioplane.drive.animator import ping_pong
+from audioplane.clock import ping_pong
 from audioplane.drive.pose_range import (
     BODY_MARGIN,
     HEAD_MARGIN,
@@ -24,7 +24,7 @@ _FIRST = 10_000_000
 
 @dataclass(frozen=True)
 class PosedFootage:
-    """Recorded frames lend blinks and background; poses come from elsewhere."""
+    """Recorded frames lend expressions and background; poses come from elsewhere."""
 
     recorded: Footage
     loop: Sequence[FrameRef]

@@ -131,5 +131,6 @@ class LiveHead:
     def draw(self, frame: StreamFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w 3"]:
         """The image of a frame; any frames may be left out. `marker` as for `Animator.speak`."""
         ref = self._animator.pose(frame.index)
-        drawn = self._animator.draw(frame.code, ref, self._animator.footage.plate(ref)).image
+        plate = self._animator.footage.plate(ref)
+        drawn = self._animator.draw(frame.code, ref, plate, frame.index).image
         return drawn if marker is None else marker.mark(drawn, frame.index)

@@ -23,6 +23,7 @@ from audioplane.credentials.provenance import who_agreed
 from audioplane.drive.animator import Animator, DrivenFrame
 from audioplane.drive.posed_footage import pose_footage
 from audioplane.drive.stream import LiveHead
+from audioplane.drive.upper_face import AS_RECORDED, FaceOptions, upper_face
 from audioplane.errors import CredentialsError, SpeechError
 from audioplane.media.audio import audio_blocks
 from audioplane.media.tracks import choose_track
@@ -77,6 +78,7 @@ class Talker:
         speech_model: Path | None = None,
         provenance: ProvenanceOptions = MARKED_AND_SIGNED,
         poses: Path | str | None = None,
+        face: FaceOptions = AS_RECORDED,
     ):
         """As `Talker.open`, of a run that is open."""
         if not 0 <= articulation <= MOST_ARTICULATE:
@@ -89,7 +91,14 @@ class Talker:
         footage = run.footage
         if poses is not None:
             footage, self.notes = pose_footage(run, poses)
-        self.animator = Animator(run.head.to(device), footage, run.views, run.bodies, articulation)
+        self.animator = Animator(
+            run.head.to(device),
+            footage,
+            run.views,
+            run.bodies,
+            articulation,
+            upper_face(run, footage, face),
+        )
         self._model, self._options = speech_model, provenance
 
     @classmethod
@@ -103,6 +112,7 @@ class Talker:
         speech_model: Path | None = None,
         provenance: ProvenanceOptions = MARKED_AND_SIGNED,
         poses: Path | str | None = None,
+        face: FaceOptions = AS_RECORDED,
     ) -> "Talker":
         """Open a trained head so that it can speak.
 
@@ -119,16 +129,20 @@ class Talker:
             poses: How the head moves, if not as recorded: a table of poses (docs/poses.md), or the
                 folder of a subject whose poses it takes; for heads with a modelled torso. Played
                 forwards and backwards.
+            face: What brows, lids and eyes do: as recorded, at rest, or by a file; and whether the
+                eyes stay on the viewer.
 
         Raises:
             CheckpointError: There is no trained head, or it is damaged.
             SubjectError: The subject is missing, or is another one.
             SpeechError: `articulation` is out of range.
+            ExpressionError: The file of `face` cannot be read, or the head knows blinks alone.
             PoseError: `poses` cannot be read, or the head shows its recorded torso.
             DeviceError: The device cannot be used here.
         """
         run = open_run(path, subject)
-        return cls(run, choose_device(device).device, articulation, speech_model, provenance, poses)
+        chosen = choose_device(device).device
+        return cls(run, chosen, articulation, speech_model, provenance, poses, face)
 
     @property
     def size(self) -> tuple[int, int]:

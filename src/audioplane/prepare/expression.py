@@ -14,7 +14,7 @@ from audioplane.face.head_axes import EYE_DISTANCE, LEFT_EYE, RIGHT_EYE
 from audioplane.face.landmarker import BLENDSHAPES, FACE_LANDMARKER, N_POINTS, Landmarker
 from audioplane.progress import Counter, Report, ignore
 from audioplane.subject import FrameRef, Subject, load_subject
-from audioplane.subject.expression import COLUMNS, SHAPES, save_expressions
+from audioplane.subject.expression import COLUMNS, SHAPES, save_expressions, upright
 
 _EYES = ((LEFT_EYE, 133, 468), (362, RIGHT_EYE, 473))
 """Of either eye: its corners, image-left first, and the middle of the iris."""
@@ -114,27 +114,19 @@ def gaze_angles(
     """
     corners = {i: _place(points[:, i], views, K) for left, right, _ in _EYES for i in (left, right)}
     metre = float(np.linalg.norm(corners[RIGHT_EYE] - corners[LEFT_EYE])) / EYE_DISTANCE
-    upright = views[:, :3, :3] @ _axes(views[:, :3, :3])
+    turned = upright(views[:, :3, :3])
     eyes = []
     for left, right, iris in _EYES:
         middle = (corners[left] + corners[right]) / 2
         depth = views[:, 2, :3] @ middle + views[:, 2, 3]
         off = (points[:, iris] - (points[:, left] + points[:, right]) / 2) / K[0, 0]
-        off = off * depth[:, None] / metre - _BEHIND * upright[:, :2, 2]
+        off = off * depth[:, None] / metre - _BEHIND * turned[:, :2, 2]
         off = np.clip(off / _RADIUS, -_FURTHEST, _FURTHEST)
         ahead = np.sqrt(np.maximum(1 - np.square(off).sum(1), 1 - _FURTHEST**2))
         seen = np.concatenate([off, -ahead[:, None]], 1)
-        eyes.append(np.einsum("nji,nj->ni", upright, seen))
+        eyes.append(np.einsum("nji,nj->ni", turned, seen))
     x, y, z = np.mean(eyes, 0).T
     return np.stack([np.arctan2(x, -z), np.arctan2(y, np.hypot(x, z))], 1)
-
-
-def _axes(rotations: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "3 3"]:
-    """Turns x right, y down, z away into the views' own axes: prior work has y up and z towards
-    the camera."""
-    flipped = np.diag([1.0, -1.0, -1.0])
-    mean = rotations.mean(0)
-    return np.eye(3) if np.trace(mean) > np.trace(mean @ flipped) else flipped
 
 
 def _place(

@@ -64,6 +64,21 @@ def controls(rows: Float[np.ndarray, "*t 17"]) -> Float[np.ndarray, "*t 8"]:
     return np.stack([*columns, at["gazeYaw"], at["gazePitch"]], -1).astype(np.float32)
 
 
+def upright(rotations: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "n 3 3"]:
+    """Views' rotations from axes x right, y down, z away from the camera, where they are not so:
+    prior work's heads have y up and z towards the camera."""
+    flipped = np.diag([1.0, -1.0, -1.0])
+    mean = rotations.mean(0)
+    return rotations if np.trace(mean) > np.trace(mean @ flipped) else rotations @ flipped
+
+
+def to_camera(views: Float[np.ndarray, "n 4 4"]) -> Float[np.ndarray, "n 2"]:
+    """Direction of the camera from the head, as gaze is told: yaw and pitch, radians."""
+    away = -np.einsum("nji,nj->ni", upright(views[:, :3, :3]), views[:, :3, 3])
+    x, y, z = away.T
+    return np.stack([np.arctan2(x, -z), np.arctan2(y, np.hypot(x, z))], 1)
+
+
 def without_gaps(rows: Float[np.ndarray, "n k"]) -> Float32[np.ndarray, "n k"]:
     """Rows that are NaN between others, linear in time; at the ends, the nearest; 0 if all are."""
     known = ~np.isnan(rows).any(1)
