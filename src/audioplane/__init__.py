@@ -18,7 +18,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from audioplane.api import evaluate_run, pack_run, prepare_subject, train_head, verify_video
+    from audioplane.api import (
+        evaluate_run,
+        pack_run,
+        prepare_subject,
+        train_head,
+        train_prior,
+        verify_video,
+    )
     from audioplane.credentials import ProvenanceOptions, Verification
     from audioplane.drive import FaceOptions, Talker, TalkerStream, WrittenVideo
     from audioplane.errors import AudioplaneError
@@ -39,7 +46,7 @@ if TYPE_CHECKING:
     from audioplane.speech import register as register_feature_kind
     from audioplane.subject import Subject, load_subject
     from audioplane.synthetic import make_synthetic as make_synthetic_subject
-    from audioplane.train import PRESETS, TrainConfig, TrainEvent
+    from audioplane.train import PRESETS, PriorConfig, TrainConfig, TrainEvent
 
 __version__ = "0.2.0.dev0"
 
@@ -52,6 +59,7 @@ _HOMES = {
     "LocalExecutor": "fleet",
     "PRESETS": "train",
     "PrepareOptions": "prepare",
+    "PriorConfig": "train",
     "Progress": "progress",
     "ProvenanceOptions": "credentials",
     "RayExecutor": "fleet",
@@ -76,6 +84,7 @@ _HOMES = {
     "register_feature_kind": "speech:register",
     "run_fleet": "fleet",
     "train_head": "api",
+    "train_prior": "api",
     "verify_video": "api",
 }
 """Module of every public name, and its name there where that is another."""
@@ -89,6 +98,7 @@ __all__ = [
     "FleetOptions",
     "LocalExecutor",
     "PrepareOptions",
+    "PriorConfig",
     "Progress",
     "ProvenanceOptions",
     "RayExecutor",
@@ -114,6 +124,7 @@ __all__ = [
     "register_feature_kind",
     "run_fleet",
     "train_head",
+    "train_prior",
     "verify_video",
 ]
 

@@ -3,7 +3,7 @@
 They are named apart from the packages that do the work: `audioplane.train` is a package.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -18,12 +18,28 @@ from audioplane.progress import Report, ignore
 from audioplane.run import Run, open_run, pack
 from audioplane.splat.device import choose_device
 from audioplane.subject import Subject, load_subject
-from audioplane.train import PRESETS, TrainConfig, TrainEvent
+from audioplane.train import (
+    PRESETS,
+    Prior,
+    PriorConfig,
+    PriorEvent,
+    TrainConfig,
+    TrainEvent,
+    read_prior,
+)
+from audioplane.train import train_prior as across_people
 from audioplane.train.config import with_fine_iterations, without_lpips
 from audioplane.train.losses import ExtraLosses
 from audioplane.train.run import train_head as train
 
-__all__ = ["evaluate_run", "pack_run", "prepare_subject", "train_head", "verify_video"]
+__all__ = [
+    "evaluate_run",
+    "pack_run",
+    "prepare_subject",
+    "train_head",
+    "train_prior",
+    "verify_video",
+]
 
 
 def prepare_subject(
@@ -70,6 +86,7 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
     device: str = "auto",
     lpips: LPIPS | None = None,
     extra_losses: ExtraLosses | None = None,
+    prior: Prior | Path | str | None = None,
     stop: Event | None = None,
 ) -> Iterator[TrainEvent]:
     """Learn a head from a subject, yielding what happens; it learns while it is iterated.
@@ -88,6 +105,8 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
         lpips: LPIPS with its weights; without it D-SSIM stands in where the settings ask for it.
         extra_losses: Losses of your own: name -> (weight, function of a `train.losses.Step`).
         stop: Set it, from another thread or a signal, to save a checkpoint and end.
+        prior: What `train_prior` made of other people: the audio encoder starts from it, and the
+            feature kind is its own where `speech` names none.
 
     Yields:
         `Progress`, `Validated` and `CheckpointSaved` (`audioplane.train.events`).
@@ -102,6 +121,8 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
         if config not in PRESETS:
             raise TrainingError(f"config={config!r}: choose one of {', '.join(PRESETS)}")
         config = PRESETS[config]
+    opened_prior = read_prior(Path(prior)) if isinstance(prior, Path | str) else prior
+    speech = speech or (opened_prior.speech if opened_prior else None)
     changes = {"speech": speech, "seed": seed}
     config = replace(config, **{k: v for k, v in changes.items() if v is not None})
     if iterations is not None:
@@ -114,7 +135,52 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
     if config.model.expression == "upper-face":
         opened = with_expression(opened)
     chosen = choose_device(device).device
-    return train(opened, config, Path(out), chosen, lpips, extra_losses=extra_losses, stop=stop)
+    return train(
+        opened,
+        config,
+        Path(out),
+        chosen,
+        lpips,
+        extra_losses=extra_losses,
+        stop=stop,
+        prior=opened_prior,
+    )
+
+
+def train_prior(
+    subjects: Sequence[Subject | Path | str],
+    out: Path | str,
+    *,
+    held_out: Subject | Path | str | None = None,
+    config: PriorConfig | None = None,
+    stop: Event | None = None,
+) -> Iterator[PriorEvent]:
+    """Train an audio encoder on several people, for `train_head(prior=)`; it learns while it is
+    iterated.
+
+    Called again with the same arguments it goes on from the checkpoint beside `out`, and ends with
+    the same bits.
+
+    Args:
+        subjects: Prepared subjects, or their folders; everybody once.
+        out: The file, about 0.5 MB.
+        held_out: Somebody else, on whom the prior is scored.
+        config: Feature kind, iterations, seed and more.
+        stop: Set it, from another thread or a signal, to save a checkpoint and end.
+
+    Yields:
+        `PriorProgress`, and `PriorWritten` at the end (`audioplane.train.prior_training`).
+
+    Raises:
+        SubjectError: A subject lacks the features or landmarks.
+        TrainingError: Nobody to learn from, one person twice, or a checkpoint of other settings.
+    """
+
+    def opened(subject: Subject | Path | str) -> Subject:
+        return subject if isinstance(subject, Subject) else load_subject(Path(subject))
+
+    other = None if held_out is None else opened(held_out)
+    return across_people([opened(s) for s in subjects], Path(out), config, other, stop)
 
 
 def pack_run(

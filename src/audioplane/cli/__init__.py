@@ -23,6 +23,7 @@ from audioplane.cli.inspect import Inspect
 from audioplane.cli.pack import Pack
 from audioplane.cli.preflight import Preflight
 from audioplane.cli.prepare import Prepare
+from audioplane.cli.prior import Prior
 from audioplane.cli.serve import Serve
 from audioplane.cli.speech import Speech
 from audioplane.cli.stress import Stress
@@ -35,6 +36,7 @@ Command = (
     | Annotated[Preflight, tyro.conf.subcommand("preflight")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[Speech, tyro.conf.subcommand("speech")]
+    | Annotated[Prior, tyro.conf.subcommand("prior")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Drive, tyro.conf.subcommand("drive")]
     | Annotated[Pack, tyro.conf.subcommand("pack")]

@@ -60,6 +60,9 @@ class Train:
     'audioplane speech' adds."""
     iterations: int | None = None
     """Fine iterations, if not the preset's; what depends on them shrinks or grows with them."""
+    prior: Path | None = None
+    """File that 'prior' made of other people: the audio encoder starts from it, on its kind of
+    speech features."""
     seed: int = 0
     """Same seed, same head."""
     switches: Annotated[Switches, tyro.conf.arg(name="")] = Switches()
@@ -73,15 +76,16 @@ class Train:
         from audioplane.errors import TrainingError
         from audioplane.prepare import with_body, with_expression
         from audioplane.subject import check_subject, load_subject
-        from audioplane.train import PRESETS
+        from audioplane.train import PRESETS, read_prior
         from audioplane.train.config import with_fine_iterations, without_lpips
         from audioplane.train.run import train_head
 
         chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
         loss = {"margin": chosen.pop("margin")} if "margin" in chosen else {}
         config = PRESETS[self.preset].with_changes(seed=self.seed, model=chosen, loss=loss)
-        if self.speech:
-            config = replace(config, speech=self.speech)
+        prior = read_prior(self.prior) if self.prior else None
+        if speech := self.speech or (prior and prior.speech):
+            config = replace(config, speech=speech)
         if self.iterations is not None:
             config = with_fine_iterations(config, self.iterations)
         device = use_device(self.device)
@@ -105,6 +109,7 @@ class Train:
                     "gaze are not learned, blinks are"
                 )
         with signals_set() as stop:
-            show_training(train_head(subject, config, self.out, device, lpips, stop))
+            events = train_head(subject, config, self.out, device, lpips, stop, prior=prior)
+            show_training(events)
         if stop.is_set():
             raise TrainingError("stopped; a checkpoint is kept, the same command goes on from it")

@@ -126,6 +126,10 @@ class Head(nn.Module):
         batch."""
         return self._represent(self.encoder.normalised_batch(runs))
 
+    def representations(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t h"]:
+        """f_a of a whole speech, or a itself, normalised by the stored statistics."""
+        return self._represent(self.encoder(windows))
+
     def spread(self, representations: Float[Tensor, "t h"]) -> Float[Tensor, "t k"]:
         """Codes of frames from their f_a."""
         if self.prototypes is None:

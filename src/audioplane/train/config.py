@@ -102,6 +102,10 @@ class LearningRates:
     """The grid of body weights, logits."""
     audio: float = 5e-4
     """AudioNet and AudioAttNet."""
+    prior: float = 0.3
+    """Factor on the rates of encoder, prototypes and queries that start from a prior."""
+    prior_lips: float = 3.0
+    """Factor on the lip map's rate there: it starts from nothing."""
     poses: float = 5e-4
     """Refinement of the training poses; 0 leaves them as tracked."""
     poses_from: int = 1_000
@@ -158,6 +162,8 @@ class TrainConfig:
 
     speech: str = DEFAULT_KIND
     """Kind of speech features; a subject holds them as aud_<kind>.npy."""
+    prior: str = ""
+    """Digest of the prior that audio encoder and prototypes start from (`train/prior.py`)."""
     seed: int = 0
     """Everything random follows from it."""
     coarse_iterations: int = 3_000

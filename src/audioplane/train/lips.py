@@ -68,12 +68,17 @@ class LipTargets:
         centred = shapes - shapes.mean(0)
         _, _, axes = np.linalg.svd(centred, full_matrices=False)
         scores = centred @ axes[:_SHAPES].T
-        largest = scores[:, 0].std()
+        largest = max(scores[:, 0].std(), 1e-6)
+        self._mean, self._axes = shapes.mean(0), largest * axes[:_SHAPES]
         by_row = torch.zeros(rows.max() + 1, scores.shape[1])
-        by_row[rows] = torch.from_numpy(scores / max(largest, 1e-6)).float()
+        by_row[rows] = torch.from_numpy(scores / largest).float()
         known = torch.zeros(len(by_row), dtype=torch.bool)
         known[rows] = True
         self.scores, self.known = by_row.to(device), known.to(device)
+
+    def mouths(self, scores: Float[np.ndarray, "t s"]) -> Float[np.ndarray, "t 20 2"]:
+        """Upright mouth landmarks of scores, in pixels."""
+        return (self._mean + scores @ self._axes).reshape(len(scores), -1, 2)
 
     def linear_reader(self, code_dim: int) -> nn.Linear:
         """A map from codes to mouth shapes that predicts the mean shape at first."""

@@ -149,8 +149,10 @@ class Optimisers:
         rates: LearningRates,
         head_width: float,
         stages: tuple[int, int],
+        prior: bool = False,
     ):
-        """`stages` are the iterations of the coarse and of the fine stage."""
+        """`stages` are the iterations of the coarse and of the fine stage; `prior` tells whether
+        the audio's networks start from one."""
         r = rates
         self._coarse, self._fine = stages
         self._means_rate, self._planes_rate = r.means * head_width, r.planes
@@ -159,15 +161,23 @@ class Optimisers:
         self._planes = {"planes": SparseAdam(head.grid.planes, head.grid.touched)}
         if head.times is not None:
             self._planes["times"] = SparseAdam(head.times.table, head.times.touched)
-        modules = (head.prototypes, head.field, head.expression, lip_reader)
-        networks = [p for module in modules if module is not None for p in module.parameters()]
-        groups = [list(head.encoder.parameters()), networks, [head.grid.lines]]
+        prototypes = [] if head.prototypes is None else list(head.prototypes.parameters())
+        deforming = [*head.field.parameters(), *head.expression.parameters()]
+        reader = list(lip_reader.parameters())
+        groups = [
+            list(head.encoder.parameters()),
+            prototypes,
+            deforming,
+            reader,
+            [head.grid.lines],
+        ]
         self._body = None
         if head.body is not None:
             self._body = torch.optim.Adam(head.body.parameters(), r.body, eps=1e-15, fused=True)
         # Only the Audio-Plane has line grids: those of the other encoders stay at one.
         lines = r.planes if head.prototypes is not None else 0.0
-        self._rates = (r.audio, r.networks, lines)
+        kept, fresh = (r.prior, r.prior_lips) if prior else (1.0, 1.0)
+        self._rates = (kept * r.audio, kept * r.networks, r.networks, fresh * r.networks, lines)
         self._networks = torch.optim.Adam(
             [{"params": p, "lr": r} for p, r in zip(groups, self._rates, strict=True)],
             eps=1e-15,

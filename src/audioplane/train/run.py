@@ -20,6 +20,7 @@ from audioplane.train.config import TrainConfig
 from audioplane.train.events import Progress, TrainEvent
 from audioplane.train.lock import lock
 from audioplane.train.losses import ExtraLosses
+from audioplane.train.prior import Prior
 from audioplane.train.trainer import Trainer
 
 _LOG_EVERY = 100
@@ -33,6 +34,7 @@ def train_head(
     lpips: LPIPS | None = None,
     stop: threading.Event | None = None,
     extra_losses: ExtraLosses | None = None,
+    prior: Prior | None = None,
 ) -> Iterator[TrainEvent]:
     """Train into a run folder; one that was interrupted goes on from its last checkpoint.
 
@@ -47,6 +49,7 @@ def train_head(
             event is its `CheckpointSaved`.
         extra_losses: Losses of your own, name → (weight, function of a `Step`); a run goes on with
             the same names and weights.
+        prior: What audio encoder and prototypes start from; a run goes on with the same.
 
     Raises:
         TrainingError: The folder cannot be written, holds a run with other settings, or another
@@ -56,10 +59,10 @@ def train_head(
     """
     paths = RunPaths(Path(out))
     check_subject(subject).require_whole()
-    trainer = Trainer(subject, config, device, lpips, extra_losses)
+    trainer = Trainer(subject, config, device, lpips, extra_losses, prior)
     facts = {
         "subject": os.path.relpath(subject.paths.root, paths.root),
-        "config": asdict(config),
+        "config": asdict(trainer.config),
         "loss": trainer.loss_name,
         "device": str(device),
         "versions": {

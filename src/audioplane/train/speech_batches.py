@@ -75,6 +75,11 @@ class SpeechBatches:
         """Iterations in a row in which f_a hardly differed between frames."""
 
     @property
+    def rows(self) -> tuple[int, int]:
+        """Feature rows of the first and the last training frame."""
+        return self._low, self._high
+
+    @property
     def train_windows(self) -> Float[Tensor, "t w f"]:
         """Windows from the first to the last training frame."""
         return self.windows[self._low : self._high + 1]

@@ -39,6 +39,7 @@ from audioplane.train.initial import choose_drivers, start_head
 from audioplane.train.losses import ExtraLosses, ImageLoss
 from audioplane.train.optim import EMA_EVERY, Ema, Optimisers
 from audioplane.train.poses import PoseTable
+from audioplane.train.prior import Prior, started_from
 from audioplane.train.schedule import Schedule
 from audioplane.train.speech_batches import SpeechBatches, learn_familiarity
 from audioplane.train.threads import one_torch_thread
@@ -61,11 +62,13 @@ class Trainer:
         device: torch.device | str = "cpu",
         lpips: LPIPS | None = None,
         extra_losses: ExtraLosses | None = None,
+        prior: Prior | None = None,
     ):
         """Raises `TrainingError` or `SubjectError` if the subject cannot be trained on.
 
         Whatever is random is drawn on the CPU: every device trains on the same.
         """
+        config = started_from(config, prior)
         self._extra = dict(extra_losses or {})
         weights = config.loss if config.model.dynamism else replace(config.loss, mask=0.0)
         loss = ImageLoss(weights, lpips, self._extra, device)
@@ -85,6 +88,8 @@ class Trainer:
         wanted = config.model.expression == "upper-face" and subject.has_expression
         numbers = len(CONTROLS) if wanted else BLINK
         self.head = Head(config.model.shape(features.shape[2], len(features), numbers), generator)
+        if prior is not None:
+            prior.put_into(self.head, config.speech)
         self._learn_range()
         self._start = start_head(self.head, subject, self.train_refs, config, generator)
         self.head_width = self._start.head_width
@@ -117,7 +122,7 @@ class Trainer:
         c = self.config
         stages = (c.coarse_iterations, c.fine_iterations)
         self.optimisers = Optimisers(
-            self.head, self.batches.reader, c.rates, self.head_width, stages
+            self.head, self.batches.reader, c.rates, self.head_width, stages, bool(c.prior)
         )
 
     @property
