@@ -48,6 +48,25 @@ def test_a_pack_speaks_as_its_run_does_without_the_subject(run_folder, packed, s
         assert np.abs(a.image.astype(int) - b.image).mean() < 1.5  # torsos are compressed
 
 
+def test_a_pack_knows_the_poses_of_all_training_frames(packed, tmp_path):
+    """Its footage may be shorter: the longest shot."""
+    tensors, facts = load_tensors(packed)
+    assert facts["loop"] == facts["pose_ids"] == list(range(20))
+    old = {k: v for k, v in facts.items() if k != "loop"}  # all poses were the loop's
+    save_tensors(tmp_path / "old.head", tensors, old)
+    assert len(open_run(tmp_path / "old.head").footage.loop) == 20
+    for i in range(7, 20):
+        del tensors[f"footage/torso/{i}"]
+    tensors["footage/expressions"] = tensors["footage/expressions"][:7]
+    save_tensors(tmp_path / "short.head", tensors, facts | {"loop": facts["loop"][:7]})
+    run = open_run(tmp_path / "short.head")
+    assert len(run.footage.loop) == 7 and len(run.views) == 20
+    assert len(list(Talker(run).speak(np.zeros(16000, np.float32)))) == 25
+    save_tensors(tmp_path / "odd.head", tensors, facts | {"loop": [3, 99]})
+    with pytest.raises(CheckpointError, match="damaged"):
+        open_run(tmp_path / "odd.head")
+
+
 def test_packs_with_planes_are_read(run_folder, packed, spoken_subject, tmp_path):
     """Older ones hold the planes; so do those of heads that move more Gaussians."""
     run = open_run(run_folder, spoken_subject.paths.root)

@@ -21,7 +21,7 @@ from audioplane.head import follow_body, splat_head
 TURN = 10
 """Degrees of yaw and pitch on either side of a recorded pose."""
 FRAMES = 3
-"""Recorded poses that are turned, evenly spread over the training frames."""
+"""Recorded poses that are turned: after a quarter, a half, … of the training frames."""
 _COVERED = 0.35
 """Coverage from which on a pixel belongs to the head."""
 _WIDTH = 7 / 512
@@ -55,7 +55,7 @@ def measure_streaks(animator: Animator, codes: Float[Tensor, "t k"]) -> Streaks:
     """
     refs, turned, recorded = animator.refs, [], []
     weights = animator.head.body_weights()
-    for index in spread_over(len(refs), FRAMES):
+    for index in spread_over(len(refs), FRAMES + 2)[1:-1]:
         ref = refs[index]
         gaussians, dynamism = animator.deformed(codes[min(ref.aud_id, len(codes) - 1)], ref)
         view = animator.view(ref)

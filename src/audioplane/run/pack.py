@@ -1,6 +1,5 @@
 """The writer of packs: a head in one file, with all that driving needs (`run.packed` reads it)."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +42,10 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     check_output(out)
     footage, subject = run.footage, run.subject
     loop = list(footage.loop)
-    views, bodies = {ref.img_id: run.view(ref) for ref in loop}, run.bodies
-    tensors = trained_tensors(replace(run, views=views))
+    tensors = trained_tensors(run)
     _fold(run.head, tensors)
     step = Counter(report, "pack", len(loop))
-    for ref in loop if not bodies else ():
+    for ref in loop if run.torso == "recorded" else ():
         tensors[f"{TORSO}{ref.img_id}"] = _encoded(subject.torso(ref), TORSO_QUALITY)
         step()
     tensors[BACKGROUND] = _encoded(subject.background, _LOSSLESS)
@@ -56,7 +54,7 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     tensors[EXPRESSIONS] = torch.from_numpy(np.stack(rows).astype(np.float32))
     facts = {
         **trained_facts(run),
-        "pose_ids": [ref.img_id for ref in loop],
+        "loop": [ref.img_id for ref in loop],
         "size": list(footage.size),
         "voice": voice_facts(run.voice),
         "head_sha256": run.sha256,

@@ -2,9 +2,8 @@
 
 A pack is a safetensors file. Its header describes the head; its body holds the tensors of the
 head file and the footage of the loop: K [3, 3], the background (a WebP image without loss), and of
-each frame its pose, its expression and, where the torso is recorded, that torso (a WebP image with
-alpha). Nothing in it names a path
-or a user of the machine that made it.
+each frame its expression and, where the torso is recorded, that torso (a WebP image with alpha).
+Nothing in it names a path or a user of the machine that made it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -101,7 +100,8 @@ def read_pack(path: Path) -> Pack:
         check_digest(path, tensors, facts)
         model = {name: tensors[name] for name in tensors if not name.startswith("footage/")}
         trained = trained_from(path, model, facts)
-        ids, views = list(trained.views), trained.views
+        views = trained.views
+        ids = [int(i) for i in facts.get("loop", views)]  # older packs: all poses are the loop's
         width, height = (int(x) for x in facts["size"])
         names = set(tensors)
         expressions = tensors[EXPRESSIONS if EXPRESSIONS in names else BLINKS].numpy()
