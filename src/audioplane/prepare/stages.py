@@ -256,7 +256,8 @@ def _write_landmarks(path: Path, landmarks: Float32[np.ndarray, "68 2"]) -> None
 
 
 def pose_stage(job: Job) -> None:
-    """Fit the head's pose to the landmarks of all frames."""
+    """Fit the head's pose to the landmarks of all frames, then to the pixels of the face."""
+    from audioplane.prepare.pose.pixels import refine_by_pixels
     from audioplane.prepare.pose.track import track_head
 
     track = Track.load(job.paths.track)
@@ -266,6 +267,14 @@ def pose_stage(job: Job) -> None:
         points, track.valid, job.options.size, job.record.cuts, job.options.focal
     )
     job.record.focal = report.focal
+    rows = np.flatnonzero(track.valid)
+    viewmats[rows] = refine_by_pixels(
+        lambda k: read_image(job.paths.original(int(rows[k]))),
+        track.landmarks[rows],
+        viewmats[rows],
+        Intrinsics(report.focal, job.options.size / 2),
+        lambda n: job.progress(n, len(rows)),
+    )
     replace(track, viewmats=viewmats).save(job.paths.track)
     (job.paths.root / "pose_report.json").write_text(json.dumps(report.to_dict(), indent=1))
     job.note("pose", report.summary())

@@ -48,7 +48,7 @@ def huber_weights(residual: Float[np.ndarray, "n k 2"], limit: float) -> Float[n
     return np.minimum(1.0, limit / np.maximum(length, 1e-9))
 
 
-def projection_jacobian(p: np.ndarray, camera: Intrinsics) -> Float[np.ndarray, "n k 2 3"]:
+def projection_jacobian(p: np.ndarray, camera: Intrinsics) -> Float[np.ndarray, "*b 2 3"]:
     """Derivative of pixels by the point in the camera's axes."""
     inverse = camera.focal / p[..., 2]
     jacobian = np.zeros((*p.shape[:-1], 2, 3))
