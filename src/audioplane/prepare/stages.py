@@ -351,13 +351,14 @@ def expression_stage(job: Job) -> None:
     shapes = np.load(kept, allow_pickle=False)
     rows = expressions_of(subject, Track.load(job.paths.track).landmarks, shapes)
     save_expressions(job.paths.expressions, rows)
-    kept.unlink()
+    job.progress(len(rows), len(rows))
 
 
 def body_stage(job: Job) -> None:
     """Follow the torso, now that the subject loads."""
     from audioplane.prepare.pose.body import track_body
 
+    (job.paths.root / BLENDSHAPE_ROWS).unlink(missing_ok=True)
     subject = load_subject(job.paths.root)
     save_body(job.paths.body, track_body(subject, job.report))
 
