@@ -4,17 +4,26 @@ import numpy as np
 import pytest
 
 from audioplane.speech import Speech, compute_features, ipa, open_stream, stream_statistics
-from audioplane.speech.ipa import GROUPS, SYMBOLS
+from audioplane.speech.ipa import ARTICULATIONS, COLUMNS, GROUPS, SYMBOLS
 
 Babble = Callable[..., np.ndarray]
 
 
 def test_groups_share_no_symbol_and_lie_within_the_recognisers() -> None:
-    symbols = [symbol for group in GROUPS for symbol in group.split()]
+    symbols = [symbol for group in GROUPS for symbol in group]
     assert len(symbols) == len(set(symbols))
-    table = ipa._grouping()
-    assert table.shape == (SYMBOLS, len(GROUPS)) and table.sum() == len(symbols)
+    table = ipa._columns()
+    assert table.shape == (SYMBOLS, COLUMNS)
+    assert table[:, : len(GROUPS)].sum() == len(symbols)
     assert not table[-1].any()  # blank
+
+
+def test_sounds_that_are_made_alike_share_articulations() -> None:
+    made = {s: ipa._columns()[ipa._SYMBOLS.index(s), len(GROUPS) :] for s in ("p", "m", "u", "ɑ")}
+    closed, rounded, opened = (ARTICULATIONS.index(a) for a in ("closed", "round", "open"))
+    assert [m[closed] for m in made.values()] == [1, 1, 0, 0]
+    assert [m[rounded] for m in made.values()] == [0, 0, 1, 0]
+    assert made["ɑ"][opened] == 1 and made["u"][opened] == 0.25
 
 
 def test_a_peak_lies_where_it_was_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,8 +42,8 @@ def test_a_peak_lies_where_it_was_recognised(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("audioplane.speech.recogniser.RecogniserStream", Stream)
     features = compute_features(np.zeros(32000, np.float32), "ipa")
-    column = next(i for i, group in enumerate(GROUPS) if "m" in group.split())
-    spoken = features[:, :, column] * ipa.SPREAD + ipa.CENTRE
+    column = next(i for i, group in enumerate(GROUPS) if "m" in group)
+    spoken = features[:, :, column] * ipa.SPREADS[0] + ipa.CENTRES[0]
     step = 2 * np.arange(50)[:, None] - 7 + np.arange(16)
     assert step.flat[spoken.argmax()] == 50
     assert abs(spoken[step == 50] - spoken.max()).max() < 1e-6
@@ -61,12 +70,13 @@ def test_a_prediction_keeps_nothing_and_is_of_the_steps_ahead(babble: Babble) ->
     settled = stream.push(sound[:20000])
     undisturbed.push(sound[:20000])
     predicted = stream.predict(12)
-    assert predicted.shape == (12, 16, len(GROUPS)) and len(settled) < 20
+    assert predicted.shape == (12, 16, COLUMNS) and len(settled) < 20000 // 640
     rest, again = stream.push(sound[20000:]), undisturbed.push(sound[20000:])
     np.testing.assert_array_equal(rest, again)
     # What is predicted of the first frames is nearer to what comes than silence is.
     off = np.abs(predicted[:3] - rest[:3]).mean()
-    silent = np.abs(-ipa.CENTRE / ipa.SPREAD - rest[:3]).mean()
+    centres, spreads = ipa._scales()
+    silent = np.abs(-centres / spreads - rest[:3]).mean()
     assert off < 0.7 * silent
 
 

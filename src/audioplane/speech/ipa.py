@@ -1,8 +1,8 @@
 """Feature kind `ipa`: the phones of any language, by the multilingual recogniser.
 
-Each column is a group of IPA symbols that are made alike, so that languages share columns. CTC
-marks where a phone begins by a short peak, and is blank between: the peaks, smoothed over time, are
-the features.
+The first columns are groups of IPA symbols that are made alike, so that languages share them; the
+others say how they are made: lips closed, round, and so on. CTC marks where a phone begins by a
+short peak, and is blank between: the peaks, smoothed over time, are the features.
 """
 
 from collections.abc import Iterator
@@ -19,21 +19,42 @@ from audioplane.speech.step_stream import AFTER_FRAME, StepStream, StreamStatist
 from audioplane.speech.window import STEP, STEPS_BEFORE, step_count, window_chunks
 
 NAME = "ipa"
-SETTLED, AHEAD, PAST = 4, 10, 200
+SETTLED, AHEAD, PAST = 4, 6, 200
 """Steps that are recognised at a time, 80 ms; those ahead that they see, and those before."""
 SYMBOLS, REACHED = 191, 360
 """Symbols of the recogniser, and samples from a step's first on that it is computed from."""
-GROUPS = tuple(
-    "p pʰ p͈|b ɓ|m ɱ|f ɸ|v ʋ β|θ|ð|t tʰ t͈ ʈ|d ɖ ɗ|n ɲ ɴ|s s͈|z|ʃ ɕ ʂ|ʒ ʑ ʐ ʝ|"
-    "t͡ʃ t͡ɕ t͡ɕʰ t͡ɕ͈ c|d͡ʒ ɟ|k kʰ k͈ x χ|g ɡ ɣ|ŋ|h ħ ɦ ʔ ç|l ɫ ɮ ʎ|ɹ ɻ|r ɾ ɽ ʀ ʁ|w ɰ ʷ|j|"
-    "i ì ĩ ǐ|ɪ|e ẽ|ɛ|æ|a à ã ä å ɐ|ɑ ɒ|ʌ ɜ|ə ɘ|ɝ ɚ|ɔ|o õ ɤ|ʊ ɵ|u ũ ʉ ɯ ɯi|y ʏ ø œ ɥ|ɨ|"
-    "aɪ|aʊ|eɪ|oʊ|ɔɪ|ɪə eə|ja je jo ju jʌ|wa we wi wʌ".split("|")
+ARTICULATIONS = tuple(
+    "closed nasal labiodental dental alveolar postalveolar back lateral rhotic round open front "
+    "vowel".split()
 )
-"""Symbols of each column; length, tone and other marks belong to none."""
+"""How mouth and tongue make a sound: what sounds of all languages have in common."""
+_TABLE = """
+p pʰ p͈: closed | b ɓ: closed | m ɱ: closed nasal | f ɸ: labiodental | v ʋ β: labiodental
+θ: dental | ð: dental | t tʰ t͈ ʈ: alveolar | d ɖ ɗ: alveolar | n ɲ ɴ: alveolar nasal
+s s͈: alveolar front | z: alveolar front | ʃ ɕ ʂ: postalveolar round=.5
+ʒ ʑ ʐ ʝ: postalveolar round=.5 | t͡ʃ t͡ɕ t͡ɕʰ t͡ɕ͈ c: postalveolar round=.5
+d͡ʒ ɟ: postalveolar round=.5 | k kʰ k͈ x χ: back | g ɡ ɣ: back | ŋ: back nasal
+h ħ ɦ ʔ ç: back open=.25 | l ɫ ɮ ʎ: alveolar lateral | ɹ ɻ: rhotic round=.5
+r ɾ ɽ: alveolar | ʀ ʁ: back | w ɰ ʷ: round open=.25 | j: front open=.25
+i ì ĩ ǐ: vowel front open=.25 | ɪ: vowel front open=.25 | e ẽ: vowel front open=.6
+ɛ: vowel front open=.6 | æ: vowel front open | a à ã ä å ɐ: vowel open | ɑ ɒ: vowel open
+ʌ ɜ: vowel open=.6 | ə ɘ: vowel open=.6 | ɝ ɚ: vowel rhotic round=.5 open=.6
+ɔ: vowel round=.5 open=.6 | o õ ɤ: vowel round open=.6 | ʊ ɵ: vowel round open=.25
+u ũ ʉ ɯ ɯi: vowel round open=.25 | y ʏ ø œ ɥ: vowel round front open=.4 | ɨ: vowel open=.25
+aɪ: vowel front open | aʊ: vowel round=.5 open | eɪ: vowel front open=.6
+oʊ: vowel round open=.6 | ɔɪ: vowel round open=.6 | ɪə eə: vowel front open=.4
+ja je jo ju jʌ: vowel front open=.6 | wa we wi wʌ: vowel round open=.6
+"""
+"""Symbols of each group, and how they are made, fully or in part; length, tone and other marks
+are in none."""
+_ROWS = [row.split(":") for row in _TABLE.replace("|", "\n").strip().splitlines()]
+GROUPS = tuple(tuple(symbols.split()) for symbols, _ in _ROWS)
+"""Symbols of the first columns; a column for each of `ARTICULATIONS` follows."""
+COLUMNS = len(GROUPS) + len(ARTICULATIONS)
 SMOOTHING, REACH = 2.0, 4
 """Standard deviation and radius of the smoothing, steps: 94 ms wide at half its height."""
-CENTRE, SPREAD = 0.006, 0.029
-"""Mean and standard deviation of the smoothed peaks over speech."""
+CENTRES, SPREADS = (0.005, 0.035), (0.025, 0.064)
+"""Mean and standard deviation over speech of smoothed groups and of smoothed articulations."""
 CHUNK = 10 * SAMPLE_RATE
 """Samples recognised at a time."""
 _SYMBOLS = (
@@ -48,13 +69,24 @@ _SYMBOLS = (
 
 
 @cache
-def _grouping() -> Float32[np.ndarray, "191 c"]:
-    """One where a symbol belongs to a group."""
-    table = np.zeros((SYMBOLS, len(GROUPS)), np.float32)
-    for column, group in enumerate(GROUPS):
-        for symbol in group.split():
-            table[_SYMBOLS.index(symbol), column] = 1
+def _columns() -> Float32[np.ndarray, "191 c"]:
+    """What a symbol gives each column."""
+    table = np.zeros((SYMBOLS, COLUMNS), np.float32)
+    for column, (symbols, made) in enumerate(_ROWS):
+        for symbol in symbols.split():
+            row = table[_SYMBOLS.index(symbol)]
+            row[column] = 1
+            for word in made.split():
+                name, _, share = word.partition("=")
+                row[len(GROUPS) + ARTICULATIONS.index(name)] = float(share or 1)
     return table
+
+
+def _scales() -> tuple[Float32[np.ndarray, " c"], Float32[np.ndarray, " c"]]:
+    """Mean and deviation of every column."""
+    counts = (len(GROUPS), len(ARTICULATIONS))
+    centres, spreads = (np.repeat(x, counts).astype(np.float32) for x in (CENTRES, SPREADS))
+    return centres, spreads
 
 
 def ipa_windows(speech: Speech) -> Chunks:
@@ -84,11 +116,11 @@ class _Peaks:
 
         self._recogniser = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
         # From the first step on that the smoothing of the next one reaches.
-        self._peaks = np.zeros((REACH + STEPS_BEFORE, len(GROUPS)), np.float32)
+        self._peaks = np.zeros((REACH + STEPS_BEFORE, COLUMNS), np.float32)
 
     def push(self, sound: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "s c"]:
         """The steps that are settled now."""
-        peaks = self._recogniser.push(sound) @ _grouping()
+        peaks = self._recogniser.push(sound) @ _columns()
         self._peaks = np.concatenate([self._peaks, peaks])
         steps = _smoothed(self._peaks)
         self._peaks = self._peaks[len(steps) :]
@@ -97,8 +129,8 @@ class _Peaks:
     def predict(self) -> Float32[np.ndarray, "s c"]:
         """The steps that the recogniser's probabilities ahead give, as if no peaks followed. No
         state changes."""
-        ahead = self._recogniser.ahead @ _grouping()
-        after = np.zeros((REACH, len(GROUPS)), np.float32)
+        ahead = self._recogniser.ahead @ _columns()
+        after = np.zeros((REACH, COLUMNS), np.float32)
         return _smoothed(np.concatenate([self._peaks, ahead, after]))
 
 
@@ -110,14 +142,15 @@ def _smoothed(peaks: Float32[np.ndarray, "k c"]) -> Float32[np.ndarray, "s c"]:
     steps = np.zeros((count, peaks.shape[1]), np.float32)
     for lag, weight in enumerate(weights):
         steps += weight * peaks[lag : lag + count]
-    return (steps - np.float32(CENTRE)) / np.float32(SPREAD)
+    centres, spreads = _scales()
+    return (steps - centres) / spreads
 
 
 class IpaStream(StepStream):
     """Peaks of a sound that arrives in pieces, at its running level.
 
     A chunk is settled `AHEAD` steps after its last one, so with the window and the smoothing a
-    frame waits for 500 ms of sound after its end.
+    frame waits for 420 ms of sound after its end.
     """
 
     look_ahead = AFTER_FRAME + (REACH + SETTLED - 1 + AHEAD - 1) * STEP + REACHED + BLOCK
@@ -143,5 +176,5 @@ class IpaStream(StepStream):
 
 _LOOK_AHEAD = IpaStream.look_ahead
 KIND = register(
-    FeatureKind(NAME, ipa_windows, len(GROUPS), "phones of any language by hama", stream=IpaStream)
+    FeatureKind(NAME, ipa_windows, COLUMNS, "phones of any language by hama", stream=IpaStream)
 )
