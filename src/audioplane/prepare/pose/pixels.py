@@ -46,7 +46,7 @@ _LIKE_NEIGHBOURS = 20.0
 _PRIOR = (np.radians(0.6), 0.7, 0.003)
 """How far the pose may be from the landmarks': turn, radians; shift across the image, pixels;
 depth, metres."""
-_TEMPLATE_FRAMES = 400
+_TEMPLATE_FRAMES = 200
 _ROUNDS = 3
 _STEPS = 5
 _FACING = 0.35
@@ -168,9 +168,16 @@ def _pattern(image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "h w"]:
     scale = image.shape[1] / 512
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey = cv2.GaussianBlur(grey, (0, 0), max(0.5, _FINE * scale))
-    high = grey - cv2.GaussianBlur(grey, (0, 0), _COARSE * scale)
-    contrast = np.sqrt(cv2.GaussianBlur(high * high, (0, 0), _COARSE * scale))
+    high = grey - _smooth(grey, _COARSE * scale)
+    contrast = np.sqrt(_smooth(high * high, _COARSE * scale))
     return high * (_CONTRAST / (contrast + _FLAT))
+
+
+def _smooth(image: Float32[np.ndarray, "h w"], sigma: float) -> Float32[np.ndarray, "h w"]:
+    """A wide Gaussian blur, at a quarter of the size."""
+    rows, columns = image.shape
+    quarter = cv2.resize(image, (columns // 4, rows // 4), interpolation=cv2.INTER_AREA)
+    return cv2.resize(cv2.GaussianBlur(quarter, (0, 0), sigma / 4), (columns, rows))
 
 
 def _place(
