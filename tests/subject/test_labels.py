@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from audioplane.subject import Label, head_mask, paint_labels, read_labels, torso_mask
-from audioplane.subject.labels import COLOURS
+from audioplane.subject.labels import COLOURS, head_on_torso
 
 
 @given(arrays(np.uint8, (5, 7), elements=st.integers(0, len(Label) - 1)))
@@ -33,3 +33,14 @@ def test_masks_share_no_pixel_and_leave_the_background():
     head, torso = head_mask(labels), torso_mask(labels)
     assert not (head & torso).any()
     assert np.flatnonzero(~(head | torso)[0]).tolist() == [Label.BACKGROUND]
+
+
+def test_hair_on_the_shoulders_touches_the_torso():
+    labels = np.zeros((20, 20), np.uint8)
+    assert head_on_torso(labels) == 0
+    labels[2:10, 5:15] = Label.HEAD
+    labels[10:12, 8:12] = Label.NECK
+    labels[12:, 2:18] = Label.TORSO
+    assert head_on_torso(labels) == 0
+    labels[10:12, 5:8] = labels[10:12, 12:15] = Label.TORSO
+    assert head_on_torso(labels) == 0.6

@@ -59,3 +59,18 @@ def torso_mask(labels: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
 def person_mask(labels: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Pixels of the whole person."""
     return labels != Label.BACKGROUND
+
+
+def head_on_torso(labels: UInt8[np.ndarray, "h w"]) -> float:
+    """Length along which head and torso touch, over the head's width; 0 without a head.
+
+    A short-haired head meets the neck; hair that falls onto shoulders is cut through along the
+    torso.
+    """
+    head, torso = head_mask(labels), labels == Label.TORSO
+    columns = np.flatnonzero(head.any(0))
+    if not len(columns):
+        return 0.0
+    pairs = ((head[:-1], torso[1:]), (head[1:], torso[:-1]))
+    pairs += ((head[:, :-1], torso[:, 1:]), (head[:, 1:], torso[:, :-1]))
+    return float(sum(np.sum(a & b) for a, b in pairs) / (columns[-1] - columns[0] + 1))
