@@ -163,7 +163,7 @@ def train_prior(
 
     Args:
         subjects: Prepared subjects, or their folders; everybody once.
-        out: The file, about 0.5 MB.
+        out: The file, about 0.25 MB.
         held_out: Somebody else, on whom the prior is scored.
         config: Feature kind, iterations, seed and more.
         stop: Set it, from another thread or a signal, to save a checkpoint and end.
