@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from audioplane.errors import TrainingError
-from audioplane.head import BY_AUDIO, BY_EXPRESSION, STILL
-from audioplane.train.initial import choose_drivers, find_bounds, random_gaussians
+from audioplane.train.initial import find_bounds, random_gaussians
 from audioplane.train.views import observe
 
 
@@ -41,30 +40,6 @@ def test_bounds_follow_the_heads_axes(spoken_subject, views):
     assert np.isclose(theirs.low[1], -ours.high[1]) and np.isclose(theirs.high[1], -ours.low[1])
     assert np.isclose(theirs.low[0], ours.low[0]) and np.isclose(theirs.high[0], ours.high[0])
     assert abs(ours.low[1] + ours.high[1]) > 0.001  # so that the test can fail
-
-
-def test_mouth_and_eyes_get_their_drivers(spoken_subject, views):
-    # Points of the face's surface at the first frame's mouth and eyes, found by their pixels.
-    ref = spoken_subject.train[0]
-    landmarks, K = spoken_subject.landmarks(ref), spoken_subject.K
-    targets = [landmarks[60:68].mean(0), landmarks[36:42].mean(0), landmarks[27]]
-    points = []
-    for target in targets:
-        depth = ref.viewmat[2, 3] - 0.07
-        camera = np.array([*((target - K[:2, 2]) / K[0, 0] * depth), depth])
-        points.append(ref.viewmat[:3, :3].T @ (camera - ref.viewmat[:3, 3]))
-    means = torch.tensor(np.array(points)).float()
-    assert choose_drivers(means, views, K, "face").tolist() == [BY_AUDIO, BY_EXPRESSION, STILL]
-    assert choose_drivers(means, views, K, "all").tolist() == [BY_AUDIO, BY_EXPRESSION, BY_AUDIO]
-    whole = choose_drivers(means, views, K, "face", upper_face=True)
-    assert whole.tolist() == [BY_AUDIO, BY_EXPRESSION, BY_EXPRESSION]
-
-
-def test_what_lies_behind_the_head_is_not_driven(spoken_subject, views):
-    ref = spoken_subject.train[0]
-    behind = ref.viewmat[:3, :3].T @ np.array([0, 0.04, 0.09])
-    means = torch.from_numpy(behind).float()[None]
-    assert choose_drivers(means, views, spoken_subject.K, "face").tolist() == [STILL]
 
 
 def test_poses_that_fit_no_silhouette_are_an_error(spoken_subject, views):

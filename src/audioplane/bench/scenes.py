@@ -54,7 +54,7 @@ def standard_scene(n: int, channels: int = 5) -> dict[str, Tensor]:
 
 def seeded_head(n: int, feature_dim: int = 120) -> Head:
     """A head as a trained one is built: speech moves the lower half of the face, the
-    expression the upper one."""
+    expression a strip at the eyes."""
     generator = torch.Generator().manual_seed(2)
     head = Head(HeadShape(feature_dim=feature_dim), generator)
     means, quats, scales = cloud(n)

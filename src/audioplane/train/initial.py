@@ -1,4 +1,4 @@
-"""What training starts from: the head's bounds, random Gaussians inside them, what moves."""
+"""What training starts from: the head's bounds, random Gaussians inside them."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.errors import TrainingError
-from audioplane.head import BY_AUDIO, BY_EXPRESSION, STILL, Gaussians, Head
+from audioplane.head import Gaussians, Head
 from audioplane.head.body import BodyWeights
 from audioplane.head.gaussians import SH_BASES, colour_to_sh
 from audioplane.subject import FrameRef, Subject
@@ -198,32 +198,3 @@ def _in_head(
     centre = view.viewmat[:2, 3] / depth * K[0, 0] + K[:2, 2]
     offsets = np.pad((pixels - centre) * depth / K[0, 0], ((0, 0), (0, 1)))
     return offsets @ view.viewmat[:3, :3]
-
-
-def choose_drivers(
-    means: Float[Tensor, "n 3"],
-    views: list[Observation],
-    K: Float[np.ndarray, "3 3"],
-    moving: str,
-    upper_face: bool = False,
-) -> Tensor:
-    """What drives each Gaussian [n] uint8: nothing, audio, or the expression.
-
-    With `moving` "face" the audio drives the front half of what lies in the lower face's region in
-    most views; with "all" whatever the expression does not drive. The expression drives the eyes
-    and, if asked for, the upper face as far as it is not the lower one.
-    """
-    points = means.detach().cpu().double().numpy()
-    face, eyes, upper = (np.zeros(len(points)) for _ in range(3))
-    for view in views:
-        pixels, depth = project(points, view, K)
-        front = depth < view.viewmat[2, 3]
-        face += look_up(view.face, pixels, False) & front
-        eyes += look_up(view.eyes, pixels, False) & front
-        upper += look_up(view.upper_face, pixels, False) & front
-    driver = np.full(len(points), BY_AUDIO if moving == "all" else STILL, np.uint8)
-    if upper_face:
-        driver[upper > len(views) / 2] = BY_EXPRESSION
-    driver[face > len(views) / 2] = BY_AUDIO
-    driver[eyes > len(views) / 2] = BY_EXPRESSION
-    return torch.from_numpy(driver).to(means.device)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.errors import TrainingError
-from audioplane.head import STILL, Gaussians, Head, Motion, follow_body
+from audioplane.head import BY_EXPRESSION, STILL, Gaussians, Head, Motion, follow_body
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, TrainedHead, write_head
 from audioplane.run.head_file import fill_head, head_tensors, todays_name
@@ -22,10 +22,15 @@ from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors
 from audioplane.speech.familiarity import Familiarity
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
-from audioplane.subject.expression import BLINK, CONTROLS
-from audioplane.subject.expression import STILL as NARROWEST
+from audioplane.subject.expression import BLINK
 from audioplane.train.config import TrainConfig
 from audioplane.train.density import DensityControl, DensityLimits
+from audioplane.train.drivers import (
+    choose_drivers,
+    expression_numbers,
+    hardly_seen,
+    learn_range,
+)
 from audioplane.train.events import (
     CheckpointSaved,
     Progress,
@@ -35,7 +40,7 @@ from audioplane.train.events import (
 )
 from audioplane.train.frame_loss import FrameLoss, mean_dynamism
 from audioplane.train.frames import FrameStore, TrainFrame
-from audioplane.train.initial import choose_drivers, start_head
+from audioplane.train.initial import start_head
 from audioplane.train.losses import ExtraLosses, ImageLoss
 from audioplane.train.optim import EMA_EVERY, Ema, Optimisers
 from audioplane.train.poses import PoseTable
@@ -85,12 +90,11 @@ class Trainer:
         # Some subjects of prior work have one frame more than rows of features.
         self._last_row = len(features) - 1
         generator = torch.Generator().manual_seed(config.seed)
-        wanted = config.model.expression == "upper-face" and subject.has_expression
-        numbers = len(CONTROLS) if wanted else BLINK
+        numbers = expression_numbers(config.model, subject)
         self.head = Head(config.model.shape(features.shape[2], len(features), numbers), generator)
         if prior is not None:
             prior.put_into(self.head, config.speech)
-        self._learn_range()
+        learn_range(self.head, subject, self.train_refs)
         self._start = start_head(self.head, subject, self.train_refs, config, generator)
         self.head_width = self._start.head_width
         self._refresh_drivers()
@@ -139,16 +143,20 @@ class Trainer:
     def _row(self, ref: FrameRef) -> int:
         return min(ref.aud_id, self._last_row)
 
-    def _refresh_drivers(self) -> None:
+    def _refresh_drivers(self, settled: bool = False) -> None:
+        """`settled`: no Gaussian comes or goes any more, so that hidden ones can be left alone."""
         self.head.moved_by = choose_drivers(
             self.head.gaussians.means,
             self._start.views,
             self.subject.K,
             self.config.model.moving,
-            self._whole_upper_face,
+            self.head.shape.expression != BLINK,
         )
         if (weights := self.head.body_weights()) is not None:
             self.head.moved_by[weights > _OF_THE_BODY] = STILL
+        if settled and self.head.shape.expression != BLINK:
+            hidden = hardly_seen(self.head.gaussians, self._start.views, self.subject.K)
+            self.head.moved_by[hidden & (self.head.moved_by == BY_EXPRESSION)] = STILL
 
     def run(self, out: Path, stop: threading.Event | None = None) -> Iterator[TrainEvent]:
         """Train to the end, writing checkpoints into `out`.
@@ -271,15 +279,6 @@ class Trainer:
             f"{', '.join(names) or 'none'}); the last checkpoint stands"
         )
 
-    @property
-    def _whole_upper_face(self) -> bool:
-        return self.head.shape.expression != BLINK
-
-    def _learn_range(self) -> None:
-        if self._whole_upper_face:
-            rows = np.stack([self.subject.expression(ref) for ref in self.train_refs])
-            self.head.expression.learn_range(rows, NARROWEST)
-
     def _expression_code(self, ref: FrameRef) -> Float[Tensor, " k"]:
         numbers = self.subject.expression_of(ref, self.head.shape.expression)
         return self.head.expression(self._frame_loss.put(numbers).float())
@@ -296,7 +295,7 @@ class Trainer:
         generator = self._schedule.generator(-1 - self.iteration)
         keep, added = self.density.plan(self.head.gaussians, limits, generator)
         self.optimisers.gaussians.resize(keep, added)
-        self._refresh_drivers()
+        self._refresh_drivers(settled=self.iteration + self.config.density.every >= c.until)
 
     @torch.no_grad()
     def _validate(self) -> Validated:
