@@ -206,7 +206,7 @@ def test_audio_collapse_stops_the_run(spoken_subject, tmp_path, monkeypatch):
     with torch.no_grad():
         for query in trainer.head.prototypes.queries:
             query.weight.zero_()
-    monkeypatch.setattr(trainer.optimisers, "_rates", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(trainer.optimisers, "_rates", (0.0,) * len(trainer.optimisers._rates))
     with pytest.raises(TrainingError, match="collapsed"):
         list(trainer.run(tmp_path))
     assert trainer.iteration < 20
