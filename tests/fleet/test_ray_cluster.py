@@ -1,5 +1,6 @@
 """A real Ray cluster of two worker nodes and a real S3 server, both on loopback."""
 
+import builtins
 import os
 import signal
 import socket
@@ -86,6 +87,7 @@ def cluster(s3):
                 "object_store_memory": MEMORY,
             },
         )
+        patch.setattr(builtins, "print", print)  # which Ray exchanges
         try:
             ray.init(address=started.address, _node_ip_address=address(1), log_to_driver=False)
             yield started
