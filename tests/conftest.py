@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from audioplane.subject import Subject, load_subject
+from audioplane.subject import Subject, load_subject, save_body
 from audioplane.synthetic import make_synthetic
 
 
@@ -25,4 +26,15 @@ def spoken_subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     """55 frames of 64 px with mel features: 50 to train on, 5 held out."""
     root: Path = tmp_path_factory.mktemp("spoken") / "subject"
     make_synthetic(root, seconds=2.2, size=64, seed=3, kinds=("mel",))
+    return load_subject(root)
+
+
+@pytest.fixture(scope="session")
+def person(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """The same, but its body moves, and its true motion is known."""
+    root: Path = tmp_path_factory.mktemp("person") / "subject"
+    truth = make_synthetic(root, seconds=2.2, size=64, seed=3, kinds=("mel",), moving_body=True)
+    motion = truth.body_viewmats @ np.linalg.inv(truth.body_viewmats[0])
+    motion[0] = np.eye(4)
+    save_body(root / "body.npy", motion)
     return load_subject(root)

@@ -11,21 +11,8 @@ from audioplane.drive import Talker
 from audioplane.drive.pose_range import HEAD_MARGIN, PoseRange
 from audioplane.errors import PoseError
 from audioplane.run import Run, open_run, pack
-from audioplane.subject import Subject, load_subject, save_body
 from audioplane.subject.transforms import viewmat_to_opengl
-from audioplane.synthetic import make_synthetic
 from tests.run.made import make_run
-
-
-@pytest.fixture(scope="module")
-def person(tmp_path_factory) -> Subject:
-    """A synthetic subject whose body moves, with its true motion."""
-    root = tmp_path_factory.mktemp("person") / "subject"
-    truth = make_synthetic(root, seconds=2.2, size=64, seed=3, kinds=("mel",), moving_body=True)
-    motion = truth.body_viewmats @ np.linalg.inv(truth.body_viewmats[0])
-    motion[0] = np.eye(4)
-    save_body(root / "body.npy", motion)
-    return load_subject(root)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Stores: whole files, whatever the file system."""
 
-import pickle
+import copy
 import threading
 import uuid
 
@@ -32,7 +32,7 @@ def test_files_come_back_and_can_be_removed(store, tmp_path):
     assert (tmp_path / "e" / "f.bin").read_bytes() == b"three"
     assert not store.fetch("d/none.bin", tmp_path / "e" / "g.bin")
     assert [p.name for p in (tmp_path / "e").iterdir()] == ["f.bin"]
-    assert pickle.loads(pickle.dumps(store)).read("d/x.bin") == b"three"
+    assert copy.copy(store).read("d/x.bin") == b"three"
     store.remove("a")
     store.remove("a")
     assert store.list("a") == []

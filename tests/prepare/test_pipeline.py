@@ -311,3 +311,25 @@ def test_a_face_in_a_wide_image_is_cropped_to_a_square(tmp_path):
     assert landmarks[:, 1].min() > 0.15 * SIZE
     with pytest.raises(PrepareError, match="another video"):
         prepare_subject(write_clip(tmp_path / "w.mp4"), tmp_path / "s", QUICK)
+
+
+def test_poses_are_those_of_the_pixels_and_long_hair_is_noted(
+    tmp_path, clip, prepared_quick, monkeypatch
+):
+    def nearer(look, landmarks, viewmats, camera, done):
+        assert look(0).shape == (SIZE, SIZE, 3) and len(landmarks) == len(viewmats)
+        moved = viewmats.copy()
+        moved[:, 2, 3] += 1
+        return moved
+
+    before = load_subject(prepared_quick)
+    assert "hair" not in before.info.tools
+    monkeypatch.setattr("audioplane.prepare.pose.pixels.refine_by_pixels", nearer)
+    monkeypatch.setattr("audioplane.prepare.stages._LONG_HAIR", -1.0)
+    said = []
+
+    info = prepare_subject(clip, tmp_path / "s", QUICK, lambda p: said.append(p.message))
+
+    assert "torso='model'" in info.tools["hair"] and info.tools["hair"] in said
+    poses = np.stack([ref.viewmat for ref in load_subject(tmp_path / "s").train])
+    assert poses[:, 2, 3].min() > 1

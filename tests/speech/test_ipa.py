@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from audioplane.speech import Speech, compute_features, ipa, open_stream, stream_statistics
-from audioplane.speech.ipa import ARTICULATIONS, COLUMNS, GROUPS, SYMBOLS
+from audioplane.speech.ipa import ARTICULATIONS, COLUMNS, GROUPS
+from audioplane.speech.recogniser import BEFORE, SYMBOLS
 
 Babble = Callable[..., np.ndarray]
 
@@ -14,6 +15,7 @@ def test_groups_share_no_symbol_and_lie_within_the_recognisers() -> None:
     assert len(symbols) == len(set(symbols))
     table = ipa._columns()
     assert table.shape == (SYMBOLS, COLUMNS)
+    assert ipa.REACHED == BEFORE
     assert table[:, : len(GROUPS)].sum() == len(symbols)
     assert not table[-1].any()  # blank
 

@@ -13,25 +13,12 @@ from audioplane.evaluate import evaluate
 from audioplane.run import RunPaths, open_run
 from audioplane.run.pack import pack
 from audioplane.run.tensors import load_tensors
-from audioplane.subject import Subject, load_subject, save_body
-from audioplane.synthetic import make_synthetic
 from audioplane.train import Progress, Trainer, train_head
 from tests.gpu import stand_in
 from tests.train.configs import TINY
 from tests.train.test_trainer import losses
 
 PLAN = TINY.with_changes(model={"torso": "model"})
-
-
-@pytest.fixture(scope="module")
-def person(tmp_path_factory) -> Subject:
-    """A synthetic subject whose body moves, with its true motion."""
-    root = tmp_path_factory.mktemp("person") / "subject"
-    truth = make_synthetic(root, seconds=2.2, size=64, seed=3, kinds=("mel",), moving_body=True)
-    motion = truth.body_viewmats @ np.linalg.inv(truth.body_viewmats[0])
-    motion[0] = np.eye(4)
-    save_body(root / "body.npy", motion)
-    return load_subject(root)
 
 
 @pytest.fixture(scope="module")

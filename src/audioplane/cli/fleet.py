@@ -18,6 +18,7 @@ from audioplane.errors import FleetError
 if TYPE_CHECKING:
     from audioplane.fleet import Executor, FleetProgress, FleetStatus
 
+STOPPED = "stopped; the same command goes on where it was"
 SOME_FAILED = 3
 """Exit status of a run that is complete but for videos that failed: trying again does not help."""
 
@@ -87,7 +88,7 @@ class FleetRun:
         counts = Counter(o.stage for o in result.outcomes)
         console.print(", ".join(f"{n} {stage}" for stage, n in counts.items()) or "nothing to do")
         if stop.is_set():
-            console.print("stopped; the same command goes on where it was")
+            console.print(STOPPED)
         if stop.is_set() or counts["lost"] or counts["stopped"]:
             return 1
         return SOME_FAILED if counts["failed"] or rest["failed"] else 0
@@ -160,7 +161,7 @@ class FleetReport:
 class Fleet:
     """Make heads of many videos, on this machine or a cluster."""
 
-    STOPPED: ClassVar[str] = "stopped; the same command goes on where it was"
+    STOPPED: ClassVar[str] = STOPPED
 
     command: Annotated[
         Annotated[FleetRun, tyro.conf.subcommand("run")]

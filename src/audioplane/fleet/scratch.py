@@ -12,7 +12,7 @@ from fsspec.core import url_to_fs
 
 from audioplane.assets import try_lock
 from audioplane.errors import StoreError
-from audioplane.fleet.store import Store, read_anywhere
+from audioplane.fleet.store import Store, fingerprints, read_anywhere
 
 _WAIT = 30.0
 """Seconds that another process of this machine may go on after its work was given to this one."""
@@ -43,14 +43,15 @@ def claimed(root: Path, store: Store, name: str, wait: float = _WAIT) -> Iterato
 
 
 def local_video(video: str, scratch: Path) -> Path:
-    """The video itself where it is on this machine, or a copy.
+    """The video itself where it is on this machine, or a copy of it as it is now.
 
     Raises `StoreError` where it cannot be had.
     """
     fs, place = url_to_fs(video)
     if getattr(fs, "local_file", False):
         return Path(place)
-    copy = scratch / f"video{Path(place).suffix}"
+    version = hashlib.sha256(fingerprints([video]).get(video, "").encode()).hexdigest()[:12]
+    copy = scratch / f"video-{version}{Path(place).suffix}"
     if not copy.exists():
         parent, _, name = video.rpartition("/")
         if not Store(parent).fetch(name, copy):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audioplane.clock import FPS
 from audioplane.errors import ModelError, StoreError
 from audioplane.fleet.job import Step, Stopped, VideoJob
 from audioplane.fleet.manifest import Entry
@@ -251,10 +252,10 @@ def _write_preview(video: Path, out: Path) -> None:
     import cv2
 
     from audioplane.media.image import write_image
-    from audioplane.media.video import read_frames
+    from audioplane.media.video import probe_video, read_frames
 
-    frames = sum(1 for _ in read_frames(video))
-    image = next(read_frames(video, first=frames // 2))
+    middle = int(probe_video(video).duration * FPS / 2)
+    image = next(read_frames(video, first=middle))
     height, width = image.shape[:2]
     size = (round(width * PREVIEW_HEIGHT / height), PREVIEW_HEIGHT)
     write_image(out, cv2.resize(image, size, interpolation=cv2.INTER_AREA), 85)

@@ -21,8 +21,8 @@ from audioplane.speech.window import STEP, STEPS_BEFORE, step_count, window_chun
 NAME = "ipa"
 SETTLED, AHEAD, PAST = 4, 6, 200
 """Steps that are recognised at a time, 80 ms; those ahead that they see, and those before."""
-SYMBOLS, REACHED = 191, 360
-"""Symbols of the recogniser, and samples from a step's first on that it is computed from."""
+REACHED = 360
+"""Samples from a step's first on that it is computed from."""
 ARTICULATIONS = tuple(
     "closed nasal labiodental dental alveolar postalveolar back lateral rhotic round open front "
     "vowel".split()
@@ -71,6 +71,8 @@ _SYMBOLS = (
 @cache
 def _columns() -> Float32[np.ndarray, "191 c"]:
     """What a symbol gives each column."""
+    from audioplane.speech.recogniser import SYMBOLS
+
     table = np.zeros((SYMBOLS, COLUMNS), np.float32)
     for column, (symbols, made) in enumerate(_ROWS):
         for symbol in symbols.split():

@@ -1,0 +1,32 @@
+"""Scratch: copies of videos that lie elsewhere."""
+
+import uuid
+
+import pytest
+
+from audioplane.errors import StoreError
+from audioplane.fleet.scratch import local_video
+from audioplane.fleet.store import Store
+
+
+def test_a_video_that_changed_is_copied_anew(tmp_path):
+    store = Store(f"memory://{uuid.uuid4().hex}")
+    video = f"{store.url}/a.mp4"
+    store.write("a.mp4", b"one")
+    first = local_video(video, tmp_path)
+    assert first.read_bytes() == b"one"
+    first.write_bytes(b"kept")
+    assert local_video(video, tmp_path).read_bytes() == b"kept"
+    store.write("a.mp4", b"longer")
+    assert local_video(video, tmp_path).read_bytes() == b"longer"
+
+
+def test_a_video_of_this_machine_is_not_copied(tmp_path):
+    file = tmp_path / "a.mp4"
+    file.write_bytes(b"one")
+    assert local_video(str(file), tmp_path / "scratch") == file
+
+
+def test_a_video_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(StoreError, match="none.mp4 is not there"):
+        local_video(f"memory://{uuid.uuid4().hex}/none.mp4", tmp_path)
