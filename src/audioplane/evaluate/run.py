@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
+from torch import Tensor
 
 from audioplane import __version__
 from audioplane.assets import sha256_of, write_text
@@ -66,6 +67,8 @@ class _Work:
     subject: Subject
     features: Float[np.ndarray, "t w f"]
     """Of the subject's own speech."""
+    codes: Float[Tensor, "t k"]
+    """Of the same."""
     held_out: HeldOut
     """In the tracked poses."""
     sound: Float32[np.ndarray, " n"] | None
@@ -147,9 +150,10 @@ def _work(run: Run, device: torch.device, tools: Tools, report: Report) -> _Work
     person = run.subject
     animator = Animator(run.head.to(device), run.subject_footage, run.views, run.bodies)
     features = person.features(run.speech)
-    held_out = HeldOut.of(animator, person, animator.codes(features))
+    codes = animator.codes(features)
+    held_out = HeldOut.of(animator, person, codes)
     sound = sound_of(person, person.val) if person.val else None
-    return _Work(run, person, features, held_out, sound, tools, report)
+    return _Work(run, person, features, codes, held_out, sound, tools, report)
 
 
 def _refined(work: _Work) -> HeldOut:
@@ -197,8 +201,7 @@ def _sync(work: _Work, what: str, image: Callable[[FrameRef], Image]) -> SyncSco
 def _streaks(work: _Work) -> Streaks:
     """Streaks around recorded poses, with the lips of these frames."""
     work.report(Progress("look for streaks at turned poses"))
-    animator = work.held_out.animator
-    return measure_streaks(animator, animator.codes(work.features))
+    return measure_streaks(work.held_out.animator, work.codes)
 
 
 @contextmanager
