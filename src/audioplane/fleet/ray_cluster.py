@@ -5,7 +5,6 @@ a result, not an exception, and is not tried again ("Task fault tolerance" in Ra
 """
 
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,8 +18,6 @@ _IN_FLIGHT = 1_000
 driver's memory."""
 _POLL = 1.0
 """Seconds between two looks at the request to stop."""
-_AGAIN = 10.0
-"""Seconds after which a task that goes on is told to stop again: a worker can lose the word."""
 
 
 class RayExecutor:
@@ -81,7 +78,7 @@ class RayExecutor:
             retry_exceptions=[StoreError],
         )(_work)
         pending: dict[Any, Item] = {}
-        told = float("-inf")
+        told = False
         try:
             while True:
                 while len(pending) < _IN_FLIGHT and not stop.is_set():
@@ -89,8 +86,8 @@ class RayExecutor:
                     if item is None:
                         break
                     pending[task.remote(work, item, self._cpus)] = item
-                if stop.is_set() and time.monotonic() - told >= _AGAIN:
-                    told = time.monotonic()
+                if stop.is_set() and not told:
+                    told = True
                     for reference in pending:
                         ray.cancel(reference)
                 if not pending:
