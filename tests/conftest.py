@@ -10,6 +10,20 @@ from audioplane.subject import Subject, load_subject, save_body
 from audioplane.synthetic import make_synthetic
 
 
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """How long bytes differ, in short: pytest's own way takes minutes for a head."""
+    if op != "==" or not (isinstance(left, bytes) and isinstance(right, bytes)):
+        return None
+    if max(len(left), len(right)) < 10_000:
+        return None
+    unlike = [i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b]
+    first = unlike[0] if unlike else min(len(left), len(right))
+    return [
+        f"{len(left):,} and {len(right):,} bytes, of which {len(unlike):,} differ",
+        f"from byte {first:,} on: {left[first : first + 40]!r} and {right[first : first + 40]!r}",
+    ]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keys are made in a folder of the tests, not in the user's."""

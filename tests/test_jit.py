@@ -1,10 +1,15 @@
 """Compiled kernels are kept where possible, and never used for other code."""
 
+import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+import audioplane
 
 from audioplane import jit
 
@@ -87,3 +92,44 @@ def test_disabled_numba_is_one_line():
         text=True,
     )
     assert "InstallError: NUMBA_DISABLE_JIT is set" in result.stderr
+
+
+def own_addresses(source: str) -> Iterator[str]:
+    """Arrays whose address a function takes though it made them itself."""
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        passed = {a.arg for a in function.args.args}
+        for node in ast.walk(function):
+            match node:
+                case ast.Attribute(ast.Attribute(ast.Name(name), "ctypes"), "data"):
+                    made = name not in passed and any(
+                        isinstance(n, ast.Call) and ast.unparse(n.func).startswith("np.")
+                        for n in _values_of(function, name)
+                    )
+                    if made:
+                        yield f"{function.name}: {name}"
+
+
+def _values_of(function: ast.FunctionDef, name: str) -> Iterator[ast.AST]:
+    """What is assigned to a name."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name) and target.id == name:
+                    yield node.value
+                elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    for part, value in zip(target.elts, node.value.elts, strict=True):
+                        if isinstance(part, ast.Name) and part.id == name:
+                            yield value
+
+
+def test_no_kernel_works_on_the_address_of_an_array_of_its_own():
+    """Numba frees an array after the last use of its name, whatever still works on its address:
+    a training's bits once depended on what other threads put there."""
+    bad = "def f(n):\n    k, a = 1, np.zeros(n)\n    p = a.ctypes.data\n    return load(p)"
+    assert [*own_addresses(bad)] == ["f: a"]
+    assert not [*own_addresses("def f(a):\n    return load(a.ctypes.data)")]
+    root = Path(audioplane.__file__).parent
+    found = {str(p.relative_to(root)): [*own_addresses(p.read_text())] for p in root.rglob("*.py")}
+    assert not {file: names for file, names in found.items() if names}

@@ -152,12 +152,14 @@ def _gradient_row(at, pitch, end, source, plane, scales, into):
 
 @jit()
 @no_type_check
-def _derive_band(planes, top, bottom, size, derivatives):
-    """Σ 1 − S of rows top … bottom; derivatives [3, rows, ·] gets those of S from top − 5 on."""
+def _derive_band(planes, top, bottom, size, derivatives, blurred):
+    """Σ 1 − S of rows top … bottom; derivatives [3, rows, ·] gets those of S from top − 5 on.
+
+    blurred [4, _ROWS, ·] is room, zero at both sides.
+    """
     height, width = size
     pitch, end = 4 * planes.shape[2], -(-width // LANES) * LANE_BYTES
     plane, dplane, step = planes.shape[1] * pitch, derivatives.shape[1] * pitch, _ROWS * pitch
-    blurred = np.zeros((4, _ROWS, planes.shape[2]), np.float32)
     into = blurred.ctypes.data + LANE_BYTES
     total = 0.0
     for k in range(0, bottom - top + 2 * _RADIUS, _ROWS):
@@ -180,11 +182,13 @@ def _derive_band(planes, top, bottom, size, derivatives):
 
 @jit()
 @no_type_check
-def _differentiate_band(planes, derivatives, scales, gradient):
-    """Σ weight·|x − y| of a band of rows; gradient [rows, ·] gets the loss's."""
+def _differentiate_band(planes, derivatives, scales, gradient, blurred):
+    """Σ weight·|x − y| of a band of rows; gradient [rows, ·] gets the loss's.
+
+    blurred as for `_derive_band`.
+    """
     pitch, end = 4 * planes.shape[2], 4 * gradient.shape[1]
     plane, dplane, step = planes.shape[1] * pitch, derivatives.shape[1] * pitch, _ROWS * pitch
-    blurred = np.zeros((3, _ROWS, planes.shape[2]), np.float32)
     into = blurred.ctypes.data + LANE_BYTES
     total = 0.0
     for k in range(0, len(gradient), _ROWS):
@@ -213,13 +217,17 @@ def l1_and_dssim(x, y, weight, scales, threads, gradient):
     wide = (gradient.shape[2] // LANES + 2 | 1) * LANES
     planes = np.empty((threads, 3, derived + 2 * _RADIUS, wide), np.float32)
     derivatives = np.empty((threads, 3, derived, wide), np.float32)
+    # Made here, where it is alive until the end: numba frees an array after the last use of its
+    # name, whatever still works on its address.
+    blurred = np.zeros((threads, 4, _ROWS, wide), np.float32)
     l1, dssim = np.empty(3 * _BANDS), np.empty(3 * _BANDS)
     for task in prange(3 * _BANDS):
         t, channel = numba.get_thread_id(), task // _BANDS
         top = min(task % _BANDS * tall, height)
         bottom = min(top + tall, height)
         _combine(x, y, weight, channel, top - 2 * _RADIUS, planes[t])
-        dssim[task] = _derive_band(planes[t], top, bottom, weight.shape, derivatives[t])
+        room = derivatives[t], blurred[t]
+        dssim[task] = _derive_band(planes[t], top, bottom, weight.shape, *room)
         into = gradient[channel, top:bottom]
-        l1[task] = _differentiate_band(planes[t], derivatives[t], scales, into)
+        l1[task] = _differentiate_band(planes[t], room[0], scales, into, room[1])
     return l1, dssim
