@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import audioplane
-
 from audioplane import jit
 
 SHOW = """

@@ -2,6 +2,8 @@
 
 Ray tries a task again whose worker or node died (`max_retries`), on any node; a video that fails is
 a result, not an exception, and is not tried again ("Task fault tolerance" in Ray's documentation).
+That the fleet is to stop, tasks ask an actor of it: `ray.cancel` interrupts Python wherever it is,
+and one interrupt that falls into a destructor is lost.
 """
 
 import threading
@@ -18,6 +20,8 @@ _IN_FLIGHT = 1_000
 driver's memory."""
 _POLL = 1.0
 """Seconds between two looks at the request to stop."""
+_PATIENCE = 30.0
+"""Seconds that a task waits for the actor to answer, before it asks again."""
 
 
 class RayExecutor:
@@ -71,6 +75,7 @@ class RayExecutor:
         """See `Executor.run`. That a video was begun is all that is heard of its progress, once it
         ends; the store tells more."""
         ray, queue = self._ray, iter(items)
+        sign = ray.remote(num_cpus=0, max_restarts=-1)(_Sign).remote()
         task = ray.remote(
             num_cpus=self._cpus,
             num_gpus=self._gpus,
@@ -78,18 +83,15 @@ class RayExecutor:
             retry_exceptions=[StoreError],
         )(_work)
         pending: dict[Any, Item] = {}
-        told = False
         try:
             while True:
                 while len(pending) < _IN_FLIGHT and not stop.is_set():
                     item = next(queue, None)
                     if item is None:
                         break
-                    pending[task.remote(work, item, self._cpus)] = item
-                if stop.is_set() and not told:
-                    told = True
-                    for reference in pending:
-                        ray.cancel(reference)
+                    pending[task.remote(work, item, self._cpus, sign)] = item
+                if stop.is_set():
+                    sign.show.remote()  # every time: an actor that was restarted has forgotten it
                 if not pending:
                     return
                 ready, _ = ray.wait(list(pending), timeout=_POLL)
@@ -101,13 +103,12 @@ class RayExecutor:
         finally:
             for reference in pending:
                 ray.cancel(reference)
+            ray.kill(sign)
 
     def _result(self, reference: Any) -> Any:
-        """What a task returned; None where it was cancelled before it began."""
+        """What a task returned; None where it was told to stop before it began."""
         try:
             return self._ray.get(reference)
-        except self._ray.exceptions.TaskCancelledError:
-            return None
         except self._ray.exceptions.RayError as e:
             return Lost(str(e).strip().splitlines()[-1])
 
@@ -121,7 +122,45 @@ def _require_ray() -> Any:
     return ray
 
 
-def _work(work: Work, item: Any, cpus: int) -> Any:
-    """One item, on whatever node Ray chose. `ray.cancel` raises `KeyboardInterrupt` in it."""
+class _Sign:
+    """An actor of the fleet that knows whether its work is to stop."""
+
+    def __init__(self):
+        self._shown = False
+
+    def show(self) -> None:
+        self._shown = True
+
+    def shown(self) -> bool:
+        return self._shown
+
+
+def _work(work: Work, item: Any, cpus: int, sign: Any) -> Any:
+    """One item, on whatever node Ray chose; None where it is to stop before it began."""
     few_threads(cpus)
-    return work(item, ignore, threading.Event())
+    stop, ended = threading.Event(), threading.Event()
+    if _is_shown(sign):
+        return None
+    watcher = threading.Thread(target=_watch, args=(sign, stop, ended), daemon=True)
+    watcher.start()
+    try:
+        return work(item, ignore, stop)
+    finally:
+        ended.set()
+
+
+def _watch(sign: Any, stop: threading.Event, ended: threading.Event) -> None:
+    """Set `stop` once the sign is shown, until the work ended."""
+    while not ended.wait(_POLL):
+        if _is_shown(sign):
+            stop.set()
+            return
+
+
+def _is_shown(sign: Any) -> bool:
+    """Whether work is to stop; an actor that cannot be asked now has not said so."""
+    ray = _require_ray()
+    try:
+        return ray.get(sign.shown.remote(), timeout=_PATIENCE)
+    except (ray.exceptions.GetTimeoutError, ray.exceptions.RayActorError):
+        return False
