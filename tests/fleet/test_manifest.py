@@ -38,6 +38,7 @@ def test_json_lines_say_the_same():
         ("x.csv", "video,size\na.mp4,big\n", "line 2: size is 'big'"),
         ("x.csv", "video,size\na.mp4,1,2\n", "line 2: too many cells"),
         ("x.csv", "video,preset\na.mp4,best\n", "choose one of demo, laptop, paper"),
+        ("x.csv", "video,expression\na.mp4,smile\n", "choose one of blink, upper-face"),
         ("x.csv", "video\na.mp4\nb/a.mp4\n", "line 3: 'a' is the name in line 2"),
         ("x.csv", "video,name\na.mp4,../a\n", "not made of letters"),
         ("x.csv", "video,name\n,a\n", "line 2: no video"),

@@ -122,6 +122,9 @@ def kill_node_of(cluster, worker: int) -> None:
     processes = [info.process.pid for kind in node.all_processes.values() for info in kind]
     for pid in (*processes, worker):
         os.kill(pid, signal.SIGKILL)
+    # Its other workers end once it is gone; while nobody asks for its exit code, it is there.
+    for info in (info for kind in node.all_processes.values() for info in kind):
+        info.process.wait(10)
     cluster.worker_nodes.discard(node)
 
 

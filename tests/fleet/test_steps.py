@@ -1,5 +1,6 @@
 """Real steps on tiny heads: what they leave in the store, and bits after interruptions."""
 
+import json
 import sys
 from dataclasses import replace
 
@@ -49,8 +50,11 @@ def test_a_video_becomes_a_head_in_the_store(video, true_head, options, tmp_path
     assert page.count('<img src="data:image/jpeg') == 1 and "1 done" in page
     # Another seed needs the subject again, which is in the store alone.
     options = replace(options, steps=(UnpackStep(), TrainStep({"laptop": TINY})))
-    again = run_fleet([replace(entry, seed=1)], store, executor=InProcess(), options=options)
+    changed = replace(entry, seed=1, expression="upper-face")
+    again = run_fleet([changed], store, executor=InProcess(), options=options)
     assert again.outcomes[0].steps == ("train",)
+    settings = json.loads(store.read("heads/ann/run/config.json"))["config"]
+    assert settings["model"]["expression"] == "upper-face"
     assert store.read("heads/ann/run/head.safetensors") != true_head
 
 

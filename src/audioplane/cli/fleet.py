@@ -29,7 +29,8 @@ class FleetRun:
 
     manifest: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MANIFEST")]
     """CSV or JSON lines, one video a line; columns: video, name, consent and options of 'prepare'
-    and 'train' (size, speech, focal, sound_late, audio_track, preset, iterations, seed, torso)."""
+    and 'train' (size, speech, focal, sound_late, audio_track, preset, iterations, seed, torso,
+    expression)."""
     store: Annotated[str, tyro.conf.arg(metavar="URL")]
     """Where everything is kept: a folder, or a URL that fsspec knows (s3://bucket/fleet)."""
     executor: Literal["local", "ray"] = "local"

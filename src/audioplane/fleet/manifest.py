@@ -50,6 +50,8 @@ class Entry:
     seed: int = 0
     torso: Literal["recorded", "model"] = "recorded"
     """What is below the head."""
+    expression: Literal["", "blink", "upper-face"] = ""
+    """What of the upper face follows the recording; the preset's if empty."""
 
 
 COLUMNS = tuple(f.name for f in fields(Entry))
@@ -144,7 +146,9 @@ def _value(kind: Any, raw: Any, place: str) -> Any:
     choices: Sequence[Any] = get_args(kind)
     if choices and NoneType not in choices:  # Literal
         if raw not in choices:
-            raise FleetError(f"{place} is {raw!r}: choose one of {', '.join(choices)}")
+            raise FleetError(
+                f"{place} is {raw!r}: choose one of {', '.join(filter(None, choices))}"
+            )
         return raw
     target = next((c for c in choices if c is not NoneType), kind)
     try:

@@ -95,10 +95,12 @@ class TrainStep:
 
     def settings(self, entry: Entry) -> Mapping[str, Any]:
         names = ("preset", "iterations", "seed", "torso", "speech")
-        return {name: getattr(entry, name) for name in names}
+        # Newer columns count where they are filled: heads that are done stay done.
+        newer = [name for name in ("expression",) if getattr(entry, name)]
+        return {name: getattr(entry, name) for name in (*names, *newer)}
 
     def run(self, job: VideoJob) -> Mapping[str, float]:
-        from audioplane.prepare import with_body
+        from audioplane.prepare import with_body, with_expression
         from audioplane.splat.device import choose_device
         from audioplane.subject import load_subject
         from audioplane.train import CheckpointSaved, train_head
@@ -108,6 +110,8 @@ class TrainStep:
         config, lpips = self._config(job.entry)
         if config.model.torso == "model":
             subject = with_body(subject, job.report)
+        if config.model.expression == "upper-face":
+            subject = with_expression(subject, report=job.report)
         out, device = run_folder(job), choose_device(job.device).device
         _fetch_checkpoint(job, out)
         synced, psnr = time.monotonic(), float("nan")
@@ -132,7 +136,8 @@ class TrainStep:
         from audioplane.train.config import with_fine_iterations, without_lpips
 
         config = (self.configs or PRESETS)[entry.preset]
-        config = config.with_changes(seed=entry.seed, model={"torso": entry.torso})
+        model = {"torso": entry.torso} | ({"expression": e} if (e := entry.expression) else {})
+        config = config.with_changes(seed=entry.seed, model=model)
         if entry.speech:
             config = replace(config, speech=entry.speech)
         if entry.iterations is not None:
