@@ -8,11 +8,14 @@ import pytest
 from audioplane.drive import DrivenFrame
 from audioplane.errors import ModelError, SubjectError
 from audioplane.evaluate.heldout import score_head
+from audioplane.evaluate.report import ScoreReport
 from audioplane.evaluate.run import example_frames
+from audioplane.evaluate.scores import visemes
 from audioplane.evaluate.scores.metrics import PSNR_CAP
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.media.audio import write_wav
 from audioplane.media.image import read_image
+from audioplane.speech.spoken import SpokenPhone
 from audioplane.subject import FrameRef, Subject
 
 Draw = Callable[[FrameRef, float], np.ndarray]
@@ -77,6 +80,35 @@ def test_a_mouth_that_follows_the_sound(
     )
     assert report.sound == report.true_sound
     assert report.sound is not None and report.sound.lag == 0 and report.sound.correlation > 0.9
+
+
+def test_lips_that_close_for_the_phones_that_are_heard(
+    tiny_subject: Callable[[int, int], Subject],
+    draw_face: Draw,
+    true_opening: Opening,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spoken = tiny_subject(40, 40)
+    order = sorted(range(40), key=lambda i: true_opening(spoken.val[i].img_id))
+    heard = [SpokenPhone("m", (i + 0.5) / 25) for i in order[:4]]
+    heard += [SpokenPhone("ɑ", (i + 0.5) / 25) for i in order[-4:]]
+    monkeypatch.setattr(visemes, "heard_phones", lambda speech: heard)
+    sound = np.zeros(40 * 640, np.float32)
+
+    def score(opening: Callable[[int], float]) -> ScoreReport:
+        def draw(ref: FrameRef) -> DrivenFrame:
+            return DrivenFrame(draw_face(ref, opening(ref.img_id)), STILL)
+
+        return score_head(draw, spoken, sound=sound)
+
+    report = score(true_opening)
+    assert report.visemes.closures == report.true_visemes.closures == 1
+    assert report.visemes.false_closures == 0
+    open_ = score(lambda img_id: 0.9)
+    assert open_.visemes.closures == 0 and open_.true_visemes.closures == 1
+    few = [SpokenPhone("m", 0.5)]
+    monkeypatch.setattr(visemes, "heard_phones", lambda speech: few)
+    assert score(true_opening).reasons["visemes"].startswith("1 phones p, b or m")
 
 
 def test_one_image_repeated_has_no_correlation(subject: Subject, draw_face: Draw) -> None:

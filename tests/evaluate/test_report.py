@@ -5,6 +5,7 @@ from audioplane.evaluate.report import FrameScores, RegionScores, ScoreReport
 from audioplane.evaluate.scores.action_units import ExpressionErrors
 from audioplane.evaluate.scores.lips import LipScores
 from audioplane.evaluate.scores.sound import SoundSync
+from audioplane.evaluate.scores.visemes import VisemeScores
 from audioplane.evaluate.streaks import Streaks
 from audioplane.evaluate.syncnet import SyncScores
 
@@ -75,3 +76,13 @@ def test_without_syncnet_the_cells_say_how_to_get_it() -> None:
     rows = {row.label: row.cells for row in bare.rows()}
     assert rows["SyncNet distance ↓ (recording)"] == (None, "", "")
     assert "evaluation.md" in bare.reasons["syncnet"]
+
+
+def test_lips_and_phones_stand_beside_the_recording() -> None:
+    own, true = VisemeScores(0.75, 8, 0.0, 9, 0.9, 0.8), VisemeScores(1.0, 8, 0.1, 9, 0.95, 0.7)
+    found = replace(report(), visemes=own, true_visemes=true)
+    cells = {row.label: row.cells[2] for row in found.rows()}
+    assert cells["lips closed at p, b, m (recording)"] == "0.75 of 8 (1.00 of 8)"
+    assert cells["narrower at u, o, w than at i, e (recording)"] == "0.90 (0.95)"
+    data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert data["visemes"]["closures"] == 0.75 and data["true_visemes"]["n_open"] == 9

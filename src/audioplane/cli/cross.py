@@ -64,6 +64,7 @@ class Cross:
             sys.stdout.write(to_json(rows) + "\n")
             return
         output.print(cross_table(rows))
+        output.print(phone_table(rows))
         videos = sum(row.film is not None for row in rows)
         console.print(f"{self.out}: cross.html, cross.json, {videos} videos")
 
@@ -79,4 +80,18 @@ def cross_table(rows: Sequence[CrossRow]) -> Table:
         shown.add_row(*(cell or "" for cell in line))
     shown.caption = "\n".join([*reasons(rows), *NOTES])
     shown.caption_justify = "left"
+    return shown
+
+
+def phone_table(rows: Sequence[CrossRow]) -> Table:
+    """The lips against the phones, for the terminal."""
+    from audioplane.evaluate.scores.visemes import COLUMNS, VISEME_NOTE
+    from audioplane.experiments.cross.report import phone_cells
+
+    shown = Table(title="lips and phones", title_justify="left")
+    for i, name in enumerate(("head", "speech", *COLUMNS)):
+        shown.add_column(name, justify="right" if i > 1 else "left", overflow="fold")
+    for line in phone_cells(rows):
+        shown.add_row(*(cell or "" for cell in line))
+    shown.caption, shown.caption_justify = VISEME_NOTE, "left"
     return shown

@@ -52,6 +52,7 @@ class Stress:
             sys.stdout.write(found.to_json() + "\n")
             return
         output.print(stress_table(found))
+        output.print(phone_table(found))
         console.print(f"{out}: stress.html, stress.json")
 
 
@@ -65,5 +66,19 @@ def stress_table(report: StressReport) -> Table:
     for cells in report.cells():
         shown.add_row(*(cell or "" for cell in cells))
     shown.caption = "\n".join(f"{'✓' if good else '✗'} {text}" for text, good in report.findings)
+    shown.caption_justify = "left"
+    return shown
+
+
+def phone_table(report: StressReport) -> Table:
+    """The lips against the phones, for the terminal."""
+    from audioplane.evaluate.scores.visemes import COLUMNS, VISEME_NOTE
+
+    shown = Table(title="lips and phones", title_justify="left")
+    for i, name in enumerate(("sound", *COLUMNS)):
+        shown.add_column(name, justify="right" if i else "left", overflow="fold")
+    for cells in report.phone_cells():
+        shown.add_row(*(cell or "" for cell in cells))
+    shown.caption = report.recorded.missing or VISEME_NOTE
     shown.caption_justify = "left"
     return shown

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.errors import SubjectError
+from audioplane.evaluate.mouth.habits import mouth_habits
 from audioplane.evaluate.mouth.view import (
     MouthViews,
     SeenMouth,
@@ -29,11 +30,18 @@ from audioplane.evaluate.scores.lips import (
 )
 from audioplane.evaluate.scores.metrics import Image
 from audioplane.evaluate.scores.sound import SoundSync, sound_level, sound_sync
+from audioplane.evaluate.scores.visemes import (
+    HeardPhones,
+    LipShapes,
+    VisemeScores,
+    mouth_width,
+)
 from audioplane.evaluate.tools import NO_LPIPS, Perceptual
 from audioplane.face.landmarker import BLENDSHAPES
 from audioplane.face.regions import Box, face_box, mouth_aperture, mouth_box
 from audioplane.head import Head, View, refine_view
 from audioplane.media.image import read_image
+from audioplane.speech import Speech
 from audioplane.subject import FrameRef, Subject
 from audioplane.subject.labels import head_mask, person_mask
 
@@ -136,7 +144,7 @@ def score_head(
         report = score_frames(map(draw, refs), subject, refs, views, lpips, show)
     if views is None:
         report = replace(report, lips=LipScores(empty=_no_lips(reason)))
-    return _against_sound(report, sound)
+    return _against_phones(_against_sound(report, sound), sound, subject)
 
 
 def score_frames(
@@ -234,6 +242,26 @@ def _against_sound(report: ScoreReport, sound: Float32[np.ndarray, " n"] | None)
     return replace(report, sound=sync(own), true_sound=sync(true))
 
 
+def _against_phones(
+    report: ScoreReport, sound: Float32[np.ndarray, " n"] | None, subject: Subject
+) -> ScoreReport:
+    """The report with both mouths' scores against the phones of the sound."""
+    if sound is None:
+        return report
+    heard, shut = HeardPhones.of(Speech(sound)), mouth_habits(subject).shut
+
+    def score(aperture: str, width: str) -> VisemeScores:
+        pairs = [[getattr(f, aperture), getattr(f, width)] for f in report.frames]
+        values = np.array(pairs, np.float64)
+        found = np.isfinite(values[:, 0]) & np.isfinite(values[:, 1])
+        seen = np.nan_to_num(values)
+        return heard.score(LipShapes(seen[:, 0], seen[:, 1], found), shut)
+
+    own, true = score("aperture", "width"), score("true_aperture", "true_width")
+    empty = {"visemes": own.missing} if own.missing else {}
+    return replace(report, visemes=own, true_visemes=true, empty={**report.empty, **empty})
+
+
 def _empty_cells(
     frames: Sequence[FrameScores], lpips: Perceptual | None, expression: ExpressionErrors
 ) -> dict[str, str]:
@@ -263,6 +291,8 @@ def _frame_scores(
         lmd,
         seen.aperture if seen else None,
         true.aperture if true else None,
+        float(mouth_width(seen.landmarks)) if seen else None,
+        float(mouth_width(true.landmarks)) if true else None,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from audioplane.evaluate.scores.action_units import ExpressionErrors
 from audioplane.evaluate.scores.lips import LipScores
 from audioplane.evaluate.scores.sound import SoundSync
+from audioplane.evaluate.scores.visemes import NO_VISEMES, ROWS, VisemeScores
 from audioplane.evaluate.setup import EvaluationSetup
 from audioplane.evaluate.speed import Speed
 from audioplane.evaluate.streaks import TURN, Streaks
@@ -45,6 +46,10 @@ class FrameScores:
     """Mouth aperture of the render."""
     true_aperture: float | None = None
     """Mouth aperture of the ground truth, read off its image like the render's."""
+    width: float | None = None
+    """Distance of the corners of the render's mouth, pixels."""
+    true_width: float | None = None
+    """The same of the ground truth."""
     turn: float | None = None
     """Degrees between the directions in which the head looks here and in the training's mean."""
 
@@ -73,6 +78,10 @@ class ScoreReport:
     """The render's mouth against the sound."""
     true_sound: SoundSync | None = None
     """The recording's mouth against the sound: the attainable score."""
+    visemes: VisemeScores = NO_VISEMES
+    """The render's lips against the phones that are spoken."""
+    true_visemes: VisemeScores = NO_VISEMES
+    """The recording's: the attainable scores."""
     syncnet: SyncScores = SyncScores(empty=NO_SYNCNET)
     """Of the render."""
     true_syncnet: SyncScores = SyncScores(empty=NO_SYNCNET)
@@ -120,6 +129,8 @@ class ScoreReport:
             "lips": {k: v for k, v in asdict(self.lips).items() if k != "empty"},
             "sound": asdict(self.sound) if self.sound else None,
             "true_sound": asdict(self.true_sound) if self.true_sound else None,
+            "visemes": asdict(self.visemes),
+            "true_visemes": asdict(self.true_visemes),
             "syncnet": asdict(self.syncnet),
             "true_syncnet": asdict(self.true_syncnet),
             "expression": asdict(self.expression),
@@ -141,6 +152,7 @@ class ScoreReport:
         for label, sync in (("render", self.sound), ("recording", self.true_sound)):
             cell = f"{sync.correlation:.2f} at {sync.lag:+d}" if sync else None
             rows.append(MetricRow(f"mouth with sound, {label}", ("", "", cell)))
+        rows += self._viseme_rows()
         for label, name, form in _SYNC_ROWS:
             own, true = (
                 _cell(getattr(scores, name), form) for scores in (self.syncnet, self.true_syncnet)
@@ -151,6 +163,15 @@ class ScoreReport:
             cells: list[str | None] = ["", "", ""]
             cells[place] = _cell(getattr(self.expression, name), "{:.4f}")
             rows.append(MetricRow(label, (cells[0], cells[1], cells[2])))
+        return rows
+
+    def _viseme_rows(self) -> list[MetricRow]:
+        """Lines about phones and lips."""
+        rows = []
+        for label, cell in ROWS:
+            own, true = cell(self.visemes), cell(self.true_visemes)
+            shown = own and f"{own} ({true or '–'})"
+            rows.append(MetricRow(f"{label} (recording)", ("", "", shown)))
         return rows
 
     def _turned_rows(self) -> list[MetricRow]:

@@ -27,6 +27,7 @@ from audioplane.evaluate.page import PageContents, evaluation_page
 from audioplane.evaluate.report import Evaluation, ScoreReport
 from audioplane.evaluate.scores.metrics import Image
 from audioplane.evaluate.scores.sound import sound_of
+from audioplane.evaluate.scores.visemes import VISEME_NOTE
 from audioplane.evaluate.setup import EvaluationSetup, git_commit, package_versions
 from audioplane.evaluate.speed import Speed, measure_speed
 from audioplane.evaluate.streaks import Streaks, measure_streaks
@@ -183,7 +184,8 @@ def _score(work: _Work, kind: str, held_out: HeldOut, show: Show) -> ScoreReport
     scores = score_head(draw, work.subject, tools.landmarker, tools.perceptual, work.sound, show)
     extra = ((LPIPS_NOTE, tools.lpips), (SYNCNET_NOTE, tools.syncnet))
     torso = _TORSO_NOTES[work.run.torso]
-    notes = (torso, _POSE_NOTES[kind], *(note for note, network in extra if network))
+    heard = () if scores.visemes.missing else (VISEME_NOTE,)
+    notes = (torso, _POSE_NOTES[kind], *heard, *(note for note, network in extra if network))
     return replace(scores, notes=(*scores.notes, *notes))
 
 

@@ -11,18 +11,12 @@ from torch import Tensor
 from audioplane.clock import spread_over
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.evaluate.mouth.view import MouthView, mouth_track
-from audioplane.face.regions import mouth_aperture
+from audioplane.evaluate.scores.visemes import LipShapes, mouth_width
 from audioplane.head import Head, Motion
 from audioplane.head.deformation import read_delta
-from audioplane.media.audio import read_audio
 from audioplane.media.writer import VideoWriter
-from audioplane.speech import Speech
-from audioplane.subject import FrameRef, Subject
+from audioplane.subject import FrameRef
 
-_CLOSED, _OPEN = 5, 95
-"""Percentiles of the aperture."""
-_PAUSE = 4
-"""Frames without sound on either side that make a pause."""
 _SAMPLED = 400
 """Sampled frames that give the largest move of training speech."""
 
@@ -35,51 +29,17 @@ class DrivenMotion:
     """`face.regions.mouth_aperture`, as read off the image."""
     found: Bool[np.ndarray, " t"]
     """Frames in which a mouth was seen."""
+    width: Float[np.ndarray, " t"]
+    """Distance of the corners of the mouth, pixels."""
     moved: Float[np.ndarray, " t"]
     """The largest |d · Δmean| of any Gaussian that the audio drives, metres (Eq. 7)."""
     furthest: UInt8[np.ndarray, "h w 3"]
     """The frame in which that was largest."""
 
-
-@dataclass(frozen=True)
-class MouthHabits:
-    """A person's usual mouth apertures, by the landmarks of the training frames."""
-
-    closed: float
-    """Aperture that 5 % of the frames stay below."""
-    mean: float
-    open: float
-    """Aperture that 5 % of the frames exceed."""
-    deviation: float
-    pause: float | None
-    """Mean aperture where there is no sound for `_PAUSE` frames before and after; None where the
-    person never pauses. People do not close their mouths in every pause."""
-
-
-def mouth_habits(subject: Subject) -> MouthHabits:
-    """Measure a subject's mouth. Raises `SubjectError` if a landmark file is damaged."""
-    landmarks = np.stack([subject.landmarks(ref) for ref in subject.train])
-    apertures = mouth_aperture(landmarks.astype(np.float64))
-    closed, wide = np.percentile(apertures, [_CLOSED, _OPEN])
-    silent = apertures[_in_pause(subject)]
-    return MouthHabits(
-        float(closed),
-        float(apertures.mean()),
-        float(wide),
-        float(apertures.std()),
-        float(silent.mean()) if len(silent) else None,
-    )
-
-
-def _in_pause(subject: Subject) -> Bool[np.ndarray, " t"]:
-    """Which training frames lie in silence."""
-    rows = np.array([ref.aud_id for ref in subject.train])
-    if not subject.paths.audio.exists():
-        return np.zeros(len(rows), bool)
-    speech = Speech(read_audio(subject.paths.audio))
-    active = speech.active_frames(int(rows.max()) + 1)
-    near = np.convolve(active, np.ones(2 * _PAUSE + 1), "same") > 0
-    return ~near[rows]
+    @property
+    def lips(self) -> LipShapes:
+        """The lips alone."""
+        return LipShapes(self.aperture, self.width, self.found)
 
 
 def measure_motion(
@@ -110,7 +70,8 @@ def measure_motion(
     track = mouth_track(seen)
     if furthest is None:
         raise ValueError("there is no frame to measure")
-    return DrivenMotion(track.aperture, track.found, np.array(moved), furthest)
+    width = mouth_width(track.landmarks)
+    return DrivenMotion(track.aperture, track.found, width, np.array(moved), furthest)
 
 
 def training_move(animator: Animator, codes: Float[Tensor, "t k"]) -> float:

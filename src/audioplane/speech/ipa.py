@@ -110,6 +110,24 @@ def ipa_steps(speech: Speech) -> Iterator[Float32[np.ndarray, "_ c"]]:
         yield steps
 
 
+def symbol_peaks(speech: Speech) -> Iterator[tuple[int, str]]:
+    """Steps of a sound at which its likeliest symbol is a phone, with that symbol.
+
+    Raises `SpeechError` where the recogniser does not load.
+    """
+    from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
+
+    stream, first = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST)), 0
+    starts, gain = range(0, speech.samples + _LOOK_AHEAD, CHUNK), np.float32(speech.gain)
+    phones = {symbol for group in GROUPS for symbol in group}
+    for sound in speech.cut((start, start + CHUNK) for start in starts):
+        likeliest = stream.push(sound * gain).argmax(1)
+        for step, index in enumerate(likeliest, first):
+            if index < len(_SYMBOLS) and _SYMBOLS[index] in phones:
+                yield step, _SYMBOLS[index]
+        first += len(likeliest)
+
+
 class _Peaks:
     """Levelled sound in, steps out; `STEPS_BEFORE` steps of silence come first."""
 

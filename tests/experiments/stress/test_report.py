@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from audioplane.experiments.motion import DrivenMotion, MouthHabits
+from audioplane.evaluate.mouth.habits import MouthHabits
+from audioplane.evaluate.scores.visemes import VisemeScores
+from audioplane.experiments.motion import DrivenMotion
 from audioplane.experiments.stress.page import stress_page
 from audioplane.experiments.stress.report import (
     PAUSE,
@@ -18,7 +20,9 @@ OWN = MouthHabits(closed=0.0, mean=0.1, open=0.2, deviation=0.06, pause=0.02)
 def motion(aperture: list[float], moved: float = 0.01) -> DrivenMotion:
     n = len(aperture)
     image = np.zeros((16, 16, 3), np.uint8)
-    return DrivenMotion(np.array(aperture), np.ones(n, bool), np.full(n, moved), image)
+    return DrivenMotion(
+        np.array(aperture), np.ones(n, bool), np.full(n, 50.0), np.full(n, moved), image
+    )
 
 
 RESTING, TALKING = [0.02] * 10, [0.0, 0.2] * 5
@@ -77,3 +81,16 @@ def test_a_head_that_nothing_moves_is_no_defect():
     assert bad(found) == [] and "NaN" not in found.to_json()
     torn = replace(found, rows=(*rows[:-1], replace(rows[-1], moved=2.0)))
     assert bad(torn) == ["noise: moves Gaussians that training speech leaves still"]
+
+
+def test_lips_and_phones_stand_beside_the_recording():
+    found = report()
+    own, recorded = VisemeScores(0.8, 5, 0.0, 5), VisemeScores(1.0, 5, 0.0, 5)
+    rows = tuple(replace(r, visemes=own) if r.name == TRAINING else r for r in found.rows)
+    found = replace(found, rows=rows, recorded=recorded)
+    shown = found.phone_cells()
+    assert [line[0] for line in shown] == ["the recording itself", TRAINING]
+    assert shown[1][1] == "0.80 of 5" and shown[1][-1] == "0.80"
+    assert "0.80 of 5" in stress_page(found, list(MOTIONS.values()))
+    unheard = replace(found, recorded=VisemeScores(empty="not installed"))
+    assert "not installed" in stress_page(unheard, list(MOTIONS.values()))

@@ -2,7 +2,17 @@
 
 from collections.abc import Sequence
 
-from audioplane.experiments.cross.report import COLUMNS, NOTES, CrossRow, cells, reasons, sync_cell
+from audioplane.evaluate.scores.visemes import COLUMNS as VISEME_COLUMNS
+from audioplane.evaluate.scores.visemes import VISEME_NOTE
+from audioplane.experiments.cross.report import (
+    COLUMNS,
+    NOTES,
+    CrossRow,
+    cells,
+    phone_cells,
+    reasons,
+    sync_cell,
+)
 from audioplane.page import (
     Section,
     empty,
@@ -38,6 +48,13 @@ def cross_page(rows: Sequence[CrossRow]) -> str:
                 table(COLUMNS, cells(rows), wide=(1,)),
                 *map(empty, reasons(rows)),
                 *map(paragraph, NOTES),
+            ],
+        ),
+        Section(
+            "Lips and phones",
+            [
+                table(("head", "speech", *VISEME_COLUMNS), phone_cells(rows), wide=(1,)),
+                paragraph(VISEME_NOTE),
             ],
         ),
         Section("Videos", [side_by_side(videos)]),

@@ -11,9 +11,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from audioplane.clock import FPS
+from audioplane.evaluate.mouth.habits import MouthHabits
 from audioplane.evaluate.scores.sound import SoundSync, sound_level, sound_sync
+from audioplane.evaluate.scores.visemes import NO_VISEMES, VisemeScores, viseme_cells
 from audioplane.evaluate.syncnet import SYNCNET_NOTE, SyncScores
-from audioplane.experiments.motion import DrivenMotion, MouthHabits
+from audioplane.experiments.motion import DrivenMotion
 from audioplane.speech.familiarity import STRANGE
 
 OWN, RECORDING = "own, held out", "the recording itself"
@@ -42,6 +44,8 @@ class CrossRow:
     syncnet: SyncScores
     film: str | None = None
     """Name of its file."""
+    visemes: VisemeScores = NO_VISEMES
+    """The lips against the phones of the speech."""
 
 
 @dataclass(frozen=True)
@@ -115,15 +119,24 @@ def cells(rows: Iterable[CrossRow]) -> list[list[str | None]]:
     ]
 
 
-def reasons(rows: Sequence[CrossRow]) -> list[str]:
-    """Why SyncNet's cells are empty, each reason once, with the rows it applies to."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        if row.syncnet.empty:
-            found.setdefault(row.syncnet.empty, []).append(f"{row.head} with {row.speech}")
+def phone_cells(rows: Sequence[CrossRow]) -> list[list[str | None]]:
+    """The lips against the phones, as they are shown."""
+    recorded = {row.head: row.visemes for row in rows if row.speech == RECORDING}
     return [
-        f"SyncNet{'' if len(names) == len(rows) else ' of ' + ', '.join(names)}: {reason}"
-        for reason, names in found.items()
+        [row.head, row.speech, *viseme_cells(row.visemes, recorded.get(row.head))] for row in rows
+    ]
+
+
+def reasons(rows: Sequence[CrossRow]) -> list[str]:
+    """Why cells are empty, each reason once, with the rows it applies to."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for what, reason in (("SyncNet", row.syncnet.empty), ("phones", row.visemes.missing)):
+            if reason:
+                found.setdefault((what, reason), []).append(f"{row.head} with {row.speech}")
+    return [
+        f"{what}{'' if len(names) == len(rows) else ' of ' + ', '.join(names)}: {reason}"
+        for (what, reason), names in found.items()
     ]
 
 

@@ -16,8 +16,10 @@ from audioplane.drive.talker import MARKED_AND_SIGNED, SOUND_RATE, Talker
 from audioplane.errors import ComparisonError, MediaError, SubjectError
 from audioplane.evaluate import Tools
 from audioplane.evaluate.heldout import Draw, HeldOut, rows_of
+from audioplane.evaluate.mouth.habits import mouth_habits
 from audioplane.evaluate.mouth.view import MouthViews, open_mouth_views
 from audioplane.evaluate.scores.sound import sound_of
+from audioplane.evaluate.scores.visemes import HeardPhones
 from audioplane.evaluate.syncnet import SyncJudge, held_out_sync
 from audioplane.experiments.cross.names import file_labels, unique, video_name
 from audioplane.experiments.cross.page import cross_page
@@ -29,7 +31,7 @@ from audioplane.experiments.cross.report import (
     cross_row,
     to_json,
 )
-from audioplane.experiments.motion import measure_motion, mouth_habits, training_move
+from audioplane.experiments.motion import DrivenMotion, measure_motion, training_move
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
 from audioplane.media.video import read_frames
@@ -155,7 +157,7 @@ def _drive(head: _Head, label: str, speech: Path, path: Path) -> CrossRow:
         motion = measure_motion(talker.animator, codes, frames(), head.views.rendered, writer)
     step = Counter(head.report, f"SyncNet on {task}", 2 * len(codes))
     sync = head.judge.score(lambda: read_frames(path, FPS), waveform, step)
-    return cross_row(
+    row = cross_row(
         head.name,
         label,
         motion,
@@ -165,6 +167,12 @@ def _drive(head: _Head, label: str, speech: Path, path: Path) -> CrossRow:
         sync,
         path.name,
     )
+    return _with_phones(row, head, motion, HeardPhones.of(described))
+
+
+def _with_phones(row: CrossRow, head: _Head, motion: DrivenMotion, heard: HeardPhones) -> CrossRow:
+    """The row with the lips' scores against the phones."""
+    return replace(row, visemes=heard.score(motion.lips, head.reference.mouth.shut))
 
 
 def _own_speech(head: _Head) -> list[CrossRow]:
@@ -178,10 +186,16 @@ def _own_speech(head: _Head) -> list[CrossRow]:
         still = np.zeros(person.background.shape[:2], np.float32)
         return DrivenFrame(read_image(person.paths.image(ref.img_id)), still)
 
-    return [_own_row(head, RECORDING, recorded, sound), _own_row(head, OWN, head.own.draw, sound)]
+    heard = HeardPhones.of(Speech(sound))
+    return [
+        _own_row(head, name, draw, sound, heard)
+        for name, draw in ((RECORDING, recorded), (OWN, head.own.draw))
+    ]
 
 
-def _own_row(head: _Head, name: str, draw: Draw, sound: Float32[np.ndarray, " n"]) -> CrossRow:
+def _own_row(
+    head: _Head, name: str, draw: Draw, sound: Float32[np.ndarray, " n"], heard: HeardPhones
+) -> CrossRow:
     """The held-out frames as a function renders them."""
     refs, codes = head.subject.val, torch.stack(list(head.own.codes.values()))
     frames = ((ref, draw(ref)) for ref in refs)
@@ -191,4 +205,5 @@ def _own_row(head: _Head, name: str, draw: Draw, sound: Float32[np.ndarray, " n"
         lambda: (draw(ref).image for ref in refs), head.subject, refs, head.judge, step
     )
     unlike = head.talker.strangeness(Speech(sound))
-    return cross_row(head.name, name, motion, sound, head.reference, unlike, sync)
+    row = cross_row(head.name, name, motion, sound, head.reference, unlike, sync)
+    return _with_phones(row, head, motion, heard)

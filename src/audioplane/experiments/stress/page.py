@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from audioplane.clock import FPS
+from audioplane.evaluate.scores.visemes import COLUMNS as VISEME_COLUMNS
+from audioplane.evaluate.scores.visemes import VISEME_NOTE
 from audioplane.experiments.motion import DrivenMotion
 from audioplane.experiments.stress.report import COLUMNS, StressReport
 from audioplane.page import (
     Html,
     Line,
     Section,
+    empty,
     figure,
     img,
     line_plot,
@@ -60,6 +63,14 @@ def stress_page(report: StressReport, motions: Sequence[DrivenMotion]) -> str:
                     f"'drive' warns beyond {STRANGE}. It is empty for silence, and for heads "
                     "without statistics of their training speech."
                 ),
+            ],
+        ),
+        Section(
+            "Lips and phones",
+            [
+                table(("sound", *VISEME_COLUMNS), report.phone_cells()),
+                *map(empty, filter(None, [report.recorded.missing])),
+                paragraph(VISEME_NOTE),
             ],
         ),
         Section(

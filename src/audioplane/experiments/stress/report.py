@@ -4,10 +4,13 @@ import json
 from dataclasses import asdict, dataclass
 
 from audioplane.clock import FPS
-from audioplane.experiments.motion import DrivenMotion, MouthHabits
+from audioplane.evaluate.mouth.habits import MouthHabits
+from audioplane.evaluate.scores.visemes import NO_VISEMES, VisemeScores, viseme_cells
+from audioplane.experiments.motion import DrivenMotion
 
 COLUMNS = ("sound", "s", "aperture", "deviation", "move mm", "unlike")
 TRAINING, SILENCE, PAUSE = "training speech", "silence", "pause in speech"
+SHOUTING = "shouting"
 STILL = 0.25
 """Fraction of the person's own deviation of aperture below which a mouth counts as resting."""
 AJAR = 0.15
@@ -31,6 +34,8 @@ class StressRow:
     """The largest move of any Gaussian, millimetres."""
     strangeness: float | None
     """`Familiarity.strangeness` of the sound."""
+    visemes: VisemeScores = NO_VISEMES
+    """The lips against the phones of the sound; none where nobody speaks."""
 
 
 def stress_row(
@@ -58,6 +63,8 @@ class StressReport:
     training_move: float
     """`motion.training_move`, millimetres."""
     rows: tuple[StressRow, ...]
+    recorded: VisemeScores = NO_VISEMES
+    """The recording's lips against the phones of the training speech."""
 
     @property
     def findings(self) -> list[tuple[str, bool]]:
@@ -110,10 +117,17 @@ class StressReport:
             "head": self.head,
             "mouth": asdict(self.mouth),
             "usual_move": self.training_move,
+            "recorded_visemes": asdict(self.recorded),
             "rows": [asdict(row) for row in self.rows],
             "findings": [{"text": text, "good": good} for text, good in self.findings],
         }
         return json.dumps(data, indent=1, allow_nan=False)
+
+    def phone_cells(self) -> list[list[str | None]]:
+        """The lips against the phones, as they are shown: the recording's first."""
+        spoken = [(row.name, row.visemes) for row in self.rows if row.visemes != NO_VISEMES]
+        named = [("the recording itself", self.recorded), *spoken]
+        return [[name, *viseme_cells(scores, self.recorded)] for name, scores in named]
 
     def cells(self) -> list[list[str | None]]:
         """The rows as they are shown."""

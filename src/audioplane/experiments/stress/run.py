@@ -1,5 +1,6 @@
 """The stress experiment: a head under sounds that are not speech."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +11,27 @@ from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.talker import Talker
 from audioplane.errors import MediaError
 from audioplane.evaluate.heldout import rows_of
-from audioplane.evaluate.mouth.view import open_mouth_views
+from audioplane.evaluate.mouth.habits import mouth_habits
+from audioplane.evaluate.mouth.view import MouthView, mouth_track, open_mouth_views
 from audioplane.evaluate.scores.sound import sound_of
+from audioplane.evaluate.scores.visemes import HeardPhones, LipShapes, VisemeScores, mouth_width
 from audioplane.experiments.motion import (
     DrivenMotion,
     measure_motion,
-    mouth_habits,
     training_move,
 )
 from audioplane.experiments.stress import stimuli
 from audioplane.experiments.stress.page import stress_page
 from audioplane.experiments.stress.report import (
     PAUSE,
+    SHOUTING,
     SILENCE,
     TRAINING,
     StressReport,
     StressRow,
     stress_row,
 )
+from audioplane.media.image import read_image
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run import open_run
 from audioplane.speech import Speech
@@ -38,6 +42,8 @@ JSON_NAME, PAGE_NAME = "stress.json", "stress.html"
 SECONDS = 6.0
 """Of speech, music and shouting."""
 _SILENCE, _NOISE = 2.0, 4.0
+_SPOKEN = (TRAINING, PAUSE, SHOUTING)
+"""The sounds in which somebody speaks."""
 _SETTLE = round(0.4 * FPS)
 """Frames beside a pause in which the mouth may still close or already open."""
 
@@ -74,7 +80,7 @@ def stress(
     animator, person = talker.animator, talker.run.subject
     rows: list[StressRow] = []
     motions: list[DrivenMotion] = []
-    sounds = _sounds(person)
+    sounds, habits = _sounds(person), mouth_habits(person)
     total = sum(len(sound) // FRAME_SAMPLES for sound in sounds.values())
     step = Counter(report or ignore, "stress", total)
     with open_mouth_views(person, landmarker) as views:
@@ -85,13 +91,18 @@ def stress(
             frames = animator.speak(codes, None)
             motion = measure_motion(animator, codes, frames, views.rendered)
             counted = _middle(len(codes)) if name == PAUSE else slice(None)
-            rows.append(stress_row(name, motion, talker.strangeness(speech), counted))
+            row = stress_row(name, motion, talker.strangeness(speech), counted)
+            if name in _SPOKEN:
+                scores = HeardPhones.of(speech).score(motion.lips, habits.shut)
+                row = replace(row, visemes=scores)
+            rows.append(row)
             motions.append(motion)
             step(len(codes))
+        recorded = _recorded(person, sounds[TRAINING], views.true, habits.shut)
     codes = animator.codes(person.features(talker.run.speech))
     learned = codes[rows_of(talker.run.footage.refs, len(codes))]
     move = 1e3 * training_move(animator, learned)
-    found = StressReport(person.paths.root.name, mouth_habits(person), move, tuple(rows))
+    found = StressReport(person.paths.root.name, habits, move, tuple(rows), recorded)
     if out is not None:
         write_text(Path(out) / JSON_NAME, found.to_json())
         write_text(Path(out) / PAGE_NAME, stress_page(found, motions))
@@ -112,8 +123,17 @@ def _sounds(person: Subject) -> dict[str, np.ndarray]:
         PAUSE: np.concatenate([speech[:third], quiet, speech[third : 2 * third]]),
         "noise": stimuli.noise(_NOISE),
         "music": stimuli.music(SECONDS),
-        "shouting": stimuli.shout(speech),
+        SHOUTING: stimuli.shout(speech),
     }
+
+
+def _recorded(person: Subject, sound: np.ndarray, view: MouthView, shut: float) -> VisemeScores:
+    """The recording's lips against the phones of the training speech."""
+    refs = person.train[: len(sound) // FRAME_SAMPLES]
+    images = (read_image(person.paths.image(ref.img_id)) for ref in refs)
+    mouths = mouth_track([view.see(image, ref) for image, ref in zip(images, refs, strict=True)])
+    lips = LipShapes(mouths.aperture, mouth_width(mouths.landmarks), mouths.found)
+    return HeardPhones.of(Speech(sound)).score(lips, shut)
 
 
 def _middle(frames: int) -> slice:
