@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from audioplane.api import (
         evaluate_run,
+        export_web,
         pack_run,
         prepare_subject,
         train_head,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from audioplane.subject import Subject, load_subject
     from audioplane.synthetic import make_synthetic as make_synthetic_subject
     from audioplane.train import PRESETS, PriorConfig, TrainConfig, TrainEvent
+    from audioplane.web import WebExport
 
 __version__ = "0.2.0.dev0"
 
@@ -71,8 +73,10 @@ _HOMES = {
     "TrainConfig": "train",
     "TrainEvent": "train",
     "Verification": "credentials",
+    "WebExport": "web",
     "WrittenVideo": "drive",
     "evaluate_run": "api",
+    "export_web": "api",
     "fleet_page": "fleet.page",
     "fleet_status": "fleet",
     "load_subject": "subject",
@@ -110,9 +114,11 @@ __all__ = [
     "TrainConfig",
     "TrainEvent",
     "Verification",
+    "WebExport",
     "WrittenVideo",
     "__version__",
     "evaluate_run",
+    "export_web",
     "fleet_page",
     "fleet_status",
     "load_subject",

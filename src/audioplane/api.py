@@ -1,4 +1,5 @@
-"""The verbs of `import audioplane`: prepare, train, evaluate, pack and verify in one call each.
+"""The verbs of `import audioplane`: prepare, train, evaluate, pack, export and verify in one call
+each.
 
 They are named apart from the packages that do the work: `audioplane.train` is a package.
 """
@@ -8,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from audioplane.credentials import Verification, verify
+from audioplane.credentials import ProvenanceOptions, Verification, verify
 from audioplane.errors import TrainingError
 from audioplane.evaluate import evaluate as evaluate_run
 from audioplane.perceptual import LPIPS
@@ -31,9 +32,12 @@ from audioplane.train import train_prior as across_people
 from audioplane.train.config import with_fine_iterations, without_lpips
 from audioplane.train.losses import ExtraLosses
 from audioplane.train.run import train_head as train
+from audioplane.web import WebExport
+from audioplane.web import export_web as write_web
 
 __all__ = [
     "evaluate_run",
+    "export_web",
     "pack_run",
     "prepare_subject",
     "train_head",
@@ -208,6 +212,37 @@ def pack_run(
         MediaError: The file cannot be written.
     """
     return pack(run if isinstance(run, Run) else open_run(run, subject), Path(out), report)
+
+
+def export_web(
+    run: Run | Path | str,
+    out: Path | str,
+    *,
+    subject: Path | str | None = None,
+    provenance: ProvenanceOptions | None = None,
+    report: Report = ignore,
+) -> WebExport:
+    """Write a folder of static files with which any browser shows a head that speaks, without a
+    server (docs/browser.md). Whoever opens the page has the head.
+
+    Args:
+        run: The run folder, a pack, or an open run.
+        out: The folder; made if it is not there.
+        subject: The subject's folder, if it is not where it was when the head was trained.
+        provenance: Whose consent, where the head does not state it, and the key of the mark.
+        report: Called with progress.
+
+    Returns:
+        Where it was written and how large it is.
+
+    Raises:
+        CredentialsError: Nobody consented to the making of this head, or the mark is switched off.
+        CheckpointError: There is no trained head, or it is of a kind that browsers cannot compute.
+        SubjectError: The subject is not there, or is another one.
+        MediaError: The folder cannot be written.
+    """
+    opened = run if isinstance(run, Run) else open_run(run, subject)
+    return write_web(opened, Path(out), provenance or ProvenanceOptions(), report)
 
 
 def verify_video(path: Path | str, mark_key: Path | None = None) -> Verification:

@@ -18,6 +18,7 @@ from audioplane.cli.demo import Demo
 from audioplane.cli.doctor import Doctor
 from audioplane.cli.drive import Drive
 from audioplane.cli.evaluate import Evaluate
+from audioplane.cli.export import Export
 from audioplane.cli.fleet import Fleet
 from audioplane.cli.inspect import Inspect
 from audioplane.cli.pack import Pack
@@ -40,6 +41,7 @@ Command = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Drive, tyro.conf.subcommand("drive")]
     | Annotated[Pack, tyro.conf.subcommand("pack")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
     | Annotated[Serve, tyro.conf.subcommand("serve")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]

@@ -1,0 +1,61 @@
+/* A head in memory, and four numbers at a time. All numbers are float32. */
+
+#ifndef AUDIOPLANE_HEAD
+#define AUDIOPLANE_HEAD
+
+#include <stdint.h>
+#include <wasm_simd128.h>
+
+#define API(name) __attribute__((export_name(#name))) name
+typedef v128_t f4;
+#define SPLAT wasm_f32x4_splat
+#define ADD wasm_f32x4_add
+#define SUB wasm_f32x4_sub
+#define MUL wasm_f32x4_mul
+#define LOAD wasm_v128_load
+#define STORE wasm_v128_store
+
+enum { SH = 12, BAND = 8 }; /* spherical harmonics of a colour; rows of a band */
+
+/* A head and its canvas. JavaScript fills the arrays up to `plate` (engine.js knows their order). */
+typedef struct {
+  int n, moving, features, width, height;
+  float *means, *quats, *log_scales, *logits, *sh;   /* raw [n, 3|4|3|1|12] */
+  float *weights;                                    /* the body's [n], 0 where there is none */
+  int *index;                                        /* of the moving Gaussians */
+  float *S;                                          /* [moving rounded up to 4, features] */
+  float *first, *first_bias, *second, *second_bias;  /* [features, 80], [80], [64, 64], [64] */
+  float *third, *third_bias, *gate;                  /* [64, 24], [24], [17] */
+  float *code;                                       /* [features] */
+  float *view, *motion;                              /* [3, 4] + fx fy cx cy; [3, 4] + rotation */
+  float *waves, *grain;                              /* of the mark [2, h, w], [h, w] */
+  uint8_t *plate, *out;                              /* RGBA [h, w] */
+  /* from here on for this file alone */
+  float *m_means, *m_quats, *m_scales, *m_opacities, *m_limits, *m_sh;
+  float *p_means, *p_quats, *scaled, *record, *extents, *depths, *ready;
+  int *order, *other, *first_band, *pairs, *band_start, *reach, *counts, *listed;
+  int drawn, room, tiles;
+  float *image, *strengths, *cell_counts;
+} Head;
+
+/* Memory that is never given back. */
+void *take(uint32_t bytes);
+
+/* Means and quaternions where the body is (head/body_kernels.py). */
+void follow_body(Head *h);
+
+/* exp(x), relative error 3e-7 for |x| < 8; finite nonsense where |x| > 87. */
+static inline f4 exp4(f4 x) {
+  const f4 rounder = SPLAT(12582912.0f);
+  f4 shifted = ADD(MUL(x, SPLAT(1.4426950408889634f)), rounder);
+  f4 n = SUB(shifted, rounder);
+  f4 r = SUB(x, MUL(n, SPLAT(0.6931471805599453f)));
+  f4 s = ADD(MUL(SPLAT(0.008297619174693691f), r), SPLAT(0.0419156292343123f));
+  s = ADD(MUL(s, r), SPLAT(0.16667576546141294f));
+  s = ADD(MUL(s, r), SPLAT(0.49998892661382494f));
+  s = ADD(MUL(s, r), SPLAT(0.9999996910686627f));
+  s = ADD(MUL(s, r), SPLAT(1.0000000718663569f));
+  return wasm_i32x4_add(s, wasm_i32x4_shl(shifted, 23));
+}
+
+#endif

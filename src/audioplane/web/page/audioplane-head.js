@@ -1,0 +1,288 @@
+// <audioplane-head src="head/">: a talking head, drawn in this browser alone.
+//
+//   speak(samples, rate = 16000)   Promise, until it has spoken; plays the sound with it
+//   listen(stream)                 follows a microphone (or any MediaStream) until stop()
+//   say(text, voice)               speaks what `voice(text)` makes of it: {samples, rate}
+//   stop()
+//   events: ready, speaking, listening, idle, error (event.detail says more)
+
+import { LOOK_AHEAD } from "./live.js";
+import { Resampler, resampled } from "./resample.js";
+
+const FPS = 25, AHEAD = 3, LEAD = 0.15, SLOW = 22, MIC_DELAY = LOOK_AHEAD + 0.1;
+const STYLE = `
+:host{display:inline-block;position:relative;line-height:0;max-width:100%}
+canvas{max-width:100%;height:auto;border-radius:inherit}
+span{position:absolute;left:.5rem;bottom:.5rem;padding:.15rem .5rem;border-radius:1rem;
+font:600 .75rem/1.4 system-ui,sans-serif;color:#fff;background:rgba(0,0,0,.6)}`;
+const NO_VOICE =
+  "browsers do not give a page the sound of their own speech synthesis: pass say(text, voice) " +
+  "a function that makes {samples, rate} of a text, or speak(samples)";
+
+export class AudioplaneHead extends HTMLElement {
+  static observedAttributes = ["src"];
+
+  #canvas = document.createElement("canvas");
+  #context = this.#canvas.getContext("2d");
+  #hearing;
+  #drawing = [];
+  #frames = new Map(); // drawn, not yet shown
+  #buffers = [];
+  #asked = -1;
+  #shown = -1;
+  #began = 0;
+  #speech = null; // {id, codes, first, clock(), whole, done}
+  #calls = 0;
+  #silence;
+  #audio;
+  #release = () => {};
+  /** What was shown so far: frames, and milliseconds of work of the last one. */
+  statistics = { frames: 0, skipped: 0, milliseconds: 0, workers: 0 };
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    root.adoptedStyleSheets = [sheet];
+    const label = document.createElement("span");
+    label.textContent = "AI-generated";
+    this.#canvas.setAttribute("role", "img");
+    this.#canvas.setAttribute("aria-label", "AI-generated talking head");
+    root.append(this.#canvas, label);
+  }
+
+  get canvas() {
+    return this.#canvas;
+  }
+
+  connectedCallback() {
+    if (this.hasAttribute("src") && !this.#hearing) this.#load();
+  }
+
+  attributeChangedCallback(_, before, now) {
+    if (!this.isConnected || before === now) return;
+    this.#close();
+    this.#load();
+  }
+
+  disconnectedCallback() {
+    this.#close();
+  }
+
+  #load() {
+    const src = new URL(this.getAttribute("src") || "./", document.baseURI).href;
+    this.#hearing = this.#worker({ type: "hear", src });
+    this.#addDrawing(src);
+  }
+
+  #worker(first) {
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    worker.onmessage = ({ data }) => this.#answers[data.type](data, worker);
+    worker.onerror = (event) => this.#tell("error", { message: event.message });
+    worker.postMessage(first);
+    return worker;
+  }
+
+  #addDrawing(src) {
+    const worker = this.#worker({ type: "draw", src });
+    worker.src = src;
+    worker.busy = true;
+  }
+
+  #close() {
+    this.stop();
+    for (const worker of [this.#hearing, ...this.#drawing]) worker?.terminate();
+    this.#hearing = undefined;
+    this.#drawing = [];
+    this.#frames.clear();
+    this.#silence = undefined;
+  }
+
+  #answers = {
+    hears: ({ facts, silence }) => {
+      this.#silence = silence;
+      this.facts = facts;
+      this.#canvas.width = facts.width;
+      this.#canvas.height = facts.height;
+      this.#begin();
+    },
+    draws: ({ milliseconds }, worker) => {
+      worker.busy = false;
+      this.#drawing.push(worker);
+      this.statistics.workers = this.#drawing.length;
+      this.statistics.milliseconds = milliseconds;
+      const cores = navigator.hardwareConcurrency || 2;
+      if (this.#drawing.length === 1) {
+        if (milliseconds > SLOW && cores > 1) this.#addDrawing(worker.src);
+        this.#begin();
+      }
+    },
+    codes: ({ id, codes }) => {
+      if (this.#speech?.id === id) this.#start(codes);
+    },
+    code: ({ id, code }) => {
+      if (this.#speech?.id === id) this.#speech.codes.push(code);
+    },
+    frame: ({ index, buffer, milliseconds }, worker) => {
+      worker.busy = false;
+      this.statistics.milliseconds = milliseconds;
+      this.#frames.set(index, buffer);
+    },
+    error: ({ message }) => this.#tell("error", { message }),
+  };
+
+  #begin() {
+    if (!this.#silence || !this.#drawing.length) return;
+    this.#began = performance.now();
+    this.#asked = this.#shown = -1;
+    const step = () => {
+      if (!this.#silence) return;
+      this.#tick();
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+    this.#tell("ready", this.facts);
+  }
+
+  /** The frame that is due, on the clock of what is being spoken. */
+  #due() {
+    if (this.#speech?.clock) {
+      const at = this.#speech.first + Math.floor(this.#speech.clock() * FPS);
+      return Math.max(at, this.#shown);
+    }
+    return Math.floor(((performance.now() - this.#began) / 1000) * FPS);
+  }
+
+  #tick() {
+    const due = this.#due();
+    this.#show(due);
+    this.#finish(due);
+    for (const worker of this.#drawing) {
+      if (worker.busy || this.#asked >= due + AHEAD) continue;
+      this.#asked = Math.max(this.#asked + 1, due);
+      worker.busy = true;
+      const buffer = this.#buffers.pop();
+      const message = { type: "frame", index: this.#asked, code: this.#code(this.#asked), buffer };
+      worker.postMessage(message, buffer ? [buffer] : []);
+    }
+  }
+
+  #show(due) {
+    let best = -1;
+    for (const index of this.#frames.keys()) if (index <= due && index > best) best = index;
+    for (const [index, buffer] of this.#frames) {
+      if (index > best) continue;
+      if (index === best && index > this.#shown) {
+        const pixels = new Uint8ClampedArray(buffer);
+        this.#context.putImageData(new ImageData(pixels, this.#canvas.width), 0, 0);
+        if (this.#shown >= 0) this.statistics.skipped += index - this.#shown - 1;
+        this.#shown = index;
+        this.statistics.frames++;
+      }
+      this.#frames.delete(index);
+      this.#buffers.push(buffer);
+    }
+  }
+
+  #code(index) {
+    const speech = this.#speech;
+    if (!speech?.clock) return this.#silence;
+    const last = speech.whole ? Infinity : speech.codes.length - 1;
+    return speech.codes[Math.min(index - speech.first, last)] ?? this.#silence;
+  }
+
+  /** Speak samples in [−1, 1], mono, of `rate` a second, and play them. */
+  async speak(samples, rate = 16000) {
+    if (!(samples instanceof Float32Array)) throw new TypeError("samples are a Float32Array");
+    this.stop();
+    const audio = await this.#sound();
+    const id = ++this.#calls;
+    return new Promise((done) => {
+      this.#speech = { id, codes: [], whole: true, done, samples, rate, audio };
+      this.#hearing.postMessage({ type: "speech", id, samples: resampled(samples, rate) });
+    });
+  }
+
+  #start(codes) {
+    const speech = this.#speech, { audio, samples, rate } = speech;
+    const sound = audio.createBuffer(1, samples.length, rate);
+    sound.copyToChannel(samples, 0);
+    const source = audio.createBufferSource();
+    source.buffer = sound;
+    source.connect(audio.destination);
+    const start = audio.currentTime + LEAD, latency = audio.outputLatency || 0;
+    source.start(start);
+    this.#release = () => source.stop();
+    speech.codes = codes;
+    speech.first = Math.max(this.#asked, this.#due()) + 1;
+    speech.clock = () => audio.currentTime - latency - start;
+    this.#tell("speaking", { seconds: samples.length / rate });
+  }
+
+  /** Follow a microphone, or another stream with sound. */
+  async listen(stream) {
+    this.stop();
+    const asked = !stream;
+    stream ??= await navigator.mediaDevices.getUserMedia({ audio: true });
+    const audio = await this.#sound(), id = ++this.#calls;
+    await audio.audioWorklet.addModule(new URL("./microphone.js", import.meta.url));
+    const source = audio.createMediaStreamSource(stream);
+    const ear = new AudioWorkletNode(audio, "microphone", { numberOfOutputs: 0 });
+    const resampler = new Resampler(audio.sampleRate);
+    const first = Math.max(this.#asked, this.#due()) + 1;
+    const speech = { id, codes: [], whole: false, done: () => {}, first };
+    this.#speech = speech;
+    this.#hearing.postMessage({ type: "listen" });
+    ear.port.onmessage = ({ data }) => {
+      const now = performance.now() / 1000;
+      speech.since ??= now;
+      speech.clock ??= () => performance.now() / 1000 - speech.since - MIC_DELAY;
+      this.#hearing.postMessage({ type: "push", id, samples: resampler.push(data) });
+    };
+    source.connect(ear);
+    this.#release = () => {
+      source.disconnect();
+      ear.port.onmessage = null;
+      if (asked) for (const track of stream.getTracks()) track.stop();
+    };
+    this.#tell("listening", {});
+  }
+
+  /** Speak a text with the sound that `voice(text)` makes of it. */
+  async say(text, voice) {
+    if (!voice) throw new DOMException(NO_VOICE, "NotSupportedError");
+    const { samples, rate } = await voice(text);
+    return this.speak(samples, rate);
+  }
+
+  /** Be silent. */
+  stop() {
+    this.#release();
+    this.#release = () => {};
+    const speech = this.#speech;
+    if (!speech) return;
+    // The loop of poses goes on from the frame that is shown.
+    if (speech.clock) this.#began = performance.now() - ((this.#due() + 1) * 1000) / FPS;
+    this.#speech = null;
+    speech.done();
+    this.#tell("idle", {});
+  }
+
+  #finish(due) {
+    const speech = this.#speech;
+    if (speech?.whole && speech.clock && due >= speech.first + speech.codes.length) this.stop();
+  }
+
+  async #sound() {
+    this.#audio ??= new AudioContext();
+    if (this.#audio.state !== "running") await this.#audio.resume();
+    return this.#audio;
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
+  }
+}
+
+customElements.define("audioplane-head", AudioplaneHead);

@@ -1,0 +1,228 @@
+"""The exported folder in a real browser, on a static server under a strict policy."""
+
+import base64
+import functools
+import http.server
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from audioplane.drive.stream import LiveHead
+from audioplane.mark import read_mark
+from audioplane.media.audio import write_wav
+from audioplane.media.video import read_frames
+from audioplane.speech import Speech, compute_features
+from audioplane.synthetic import make_synthetic_sentence
+from tests.web.conftest import KEY
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium"),
+]
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
+ENGINE = """
+const [{ readHead }, { Engine }, { Encoder }, mel, { Live }] = await Promise.all(
+  ["head_bin", "engine", "encoder", "mel", "live"].map((name) => import(`/${name}.js`)));
+const bytes = async (name) => (await fetch(name)).arrayBuffer();
+const head = readHead(await bytes("/head.bin"));
+const image = await createImageBitmap(new Blob([await bytes("/background.webp")]));
+const canvas = new OffscreenCanvas(image.width, image.height);
+canvas.getContext("2d").drawImage(image, 0, 0);
+const plate = canvas.getContext("2d").getImageData(0, 0, image.width, image.height).data;
+const engine = new Engine(head, await WebAssembly.compile(await bytes("/head.wasm")));
+engine.setPlate(plate);
+const encoder = new Encoder(head), samples = Float32Array.from(given);
+"""
+ELEMENT = "document.querySelector('audioplane-head')"
+
+
+class Static(http.server.SimpleHTTPRequestHandler):
+    def end_headers(self):
+        self.send_header("Content-Security-Policy", POLICY)
+        super().end_headers()
+
+    def log_message(self, format, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(exported):
+    handler = functools.partial(Static, directory=str(exported.made.path))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = ["--no-sandbox", "--use-fake-device-for-media-stream"]
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """`visit(size)`: the page, ready. It fails the test where the page's code or policy failed."""
+    pages, errors = [], []
+
+    def visit(size=DESKTOP):
+        context = browser.new_context(viewport=size, permissions=["microphone"])
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        pages.append(page)
+        page.goto(address)
+        until(page, "document.getElementById('status').textContent === 'Ready'")
+        return page
+
+    yield visit
+    for page in pages:
+        page.context.close()
+    assert errors == []
+
+
+def until(page, condition: str, seconds: float = 30) -> None:
+    """Wait for a condition; the page's policy forbids Playwright's own way, by `eval`."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(20)
+
+
+def asked(page, script: str, sound=(), shape=None) -> np.ndarray:
+    """The numbers that a script gives with the page's modules loaded."""
+    given = [float(x) for x in sound]
+    return np.array(page.evaluate(f"async (given) => {{ {ENGINE} {script} }}", given)).reshape(
+        shape or -1
+    )
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(-10 * np.log10(np.mean((a.astype(float) - b) ** 2) / 255**2 + 1e-12))
+
+
+@pytest.fixture(scope="module")
+def voice():
+    return make_synthetic_sentence(2.0, seed=3).waveform.astype(np.float32)
+
+
+def test_the_same_sound_gives_pythons_features_and_images(visit, exported, voice):
+    page, animator = visit(), exported.talker.animator
+    speech = Speech(voice)
+    windows = asked(page, "return mel.describe(samples).windows.map(w => [...w]);", voice)
+    assert np.abs(windows - compute_features(speech, "mel").ravel()).max() < 1e-3
+    codes = exported.talker.codes(speech)
+    picked = list(range(0, len(codes), len(codes) // 10))
+    script = """
+    const { windows, spoken } = mel.describe(samples);
+    const codes = encoder.codes(windows, spoken), all = [];
+    for (const t of %s) {
+      engine.compose(codes[t], t %% 38 < 20 ? t %% 38 : 38 - (t %% 38));
+      const made = new Uint8Array(engine.wasm.memory.buffer, engine.at.out, 4 * 160 * 160);
+      all.push([...made]);
+    }
+    return all;
+    """
+    made = asked(page, script % picked, voice, (len(picked), 160, 160, 4))
+    for image, t in zip(made, picked, strict=True):
+        ref = animator.pose(t)
+        expected = animator.draw(codes[t], ref, animator.footage.plate(ref)).image
+        assert psnr(image[..., :3], expected) > 45
+    assert (made[..., 3] == 255).all()
+
+
+def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice):
+    script = """
+    const live = new Live(head, encoder), codes = [];
+    for (let at = 0; at < samples.length; at += 441)
+      codes.push(...live.push(samples.slice(at, at + 441)));
+    return codes.map(c => [...c]);
+    """
+    found = asked(visit(), script, voice)
+    live = LiveHead(exported.talker.animator, "mel", exported.run.voice)
+    expected = np.stack([frame.code.numpy() for frame in live.push(voice)])
+    assert found.size == expected.size
+    assert np.abs(found - expected.ravel()).max() < 0.01
+
+
+def test_the_mark_of_its_frames_is_read_with_the_exporters_key(visit, exported):
+    script = """
+    const all = [], code = new Float32Array(192);
+    for (let t = 0; t < 100; t++) all.push(btoa(String.fromCharCode(...engine.draw(code, t)
+      .filter((_, i) => i % 4 === 1))));
+    return all;
+    """
+    page = visit()
+    encoded = page.evaluate(f"async (given) => {{ {ENGINE} {script} }}", [])
+    green = [np.frombuffer(base64.b64decode(x), np.uint8).reshape(160, 160) for x in encoded]
+    reading = read_mark([np.dstack([g, g, g]) for g in green], bytes.fromhex(KEY))
+    assert reading is not None and reading.payload is not None
+    assert f"{reading.payload.session:08x}" == exported.made.session
+    assert reading.payload.head == int(exported.run.sha256[:8], 16)
+
+
+def test_a_recording_of_the_canvas_passes_verify(visit, tmp_path):
+    script = """async () => {
+    const head = document.querySelector("audioplane-head"), parts = [];
+    const recorder = new MediaRecorder(head.canvas.captureStream(25),
+      { mimeType: "video/webm;codecs=vp8", videoBitsPerSecond: 8e6 });
+    recorder.ondataavailable = ({ data }) => parts.push(data);
+    const stopped = new Promise((done) => (recorder.onstop = done));
+    recorder.start();
+    await new Promise((done) => setTimeout(done, 8400));
+    recorder.stop();
+    await stopped;
+    return [...new Uint8Array(await new Blob(parts).arrayBuffer())];
+    }"""
+    path = tmp_path / "recorded.webm"
+    path.write_bytes(bytes(visit().evaluate(script)))
+    reading = read_mark(read_frames(path), bytes.fromhex(KEY))
+    assert reading is not None and reading.found
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_the_page_speaks_a_file_and_says_what_it_is(visit, voice, tmp_path, size):
+    write_wav(tmp_path / "voice.wav", voice)
+    page = visit(size)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert "AI-generated" in page.inner_text("main")
+    assert page.locator("audioplane-head").get_by_text("AI-generated").is_visible()
+    assert "the synthetic subject" in page.inner_text("#consent")
+    page.set_input_files("#file", str(tmp_path / "voice.wav"))
+    until(page, "document.getElementById('status').textContent === 'Speaking'")
+    before = page.evaluate(f"{ELEMENT}.statistics.frames")
+    until(page, "document.getElementById('status').textContent === 'Ready'")
+    assert page.evaluate(f"{ELEMENT}.statistics.frames") - before > 15
+
+
+def test_the_microphone_drives_it_until_stopped(visit):
+    page = visit()
+    page.click("#listen")
+    until(page, "document.getElementById('status').textContent.startsWith('Listening')")
+    page.wait_for_timeout(1500)
+    page.click("#stop")
+    until(page, "document.getElementById('status').textContent === 'Ready'")
+
+
+def test_a_text_without_a_voice_says_why_not(visit):
+    page = visit()
+    said = page.evaluate(f"{ELEMENT}.say('hello').catch(e => e.name + ': ' + e.message)")
+    assert said.startswith("NotSupportedError: browsers do not give")
