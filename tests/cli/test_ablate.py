@@ -24,7 +24,7 @@ def test_an_interrupted_ablation_goes_on_and_ends_with_its_tables(
     assert not (out / "full" / "checkpoints").exists()
     kept = (out / "full" / "result.json").read_bytes()
     (out / "encoder=concat" / "result.json").unlink()
-    assert main(command) == 0
+    assert main([*command, "--executor", "local"]) == 0
     assert (out / "full" / "result.json").read_bytes() == kept
     assert (out / "encoder=concat" / "result.json").exists()
     assert "w/o A&amp;D" in (out / "report.html").read_text()

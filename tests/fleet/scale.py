@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audioplane.executors import SerialExecutor
 from audioplane.fleet import (
     FleetOptions,
     LocalExecutor,
@@ -25,9 +26,8 @@ from audioplane.fleet import (
 from audioplane.fleet.page import fleet_page
 from audioplane.media.image import encode_image
 from tests.fleet.simulated import STEPS
-from tests.fleet.test_run import InProcess
 
-EXECUTORS = {"here": InProcess, "local": LocalExecutor, "ray": RayExecutor}
+EXECUTORS = {"here": SerialExecutor, "local": LocalExecutor, "ray": RayExecutor}
 
 
 class Requests:

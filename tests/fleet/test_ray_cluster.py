@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from audioplane.errors import InstallError
+from audioplane.executors.ray_cluster import RayExecutor
 from audioplane.fleet import Entry, FleetOptions, Store, fleet_status, run_fleet
-from audioplane.fleet.ray_cluster import RayExecutor
 from audioplane.fleet.state import read_state
 from tests.fleet.simulated import STEPS
 from tests.fleet.small_heads import TRAIN, SlowTrainStep, UnpackStep

@@ -4,26 +4,15 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
+from audioplane.executors import SerialExecutor
 from audioplane.fleet import Entry, FleetOptions, LocalExecutor, fleet_status, run_fleet
 from audioplane.fleet.state import read_state
 from audioplane.fleet.store import Store
 from tests.fleet.simulated import STEPS
-
-
-class InProcess:
-    """An executor for tests: one item after another, here."""
-
-    slots = 1
-
-    def run(self, work, items, heard, stop):
-        for item in items:
-            if not stop.is_set():
-                yield item, work(item, partial(heard, item), stop)
 
 
 @pytest.fixture
@@ -46,7 +35,9 @@ def test_a_second_run_does_nothing_and_a_third_what_changed(fleet, tmp_path):
     everything = ("prepare", "train", "evaluate", "pack")
 
     def run(these, **changes):
-        return run_fleet(these, store, executor=InProcess(), options=replace(options, **changes))
+        return run_fleet(
+            these, store, executor=SerialExecutor(), options=replace(options, **changes)
+        )
 
     first = run(entries)
     assert steps_done(first) == dict.fromkeys("abc", everything)
@@ -79,7 +70,7 @@ def test_bad_videos_keep_their_reason_and_stop_no_other(fleet, tmp_path):
 
     def run(retry=False):
         return run_fleet(
-            entries, store, executor=InProcess(), options=replace(options, retry_failed=retry)
+            entries, store, executor=SerialExecutor(), options=replace(options, retry_failed=retry)
         )
 
     result = run()
@@ -113,7 +104,7 @@ def test_bad_videos_keep_their_reason_and_stop_no_other(fleet, tmp_path):
 def test_what_was_lost_is_done_again_without_asking(fleet):
     entries, store, options = fleet
 
-    class Losing(InProcess):
+    class Losing(SerialExecutor):
         def run(self, work, items, heard, stop):
             from audioplane.fleet import Lost
 
@@ -123,13 +114,13 @@ def test_what_was_lost_is_done_again_without_asking(fleet):
     result = run_fleet(entries, store, executor=Losing(), options=options)
     assert result.count("lost") == 3
     assert fleet_status(store).failures["lost"][0].failure.message == "its machine is gone"
-    assert run_fleet(entries, store, executor=InProcess(), options=options).count("done") == 3
+    assert run_fleet(entries, store, executor=SerialExecutor(), options=options).count("done") == 3
 
 
 def test_shards_do_disjoint_parts_and_know_of_all(fleet):
     entries, store, options = fleet
     for i in (1, 0):
-        run_fleet(entries, store, executor=InProcess(), options=replace(options, shard=(i, 2)))
+        run_fleet(entries, store, executor=SerialExecutor(), options=replace(options, shard=(i, 2)))
         counts = fleet_status(store).counts
         assert counts == ({"waiting": 2, "done": 1} if i == 1 else {"done": 3})
 
@@ -146,10 +137,10 @@ import sys
 from pathlib import Path
 from audioplane.fleet import FleetOptions, run_fleet
 from tests.fleet.simulated import STEPS
-from tests.fleet.test_run import InProcess
+from audioplane.executors import SerialExecutor
 folder, index = Path(sys.argv[1]), int(sys.argv[2])
 options = FleetOptions(shard=(index, 3), scratch=folder / "scratch", steps=STEPS)
-run_fleet(folder / "list.csv", str(folder / "store"), executor=InProcess(), options=options)
+run_fleet(folder / "list.csv", str(folder / "store"), executor=SerialExecutor(), options=options)
 """
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", code, str(tmp_path)]
@@ -170,7 +161,7 @@ run_fleet(folder / "list.csv", str(folder / "store"), executor=InProcess(), opti
 def test_progress_has_counts_and_time_left(fleet):
     entries, store, options = fleet
     told = []
-    run_fleet(entries, store, executor=InProcess(), options=options, report=told.append)
+    run_fleet(entries, store, executor=SerialExecutor(), options=options, report=told.append)
     ends = [p for p in told if p.outcome]
     assert [p.done for p in ends] == [1, 2, 3] and ends[-1].seconds_left == 0.0
     assert ends[0].seconds_left > 0 and told[0].at_work == {"a": "prepare"}
@@ -217,5 +208,5 @@ def test_a_stopped_run_goes_on_later(fleet):
         "prepare"
     ]
     Path(entries[1].video).write_text("b")
-    assert run_fleet(entries, store, executor=InProcess(), options=options).count("done") >= 1
+    assert run_fleet(entries, store, executor=SerialExecutor(), options=options).count("done") >= 1
     assert fleet_status(store).counts == {"done": 3}

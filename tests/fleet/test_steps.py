@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from audioplane.executors import SerialExecutor
 from audioplane.fleet import Entry, FleetOptions, LocalExecutor, Store, fleet_status, run_fleet
 from audioplane.fleet.page import fleet_page
 from audioplane.run import open_run
 from audioplane.train.run import train_head
 from tests.fleet.small_heads import STEPS, TRAIN, TrainStep, UnpackStep, archived
-from tests.fleet.test_run import InProcess
 from tests.train.configs import TINY
 
 
@@ -38,7 +38,7 @@ def test_a_video_becomes_a_head_in_the_store(video, true_head, options, tmp_path
     monkeypatch.setattr("audioplane.evaluate.speed._ROUNDS", 2)
     store = Store(str(tmp_path / "store"))
     entry = Entry(str(video), "ann")
-    result = run_fleet([entry], store, executor=InProcess(), options=options)
+    result = run_fleet([entry], store, executor=SerialExecutor(), options=options)
     assert result.count("done") == 1, result.outcomes
     assert store.read("heads/ann/run/head.safetensors") == true_head
     assert open_run(tmp_path / "store/heads/ann/ann.head").packed
@@ -51,7 +51,7 @@ def test_a_video_becomes_a_head_in_the_store(video, true_head, options, tmp_path
     # Another seed needs the subject again, which is in the store alone.
     options = replace(options, steps=(UnpackStep(), TrainStep({"laptop": TINY})))
     changed = replace(entry, seed=1, expression="upper-face")
-    again = run_fleet([changed], store, executor=InProcess(), options=options)
+    again = run_fleet([changed], store, executor=SerialExecutor(), options=options)
     assert again.outcomes[0].steps == ("train",)
     settings = json.loads(store.read("heads/ann/run/config.json"))["config"]
     assert settings["model"]["expression"] == "upper-face"
@@ -87,7 +87,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bits(
     assert store.list("heads/ann/checkpoint") == []
 
 
-class Hearing(InProcess):
+class Hearing(SerialExecutor):
     """Keeps the iterations that the training reports."""
 
     def __init__(self, heard: list):

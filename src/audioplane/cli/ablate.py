@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from audioplane.cli.arguments import PathArgument
+from audioplane.cli.arguments import ExecutorArguments, PathArgument
 from audioplane.cli.console import console, progress_reports
 from audioplane.cli.weights import ScoreWeights
 
@@ -36,6 +36,7 @@ class Ablate:
     """Of every variant."""
     face_landmarker: Path | None = None
     """MediaPipe's face_landmarker.task; looked up if not given."""
+    executor: Annotated[ExecutorArguments, tyro.conf.arg(name="")] = ExecutorArguments()
     weights: Annotated[ScoreWeights, tyro.conf.arg(name="")] = ScoreWeights()
 
     def run(self) -> None:
@@ -46,5 +47,14 @@ class Ablate:
         config = PRESETS[self.preset].with_changes(model={"moving": self.moving}, seed=self.seed)
         tools = Tools(self.face_landmarker, self.weights.find(), self.weights.find_syncnet())
         with progress_reports() as report:
-            ablate(self.subject, self.out, config, self.tables, self.budget, tools, report)
+            ablate(
+                self.subject,
+                self.out,
+                config,
+                self.tables,
+                self.budget,
+                tools,
+                report,
+                self.executor.open(),
+            )
         console.print(f"{self.out}: report.html, report.json")

@@ -11,6 +11,7 @@ from audioplane.speech.kinds import kind_names
 
 if TYPE_CHECKING:
     from audioplane.drive import FaceOptions
+    from audioplane.executors import Executor
 
     Kind = str
 else:
@@ -32,6 +33,35 @@ Device = Literal["auto", "cpu", "cuda"]
 def beside(run: Path, name: str) -> Path:
     """A folder for results about a run: in its folder, or beside a pack."""
     return run / name if run.is_dir() else run.with_name(f"{run.stem}-{name}")
+
+
+@dataclass(frozen=True)
+class ExecutorArguments:
+    """Where work on many items runs."""
+
+    executor: Literal["here", "local", "ray"] = "here"
+    """This process, one after the other; processes of this machine; or tasks of a Ray cluster
+    (extra 'ray'), whose machines see the same folders."""
+    jobs: int = 0
+    """Of 'local': how many at once; 0 for one for every two cores."""
+    ray_address: str | None = None
+    """Of 'ray': auto for the cluster that this machine belongs to, ray://HOST:10001, or what
+    RAY_ADDRESS names if not given; without either, this machine."""
+    cpus: int = 2
+    """Of 'ray': CPUs of each task."""
+    gpus: float = 0.0
+    """Of 'ray': GPUs of each task; a fraction shares one."""
+
+    def open(self) -> "Executor":
+        """The same as the library takes it.
+
+        Raises `InstallError` without Ray, `FleetError` where its cluster is not reached.
+        """
+        from audioplane.executors import LocalExecutor, RayExecutor, SerialExecutor
+
+        if self.executor == "ray":
+            return RayExecutor(self.ray_address, self.cpus, self.gpus)
+        return LocalExecutor(self.jobs) if self.executor == "local" else SerialExecutor()
 
 
 @dataclass(frozen=True)

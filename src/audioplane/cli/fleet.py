@@ -6,17 +6,17 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 from rich.table import Table
 
-from audioplane.cli.arguments import Device
+from audioplane.cli.arguments import Device, ExecutorArguments
 from audioplane.cli.console import console, output, printable, progress_bar
 from audioplane.errors import FleetError
 
 if TYPE_CHECKING:
-    from audioplane.fleet import Executor, FleetProgress, FleetStatus
+    from audioplane.fleet import FleetProgress, FleetStatus
 
 STOPPED = "stopped; the same command goes on where it was"
 SOME_FAILED = 3
@@ -33,17 +33,7 @@ class FleetRun:
     expression)."""
     store: Annotated[str, tyro.conf.arg(metavar="URL")]
     """Where everything is kept: a folder, or a URL that fsspec knows (s3://bucket/fleet)."""
-    executor: Literal["local", "ray"] = "local"
-    """Processes of this machine, or tasks of a Ray cluster (extra 'ray')."""
-    jobs: int = 0
-    """Of 'local': videos at once; 0 for one for every two cores."""
-    ray_address: str | None = None
-    """Of 'ray': auto for the cluster that this machine belongs to, ray://HOST:10001, or what
-    RAY_ADDRESS names if not given; without either, this machine."""
-    cpus: int = 2
-    """Of 'ray': CPUs of each video."""
-    gpus: float = 0.0
-    """Of 'ray': GPUs of each video; a fraction shares one."""
+    executor: Annotated[ExecutorArguments, tyro.conf.arg(name="")] = ExecutorArguments("local")
     shard: str = "0/1"
     """I/N: every N-th video of the manifest, from the I-th on (I from 0)."""
     retry_failed: bool = False
@@ -77,7 +67,7 @@ class FleetRun:
             result = run_fleet(
                 self.manifest,
                 self.store,
-                executor=self._executor(),
+                executor=self.executor.open(),
                 options=options,
                 report=shown.show,
                 stop=stop,
@@ -93,13 +83,6 @@ class FleetRun:
         if stop.is_set() or counts["lost"] or counts["stopped"]:
             return 1
         return SOME_FAILED if counts["failed"] or rest["failed"] else 0
-
-    def _executor(self) -> Executor:
-        from audioplane.fleet import LocalExecutor, RayExecutor
-
-        if self.executor == "ray":
-            return RayExecutor(self.ray_address, self.cpus, self.gpus)
-        return LocalExecutor(self.jobs)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,7 @@
 """Many videos to many heads, on one machine or a cluster; all state is files in one store."""
 
-from audioplane.fleet.executor import Executor, Lost
-from audioplane.fleet.local import LocalExecutor
+from audioplane.executors import Executor, LocalExecutor, Lost, RayExecutor
 from audioplane.fleet.manifest import Entry, read_manifest
-from audioplane.fleet.ray_cluster import RayExecutor
 from audioplane.fleet.run import (
     FleetOptions,
     FleetProgress,

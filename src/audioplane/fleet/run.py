@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audioplane.assets import cache_root
-from audioplane.fleet.executor import Executor, Lost
+from audioplane.executors.executor import Executor, Lost
+from audioplane.executors.local import LocalExecutor
 from audioplane.fleet.job import Step
-from audioplane.fleet.local import LocalExecutor
 from audioplane.fleet.manifest import Entry, read_manifest, shard_of
 from audioplane.fleet.plan import AT_REST, Planned, plan
 from audioplane.fleet.state import Failure, VideoState, read_state, read_states, write_state

@@ -1,7 +1,8 @@
-"""An ablation: the paper's tables on a subject, one variant after the other."""
+"""An ablation: the paper's tables on a subject, variant by variant."""
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from audioplane.assets import write_text
 from audioplane.errors import MediaError, TrainingError
 from audioplane.evaluate import ScoreReport, Tools, evaluate
+from audioplane.executors import Executor, Lost, SerialExecutor
 from audioplane.experiments.ablate.page import ablation_page
 from audioplane.experiments.ablate.report import VariantResult, to_json
 from audioplane.experiments.ablate.tables import Variant, variants
@@ -54,6 +56,7 @@ def ablate(
     minutes: float = 120.0,
     tools: Tools | None = None,
     report: Report | None = None,
+    executor: Executor | None = None,
 ) -> dict[str, VariantResult]:
     """Train and score every variant that the paper's tables need; an interrupted one goes on.
 
@@ -67,30 +70,47 @@ def ablate(
             fusion, 3 the margin of the mask loss.
         minutes: For all variants together.
         tools: What the scores are computed with; None leaves what needs weights empty.
-        report: Receives the progress.
+        report: Receives the progress, from executors that pass it on.
+        executor: Where variants are trained, several at once; here, one after the other, if None.
+            On other machines the folders have to be where they are here.
 
     Returns:
         What each variant reached, by its key.
 
     Raises:
         SubjectError: `subject` is not one.
-        TrainingError: `out` holds an ablation with other settings.
+        TrainingError: `out` holds an ablation with other settings; a variant was lost.
         MediaError: `out` cannot be written.
     """
     out, tools, report = Path(out), tools or Tools(), report or ignore
     person, chosen = load_subject(Path(subject)), variants(tables)
-    base = _plan(person, out, config, minutes, len(chosen), tools.lpips)
-    results: dict[str, VariantResult] = {}
-    for i, (key, variant) in enumerate(chosen.items()):
-        kept = out / key / "result.json"
-        if not kept.exists():
-            name = f"{key}, {i + 1} of {len(chosen)}"
-            results[key] = _train_variant(person, base, variant, out / key, tools, name, report)
-            write_text(kept, json.dumps(asdict(results[key]), indent=1))
-        else:
-            results[key] = VariantResult(**json.loads(kept.read_text()))
-        _write_reports(out, tables, results, _facts(person, base))
-    return results
+    executor = executor or SerialExecutor()
+    base = _plan(person, out, config, minutes, len(chosen), executor.slots, tools.lpips)
+    kept = {key: out / key / "result.json" for key in chosen}
+    found = {
+        key: VariantResult(**json.loads(file.read_text()))
+        for key, file in kept.items()
+        if file.exists()
+    }
+    shared = _Shared(person.paths.root, base, tools)
+    tasks = [
+        _Task(key, f"{key}, {i} of {len(chosen)}", shared, variant, out / key)
+        for i, (key, variant) in enumerate(chosen.items(), 1)
+        if key not in found
+    ]
+
+    def in_order() -> dict[str, VariantResult]:
+        return {key: found[key] for key in chosen if key in found}
+
+    _write_reports(out, tables, in_order(), _facts(person, base))
+    heard, stop = (lambda task, progress: report(progress)), threading.Event()
+    for task, result in executor.run(_train_variant, tasks, heard, stop):
+        if isinstance(result, Lost):
+            raise TrainingError(f"{task.name}: {result.reason}")
+        found[task.key] = result
+        write_text(kept[task.key], json.dumps(asdict(result), indent=1))
+        _write_reports(out, tables, in_order(), _facts(person, base))
+    return in_order()
 
 
 def _write_reports(
@@ -114,9 +134,15 @@ def _facts(person: Subject, base: TrainConfig) -> dict[str, str]:
 
 
 def _plan(
-    subject: Subject, out: Path, config: TrainConfig, minutes: float, n: int, lpips: LPIPS | None
+    subject: Subject,
+    out: Path,
+    config: TrainConfig,
+    minutes: float,
+    n: int,
+    slots: int,
+    lpips: LPIPS | None,
 ) -> TrainConfig:
-    """The settings that all variants share: as many iterations as the time allows.
+    """The settings that all n variants share, `slots` at once: as many iterations as fit.
 
     The number is measured once and kept in plan.json, so that a resumed ablation has the same.
     """
@@ -133,7 +159,7 @@ def _plan(
     except OSError as e:
         raise MediaError(f"{path} cannot be read ({e.strerror})") from e
     pace = measure_pace(subject, out, config, lpips)
-    iterations = affordable(config, pace, 60 * minutes / n * _TRAINING_SHARE)
+    iterations = affordable(config, pace, 60 * minutes / n * slots * _TRAINING_SHARE)
     write_text(path, json.dumps({"asked": asked, "iterations": iterations}, indent=1))
     return within_iterations(config, iterations)
 
@@ -182,21 +208,38 @@ def _time_iteration(subject: Subject, out: Path, config: TrainConfig, lpips: LPI
     return (time.perf_counter() - started) / (trainer.iteration - first)
 
 
-def _train_variant(
-    person: Subject,
-    base: TrainConfig,
-    variant: Variant,
-    run: Path,
-    tools: Tools,
-    name: str,
-    report: Report,
-) -> VariantResult:
-    config, started = base.with_changes(**variant.changes), time.perf_counter()
-    finish_training(train_head(person, config, run, lpips=tools.lpips), name, report)
+@dataclass(frozen=True)
+class _Shared:
+    """What all variants need."""
+
+    subject: Path
+    base: TrainConfig
+    tools: Tools
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A variant to be trained and scored."""
+
+    key: str
+    name: str
+    """For people."""
+    shared: _Shared
+    variant: Variant
+    run: Path
+
+
+def _train_variant(task: _Task, report: Report, stop: threading.Event) -> VariantResult:
+    person, run, tools = load_subject(task.shared.subject), task.run, task.shared.tools
+    config, started = task.shared.base.with_changes(**task.variant.changes), time.perf_counter()
+    events = train_head(person, config, run, lpips=tools.lpips, stop=stop)
+    finish_training(events, task.name, report)
+    if stop.is_set():
+        raise TrainingError("stopped; a checkpoint is kept")
     seconds = time.perf_counter() - started
 
     def told(progress: Progress) -> None:
-        report(replace(progress, task=f"{name}: {progress.task}"))
+        report(replace(progress, task=f"{task.name}: {progress.task}"))
 
     evaluation = evaluate(
         run,

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from audioplane.errors import FleetError, InstallError, StoreError
-from audioplane.fleet.executor import Heard, Item, Lost, Result, Work, few_threads
-from audioplane.fleet.local import CORES
+from audioplane.executors.executor import Heard, Item, Lost, Result, Work, few_threads
+from audioplane.executors.local import CORES
 from audioplane.progress import ignore
 
 _IN_FLIGHT = 1_000

@@ -1,4 +1,4 @@
-"""The executor of this machine: a few processes, each replaced when it dies."""
+"""The executors of this machine: this process, or a few others, each replaced when it dies."""
 
 import multiprocessing
 import os
@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic
 
-from audioplane.fleet.executor import Heard, Item, Lost, Result, Work, few_threads
+from audioplane.executors.executor import Heard, Item, Lost, Result, Work, few_threads
 from audioplane.progress import Progress
 
 CORES = 2
@@ -37,6 +38,25 @@ class _Worker(Generic[Item]):
     process: Any
     line: Connection
     task: _Task[Item] | None = None
+
+
+class SerialExecutor:
+    """Runs work here, one item after another; what it raises ends the run."""
+
+    slots = 1
+
+    def run(
+        self,
+        work: Work[Item, Result],
+        items: Iterable[Item],
+        heard: Heard[Item],
+        stop: threading.Event,
+    ) -> Iterator[tuple[Item, Result | Lost]]:
+        """See `Executor.run`."""
+        for item in items:
+            if stop.is_set():
+                return
+            yield item, work(item, partial(heard, item), stop)
 
 
 class LocalExecutor:
