@@ -219,6 +219,7 @@ def export_web(
     out: Path | str,
     *,
     subject: Path | str | None = None,
+    speech: Sequence[Path | str] = (),
     provenance: ProvenanceOptions | None = None,
     report: Report = ignore,
 ) -> WebExport:
@@ -229,6 +230,8 @@ def export_web(
         run: The run folder, a pack, or an open run.
         out: The folder; made if it is not there.
         subject: The subject's folder, if it is not where it was when the head was trained.
+        speech: Sound files with more speech, in the subject's language, by which a head that hears
+            phones is taught to hear mel bands alone.
         provenance: Whose consent, where the head does not state it, and the key of the mark.
         report: Called with progress.
 
@@ -239,10 +242,12 @@ def export_web(
         CredentialsError: Nobody consented to the making of this head, or the mark is switched off.
         CheckpointError: There is no trained head, or it is of a kind that browsers cannot compute.
         SubjectError: The subject is not there, or is another one.
-        MediaError: The folder cannot be written.
+        SpeechError: The features of its kind cannot be computed here.
+        MediaError: The folder cannot be written, or a sound cannot be read.
     """
     opened = run if isinstance(run, Run) else open_run(run, subject)
-    return write_web(opened, Path(out), provenance or ProvenanceOptions(), report)
+    more = [Path(path) for path in speech]
+    return write_web(opened, Path(out), provenance or ProvenanceOptions(), more, report)
 
 
 def verify_video(path: Path | str, mark_key: Path | None = None) -> Verification:

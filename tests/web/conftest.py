@@ -45,3 +45,12 @@ def exported(tmp_path_factory, mark_key) -> Exported:
     run = open_run(folder, root / "subject")
     options = ProvenanceOptions(mark_key=mark_key)
     return Exported(run, export_web(run, root / "site", options), Talker(run, provenance=options))
+
+
+@pytest.fixture(scope="session")
+def exported_torso(spoken_subject, tmp_path_factory, mark_key) -> Exported:
+    """A head that shows its recorded torso."""
+    root = tmp_path_factory.mktemp("web")
+    run = open_run(make_run(root / "run", spoken_subject), spoken_subject.paths.root)
+    options = ProvenanceOptions(mark_key=mark_key)
+    return Exported(run, export_web(run, root / "site", options), Talker(run, provenance=options))

@@ -6,16 +6,20 @@ import http.server
 import shutil
 import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import torch
 
 from audioplane.drive.stream import LiveHead
 from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
+from audioplane.media.image import decode_image
 from audioplane.media.video import read_frames
 from audioplane.speech import Speech, compute_features
 from audioplane.synthetic import make_synthetic_sentence
+from audioplane.web.head_bin import read_head_bin
 from tests.web.conftest import KEY
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -59,14 +63,23 @@ class Static(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address(exported):
-    handler = functools.partial(Static, directory=str(exported.made.path))
+    with serving(exported.made.path) as address:
+        yield address
+
+
+@contextmanager
+def serving(folder):
+    """Serve a folder on a free port of loopback; its address."""
+    handler = functools.partial(Static, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +96,7 @@ def visit(browser, address):
     """`visit(size)`: the page, ready. It fails the test where the page's code or policy failed."""
     pages, errors = [], []
 
-    def visit(size=DESKTOP):
+    def visit(size=DESKTOP, address=address):
         context = browser.new_context(viewport=size, permissions=["microphone"])
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -147,6 +160,40 @@ def test_the_same_sound_gives_pythons_features_and_images(visit, exported, voice
         expected = animator.draw(codes[t], ref, animator.footage.plate(ref)).image
         assert psnr(image[..., :3], expected) > 45
     assert (made[..., 3] == 255).all()
+
+
+def test_every_pose_has_its_own_recorded_torso(visit, exported_torso):
+    script = """
+    const { Torsos } = await import("/torsos.js"), all = [];
+    const torsos = new Torsos(await fetch("/torso.bin"), head.facts.torso);
+    for (const t of [0, 7, 19, 30]) {
+      await torsos.lay(engine, t);
+      engine.compose(new Float32Array(192), t < 20 ? t : 38 - t);
+      all.push([...new Uint8Array(engine.wasm.memory.buffer, engine.at.out, 4 * 64 * 64)]);
+    }
+    return all;
+    """
+    animator = exported_torso.talker.animator
+    with serving(exported_torso.made.path) as address:
+        made = asked(visit(address=address), script, shape=(4, 64, 64, 4))
+    for image, t in zip(made, (0, 7, 19, 30), strict=True):
+        ref, plate = animator.pose(t), plates(exported_torso.made.path)[t if t < 20 else 38 - t]
+        assert psnr(plate, animator.footage.plate(ref)) > 30
+        assert psnr(image[..., :3], animator.draw(torch.zeros(192), ref, plate).image) > 45
+
+
+def plates(folder) -> list[np.ndarray]:
+    """The plates in an exported folder."""
+    facts = read_head_bin(folder / "head.bin")[0]["torso"]
+    background = decode_image((folder / "background.webp").read_bytes(), 3)
+    file, at, found = (folder / "torso.bin").read_bytes(), 0, []
+    for size in facts["sizes"]:
+        part, whole = decode_image(file[at : at + size], 3), background.copy()
+        (height, width), top, left = part.shape[:2], facts["top"], facts["left"]
+        whole[top : top + height, left : left + width] = part
+        found.append(whole)
+        at += size
+    return found
 
 
 def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice):

@@ -19,6 +19,9 @@ class Export:
     """Folder of a training run, or a pack."""
     web: Path
     """The folder to write: put it on any static server. Whoever opens the page has the head."""
+    speech: tuple[Path, ...] = ()
+    """Sound files with more speech, in the subject's language, by which a head that hears phones
+    is taught to hear mel bands alone, as browsers do."""
     consent: str = ""
     """Who agreed to the making of this head, and to what; needed once if it has none."""
     mark_key: Path | None = None
@@ -35,7 +38,7 @@ class Export:
         options = ProvenanceOptions(self.consent, mark_key=self.mark_key)
         run = open_run(self.run_folder, self.subject)
         with progress_reports(self) as report:
-            made = export_web(run, self.web, options, report)
+            made = export_web(run, self.web, options, self.speech, report)
         for note in made.notes:
             console.print(in_flags(note, self), style="yellow")
         console.print(f"{made.path}: {made.bytes / 1e6:.1f} MB, session {made.session} of the mark")

@@ -121,7 +121,7 @@ class AudioEncoder(nn.Module):
         self.register_buffer("mean", torch.zeros(AUDIO_DIM))
         self.register_buffer("std", torch.ones(AUDIO_DIM))
 
-    def _raw(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t 64"]:
+    def raw_runs(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t 64"]:
         """Vectors before normalisation; each run has 7 more windows than vectors."""
         r, t = runs.shape[:2]
         frames = self.net(runs.flatten(0, 1)).unflatten(0, (r, t))
@@ -130,7 +130,7 @@ class AudioEncoder(nn.Module):
 
     def normalised_batch(self, runs: Float[Tensor, "r t w f"]) -> Float[Tensor, "r_t 64"]:
         """Audio vectors of several runs, normalised by their own mean and deviation."""
-        raw = self._raw(runs)
+        raw = self.raw_runs(runs)
         std, mean = torch.std_mean(raw, 0, correction=0)
         return (raw - mean) / (std + 1e-4)
 
@@ -180,7 +180,7 @@ class AudioEncoder(nn.Module):
 
         `norm` holds the voice's statistics; these frames update it if they are `spoken`.
         """
-        raw, norm = self._raw(run[None]), norm or self.running_norm()
+        raw, norm = self.raw_runs(run[None]), norm or self.running_norm()
         if spoken:
             norm.update(raw)
         return articulation * norm.normalised(raw)
@@ -203,10 +203,10 @@ class AudioEncoder(nn.Module):
                 before = part[:1].expand(CONTEXT_BEFORE, -1, -1) if held is None else held
                 held = torch.cat([before, part])
                 if len(held) > CONTEXT_BEFORE + CONTEXT_AFTER:
-                    yield self._raw(held[None])
+                    yield self.raw_runs(held[None])
                     held = held[-CONTEXT_BEFORE - CONTEXT_AFTER :]
         if held is not None:
-            yield self._raw(torch.cat([held, held[-1:].expand(CONTEXT_AFTER, -1, -1)])[None])
+            yield self.raw_runs(torch.cat([held, held[-1:].expand(CONTEXT_AFTER, -1, -1)])[None])
 
     def _whole(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t 64"]:
         """Raw vectors of a whole speech, block by block."""

@@ -1,5 +1,6 @@
 """The writer of the folder that a browser needs: the head, its background, the page's code."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,18 +13,22 @@ from audioplane.assets import check_output, write_atomically
 from audioplane.credentials import ProvenanceOptions
 from audioplane.credentials.installation import find_mark_key
 from audioplane.credentials.provenance import new_session, who_agreed
-from audioplane.errors import CheckpointError, CredentialsError, MediaError, SpeechError
+from audioplane.errors import CredentialsError, MediaError, SpeechError
+from audioplane.head.audio import AudioEncoder
 from audioplane.mark import MarkPayload
 from audioplane.mark.pattern import payload_cells, sync_cells
 from audioplane.media.image import encode_image
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run import Run
-from audioplane.speech import StreamStatistics
+from audioplane.speech import Speech, StreamStatistics, stream_statistics
 from audioplane.web.head_bin import write_head_bin
+from audioplane.web.plates import write_plates
+from audioplane.web.student import teach
 from audioplane.web.weights import Arrays, check_shape, head_arrays
 
 HEAD = "head.bin"
 BACKGROUND = "background.webp"
+TORSO = "torso.bin"
 _LOSSLESS = 101
 _DEFAULT = ProvenanceOptions()
 
@@ -43,7 +48,11 @@ class WebExport:
 
 
 def export_web(
-    run: Run, out: Path, options: ProvenanceOptions = _DEFAULT, report: Report = ignore
+    run: Run,
+    out: Path,
+    options: ProvenanceOptions = _DEFAULT,
+    speech: Sequence[Path] = (),
+    report: Report = ignore,
 ) -> WebExport:
     """Write the folder with which any browser shows a head that speaks, without a server.
 
@@ -51,12 +60,16 @@ def export_web(
         run: An open run or pack; a run's subject must be there.
         out: The folder, made if it is not there; files of an earlier export are replaced.
         options: Whose consent, where the head does not state it, and the key of the mark.
+        speech: More speech, beside the subject's own, for the student of a head that does not hear
+            mel bands alone (`web.student`).
         report: Called with progress.
 
     Raises:
         CredentialsError: Nobody consented, the mark is switched off, or its key cannot be read or
             made.
         CheckpointError: The head is of a kind that the page cannot compute.
+        SpeechError: The features of its kind cannot be computed here.
+        SubjectError: The head has to be taught mel bands, and its subject is not there.
         MediaError: The folder cannot be written.
     """
     consent = who_agreed(options.consent, run.consent)
@@ -64,33 +77,50 @@ def export_web(
     if key is None:
         raise CredentialsError("mark=False: a head is not exported without the mark")
     check_shape(run.head)
-    if run.torso == "recorded":
-        raise CheckpointError(
-            f"{run.path} shows its recorded torso, which a page cannot: train it with torso='model'"
-        )
-    if run.speech != "mel":
-        raise SpeechError(f"{run.path} hears '{run.speech}', which a page cannot compute: use mel")
-    out = Path(out)
     check_output(out / HEAD)
-    step = Counter(report, "export", 3)
+    encoder, voice, notes = _encoder(run, speech, report)
     session = new_session()
     payload = MarkPayload(int(run.sha256[:8], 16), int(session, 16))
     cells = sync_cells() + payload_cells(payload, key)
-    arrays = head_arrays(run.head, run.head.encoder) | _footage_arrays(run)
+    arrays = head_arrays(run.head, encoder) | _footage_arrays(run)
     arrays["mark"] = (np.stack([np.real(cells), np.imag(cells)]).round().astype(np.int8), "i8")
-    step()
-    write_head_bin(out / HEAD, _facts(run, consent), arrays)
+    facts = _facts(run, consent, voice)
+    files = [out / HEAD, out / BACKGROUND]
+    if run.torso == "recorded":
+        files.append(out / TORSO)
+        step = Counter(report, "torsos", len(run.footage.loop))
+        facts["torso"] = write_plates(out / TORSO, run.footage, step)
+    write_head_bin(out / HEAD, facts, arrays)
     _write_image(out / BACKGROUND, run.footage.plate(run.footage.loop[0]), _LOSSLESS)
-    step()
-    files = [out / HEAD, out / BACKGROUND, *_copy_page(out)]
-    step()
-    return WebExport(out, sum(file.stat().st_size for file in files), session)
+    files += _copy_page(out)
+    return WebExport(out, sum(file.stat().st_size for file in files), session, notes)
 
 
-def _facts(run: Run, consent: str) -> dict[str, Any]:
+def _encoder(
+    run: Run, speech: Sequence[Path], report: Report
+) -> tuple[AudioEncoder, StreamStatistics, tuple[str, ...]]:
+    """What hears in the browser, with which voice it begins, and what people should know of it."""
+    if run.speech == "mel":
+        return run.head.encoder, run.voice or StreamStatistics(), ()
+    own = run.subject.paths.audio
+    if not own.is_file():
+        raise SpeechError(
+            f"{run.path} hears '{run.speech}', which browsers cannot compute, and its subject has "
+            "no sound to teach mel bands by: train the head with speech='mel'"
+        )
+    sound = Speech.read(own)
+    student = teach(run.head, run.speech, sound, [Speech.read(path) for path in speech], report)
+    note = (
+        f"the page hears mel bands, not '{run.speech}': its lips follow those of the head with a "
+        f"correlation of {student.agreement:.2f} on speech that they were not fitted to "
+        "(docs/browser.md)"
+    )
+    return student.encoder, stream_statistics(sound, "mel"), (note,)
+
+
+def _facts(run: Run, consent: str, voice: StreamStatistics) -> dict[str, Any]:
     """The header of `head.bin`."""
     width, height = run.footage.size
-    voice = run.voice or StreamStatistics()
     return {
         "format": 1,
         "generator": "audioplane",

@@ -58,10 +58,12 @@ export class Engine {
     return new Float32Array(this.wasm.memory.buffer, this.at[field], count);
   }
 
-  /** What lies behind the Gaussians, RGBA. */
-  setPlate(pixels) {
+  /** What lies behind the Gaussians, RGBA; or a part of it, `across` pixels wide. */
+  setPlate(pixels, left = 0, top = 0, across = this.size.width) {
     const { width, height } = this.size;
-    new Uint8Array(this.wasm.memory.buffer, this.at.plate, 4 * width * height).set(pixels);
+    const plate = new Uint8Array(this.wasm.memory.buffer, this.at.plate, 4 * width * height);
+    for (let y = 0; y < pixels.length / (4 * across); y++)
+      plate.set(pixels.subarray(4 * across * y, 4 * across * (y + 1)), 4 * (width * (top + y) + left));
   }
 
   /** Draw frame `index` of the loop with the audio's code, marked; the pixels, until the next. */

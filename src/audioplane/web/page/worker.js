@@ -5,8 +5,9 @@ import { Engine } from "./engine.js";
 import { readHead } from "./head_bin.js";
 import { Live } from "./live.js";
 import { describe, silence } from "./mel.js";
+import { pixelsOf, Torsos } from "./torsos.js";
 
-let engine, encoder, head, live;
+let engine, encoder, head, live, torsos;
 
 const actions = {
   async hear({ src }) {
@@ -24,7 +25,8 @@ const actions = {
     const module = await WebAssembly.compile(await kernels.arrayBuffer());
     head = readHead(await file.arrayBuffer());
     engine = new Engine(head, module);
-    engine.setPlate(await pixels(await image.blob(), engine.size));
+    engine.setPlate((await pixelsOf(await image.blob())).data);
+    if (head.facts.torso) torsos = new Torsos(await got(`${src}torso.bin`), head.facts.torso);
     postMessage({ type: "draws", milliseconds: timed() });
   },
 
@@ -41,7 +43,8 @@ const actions = {
     for (const code of live.push(samples)) postMessage({ type: "code", id, code });
   },
 
-  frame({ index, code, buffer }) {
+  async frame({ index, code, buffer }) {
+    if (torsos) await torsos.lay(engine, index);
     const started = performance.now(), made = engine.draw(code, index);
     const image = buffer?.byteLength === made.length ? new Uint8ClampedArray(buffer) : made.slice();
     if (buffer?.byteLength === made.length) image.set(made);
@@ -62,15 +65,6 @@ async function got(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw new Error(`${address} is not there (${answer.status})`);
   return answer;
-}
-
-/** RGBA of an image file, as it is stored. */
-async function pixels(blob, { width, height }) {
-  const image = await createImageBitmap(blob, { colorSpaceConversion: "none" });
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0);
-  return context.getImageData(0, 0, width, height).data;
 }
 
 /** Milliseconds of a frame, the median of five. */
