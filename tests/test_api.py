@@ -11,6 +11,7 @@ import audioplane
 ROOT = Path(__file__).parents[1]
 _SAID = {
     "evaluate_run": ("Args:", "Returns:", "Raises:"),
+    "export_gaussians": ("Args:", "Returns:", "Raises:"),
     "export_web": ("Args:", "Returns:", "Raises:"),
     "load_subject": ("Args:", "Returns:", "Raises:"),
     "open_run": ("Args:", "Raises:"),

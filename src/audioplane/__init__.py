@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from audioplane.api import (
         evaluate_run,
+        export_gaussians,
         export_web,
         pack_run,
         prepare_subject,
@@ -76,6 +77,7 @@ _HOMES = {
     "WebExport": "web",
     "WrittenVideo": "drive",
     "evaluate_run": "api",
+    "export_gaussians": "api",
     "export_web": "api",
     "fleet_page": "fleet.page",
     "fleet_status": "fleet",
@@ -118,6 +120,7 @@ __all__ = [
     "WrittenVideo",
     "__version__",
     "evaluate_run",
+    "export_gaussians",
     "export_web",
     "fleet_page",
     "fleet_status",

@@ -12,6 +12,7 @@ from threading import Event
 from audioplane.credentials import ProvenanceOptions, Verification, verify
 from audioplane.errors import TrainingError
 from audioplane.evaluate import evaluate as evaluate_run
+from audioplane.export import export_gaussians as write_gaussians
 from audioplane.perceptual import LPIPS
 from audioplane.prepare import PrepareOptions, with_body, with_expression
 from audioplane.prepare import prepare_subject as prepare
@@ -37,6 +38,7 @@ from audioplane.web import export_web as write_web
 
 __all__ = [
     "evaluate_run",
+    "export_gaussians",
     "export_web",
     "pack_run",
     "prepare_subject",
@@ -212,6 +214,41 @@ def pack_run(
         MediaError: The file cannot be written.
     """
     return pack(run if isinstance(run, Run) else open_run(run, subject), Path(out), report)
+
+
+def export_gaussians(
+    run: Run | Path | str,
+    out: Path | str,
+    *,
+    speech: Path | str | None = None,
+    frame: int | None = None,
+    subject: Path | str | None = None,
+    consent: str = "",
+    report: Report = ignore,
+) -> list[Path]:
+    """Write a head's Gaussians for other programs: 3DGS's PLY, or glTF with KHR_gaussian_splatting.
+
+    Args:
+        run: The run folder, a pack, or an open run.
+        out: The file, .ply or .glb; of a whole speech, out-00000.ply and so on beside it.
+        speech: A sound file that it speaks; None for a head at rest.
+        frame: The one frame of the speech to write, from 0; None for all.
+        subject: The subject's folder, if it is not where it was when the head was trained.
+        consent: Who agreed to the making of this head, where it does not state that.
+        report: Called after every file.
+
+    Returns:
+        The files.
+
+    Raises:
+        CredentialsError: Nobody consented to the making of this head.
+        CheckpointError: There is no trained head.
+        MediaError: The suffix is another one, or a file cannot be read or written.
+        SpeechError: The features cannot be computed, or the speech has no such frame.
+    """
+    opened = run if isinstance(run, Run) else open_run(run, subject)
+    spoken = None if speech is None else Path(speech)
+    return write_gaussians(opened, Path(out), spoken, frame, consent, report)
 
 
 def export_web(

@@ -11,34 +11,62 @@ from audioplane.cli.console import console, in_flags, progress_reports
 
 @dataclass(frozen=True)
 class Export:
-    """Export a trained head: as a page that draws it in any browser, without a server."""
+    """Export a trained head: as a page that draws it in any browser, or as Gaussians for other
+    programs."""
 
     STOPPED: ClassVar[str] = "stopped; run it again for the files that are missing"
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of a training run, or a pack."""
-    web: Path
-    """The folder to write: put it on any static server. Whoever opens the page has the head."""
+    web: Path | None = None
+    """Folder for a page: put it on any static server. Whoever opens the page has the head."""
+    ply: Path | None = None
+    """File for the Gaussians in the fields of 3D Gaussian splatting."""
+    gltf: Path | None = None
+    """File (.glb) for the Gaussians in glTF with KHR_gaussian_splatting."""
+    says: Path | None = None
+    """Sound file that the head speaks in --ply and --gltf, a file for each frame; at rest if not
+    given."""
+    frame: int | None = None
+    """The one frame of that speech to write, from 0."""
     speech: tuple[Path, ...] = ()
-    """Sound files with more speech, in the subject's language, by which a head that hears phones
-    is taught to hear mel bands alone, as browsers do."""
+    """For --web, sound files with more speech, in the subject's language, by which a head that
+    hears phones is taught to hear mel bands alone, as browsers do."""
     consent: str = ""
     """Who agreed to the making of this head, and to what; needed once if it has none."""
     mark_key: Path | None = None
-    """Key of the mark's payload, 64 hex digits; this installation's (or $AUDIOPLANE_MARK_KEY) if
-    not given."""
+    """For --web, key of the mark's payload, 64 hex digits; this installation's (or
+    $AUDIOPLANE_MARK_KEY) if not given."""
     subject: Path | None = None
     """The subject, if its folder has moved since the training."""
 
     def run(self) -> None:
-        from audioplane.credentials import ProvenanceOptions
+        from audioplane.errors import MediaError
         from audioplane.run import open_run
+
+        if not (self.web or self.ply or self.gltf):
+            raise MediaError("nothing to write: pass web=…, ply=… or gltf=…")
+        run = open_run(self.run_folder, self.subject)
+        for path, suffix in ((self.ply, ".ply"), (self.gltf, ".glb")):
+            if path is not None:
+                self._write_gaussians(run, path.with_suffix(suffix))
+        if self.web is not None:
+            self._write_page(run, self.web)
+
+    def _write_gaussians(self, run, path: Path) -> None:
+        from audioplane.export import export_gaussians
+
+        with progress_reports(self) as report:
+            files = export_gaussians(run, path, self.says, self.frame, self.consent, report)
+        console.print(f"{files[0]}" if len(files) == 1 else f"{files[0]} … {files[-1]}")
+
+    def _write_page(self, run, folder: Path) -> None:
+        from audioplane.credentials import ProvenanceOptions
         from audioplane.web import export_web
 
         options = ProvenanceOptions(self.consent, mark_key=self.mark_key)
-        run = open_run(self.run_folder, self.subject)
         with progress_reports(self) as report:
-            made = export_web(run, self.web, options, self.speech, report)
+            made = export_web(run, folder, options, self.speech, report)
         for note in made.notes:
             console.print(in_flags(note, self), style="yellow")
         console.print(f"{made.path}: {made.bytes / 1e6:.1f} MB, session {made.session} of the mark")
