@@ -52,7 +52,7 @@ def test_speeches_of_one_name_have_videos_and_rows_of_their_own(run_folder, tmp_
         write_wav(Path(files[-1]), make_synthetic_sentence(0.4 + 0.4 * i, seed=i).waveform)
     out = tmp_path / "out"
     command = ["cross", str(run_folder), "--speech", *files, "--out", str(out), "--json"]
-    assert main(command) == 0
+    assert main([*command, "--executor", "local"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["speech"] for row in rows[2:]] == ["en/talk.wav", "fr/talk.wav"]
     videos = [out / row["film"] for row in rows[2:]]

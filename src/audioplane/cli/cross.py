@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.table import Table
 
-from audioplane.cli.arguments import Device
+from audioplane.cli.arguments import Device, ExecutorArguments
 from audioplane.cli.console import console, output, progress_reports
 from audioplane.cli.device import use_device
 from audioplane.cli.weights import SyncNetWeights
@@ -37,6 +37,7 @@ class Cross:
     """MediaPipe's face_landmarker.task; looked up if not given."""
     weights: Annotated[SyncNetWeights, tyro.conf.arg(name="")] = SyncNetWeights()
     provenance: Annotated[ProvenanceOptions, tyro.conf.arg(name="")] = ProvenanceOptions()
+    executor: Annotated[ExecutorArguments, tyro.conf.arg(name="")] = ExecutorArguments()
     json: bool = False
     """Print the contents of cross.json on standard output."""
     device: Device = "auto"
@@ -59,6 +60,7 @@ class Cross:
                 device,
                 self.provenance,
                 report,
+                self.executor.open(),
             )
         if self.json:
             sys.stdout.write(to_json(rows) + "\n")

@@ -92,9 +92,9 @@ def ablate(
         for key, file in kept.items()
         if file.exists()
     }
-    shared = _Shared(person.paths.root, base, tools)
+    shared = _Shared(person.paths.root.resolve(), base, tools)
     tasks = [
-        _Task(key, f"{key}, {i} of {len(chosen)}", shared, variant, out / key)
+        _Task(key, f"{key}, {i} of {len(chosen)}", shared, variant, (out / key).resolve())
         for i, (key, variant) in enumerate(chosen.items(), 1)
         if key not in found
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from audioplane.evaluate.mouth.view import MouthViews, open_mouth_views
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.evaluate.scores.visemes import HeardPhones
 from audioplane.evaluate.syncnet import SyncJudge, held_out_sync
+from audioplane.executors import Executor, Lost, SerialExecutor
 from audioplane.experiments.cross.names import file_labels, unique, video_name
 from audioplane.experiments.cross.page import cross_page
 from audioplane.experiments.cross.report import (
@@ -62,7 +64,7 @@ class _Head:
         return self.own.subject
 
 
-def cross(
+def cross(  # noqa: PLR0913 - one keyword a question that a caller may have
     runs: Sequence[Path | str],
     speeches: Sequence[Path | str],
     out: Path | str,
@@ -71,6 +73,7 @@ def cross(
     device: torch.device | str = "auto",
     provenance: ProvenanceOptions = MARKED_AND_SIGNED,
     report: Report | None = None,
+    executor: Executor | None = None,
 ) -> list[CrossRow]:
     """Drive every head with every speech.
 
@@ -85,13 +88,16 @@ def cross(
         device: "auto", "cpu" or "cuda".
         provenance: What the videos state of their making; its consent holds for heads that state
             none themselves.
-        report: Receives the progress, and warnings about speeches.
+        report: Receives the progress, and warnings about speeches, from executors that pass them
+            on.
+        executor: Where heads speak, several at once; here, one after the other, if None. On other
+            machines the folders have to be where they are here.
 
     Returns:
         For each head: its recording, its own held-out speech, then the speeches.
 
     Raises:
-        ComparisonError: There is no run, or `subjects` are not one for each.
+        ComparisonError: There is no run, `subjects` are not one for each, or a head was lost.
         CheckpointError, SubjectError, MediaError: A file is not there, damaged, or not writable.
         SpeechError: Features of sounds cannot be computed for a head.
         CredentialsError: Nobody consented to the making of a head.
@@ -106,28 +112,79 @@ def cross(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise MediaError(f"{out} cannot be made: {e.strerror}") from e
-    judge, paths = tools.judge(), [Path(speech) for speech in speeches]
-    labels = file_labels(paths)
-    rows: list[CrossRow] = []
-    for path, subject in zip(runs, subjects or [None] * len(runs), strict=True):
-        run = open_run(path, subject)
-        options = replace(provenance, consent="") if run.consent else provenance
-        talker = Talker(run, chosen, provenance=options)
-        name = unique(run.subject.paths.root.name, {row.head for row in rows})
-        with open_mouth_views(run.subject, tools.landmarker) as views:
-            codes = talker.animator.codes(run.subject.features(run.speech))
-            own = HeldOut.of(talker.animator, run.subject, codes)
-            learned = codes[rows_of(run.footage.refs, len(codes))]
-            reference = Reference(
-                mouth_habits(run.subject), training_move(talker.animator, learned)
-            )
-            head = _Head(name, talker, own, reference, views, judge, report)
-            rows += _own_speech(head)
-            for label, speech in zip(labels, paths, strict=True):
-                video = video_name(name, label, [row.film for row in rows if row.film])
-                rows.append(_drive(head, label, speech, out / video))
+    tasks = _tasks(runs, subjects, speeches, _Shared(out.resolve(), tools, chosen, provenance))
+    heard, found = (lambda task, progress: report(progress)), dict[str, list[CrossRow]]()
+    for task, result in (executor or SerialExecutor()).run(_head_rows, tasks, heard, Event()):
+        if isinstance(result, Lost):
+            raise ComparisonError(f"{task.name}: {result.reason}")
+        found[task.name] = result
+    rows = [row for task in tasks for row in found[task.name]]
     write_text(out / JSON_NAME, to_json(rows))
     write_text(out / PAGE_NAME, cross_page(rows))
+    return rows
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all heads need."""
+
+    out: Path
+    tools: Tools
+    device: torch.device
+    provenance: ProvenanceOptions
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A head that is to speak."""
+
+    name: str
+    run: Path
+    subject: Path | None
+    speeches: Sequence[tuple[str, Path, str]]
+    """Label, sound file, name of the video."""
+    shared: _Shared
+
+
+def _tasks(
+    runs: Sequence[Path | str],
+    subjects: Sequence[Path | str],
+    speeches: Sequence[Path | str],
+    shared: _Shared,
+) -> list[_Task]:
+    paths, tasks, videos = (
+        [Path(speech).resolve() for speech in speeches],
+        list[_Task](),
+        list[str](),
+    )
+    labels = file_labels(paths)
+    for path, subject in zip(runs, subjects or [None] * len(runs), strict=True):
+        person = open_run(path, subject).subject
+        name = unique(person.paths.root.name, {task.name for task in tasks})
+        own = []
+        for label, speech in zip(labels, paths, strict=True):
+            videos.append(video_name(name, label, videos))
+            own.append((label, speech, videos[-1]))
+        tasks.append(_Task(name, Path(path).resolve(), person.paths.root.resolve(), own, shared))
+    return tasks
+
+
+def _head_rows(task: _Task, report: Report, stop: Event) -> list[CrossRow]:
+    """One head's recording, its own speech, and the speeches."""
+    shared, run = task.shared, open_run(task.run, task.subject)
+    options = replace(shared.provenance, consent="") if run.consent else shared.provenance
+    talker = Talker(run, shared.device, provenance=options)
+    with open_mouth_views(run.subject, shared.tools.landmarker) as views:
+        codes = talker.animator.codes(run.subject.features(run.speech))
+        own = HeldOut.of(talker.animator, run.subject, codes)
+        learned = codes[rows_of(run.footage.refs, len(codes))]
+        reference = Reference(mouth_habits(run.subject), training_move(talker.animator, learned))
+        head = _Head(task.name, talker, own, reference, views, shared.tools.judge(), report)
+        rows = _own_speech(head)
+        for label, speech, video in task.speeches:
+            if stop.is_set():
+                raise ComparisonError("stopped")
+            rows.append(_drive(head, label, speech, shared.out / video))
     return rows
 
 
