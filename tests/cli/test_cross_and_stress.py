@@ -88,5 +88,8 @@ def test_stress_says_whether_the_mouth_rests(run_folder, monkeypatch, capsys):
     report = json.loads(capsys.readouterr().out)
     names = ["training speech", "silence", "pause in speech", "noise", "music", "shouting"]
     assert [row["name"] for row in report["rows"]] == names
-    assert report["usual_move"] > 0 and len(report["findings"]) == 9
+    rests = report["rests"]
+    assert [rest["name"] for rest in rests] == ["silence", "room noise", "breath", "music"]
+    still = sum(rest["quiver"] is not None for rest in rests)
+    assert report["usual_move"] > 0 and len(report["findings"]) == 9 + len(rests) + still
     assert "silence" in (run_folder / "stress" / "stress.html").read_text()

@@ -52,6 +52,7 @@ class Stress:
             sys.stdout.write(found.to_json() + "\n")
             return
         output.print(stress_table(found))
+        output.print(rest_table(found))
         output.print(phone_table(found))
         console.print(f"{out}: stress.html, stress.json")
 
@@ -81,4 +82,16 @@ def phone_table(report: StressReport) -> Table:
         shown.add_row(*(cell or "" for cell in cells))
     shown.caption = report.recorded.missing or VISEME_NOTE
     shown.caption_justify = "left"
+    return shown
+
+
+def rest_table(report: StressReport) -> Table:
+    """The mouth after speech, for the terminal."""
+    from audioplane.experiments.stress.rest import COLUMNS
+
+    shown = Table(title="rest after speech", title_justify="left")
+    for i, name in enumerate(COLUMNS):
+        shown.add_column(name, justify="right" if i else "left")
+    for rest in report.rests:
+        shown.add_row(*(cell or "" for cell in rest.cells()))
     return shown

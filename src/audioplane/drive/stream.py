@@ -7,11 +7,13 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from audioplane.clock import FRAME_SAMPLES
+from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.animator import Animator
+from audioplane.drive.rest import eased
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.mark import Marker
 from audioplane.speech import SpeechStream, StreamStatistics, open_stream
+from audioplane.speech.activity import LiveGate
 from audioplane.speech.level import PAUSE, RunningLevel, block_power
 
 
@@ -36,11 +38,15 @@ class LiveHead:
         kind: str,
         voice: StreamStatistics | None = None,
         look_ahead: int | None = None,
+        rest: Float[Tensor, " k"] | None = None,
     ):
         """`kind`: the features that the head was trained on; `voice` as of `Run.voice`.
 
         `look_ahead`: samples after a frame's end that are waited for; None for all that
-        the features use. With fewer the rest is guessed (`SpeechStream.predict`).
+        the features use. With fewer the others are guessed (`SpeechStream.predict`).
+
+        `rest`: the code to which the mouth comes where nobody speaks (`Run.rest`); None for what
+        the head makes of the sound there.
 
         Raises `SpeechError` for features that cannot be streamed.
         """
@@ -48,6 +54,8 @@ class LiveHead:
         self._norm = animator.head.encoder.running_norm()
         self._silent = PAUSE
         """Frames since the last sound of a voice."""
+        self._rest_code = rest
+        self._gate = None if rest is None else LiveGate(voice or StreamStatistics())
         self._level = RunningLevel((voice or StreamStatistics()).level)
         self._speech: SpeechStream = open_stream(kind, voice)
         whole = self._speech.look_ahead + CONTEXT_AFTER * FRAME_SAMPLES
@@ -71,6 +79,8 @@ class LiveHead:
         while len(sound):  # each frame by what has come when it is due, in pieces of any length
             missing = (self._index + 1) * FRAME_SAMPLES + self.look_ahead - self._speech.samples
             self._settle(self._speech.push(sound[:missing]))
+            if self._gate is not None:
+                self._gate.push(sound[:missing])
             if missing <= len(sound):
                 frames.append(self._frame())
             sound = sound[missing:]
@@ -80,6 +90,8 @@ class LiveHead:
         """The frames up to the end of what was pushed. Nothing can be pushed after."""
         count = max(1, self._speech.samples // FRAME_SAMPLES) - self._index
         self._settle(self._speech.finish())
+        if self._gate is not None:
+            self._gate.push(np.zeros(SAMPLE_RATE, np.float32))
         self._keep(np.zeros(FRAME_SAMPLES, np.float32))
         if self._run is not None:
             self._settle(np.repeat(self._run[-1:], CONTEXT_AFTER, 0))
@@ -108,6 +120,8 @@ class LiveHead:
         self._silent = 0 if any(active) else self._silent + 1
         spoken = self._silent <= PAUSE
         code = self._animator.excerpt_codes(self._context(), self._norm, spoken)[0]
+        if self._gate is not None and self._rest_code is not None:
+            code = eased(code, self._gate.share(), self._rest_code)
         frame = StreamFrame(self._index, code, sound)
         self._index += 1
         self._late += 1

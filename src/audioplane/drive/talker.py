@@ -22,6 +22,7 @@ from audioplane.credentials import Provenance, ProvenanceOptions, state
 from audioplane.credentials.provenance import who_agreed
 from audioplane.drive.animator import Animator, DrivenFrame
 from audioplane.drive.posed_footage import pose_footage
+from audioplane.drive.rest import eased_codes
 from audioplane.drive.stream import LiveHead
 from audioplane.drive.upper_face import AS_RECORDED, FaceOptions, upper_face
 from audioplane.errors import CredentialsError, SpeechError
@@ -37,6 +38,7 @@ from audioplane.speech import (
     feature_chunks,
     load_external_features,
 )
+from audioplane.speech.activity import missing_recogniser, speech_shares
 from audioplane.speech.familiarity import sound_warnings
 from audioplane.splat.device import choose_device
 
@@ -100,6 +102,11 @@ class Talker:
             upper_face(run, footage, face),
         )
         self._model, self._options = speech_model, provenance
+        # Lips that do not move (articulation 0) do not come to rest either.
+        self.rest = run.rest if articulation else None
+        """The code of the mouth at rest; None where it does not come to rest in pauses."""
+        if self.rest is not None and (missing := missing_recogniser()):
+            self.rest, self.notes = None, (*self.notes, f"no rest in pauses: {missing}")
 
     @classmethod
     def open(
@@ -171,7 +178,16 @@ class Talker:
 
         Raises as `features` does.
         """
-        return self.animator.codes(self.features(speech), speech.spoken_frames())
+        codes = self.animator.codes(self.features(speech), speech.spoken_frames())
+        return torch.stack(list(self._at_rest(codes, speech)))
+
+    def _at_rest(
+        self, codes: Iterable[Float[Tensor, " k"]], speech: Speech
+    ) -> Iterable[Float[Tensor, " k"]]:
+        """The codes, at rest where nobody speaks."""
+        if self.rest is None:
+            return codes
+        return eased_codes(codes, speech_shares(speech).tolist(), self.rest)
 
     def strangeness(self, speech: Speech) -> float | None:
         """`Familiarity.strangeness`; None, too, for heads whose training speech is not known."""
@@ -232,7 +248,8 @@ class Talker:
 
     def _described(self, speech: Speech) -> tuple[int, Iterable[Float[Tensor, " k"]]]:
         chunks = feature_chunks(speech, self._computable(), self._model)
-        return speech.frames, self.animator.code_chunks(chunks, speech.spoken_frames())
+        codes = self.animator.code_chunks(chunks, speech.spoken_frames())
+        return speech.frames, self._at_rest(codes, speech)
 
     def _frames(
         self, codes: Iterable[Float[Tensor, " k"]], stated: Provenance
@@ -252,7 +269,7 @@ class Talker:
         nobody consented.
         """
         samples = None if look_ahead is None else round(look_ahead * SAMPLE_RATE)
-        live = LiveHead(self.animator, self.run.speech, self.run.voice, samples)
+        live = LiveHead(self.animator, self.run.speech, self.run.voice, samples, self.rest)
         return TalkerStream(live, self.provenance(), self.size)
 
     def write(

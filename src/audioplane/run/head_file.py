@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.errors import CheckpointError
@@ -40,6 +41,9 @@ class TrainedHead:
     """All settings of the training, as JSON keeps them."""
     familiarity: Familiarity | None = None
     """Statistics of its training speech; None where the subject had no sound."""
+    rest_code: Float[Tensor, " k"] | None = None
+    """The code of its mouth at rest (`run.rest`); None in older files, and where not speech but
+    time moves the head."""
 
     @property
     def torso(self) -> Literal["recorded", "model"]:
@@ -83,6 +87,8 @@ def trained_tensors(trained: TrainedHead) -> dict[str, Tensor]:
         tensors["bodies"] = torch.stack([trained.bodies[i] for i in trained.views])
     if trained.familiarity is not None:
         tensors |= familiarity_tensors(trained.familiarity)
+    if trained.rest_code is not None:
+        tensors["rest"] = trained.rest_code
     return tensors
 
 
@@ -108,6 +114,7 @@ def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> Trained
             consent=str(facts["consent"]),
             settings=dict(facts["settings"]),
             familiarity=familiarity_from(tensors),
+            rest_code=tensors.get("rest"),
         )
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as e:
         raise damaged(path, f"{type(e).__name__}: {e}") from e

@@ -43,6 +43,8 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     footage, subject = run.footage, run.subject
     loop = list(footage.loop)
     tensors = trained_tensors(run)
+    if run.rest is not None:
+        tensors["rest"] = run.rest
     _fold(run.head, tensors)
     step = Counter(report, "pack", len(loop))
     for ref in loop if run.torso == "recorded" else ():

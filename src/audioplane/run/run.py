@@ -11,11 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.assets import sha256_of
-from audioplane.errors import CheckpointError, SubjectError
+from audioplane.errors import AudioplaneError, CheckpointError, SubjectError
+from audioplane.face.regions import mouth_aperture
 from audioplane.run.footage import Footage, SubjectFootage
 from audioplane.run.head_file import TrainedHead, read_head
 from audioplane.run.packed import Pack, read_pack
 from audioplane.run.paths import RunPaths
+from audioplane.run.rest import rest_code
 from audioplane.run.tensors import read_facts
 from audioplane.speech import Speech, StreamStatistics, can_compute, can_stream, stream_statistics
 from audioplane.subject import FrameRef, Subject, load_subject
@@ -84,6 +86,23 @@ class Run(TrainedHead):
         if not path.is_file() or not (can_compute(self.speech) and can_stream(self.speech)):
             return None
         return stream_statistics(Speech.read(path), self.speech)
+
+    @cached_property
+    def rest(self) -> Float[Tensor, " k"] | None:
+        """The code of the mouth at rest: of the head file, or for one that is older, of its
+        subject; None where neither tells it, or time moves the head."""
+        if self.rest_code is not None or self.packed or self.head.times is not None:
+            return self.rest_code
+        try:
+            features, refs = self.subject.features(self.speech), self.subject.train
+            landmarks = np.stack([self.subject.landmarks(ref) for ref in refs])
+        except AudioplaneError:
+            return None
+        rows = [min(ref.aud_id, len(features) - 1) for ref in refs]
+        windows = torch.from_numpy(features).to(self.head.device)
+        with torch.no_grad():
+            codes = self.head.audio_codes(windows)[rows]
+        return rest_code(codes, torch.from_numpy(mouth_aperture(landmarks)))
 
     def view(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
         """World→camera matrix of a frame: refined for training frames, else as tracked."""

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.credentials import Provenance
@@ -27,6 +29,8 @@ class ServedHead:
     kind: str
     """Speech features that it was trained on."""
     voice: StreamStatistics | None
+    rest: Float[Tensor, " k"] | None
+    """The code of the mouth at rest (`Talker.rest`)."""
     provenance: Provenance
     """The provenance of its images; every session has its own (`for_another`)."""
     look_ahead: int
@@ -36,7 +40,7 @@ class ServedHead:
 
     def stream(self) -> LiveHead:
         """A stream of the head for one client."""
-        return LiveHead(self.animator, self.kind, self.voice, self.look_ahead)
+        return LiveHead(self.animator, self.kind, self.voice, self.look_ahead, self.rest)
 
 
 class Heads:
@@ -59,7 +63,8 @@ def open_head(talker: Talker, provenance: Provenance, look_ahead: float = 0.24) 
     if look_ahead < 0:
         raise ServeError("lookahead= cannot be negative")
     run, animator, samples = talker.run, talker.animator, round(look_ahead * SAMPLE_RATE)
-    head = ServedHead(run.name, animator, run.speech, run.voice, provenance, samples, 0.0)
+    voice, rest = run.voice, talker.rest
+    head = ServedHead(run.name, animator, run.speech, voice, rest, provenance, samples, 0.0)
     live = head.stream()
     frames = live.push(np.zeros(live.look_ahead + 6 * FRAME_SAMPLES, np.float32))
     marker, times = provenance.marker(*animator.size), []

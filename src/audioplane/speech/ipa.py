@@ -115,17 +115,33 @@ def symbol_peaks(speech: Speech) -> Iterator[tuple[int, str]]:
 
     Raises `SpeechError` where the recogniser does not load.
     """
-    from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
-
-    stream, first = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST)), 0
-    starts, gain = range(0, speech.samples + _LOOK_AHEAD, CHUNK), np.float32(speech.gain)
-    phones = {symbol for group in GROUPS for symbol in group}
-    for sound in speech.cut((start, start + CHUNK) for start in starts):
-        likeliest = stream.push(sound * gain).argmax(1)
-        for step, index in enumerate(likeliest, first):
+    first, phones = 0, {symbol for group in GROUPS for symbol in group}
+    for chunk in _probabilities(speech):
+        for step, index in enumerate(chunk.argmax(1), first):
             if index < len(_SYMBOLS) and _SYMBOLS[index] in phones:
                 yield step, _SYMBOLS[index]
-        first += len(likeliest)
+        first += len(chunk)
+
+
+def phone_probabilities(speech: Speech) -> Iterator[Float32[np.ndarray, " _"]]:
+    """Probability of a phone, whichever, in every step of a sound, in chunks; at least as many as
+    the sound has. Raises as `symbol_peaks` does."""
+    for chunk in _probabilities(speech):
+        yield any_phone(chunk)
+
+
+def any_phone(probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, " s"]:
+    """Probability of any of the phones of `GROUPS`."""
+    return probabilities @ _columns()[:, : len(GROUPS)].sum(1)
+
+
+def _probabilities(speech: Speech) -> Iterator[Float32[np.ndarray, "_ 191"]]:
+    from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
+
+    stream = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
+    starts, gain = range(0, speech.samples + _LOOK_AHEAD, CHUNK), np.float32(speech.gain)
+    for sound in speech.cut((start, start + CHUNK) for start in starts):
+        yield stream.push(sound * gain)
 
 
 class _Peaks:

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from audioplane.clock import FRAME_SAMPLES
 from audioplane.errors import TrainingError
+from audioplane.face.regions import mouth_aperture
 from audioplane.head import Head
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.media.audio import read_audio
+from audioplane.run.rest import rest_code
 from audioplane.speech import Speech
 from audioplane.speech.familiarity import Familiarity
 from audioplane.subject import FrameRef, Subject
@@ -69,6 +71,8 @@ class SpeechBatches:
         self.windows = torch.from_numpy(features).to(head.device)
         self._low, self._high = min(rows), max(rows)
         self._deviation = float(features[self._low : self._high + 1].std())
+        self._rows = torch.tensor(rows).to(head.device)
+        self._apertures = torch.from_numpy(mouth_aperture(landmarks))
         self._lips = LipTargets(landmarks, views, np.array(rows), head.device)
         self.reader = self._lips.linear_reader(head.representation_dim)
         self.collapsed_for = 0
@@ -83,6 +87,14 @@ class SpeechBatches:
     def train_windows(self) -> Float[Tensor, "t w f"]:
         """Windows from the first to the last training frame."""
         return self.windows[self._low : self._high + 1]
+
+    @torch.no_grad()
+    def rest_code(self) -> Float[Tensor, " k"] | None:
+        """`run.rest.rest_code` of the training frames; None where time moves the head."""
+        if self._head.times is not None:
+            return None
+        codes = self._head.audio_codes(self.train_windows)
+        return rest_code(codes[self._rows - self._low], self._apertures)
 
     def encode(self, row: int, generator: torch.Generator) -> EncodedSpeech:
         """Encode the frame at a feature row.

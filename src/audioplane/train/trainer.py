@@ -339,6 +339,7 @@ class Trainer:
             consent=self.subject.info.consent,
             settings=asdict(self.config),
             familiarity=self._familiarity,
+            rest_code=self.batches.rest_code(),
         )
         write_head(path, trained)
 

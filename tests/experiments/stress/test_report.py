@@ -13,6 +13,7 @@ from audioplane.experiments.stress.report import (
     StressReport,
     stress_row,
 )
+from audioplane.experiments.stress.rest import RestRow
 
 OWN = MouthHabits(closed=0.0, mean=0.1, open=0.2, deviation=0.06, pause=0.02)
 
@@ -55,6 +56,15 @@ def test_a_mouth_that_moves_or_stays_open_in_silence():
     assert text.startswith("silence: the mouth moves")
     (text,) = bad(report(**{SILENCE: motion([0.15] * 10)}))
     assert "wider than" in text
+
+
+def test_a_mouth_that_does_not_rest_after_speech():
+    found = replace(report(), rests=(RestRow("breath", 0.12, 0.01), RestRow("music", None, 0.3)))
+    first, second = bad(found)
+    assert first == "music after speech: the mouth does not stay shut"
+    assert second == "music after speech: the mouth quivers: 30 % of its deviation in speech"
+    page = stress_page(found, list(MOTIONS.values()))
+    assert "Rest after speech" in page and "✓ breath after speech: the mouth is still" in page
 
 
 def test_geometry_that_tears():

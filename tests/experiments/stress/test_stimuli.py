@@ -4,7 +4,9 @@ import pytest
 from audioplane.experiments.stress import stimuli
 
 
-@pytest.mark.parametrize("make", [stimuli.silence, stimuli.noise, stimuli.music])
+@pytest.mark.parametrize(
+    "make", [stimuli.silence, stimuli.noise, stimuli.room, stimuli.breath, stimuli.music]
+)
 def test_sounds_have_their_length_and_are_the_same_every_time(make):
     sound = make(1.3)
     assert sound.shape == (20_800,) and sound.dtype == np.float32

@@ -9,6 +9,8 @@ from audioplane.evaluate.scores.visemes import COLUMNS as VISEME_COLUMNS
 from audioplane.evaluate.scores.visemes import VISEME_NOTE
 from audioplane.experiments.motion import DrivenMotion
 from audioplane.experiments.stress.report import COLUMNS, StressReport
+from audioplane.experiments.stress.rest import CLOSING, QUIVER
+from audioplane.experiments.stress.rest import COLUMNS as REST_COLUMNS
 from audioplane.page import (
     Html,
     Line,
@@ -62,6 +64,17 @@ def stress_page(report: StressReport, motions: Sequence[DrivenMotion]) -> str:
                     "speech, or how much steadier it is; 1 for training speech; "
                     f"'drive' warns beyond {STRANGE}. It is empty for silence, and for heads "
                     "without statistics of their training speech."
+                ),
+            ],
+        ),
+        Section(
+            "Rest after speech",
+            [
+                table(REST_COLUMNS, [rest.cells() for rest in report.rests]),
+                paragraph(
+                    "Seen at one pose. shut after: from when on the mouth is shut, empty where it "
+                    f"does not stay so; good up to {1e3 * CLOSING:.0f} ms. deviation: of the "
+                    f"aperture from then on, over that in the speech before; good up to {QUIVER}."
                 ),
             ],
         ),

@@ -7,6 +7,7 @@ from audioplane.clock import FPS
 from audioplane.evaluate.mouth.habits import MouthHabits
 from audioplane.evaluate.scores.visemes import NO_VISEMES, VisemeScores, viseme_cells
 from audioplane.experiments.motion import DrivenMotion
+from audioplane.experiments.stress.rest import RestRow
 
 COLUMNS = ("sound", "s", "aperture", "deviation", "move mm", "unlike")
 TRAINING, SILENCE, PAUSE = "training speech", "silence", "pause in speech"
@@ -65,6 +66,8 @@ class StressReport:
     rows: tuple[StressRow, ...]
     recorded: VisemeScores = NO_VISEMES
     """The recording's lips against the phones of the training speech."""
+    rests: tuple[RestRow, ...] = ()
+    """The mouth after speech, whatever is heard then."""
 
     @property
     def findings(self) -> list[tuple[str, bool]]:
@@ -93,6 +96,7 @@ class StressReport:
                     shut,
                 )
             )
+        found += [finding for rest in self.rests for finding in rest.findings]
         for row in self.rows:
             if row.name != TRAINING:
                 found.append(self._geometry(row))
@@ -119,6 +123,7 @@ class StressReport:
             "usual_move": self.training_move,
             "recorded_visemes": asdict(self.recorded),
             "rows": [asdict(row) for row in self.rows],
+            "rests": [asdict(rest) for rest in self.rests],
             "findings": [{"text": text, "good": good} for text, good in self.findings],
         }
         return json.dumps(data, indent=1, allow_nan=False)

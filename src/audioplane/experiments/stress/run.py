@@ -1,5 +1,6 @@
 """The stress experiment: a head under sounds that are not speech."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from audioplane.drive.talker import Talker
 from audioplane.errors import MediaError
 from audioplane.evaluate.heldout import rows_of
 from audioplane.evaluate.mouth.habits import mouth_habits
-from audioplane.evaluate.mouth.view import MouthView, mouth_track, open_mouth_views
+from audioplane.evaluate.mouth.view import MouthView, SeenMouth, mouth_track, open_mouth_views
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.evaluate.scores.visemes import HeardPhones, LipShapes, VisemeScores, mouth_width
 from audioplane.experiments.motion import (
@@ -31,6 +32,7 @@ from audioplane.experiments.stress.report import (
     StressRow,
     stress_row,
 )
+from audioplane.experiments.stress.rest import Ending, RestRow, endings, rest_row
 from audioplane.media.image import read_image
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run import open_run
@@ -42,7 +44,7 @@ JSON_NAME, PAGE_NAME = "stress.json", "stress.html"
 SECONDS = 6.0
 """Of speech, music and shouting."""
 _SILENCE, _NOISE = 2.0, 4.0
-_SPOKEN = (TRAINING, PAUSE, SHOUTING)
+_SPOKEN = (TRAINING, SHOUTING)
 """The sounds in which somebody speaks."""
 _SETTLE = round(0.4 * FPS)
 """Frames beside a pause in which the mouth may still close or already open."""
@@ -81,8 +83,9 @@ def stress(
     rows: list[StressRow] = []
     motions: list[DrivenMotion] = []
     sounds, habits = _sounds(person), mouth_habits(person)
-    total = sum(len(sound) // FRAME_SAMPLES for sound in sounds.values())
-    step = Counter(report or ignore, "stress", total)
+    ended = endings(sounds[TRAINING])
+    heard = [*sounds.values(), *(ending.sound for ending in ended)]
+    step = Counter(report or ignore, "stress", sum(len(x) // FRAME_SAMPLES for x in heard))
     with open_mouth_views(person, landmarker) as views:
         for name, sound in sounds.items():
             speech = Speech(sound)
@@ -98,15 +101,21 @@ def stress(
             rows.append(row)
             motions.append(motion)
             step(len(codes))
+        rests = _rests(talker, ended, views.rendered, habits.shut, step)
         recorded = _recorded(person, sounds[TRAINING], views.true, habits.shut)
-    codes = animator.codes(person.features(talker.run.speech))
-    learned = codes[rows_of(talker.run.footage.refs, len(codes))]
-    move = 1e3 * training_move(animator, learned)
-    found = StressReport(person.paths.root.name, habits, move, tuple(rows), recorded)
+    move = 1e3 * _training_move(talker)
+    found = StressReport(person.paths.root.name, habits, move, tuple(rows), recorded, rests)
     if out is not None:
         write_text(Path(out) / JSON_NAME, found.to_json())
         write_text(Path(out) / PAGE_NAME, stress_page(found, motions))
     return found
+
+
+def _training_move(talker: Talker) -> float:
+    """`motion.training_move` of the training frames."""
+    run, animator = talker.run, talker.animator
+    codes = animator.codes(run.subject.features(run.speech))
+    return training_move(animator, codes[rows_of(run.footage.refs, len(codes))])
 
 
 def _sounds(person: Subject) -> dict[str, np.ndarray]:
@@ -127,12 +136,32 @@ def _sounds(person: Subject) -> dict[str, np.ndarray]:
     }
 
 
+def _rests(
+    talker: Talker, sounds: Sequence[Ending], view: MouthView, shut: float, step: Counter
+) -> tuple[RestRow, ...]:
+    """The mouth after speech, at one pose, so that only the sound moves it."""
+    animator, rows = talker.animator, []
+    ref = animator.pose(0)
+    plate = animator.footage.plate(ref)
+    for ending in sounds:
+        seen = []
+        for code in talker.codes(Speech(ending.sound)):
+            seen.append(view.see(animator.draw(code, ref, plate).image, ref))
+            step()
+        rows.append(rest_row(ending, _shapes(seen), shut))
+    return tuple(rows)
+
+
+def _shapes(seen: Sequence[SeenMouth | None]) -> LipShapes:
+    mouths = mouth_track(seen)
+    return LipShapes(mouths.aperture, mouth_width(mouths.landmarks), mouths.found)
+
+
 def _recorded(person: Subject, sound: np.ndarray, view: MouthView, shut: float) -> VisemeScores:
     """The recording's lips against the phones of the training speech."""
     refs = person.train[: len(sound) // FRAME_SAMPLES]
     images = (read_image(person.paths.image(ref.img_id)) for ref in refs)
-    mouths = mouth_track([view.see(image, ref) for image, ref in zip(images, refs, strict=True)])
-    lips = LipShapes(mouths.aperture, mouth_width(mouths.landmarks), mouths.found)
+    lips = _shapes([view.see(image, ref) for image, ref in zip(images, refs, strict=True)])
     return HeardPhones.of(Speech(sound)).score(lips, shut)
 
 

@@ -23,6 +23,31 @@ def noise(seconds: float) -> Float32[np.ndarray, " n"]:
     return (0.1 * rng.standard_normal(round(seconds * SAMPLE_RATE))).astype(np.float32)
 
 
+def room(seconds: float) -> Float32[np.ndarray, " n"]:
+    """Noise as of a room: 3 dB less in every octave above 50 Hz."""
+    spectrum = np.fft.rfft(noise(seconds))
+    hertz = np.fft.rfftfreq(round(seconds * SAMPLE_RATE), 1 / SAMPLE_RATE)
+    samples = round(seconds * SAMPLE_RATE)
+    return np.fft.irfft(spectrum / np.sqrt(np.maximum(hertz, 50)), samples).astype(np.float32)
+
+
+def breath(seconds: float) -> Float32[np.ndarray, " n"]:
+    """A breath in the middle: noise from 400 to 5000 Hz that swells and ebbs."""
+    samples = round(seconds * SAMPLE_RATE)
+    t, hertz = np.arange(samples) / SAMPLE_RATE, np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
+    spectrum = np.fft.rfft(room(seconds)) * ((hertz > 400) & (hertz < 5000))
+    swell = np.exp(-0.5 * ((t - seconds / 2) / 0.2) ** 2)
+    return (np.fft.irfft(spectrum, samples) * swell).astype(np.float32)
+
+
+def at_level(
+    sound: Float32[np.ndarray, " n"], level: float, decibels: float
+) -> Float32[np.ndarray, " n"]:
+    """A sound so many dB above a level (root mean square)."""
+    own = float(np.sqrt(np.square(sound, dtype=np.float64).mean()))
+    return (sound * np.float32(level * 10 ** (decibels / 20) / own)).astype(np.float32)
+
+
 def music(seconds: float) -> Float32[np.ndarray, " n"]:
     """Plucked chords, a melody above them and a drum, 120 beats a minute."""
     t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE

@@ -1,0 +1,140 @@
+"""Where somebody speaks, told from noise, breath and music by the recogniser of phones.
+
+Loudness does not tell speech from music, nor from a breath. The recogniser does: it hears phones in
+speech of any voice and language, and none elsewhere (docs/decisions/speech.md). A mouth is at rest
+where none is heard near: it opens ahead of the first phone, and after the last one it stays open
+as long as the sound goes on, but not for long.
+"""
+
+from collections import deque
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from audioplane.errors import SpeechError
+from audioplane.speech.ipa import AHEAD, PAST, SETTLED, any_phone, phone_probabilities
+from audioplane.speech.level import BLOCK, RunningLevel
+from audioplane.speech.sound import Speech
+from audioplane.speech.step_stream import StreamStatistics
+from audioplane.speech.window import STEPS_PER_FRAME
+
+HEARD = 0.3
+"""Probability of all phones together from which a step holds one."""
+LEAD = 10
+"""Steps (0.2 s) before a phone's peak from which the mouth may open for it."""
+HOLD, LONGEST = 1, 10
+"""Steps after the last phone's peak in which the mouth still speaks, and in which it does while the
+sound goes on (0.2 s): a drawn vowel peaks at its beginning."""
+SHORT = 60
+"""Steps (1.2 s) between two phones up to which a file's pause belongs to the speech: there people
+breathe, and open the mouth. What is live cannot know how long a pause will be."""
+EASE = 2
+"""Frames in which the mouth comes to rest, or leaves it."""
+
+
+class RestGate:
+    """Frame by frame, how much of the mouth's motion is speech: 1, or 0 at rest."""
+
+    def __init__(self) -> None:
+        self._phones: deque[int] = deque()
+        """Steps that hold a phone, from the next frame on."""
+        self._quiet: deque[int] = deque()
+        """Steps less loud than speech, likewise."""
+        self._last_phone, self._last_quiet = -LONGEST - 1, -1
+        self._known = self._measured = self._step = 0
+        """Steps whose phones are known, whose loudness is, and before the next frame."""
+        self._share = 0.0
+
+    def hear(self, heard: Bool[np.ndarray, " s"]) -> None:
+        """Which of the next steps hold a phone."""
+        self._phones.extend((self._known + np.flatnonzero(heard)).tolist())
+        self._known += len(heard)
+
+    def measure(self, active: Bool[np.ndarray, " s"]) -> None:
+        """Which of the next steps are as loud as speech."""
+        self._quiet.extend((self._measured + np.flatnonzero(~active)).tolist())
+        self._measured += len(active)
+
+    def share(self, ahead: Bool[np.ndarray, " s"] | None = None) -> float:
+        """The share of the next frame; `ahead` are phones expected after the known steps."""
+        expected = [] if ahead is None else (self._known + np.flatnonzero(ahead)).tolist()
+        speaks = False
+        for step in range(self._step, self._step + STEPS_PER_FRAME):
+            self._last_phone = _passed(self._phones, step, self._last_phone)
+            self._last_quiet = _passed(self._quiet, step, self._last_quiet)
+            near = [self._last_phone, *expected, *(list(self._phones)[:1])]
+            last = max(phone for phone in near if phone <= step)
+            held = HOLD if self._last_quiet > last else LONGEST
+            speaks |= step - last <= held or any(0 < phone - step <= LEAD for phone in near)
+        self._step += STEPS_PER_FRAME
+        towards = 1 / EASE if speaks else -1 / EASE
+        self._share = min(1.0, max(0.0, self._share + towards))
+        return self._share
+
+
+def _passed(steps: deque[int], now: int, last: int) -> int:
+    """The last of `steps` up to now; removes them."""
+    while steps and steps[0] <= now:
+        last = steps.popleft()
+    return last
+
+
+def speech_shares(speech: Speech) -> Float32[np.ndarray, " t"]:
+    """The share of every frame of a speech, in which short pauses are no rest.
+
+    Raises `SpeechError` where the recogniser is not installed.
+    """
+    gate = RestGate()
+    gate.hear(_bridged(np.concatenate([p > HEARD for p in phone_probabilities(speech)])))
+    gate.measure(speech.active)
+    return np.array([gate.share() for _ in range(speech.frames)], np.float32)
+
+
+def _bridged(heard: Bool[np.ndarray, " s"]) -> Bool[np.ndarray, " s"]:
+    """Phones, and all steps of the short pauses between them."""
+    phones, bridged = np.flatnonzero(heard), heard.copy()
+    for before, after in pairwise(phones):
+        if after - before <= SHORT:
+            bridged[before:after] = True
+    return bridged
+
+
+class LiveGate:
+    """The share of every frame of a sound that arrives in pieces, at its running level; rest in
+    every pause."""
+
+    def __init__(self, statistics: StreamStatistics):
+        """Raises `SpeechError` where the recogniser is not installed."""
+        from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
+
+        self._recogniser = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
+        self._level, self._gate = RunningLevel(statistics.level), RestGate()
+        self._rest = np.zeros(0, np.float32)
+
+    def push(self, sound: Float[np.ndarray, " n"]) -> None:
+        """Add the next samples at 16 kHz."""
+        self._rest = np.concatenate([self._rest, sound.astype(np.float32)])
+        count = len(self._rest) // BLOCK
+        blocks, self._rest = np.split(self._rest, [count * BLOCK])
+        levelled, active = [np.zeros(0, np.float32)], np.zeros(count, bool)
+        for i, block in enumerate(blocks.reshape(count, BLOCK)):
+            active[i] = self._level.update(float(block @ block) / BLOCK)
+            levelled.append(block * np.float32(self._level.gain))
+        self._gate.measure(active)
+        self._gate.hear(any_phone(self._recogniser.push(np.concatenate(levelled))) > HEARD)
+
+    def share(self) -> float:
+        """The share of the next frame, by what came."""
+        return self._gate.share(any_phone(self._recogniser.ahead) > HEARD)
+
+
+def missing_recogniser() -> str:
+    """Why `speech_shares` cannot be told here; "" where it can."""
+    from audioplane.speech.recogniser import open_recogniser
+
+    try:
+        open_recogniser()
+    except SpeechError as e:
+        return str(e)
+    return ""

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+
+from audioplane.speech import Speech, StreamStatistics, activity
+from audioplane.speech.activity import (
+    EASE,
+    HOLD,
+    LEAD,
+    LONGEST,
+    SHORT,
+    LiveGate,
+    RestGate,
+    speech_shares,
+)
+from audioplane.synthetic import make_synthetic_sentence
+
+FRAMES = 100
+EVERYWHERE, NOWHERE = np.ones(2 * FRAMES, bool), np.zeros(2 * FRAMES, bool)
+
+
+def shares(phones: list[int], active: np.ndarray = NOWHERE) -> np.ndarray:
+    gate, heard = RestGate(), np.zeros(2 * FRAMES, bool)
+    heard[phones] = True
+    gate.hear(heard)
+    gate.measure(active)
+    return np.array([gate.share() for _ in range(FRAMES)])
+
+
+def test_a_mouth_opens_before_a_phone_and_is_at_rest_soon_after() -> None:
+    share = shares([100])
+    spoken = np.flatnonzero(share)
+    assert spoken[0] == (100 - LEAD) // 2 and share[50] == 1
+    assert spoken[-1] <= (100 + HOLD) // 2 + EASE
+    assert np.abs(np.diff(share)).max() <= 1 / EASE + 1e-6
+
+
+def test_it_stays_open_while_the_sound_goes_on_but_not_for_long() -> None:
+    stopped = EVERYWHERE.copy()
+    stopped[105:] = False
+    ends = [np.flatnonzero(shares([100], x))[-1] for x in (NOWHERE, stopped, EVERYWHERE)]
+    assert ends[0] <= ends[1] < ends[2] <= (100 + LONGEST) // 2 + EASE
+
+
+def test_phones_that_come_late_or_are_expected() -> None:
+    late, told = RestGate(), RestGate()
+    for gate in (late, told):
+        gate.measure(NOWHERE)
+    told.hear(NOWHERE[:20])
+    assert late.share() == 0 and told.share() == 0
+    late.hear(np.eye(1, 20, 1, dtype=bool)[0])  # of step 1, which is over
+    assert late.share() == 1 / EASE
+    expected = np.eye(1, LEAD, 0, dtype=bool)[0]  # of step 20
+    soon = [told.share(expected) for _ in range(9)]
+    assert soon[0] == 0 and soon[-1] == 1
+
+
+def test_a_files_short_pauses_are_no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = np.zeros(500, np.float32)
+    heard[[50, 50 + SHORT, 50 + 2 * SHORT + 40]] = 0.9
+    monkeypatch.setattr(activity, "phone_probabilities", lambda speech: iter([heard]))
+    share = speech_shares(Speech(np.zeros(200 * 640, np.float32)))
+    assert (share[25 : 25 + SHORT // 2] == 1).all()
+    assert (share[55 + SHORT // 2 : 60 + SHORT // 2] == 0).all()
+
+
+def _sounds() -> dict[str, np.ndarray]:
+    rng, n = np.random.default_rng(0), 2 * 16000
+    t = np.arange(n) / 16000
+    chord = sum(np.sin(2 * np.pi * f * t) for f in (220, 277, 330))
+    breath = rng.standard_normal(n) * np.exp(-0.5 * ((t - 0.8) / 0.2) ** 2)
+    return {
+        "nothing": np.zeros(n),
+        "noise": 0.01 * rng.standard_normal(n),
+        "breath": 0.03 * breath,
+        "music": 0.01 * chord,
+    }
+
+
+@pytest.mark.parametrize("name", _sounds())
+def test_rest_160_ms_after_speech_whatever_else_is_heard(name: str) -> None:
+    pytest.importorskip("hama")
+    said = make_synthetic_sentence(6.0, 1)
+    speech = said.waveform
+    end = Speech(speech).active_frames().nonzero()[0][-1] + 1
+    sound = np.concatenate([speech[: 640 * end], _sounds()[name]]).astype(np.float32)
+    level = Speech(speech).level
+    assert level is not None
+    live, gate = [], LiveGate(StreamStatistics(level))
+    for frame in range(len(sound) // 640):
+        known = 640 * (frame + 1) + 3840
+        gate.push(sound[0 if frame == 0 else known - 640 : known])
+        live.append(gate.share())
+    for share in (speech_shares(Speech(sound)), np.array(live)):
+        assert (share[end + 4 :] == 0).all()
+        active = Speech(sound).active_frames()[:end]
+        assert share[:end][active].mean() > 0.97
+
+
+def test_pieces_of_any_length_give_the_same() -> None:
+    pytest.importorskip("hama")
+    sound = make_synthetic_sentence(3.0, 0).waveform
+    found = []
+    for size in (100, 640, 5000):
+        gate = LiveGate(StreamStatistics())
+        for first in range(0, len(sound), size):
+            gate.push(sound[first : first + size])
+        found.append([gate.share() for _ in range(70)])
+    assert found[0] == found[1] == found[2] and max(found[0]) == 1
