@@ -210,6 +210,22 @@ def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice):
     assert np.abs(found - expected.ravel()).max() < 0.01
 
 
+def test_memory_stays_as_it_is(visit):
+    script = """
+    const code = new Float32Array(192), sizes = [];
+    for (let t = 0; t < 900; t++) {
+      engine.draw(code.fill(Math.sin(t)), t);
+      if (t % 300 === 299) sizes.push(engine.wasm.memory.buffer.byteLength);
+    }
+    const live = new Live(head, encoder), piece = new Float32Array(640).map(Math.sin);
+    for (let t = 0; t < 600; t++) live.push(piece);
+    return [...sizes, live.steps.length, live.vectors.length, live.sound.length];
+    """
+    *sizes, steps, vectors, sound = asked(visit(), script)
+    assert sizes[1] == sizes[2] < 64e6
+    assert steps <= 16 and vectors <= 8 and sound < 16000
+
+
 def test_the_mark_of_its_frames_is_read_with_the_exporters_key(visit, exported):
     script = """
     const all = [], code = new Float32Array(192);

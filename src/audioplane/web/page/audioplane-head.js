@@ -9,7 +9,7 @@
 import { LOOK_AHEAD } from "./live.js";
 import { Resampler, resampled } from "./resample.js";
 
-const FPS = 25, AHEAD = 3, LEAD = 0.15, SLOW = 22, MIC_DELAY = LOOK_AHEAD + 0.1;
+const FPS = 25, AHEAD = 3, LEAD = 0.15, SLOW = 22, KEPT = 500, MIC_DELAY = LOOK_AHEAD + 0.1;
 const STYLE = `
 :host{display:inline-block;position:relative;line-height:0;max-width:100%}
 canvas{max-width:100%;height:auto;border-radius:inherit}
@@ -31,7 +31,7 @@ export class AudioplaneHead extends HTMLElement {
   #asked = -1;
   #shown = -1;
   #began = 0;
-  #speech = null; // {id, codes, first, clock(), whole, done}
+  #speech = null; // {id, codes, first (frame of codes[0]), began (of the first), clock(), whole, done}
   #calls = 0;
   #silence;
   #audio;
@@ -112,17 +112,19 @@ export class AudioplaneHead extends HTMLElement {
       this.#drawing.push(worker);
       this.statistics.workers = this.#drawing.length;
       this.statistics.milliseconds = milliseconds;
-      const cores = navigator.hardwareConcurrency || 2;
-      if (this.#drawing.length === 1) {
-        if (milliseconds > SLOW && cores > 1) this.#addDrawing(worker.src);
-        this.#begin();
-      }
+      if (this.#drawing.length > 1) return;
+      const cores = navigator.hardwareConcurrency || 2, most = Math.min(4, Math.max(2, cores - 1));
+      const wanted = Math.min(Math.ceil(milliseconds / SLOW), cores > 1 ? most : 1);
+      for (let n = 1; n < wanted; n++) this.#addDrawing(worker.src);
+      this.#begin();
     },
     codes: ({ id, codes }) => {
       if (this.#speech?.id === id) this.#start(codes);
     },
     code: ({ id, code }) => {
-      if (this.#speech?.id === id) this.#speech.codes.push(code);
+      const speech = this.#speech;
+      if (speech?.id !== id) return;
+      if (speech.codes.push(code) > KEPT) speech.first += speech.codes.splice(0, KEPT / 2).length;
     },
     frame: ({ index, buffer, milliseconds }, worker) => {
       worker.busy = false;
@@ -148,7 +150,7 @@ export class AudioplaneHead extends HTMLElement {
   /** The frame that is due, on the clock of what is being spoken. */
   #due() {
     if (this.#speech?.clock) {
-      const at = this.#speech.first + Math.floor(this.#speech.clock() * FPS);
+      const at = this.#speech.began + Math.floor(this.#speech.clock() * FPS);
       return Math.max(at, this.#shown);
     }
     return Math.floor(((performance.now() - this.#began) / 1000) * FPS);
@@ -215,7 +217,7 @@ export class AudioplaneHead extends HTMLElement {
     source.start(start);
     this.#release = () => source.stop();
     speech.codes = codes;
-    speech.first = Math.max(this.#asked, this.#due()) + 1;
+    speech.first = speech.began = Math.max(this.#asked, this.#due()) + 1;
     speech.clock = () => audio.currentTime - latency - start;
     this.#tell("speaking", { seconds: samples.length / rate });
   }
@@ -231,7 +233,7 @@ export class AudioplaneHead extends HTMLElement {
     const ear = new AudioWorkletNode(audio, "microphone", { numberOfOutputs: 0 });
     const resampler = new Resampler(audio.sampleRate);
     const first = Math.max(this.#asked, this.#due()) + 1;
-    const speech = { id, codes: [], whole: false, done: () => {}, first };
+    const speech = { id, codes: [], whole: false, done: () => {}, first, began: first };
     this.#speech = speech;
     this.#hearing.postMessage({ type: "listen" });
     ear.port.onmessage = ({ data }) => {
