@@ -1,6 +1,7 @@
 """Refusals of `serve`, in one line."""
 
 import importlib.util
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,8 +34,8 @@ def test_a_head_that_nobody_consented_to_is_refused(
     arguments = [str(tmp_path), "--subject", str(spoken_subject.paths.root)]
     assert "--consent" in _says(arguments, capsys)
     monkeypatch.setattr("uvicorn.Server.run", lambda server: None)
-    assert main(["serve", *arguments, "--consent", "I agreed"]) == 0
-    assert main(["serve", *arguments]) == 0  # said once
+    assert main(["serve", *arguments, "--workers", "1", "--consent", "I agreed"]) == 0
+    assert main(["serve", *arguments, "--workers", "1"]) == 0  # said once
 
 
 def test_the_missing_extra_is_named(tmp_path, capsys, monkeypatch):
@@ -56,13 +57,19 @@ def test_the_options_reach_the_server(run_folder, spoken_subject, monkeypatch, c
     served = {}
     run = lambda server: served.update(vars(server.config))  # noqa: E731
     monkeypatch.setattr("uvicorn.Server.run", run)
-    made = lambda heads, *given: served.update(access=given[0], heads=heads)  # noqa: E731
+
+    def made(heads, *given):
+        served.update(access=given[0], heads=heads, limits=given[1])
+        return SimpleNamespace(state=SimpleNamespace(service=None))
+
     monkeypatch.setattr("audioplane.serve.app.make_app", made)
     options = ["--allow-host", "me.example", "--trusted-proxy", "10.0.0.0/8", "--port", "8001"]
+    options += ["--workers", "1", "--clients", "7"]
     subject = ["--subject", str(spoken_subject.paths.root)]
     assert main(["serve", str(run_folder), *options, *subject, "--allow-host", "b.example"]) == 0
     assert served["access"] == Access(None, ("me.example", "b.example"), ("10.0.0.0/8",))
     assert served["port"] == 8001 and served["proxy_headers"] is False
+    assert served["limits"].clients == 7
     assert list(served["heads"].by_name) == [run_folder.name]
     assert "--sign-cert" in capsys.readouterr().err
 

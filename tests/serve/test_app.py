@@ -119,9 +119,9 @@ def test_sound_sent_faster_than_real_time_waits(address):
 
 
 def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, heads, monkeypatch):
-    draw = Session.image
-    slow = lambda *arguments: time.sleep(0.3) or draw(*arguments)  # noqa: E731
-    monkeypatch.setattr(Session, "image", slow)
+    draw = Session.jpeg
+    slow = lambda *a, **k: time.sleep(0.3) or draw(*a, **k)  # noqa: E731
+    monkeypatch.setattr(Session, "jpeg", slow)
     with live(address) as socket:
         started = time.monotonic()
         messages = until(socket, lambda kind, index, _: kind == 1 and index >= 50)

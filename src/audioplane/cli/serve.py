@@ -1,14 +1,20 @@
 """`audioplane serve`."""
 
+from __future__ import annotations
+
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from audioplane.cli.arguments import Device, FaceArguments
 from audioplane.cli.console import console, in_flags
 from audioplane.credentials.options import ProvenanceOptions
+
+if TYPE_CHECKING:
+    from audioplane.serve.open_heads import HeadSource
 
 
 @dataclass(frozen=True)
@@ -42,39 +48,60 @@ class Serve:
     """Offer WebRTC too, for phones and lossy networks. Every session then opens UDP ports on all
     interfaces of this machine, whatever --host says; it still takes the token to begin one, and
     DTLS and SRTP protect it."""
+    workers: int = 0
+    """Processes that render; 0 for one for every core. A session stays with one."""
+    clients: int = 0
+    """Sessions at once; 0 for two for every core, as far as the measured frame times allow."""
+    drain_seconds: float = 60.0
+    """Seconds that sessions at work may go on after SIGTERM; no new ones begin."""
     device: Device = "auto"
     """Device; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
         from audioplane.cli.device import use_device
-        from audioplane.drive import Talker
-        from audioplane.run import open_run
         from audioplane.serve import require_packages
         from audioplane.serve.access import Access
-        from audioplane.serve.heads import open_head
+        from audioplane.serve.limits import Limits
         from audioplane.serve.server import Address, serve
 
         require_packages()
         access = Access(self.token, self.allow_host, self.trusted_proxy)
         address = Address(self.host, self.port, access, self.webrtc).guarded()
-        device, heads, notes = use_device(self.device), [], ()
-        with console.status("opening the heads"):
+        device, sources, notes = use_device(self.device), [], ()
+        with console.status("reading the heads"):
             for path in self.runs:
-                run = open_run(path, self.subject)
-                talker = Talker(
-                    run,
-                    device,
-                    self.articulation,
-                    provenance=self.provenance,
-                    poses=self.poses,
-                    face=self.face.options(),
-                )
-                notes += talker.notes
-                stated = talker.provenance()
-                heads.append(open_head(talker, stated, self.lookahead / 1000))
-        notes += tuple(note for head in heads for note in head.provenance.notes)
+                source, said = self._source(path, str(device))
+                sources.append(source)
+                notes += said
         for note in dict.fromkeys(notes):
             console.print(in_flags(note, self))
         for line in address.notices():
             console.print(line)
-        serve(heads, address)
+        clients = self.clients or 2 * (os.cpu_count() or 1)
+        limits = Limits(clients=clients)
+        serve(sources, address, limits, self.workers, self.drain_seconds)
+
+    def _source(self, path: Path, device: str) -> tuple[HeadSource, tuple[str, ...]]:
+        """A head for the workers, which open it when it is first asked for, and notes for people.
+
+        It is opened here once, so that what is wrong with it is known now.
+        """
+        from audioplane.drive import Talker
+        from audioplane.run import open_run
+        from audioplane.serve.heads import open_head
+        from audioplane.serve.open_heads import HeadSource
+
+        run = open_run(path, self.subject)
+        settings = {
+            "articulation": self.articulation,
+            "poses": self.poses,
+            "face": self.face.options(),
+        }
+        talker = Talker(run, device, provenance=self.provenance, **settings)
+        stated = talker.provenance()
+        look_ahead = self.lookahead / 1000
+        open_head(talker, stated, look_ahead)
+        source = HeadSource(
+            run.name, path, talker.size, stated, self.subject, device, settings, look_ahead
+        )
+        return source, talker.notes + stated.notes

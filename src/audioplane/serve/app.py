@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
 from starlette.requests import ClientDisconnect
@@ -19,6 +20,7 @@ from audioplane.serve.limits import Limits
 from audioplane.serve.service import BUSY, Service
 from audioplane.serve.sockets import serve_socket
 from audioplane.serve.upload import decode_upload
+from audioplane.serve.workers import Workers
 
 _JAVASCRIPT = "text/javascript; charset=utf-8"
 _PAGE = {
@@ -37,27 +39,23 @@ def make_app(
     access: Access | None = None,
     limits: Limits | None = None,
     webrtc: bool = False,
+    workers: Workers | None = None,
 ) -> FastAPI:
-    """The application.
+    """The application; `app.state.service` is its `Service`.
 
     `webrtc`: also accept calls, each of which opens a UDP port on every interface of the machine.
+    `workers`: the processes that render, if any do; they tell how many sessions they can have.
     """
-    service = Service(heads, access or Access(), limits or Limits())
+    service = Service(heads, access or Access(), limits or Limits(), workers)
     app = FastAPI(
         title="audioplane", docs_url=None, redoc_url=None, openapi_url=None, lifespan=service.life
     )
+    app.state.service = service
     app.add_middleware(Guard, service=service, open_to_all=_PAGE.keys())
     _add_page(app)
+    _add_facts(app, service, webrtc)
     if webrtc:
         _add_calls(app, service)
-
-    @app.get("/api/ways")
-    async def ways() -> list[str]:
-        return ["webrtc", "websocket"] if webrtc else ["websocket"]
-
-    @app.get("/api/heads")
-    async def names() -> list[str]:
-        return list(heads.by_name)
 
     @app.post("/api/sessions/{id}/sound")
     async def sound(id: str, request: Request) -> dict[str, float]:
@@ -98,6 +96,20 @@ def make_app(
     return app
 
 
+def _add_facts(app: FastAPI, service: Service, webrtc: bool) -> None:
+    @app.get("/api/ways")
+    async def ways() -> list[str]:
+        return ["webrtc", "websocket"] if webrtc else ["websocket"]
+
+    @app.get("/api/heads")
+    async def names() -> list[str]:
+        return list(service.heads.by_name)
+
+    @app.get("/api/capacity")
+    async def capacity() -> dict[str, Any]:
+        return asdict(service.capacity())
+
+
 def _add_page(app: FastAPI) -> None:
     for path, (name, kind) in _PAGE.items():
         content = (resources.files("audioplane.serve") / "page" / name).read_bytes()
@@ -118,7 +130,7 @@ def _add_calls(app: FastAPI, service: Service) -> None:
         if head not in service.heads.by_name:
             raise HTTPException(404, "no such head")
         content = await _body(request, limits.message_bytes, limits)
-        if service.places < 1:
+        if service.free() < 1:
             raise HTTPException(503, BUSY)
         sdp = content.decode(errors="replace")
         try:

@@ -19,7 +19,7 @@ from aiortc.mediastreams import MediaStreamError
 from audioplane.clock import SAMPLE_RATE
 from audioplane.errors import ServeError
 from audioplane.media.frames import AudioFrame, VoiceFrames
-from audioplane.serve.heads import ServedHead
+from audioplane.serve.heads import Source
 from audioplane.serve.playout import Playout
 from audioplane.serve.service import Service
 from audioplane.serve.session import Session
@@ -115,10 +115,10 @@ class Call:
             await asyncio.wait_for(self._peer.close(), _CLOSE_SECONDS)
 
 
-async def take_call(service: Service, head: ServedHead, offer: str) -> str:
+async def take_call(service: Service, head: Source, offer: str) -> str:
     """Answer an offer and run the call. Raises `ServeError`; a place must be free."""
     service.places -= 1
-    call = None
+    call = session = None
     try:
         session = await asyncio.to_thread(Session, service.heads, head, service.limits, _AHEAD)
         call = Call(service, session)
@@ -127,16 +127,19 @@ async def take_call(service: Service, head: ServedHead, offer: str) -> str:
         service.places += 1
         if call is not None:
             await call.close()
+        if session is not None:
+            await session.close()
         raise
-    task = asyncio.create_task(_keep(service, call))
+    task = asyncio.create_task(_keep(service, call, session))
     service.calls.add(task)
     task.add_done_callback(service.calls.discard)
     return answer
 
 
-async def _keep(service: Service, call: Call) -> None:
+async def _keep(service: Service, call: Call, session: Session) -> None:
     try:
         await call.run()
     finally:
         service.places += 1
         await call.close()
+        await session.close()

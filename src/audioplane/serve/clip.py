@@ -38,7 +38,7 @@ def _render(
     stated = session.provenance.for_speech(hashlib.sha256(pcm_of(sound)).hexdigest())
     with scratch_folder() as folder:
         path = Path(folder) / "clip.mp4"
-        size = session.head.animator.size
+        size = session.head.size
         with VideoWriter(path, *size, audio=sound, seal=stated.seal) as video:
             for frame in frames:
                 if stopped.is_set():

@@ -2,18 +2,22 @@
 
 import statistics
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.credentials import Provenance
 from audioplane.drive import Animator, Talker
-from audioplane.drive.stream import LiveHead
+from audioplane.drive.stream import LiveHead, StreamFrame
 from audioplane.errors import ServeError
+from audioplane.mark import Marker
+from audioplane.media.image import encode_image
 from audioplane.speech import StreamStatistics
 
 _MARGIN = 0.12
@@ -38,20 +42,107 @@ class ServedHead:
     delay: float
     """Seconds by which a client should delay the sound, so that images arrive in time."""
 
-    def stream(self) -> LiveHead:
-        """A stream of the head for one client."""
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its frames, pixels."""
+        return self.animator.size
+
+    def live(self) -> LiveHead:
+        """The head for one speech."""
         return LiveHead(self.animator, self.kind, self.voice, self.look_ahead, self.rest)
+
+    def stream(self, marker: Marker | None) -> "LocalStream":
+        """A stream of the head for one client."""
+        live = self.live()
+        return LocalStream(live, marker, live.look_ahead, self.delay)
+
+
+@dataclass(frozen=True)
+class LocalStream:
+    """A `Stream` in this process."""
+
+    live: LiveHead
+    marker: Marker | None
+    look_ahead: int
+    delay: float
+
+    def push(self, sound: Float[np.ndarray, " n"]) -> list[StreamFrame]:
+        return self.live.push(sound)
+
+    def image(self, frame: StreamFrame) -> UInt8[np.ndarray, "h w 3"]:
+        return self.live.draw(frame, self.marker)
+
+    def jpeg(self, frame: StreamFrame, quality: int) -> bytes:
+        return encode_image(self.image(frame), ".jpg", quality)
+
+    def close(self) -> None:
+        pass
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """A head that speaks for one client, here or in a worker. Its methods may be called from any
+    thread, `push` and the others at once."""
+
+    @property
+    def look_ahead(self) -> int:
+        """Samples after a frame's end that must have come before it is rendered."""
+        ...
+
+    @property
+    def delay(self) -> float:
+        """Seconds by which a client should delay the sound, so that images arrive in time."""
+        ...
+
+    def push(self, sound: Float[np.ndarray, " n"]) -> list[StreamFrame]:
+        """The frames that can be rendered now, for 16 kHz sound of any length."""
+        ...
+
+    def image(self, frame: StreamFrame) -> UInt8[np.ndarray, "h w 3"]:
+        """A frame's image, marked; any frames may be left out."""
+        ...
+
+    def jpeg(self, frame: StreamFrame, quality: int) -> bytes:
+        """The same as JPEG of a quality from 0 to 100."""
+        ...
+
+    def close(self) -> None:
+        """Free what it needs."""
+        ...
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A head that is offered."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its frames, pixels."""
+        ...
+
+    @property
+    def provenance(self) -> Provenance:
+        """Of its images; every session has its own."""
+        ...
+
+    def stream(self, marker: Marker | None) -> Stream:
+        """A stream of the head for one client."""
+        ...
 
 
 class Heads:
-    """The heads by name, and the one thread that renders them, since kernels use all cores."""
+    """The heads by name, and the threads that wait for their images."""
 
-    def __init__(self, heads: list[ServedHead]):
+    def __init__(self, heads: Sequence[Source], threads: int = 1):
+        """`threads`: one where heads render in this process, since kernels use all cores."""
         names = [head.name for head in heads]
         if len(set(names)) < len(names):
             raise ServeError("two heads have the same name: rename a run's folder")
         self.by_name = {head.name: head for head in heads}
-        self.drawing = ThreadPoolExecutor(1, thread_name_prefix="drawing")
+        self.drawing = ThreadPoolExecutor(threads, thread_name_prefix="drawing")
 
 
 def open_head(talker: Talker, provenance: Provenance, look_ahead: float = 0.24) -> ServedHead:
@@ -65,7 +156,7 @@ def open_head(talker: Talker, provenance: Provenance, look_ahead: float = 0.24) 
     run, animator, samples = talker.run, talker.animator, round(look_ahead * SAMPLE_RATE)
     voice, rest = run.voice, talker.rest
     head = ServedHead(run.name, animator, run.speech, voice, rest, provenance, samples, 0.0)
-    live = head.stream()
+    live = head.live()
     frames = live.push(np.zeros(live.look_ahead + 6 * FRAME_SAMPLES, np.float32))
     marker, times = provenance.marker(*animator.size), []
     for frame in frames:

@@ -38,6 +38,8 @@ _BACKLOG = 4096
 class Playout:
     """The outlet of a call: two tracks that send what is due."""
 
+    quality = None
+
     def __init__(self, session: Session):
         self.session = session
         self.sounds, self.images = SoundTrack(self), ImageTrack(self)
@@ -50,7 +52,7 @@ class Playout:
 
     async def sound(self, frame: StreamFrame) -> None:
         """Take the sound of the next frame."""
-        start, delay = frame.index * FRAME_SAMPLES, self.session.head.delay
+        start, delay = frame.index * FRAME_SAMPLES, self.session.stream.delay
         if self._zero is None:
             self._zero = asyncio.get_running_loop().time() + delay - start / SAMPLE_RATE
         wait = -self.lateness(start)
@@ -65,8 +67,9 @@ class Playout:
         self.sounds.waiting.append(pcm_of(frame.sound))
         self.sounds.came.set()
 
-    async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
+    async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"] | bytes) -> None:
         """Take an image; the oldest is dropped where too many wait."""
+        assert not isinstance(image, bytes)  # as `quality` asks for
         self.images.waiting.append((index, image))
         self.images.came.set()
 

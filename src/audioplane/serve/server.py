@@ -1,15 +1,18 @@
 """The server of live heads."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import torch
+from pathlib import Path
 
 from audioplane.errors import ServeError
 from audioplane.serve import require_packages
 from audioplane.serve.access import LOOPBACK, Access
-from audioplane.serve.heads import Heads, ServedHead
+from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
+from audioplane.serve.open_heads import HeadSource
+from audioplane.serve.scratch import scratch_folder
+from audioplane.serve.workers import RemoteHead, Workers
 
 SHORTEST_TOKEN = 16
 _LIMITS = Limits()
@@ -51,23 +54,34 @@ class Address:
         return said
 
 
-def serve(heads: list[ServedHead], address: Address, limits: Limits = _LIMITS) -> None:
+def serve(
+    sources: Sequence[HeadSource],
+    address: Address,
+    limits: Limits = _LIMITS,
+    workers: int = 0,
+    drain_seconds: float = 60.0,
+) -> None:
     """Serve heads until it is interrupted, at an address as `Address.guarded` gives it.
+
+    SIGTERM lets sessions at work go on for `drain_seconds` and takes no new ones; Ctrl-C, or
+    another SIGTERM, ends it at once. `workers`: processes that render; 0 for one for every core.
 
     Raises `ServeError` where the extra is missing or two heads share a name.
     """
     require_packages()
-    import uvicorn
-
     from audioplane.serve.app import make_app
+    from audioplane.serve.draining import DrainingServer
     from audioplane.serve.protocol import server_config
 
     access = address.access
-    app = make_app(Heads(heads), access, limits, address.webrtc)
-    config = server_config(app, address.host, address.port, limits, access)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the kernels use all cores
-    try:
-        uvicorn.Server(config).run()
-    finally:
-        torch.set_num_threads(threads)
+    with scratch_folder() as plates:
+        processes = Workers(sources, workers, Path(plates))
+        try:
+            heads = [RemoteHead(s.name, s.size, s.provenance, processes) for s in sources]
+            app = make_app(
+                Heads(heads, 2 * limits.clients), access, limits, address.webrtc, processes
+            )
+            config = server_config(app, address.host, address.port, limits, access)
+            DrainingServer(config, app.state.service, drain_seconds).run()
+        finally:
+            processes.close()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, HTTPException
@@ -15,14 +16,34 @@ from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits, Rate
 from audioplane.serve.scratch import remove_stale_folders
 from audioplane.serve.session import Session
+from audioplane.serve.workers import Workers
 
 BUSY = "too many sessions: try again later"
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a load balancer asks for."""
+
+    sessions: int
+    """At work now."""
+    more: int
+    """How many more can begin now."""
+    frame_ms: float | None
+    """Time of a core that a frame takes, mean of the latest; None before it is known."""
+    draining: bool
+    """Whether it takes no new ones, because it is about to end."""
 
 
 class Service:
     """The state shared by all requests."""
 
-    def __init__(self, heads: Heads, access: Access, limits: Limits):
+    def __init__(
+        self, heads: Heads, access: Access, limits: Limits, workers: Workers | None = None
+    ):
+        self._workers = workers
+        self.draining = False
+        """Set to take no new sessions."""
         self.heads, self._access, self.limits = heads, access, limits
         self._rate, self._refused = (Rate(limits.requests_a_minute) for _ in range(2))
         self.sessions: dict[str, Session] = {}
@@ -52,6 +73,28 @@ class Service:
         if rate.allow(self._access.client(peer, connection.headers)):
             return refused
         return 429, "too many requests: wait a minute"
+
+    def free(self) -> int:
+        """How many sessions can begin: as many as the limits and the measured times allow."""
+        if self.draining:
+            return 0
+        able = self._workers.capacity() if self._workers else None
+        taken = self.limits.clients - self.places
+        return self.places if able is None else max(0, min(self.places, able - taken))
+
+    def capacity(self) -> Capacity:
+        """Where the server stands."""
+        seconds = self._workers.frame_seconds() if self._workers else None
+        frame_ms = None if seconds is None else round(1000 * seconds, 1)
+        taken = self.limits.clients - self.places
+        return Capacity(taken, self.free(), frame_ms, self.draining)
+
+    async def drained(self, seconds: float) -> None:
+        """Take no new sessions, and wait until those at work have ended, at most so long."""
+        self.draining = True
+        until = asyncio.get_running_loop().time() + seconds
+        while self.places < self.limits.clients and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(0.1)
 
     def session(self, id: str) -> Session:
         """A running session. Raises `HTTPException` 404."""

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -19,7 +20,7 @@ from jaxtyping import Float, UInt8
 
 from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.stream import StreamFrame
-from audioplane.serve.heads import Heads, ServedHead
+from audioplane.serve.heads import Heads, Source, Stream
 from audioplane.serve.limits import Limits
 from audioplane.serve.samples import SampleQueue
 
@@ -63,7 +64,12 @@ class Outlet(Protocol):
         """Take the sound of the next frame."""
         ...
 
-    async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
+    @property
+    def quality(self) -> int | None:
+        """Of the JPEG that it takes; None to take images."""
+        ...
+
+    async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"] | bytes) -> None:
         """Take the image of a frame; earlier frames may have none."""
         ...
 
@@ -71,13 +77,12 @@ class Outlet(Protocol):
 class Session:
     """Feeds one head, in real time, for one client."""
 
-    def __init__(self, heads: Heads, head: ServedHead, limits: Limits, ahead: float | None = None):
+    def __init__(self, heads: Heads, head: Source, limits: Limits, ahead: float | None = None):
         """`ahead`: seconds that the client may be ahead of the clock, fewer than the limit's."""
         self.id = secrets.token_urlsafe(16)
         self.head, self._drawing, self._limits = head, heads.drawing, limits
-        self.live = head.stream()
         self.provenance = head.provenance.for_another()
-        self._marker = self.provenance.marker(*head.animator.size)
+        self.stream: Stream = head.stream(self.provenance.marker(*head.size))
         self.kept: deque[StreamFrame] = deque(maxlen=round(FPS * limits.clip_seconds))
         """Frames that can be downloaded."""
         self.ages: deque[float] = deque(maxlen=250)
@@ -97,6 +102,10 @@ class Session:
         self._wake = asyncio.Event()
         self._fed = 0
         self._fed_at: deque[tuple[int, float]] = deque(maxlen=500)
+
+    async def close(self) -> None:
+        """Free what renders it."""
+        await asyncio.to_thread(self.stream.close)
 
     def feed(self, pcm: bytes) -> None:
         """Take PCM16 to be spoken in real time; what does not fit is dropped."""
@@ -124,7 +133,7 @@ class Session:
 
     async def report(self, say: Callable[[str], Awaitable[None]]) -> None:
         """Send "hello", then statistics every second, until cancelled."""
-        width, height = self.head.animator.size
+        width, height = self.head.size
         hello = {
             "type": "hello",
             "session": self.id,
@@ -132,8 +141,8 @@ class Session:
             "height": height,
             "fps": FPS,
             "rate": SAMPLE_RATE,
-            "look_ahead": self.live.look_ahead / SAMPLE_RATE,
-            "delay": self.head.delay,
+            "look_ahead": self.stream.look_ahead / SAMPLE_RATE,
+            "delay": self.stream.delay,
             "clip_seconds": self._limits.clip_seconds,
             "ahead_seconds": self._sent.most / SAMPLE_RATE,
             "ai_generated": True,
@@ -168,7 +177,7 @@ class Session:
             if len(piece):
                 self._fed += len(piece)
                 self._fed_at.append((self._fed, now))
-                for frame in await asyncio.to_thread(self.live.push, piece):
+                for frame in await asyncio.to_thread(self.stream.push, piece):
                     self.kept.append(frame)
                     self._pending.append(frame)
                     self._wake.set()
@@ -182,7 +191,7 @@ class Session:
 
         While the outlet takes an image the next one is rendered.
         """
-        loop = asyncio.get_running_loop()
+        loop, quality = asyncio.get_running_loop(), outlet.quality
         showing: asyncio.Task[None] | None = None
         try:
             while True:
@@ -191,7 +200,8 @@ class Session:
                 frame = self._pending[-1]
                 self.skipped += len(self._pending) - 1
                 self._pending.clear()
-                image = await loop.run_in_executor(self._drawing, self.image, frame)
+                render = self.image if quality is None else partial(self.jpeg, quality=quality)
+                image = await loop.run_in_executor(self._drawing, render, frame)
                 if showing is not None:
                     await showing
                 showing = asyncio.create_task(outlet.image(frame.index, image))
@@ -202,7 +212,11 @@ class Session:
 
     def image(self, frame: StreamFrame) -> UInt8[np.ndarray, "h w 3"]:
         """A frame's marked image. For the thread that renders."""
-        return self.live.draw(frame, self._marker)
+        return self.stream.image(frame)
+
+    def jpeg(self, frame: StreamFrame, quality: int) -> bytes:
+        """The same as JPEG of a quality from 0 to 100."""
+        return self.stream.jpeg(frame, quality)
 
     def leaves(self, index: int) -> float:
         """Record that an image leaves now; returns its age in seconds."""

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from audioplane.clock import SAMPLE_RATE
 from audioplane.drive.stream import StreamFrame
-from audioplane.media.image import encode_image
+from audioplane.errors import ServeError
 from audioplane.serve.limits import Bucket, Limits
 from audioplane.serve.service import BUSY, Service
 from audioplane.serve.session import Session, pcm_of
@@ -26,7 +26,7 @@ _QUALITY = 85
 """Of the images, JPEG."""
 _SEND_SECONDS = 5.0
 """Seconds after which a client that takes nothing counts as disconnected."""
-_REFUSED, _FULL, _TOO_BIG, _GONE = 1008, 1013, 1009, 1006
+_REFUSED, _FULL, _TOO_BIG, _GONE, _FAILED = 1008, 1013, 1009, 1006, 1011
 """WebSocket's codes."""
 _MESSAGES, _MESSAGES_A_SECOND = 200_000.0, 1000.0
 """Messages of a client at once, and then a second: an hour of sound in pieces of 20 ms."""
@@ -45,6 +45,8 @@ def header(kind: int, index: int, age: float) -> bytes:
 class SocketOutlet:
     """Sends sound and images at once; the client plays them in time."""
 
+    quality = _QUALITY
+
     def __init__(self, session: Session, send: Send):
         self._session, self._send = session, send
 
@@ -53,10 +55,10 @@ class SocketOutlet:
         age = self._session.age(frame.index)
         await self._send(header(SOUND, frame.index, age) + pcm_of(frame.sound))
 
-    async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Encode and send an image."""
-        jpeg = await asyncio.to_thread(encode_image, image, ".jpg", _QUALITY)
-        await self._send(header(IMAGE, index, self._session.leaves(index)) + jpeg)
+    async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"] | bytes) -> None:
+        """Send a JPEG."""
+        assert isinstance(image, bytes)  # as `quality` asks for
+        await self._send(header(IMAGE, index, self._session.leaves(index)) + image)
 
 
 async def serve_socket(service: Service, socket: WebSocket) -> None:
@@ -66,19 +68,25 @@ async def serve_socket(service: Service, socket: WebSocket) -> None:
     if head is None:
         await socket.close(_REFUSED)
         return
-    if service.places < 1:
+    if service.free() < 1:
         await socket.accept()
         await socket.close(_FULL, BUSY)
         return
     service.places -= 1
+    session = None
     try:
         await socket.accept()
         send = _sender(socket)
         session = await asyncio.to_thread(Session, service.heads, head, service.limits, ahead)
         works = session.works(SocketOutlet(session, send), send)
         await service.run(session, _receive(session, socket, service.limits), *works)
+    except ServeError as e:  # its worker died
+        with suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(_FAILED, str(e))
     finally:
         service.places += 1
+        if session is not None:
+            await session.close()
         with suppress(RuntimeError, WebSocketDisconnect):
             await socket.close()
 

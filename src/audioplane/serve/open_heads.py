@@ -1,0 +1,140 @@
+"""The heads and streams of one worker: opened when asked for, let go when memory is short."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from audioplane.credentials import Provenance
+from audioplane.drive import Talker
+from audioplane.drive.stream import LiveHead, StreamFrame
+from audioplane.mark import Marker
+from audioplane.media.image import encode_image
+from audioplane.run import open_run
+from audioplane.serve.heads import ServedHead, open_head
+from audioplane.serve.plates import with_kept_plates
+
+_MEMINFO = Path("/proc/meminfo")
+_SHORT = 0.1
+"""Share of the memory below which what is free is too little."""
+
+
+@dataclass(frozen=True)
+class HeadSource:
+    """Where a head comes from."""
+
+    name: str
+    path: Path
+    """The run folder or the pack."""
+    size: tuple[int, int]
+    """Width and height of its frames, pixels."""
+    provenance: Provenance
+    subject: Path | None = None
+    device: str = "cpu"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of `Talker`."""
+    look_ahead: float = 0.24
+    """Seconds (`open_head`)."""
+
+    def open(self, plates: Path | None = None) -> ServedHead:
+        """Read it and measure its time to render.
+
+        Raises as `open_run`, `Talker` and `open_head` do.
+        """
+        run = open_run(self.path, self.subject)
+        device = torch.device(self.device)
+        talker = Talker(run, device, **self.settings)
+        if plates is not None:
+            animator = talker.animator
+            animator.footage = with_kept_plates(animator.footage, plates / f"{self.name}.plates")
+        head = open_head(talker, self.provenance, self.look_ahead)
+        return replace(head, name=self.name)
+
+
+@dataclass
+class _Opened:
+    """A head in memory."""
+
+    head: ServedHead
+    streams: int = 0
+    used: int = 0
+    """When it was last asked for, counted in openings."""
+
+
+def memory_is_short() -> bool:
+    """Whether less than a tenth of this machine's memory is available; False where unknown."""
+    try:
+        lines = _MEMINFO.read_text().splitlines()
+        facts = {name: int(rest.split()[0]) for name, _, rest in (x.partition(":") for x in lines)}
+        return facts["MemAvailable"] < _SHORT * facts["MemTotal"]
+    except (OSError, KeyError, ValueError, IndexError):
+        return False
+
+
+class OpenHeads:
+    """What a worker does."""
+
+    def __init__(
+        self,
+        sources: Sequence[HeadSource],
+        plates: Path | None = None,
+        is_short: Callable[[], bool] = memory_is_short,
+    ):
+        self._sources = {source.name: source for source in sources}
+        self._plates, self._is_short = plates, is_short
+        self._opened: dict[str, _Opened] = {}
+        self._streams: dict[int, tuple[_Opened, LiveHead, Marker | None]] = {}
+        self._numbers = itertools.count(1)
+
+    @property
+    def names(self) -> list[str]:
+        """The heads in memory."""
+        return list(self._opened)
+
+    def open(self, name: str, marker: Marker | None) -> tuple[int, int, float]:
+        """A new stream: its number, look-ahead in samples, and its head's delay in seconds."""
+        number = next(self._numbers)
+        if name not in self._opened:
+            self._let_go()
+            self._opened[name] = _Opened(self._sources[name].open(self._plates))
+        opened = self._opened[name]
+        live = opened.head.live()
+        opened.streams, opened.used = opened.streams + 1, number
+        self._streams[number] = (opened, live, marker)
+        return number, live.look_ahead, opened.head.delay
+
+    def push(
+        self, number: int, sound: Float[np.ndarray, " n"]
+    ) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """Index, code and sound of the frames that can be rendered now."""
+        _, live, _ = self._streams[number]
+        return [(f.index, f.code.cpu().numpy(), f.sound) for f in live.push(sound)]
+
+    def draw(
+        self, number: int, index: int, code: Float[np.ndarray, " k"], quality: int | None
+    ) -> UInt8[np.ndarray, "h w 3"] | bytes:
+        """A marked image; of a quality, as JPEG."""
+        opened, live, marker = self._streams[number]
+        on_device = torch.from_numpy(code).to(opened.head.animator.head.device)
+        frame = StreamFrame(index, on_device, np.zeros(0, np.float32))
+        image = live.draw(frame, marker)
+        return image if quality is None else encode_image(image, ".jpg", quality)
+
+    def close(self, number: int) -> None:
+        """Forget a stream."""
+        opened, _, _ = self._streams.pop(number)
+        opened.streams -= 1
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """While memory is short, forget heads that nobody uses, least recently used first."""
+        idle = sorted((o.used, name) for name, o in self._opened.items() if not o.streams)
+        for _, name in idle:
+            if not self._is_short():
+                return
+            del self._opened[name]

@@ -1,0 +1,228 @@
+"""Sessions whose heads are in worker processes: the same images, on several cores."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from audioplane.errors import ServeError
+from audioplane.run.footage import Footage
+from audioplane.serve.app import make_app
+from audioplane.serve.heads import Heads
+from audioplane.serve.limits import Limits
+from audioplane.serve.open_heads import HeadSource, OpenHeads
+from audioplane.serve.plates import with_kept_plates
+from audioplane.serve.workers import RemoteHead, Workers
+from tests.run.made import make_run
+from tests.serve.conftest import running, stated
+from tests.serve.test_app import get, live, until
+
+ROOMY = replace(Limits(), requests_a_minute=6000.0, clients=4)
+
+
+@pytest.fixture(scope="module")
+def source(spoken_subject, tmp_path_factory) -> HeadSource:
+    """The head of `served`, to be opened elsewhere."""
+    folder = make_run(tmp_path_factory.mktemp("runs") / "drawn", spoken_subject)
+    return HeadSource("drawn", folder, (64, 64), stated(), spoken_subject.paths.root)
+
+
+@pytest.fixture(scope="module")
+def workers(source, tmp_path_factory):
+    workers = Workers([source], 2, tmp_path_factory.mktemp("plates"))
+    yield workers
+    workers.close()
+
+
+@pytest.fixture(scope="module")
+def remote(source, workers):
+    heads = Heads([RemoteHead("drawn", source.size, source.provenance, workers)], 8)
+    app = make_app(heads, None, ROOMY, False, workers)
+    with running(app, ROOMY) as address:
+        yield address, app.state.service
+    heads.drawing.shutdown()
+
+
+def test_a_stream_in_a_worker_gives_the_same_images(source, workers, tmp_path):
+    """Sound, codes and pixels are those of a stream in this process."""
+    marker = source.provenance.marker(64, 64)
+    here, there = source.open().stream(marker), workers.stream("drawn", marker)
+    assert here.look_ahead == there.look_ahead and 0.1 < there.delay < 5
+    sound = (np.random.default_rng(0).normal(size=16000) * 0.1).astype(np.float32)
+    for a, b in zip(here.push(sound), there.push(sound), strict=True):
+        assert a.index == b.index and np.array_equal(a.sound, b.sound)
+        assert np.allclose(a.code, b.code, atol=1e-5)
+        b = replace(b, code=a.code)
+        assert np.array_equal(here.image(a), there.image(b))
+        assert here.jpeg(a, 85) == there.jpeg(b, 85)
+    there.close()
+    with pytest.raises(KeyError):
+        there.image(b)
+
+
+def test_clients_speak_through_workers_at_once_and_the_server_tells_its_capacity(remote, workers):
+    address, service = remote
+    before = json.loads(get(f"http://{address}/api/capacity")[1])
+    assert before["sessions"] == 0 and not before["draining"]
+    with live(address) as one, live(address) as other:
+        for socket in (one, other):
+            socket.send(bytes(64000))
+            shown = [m for m in until(socket, lambda kind, i, _: kind == 1 and i >= 40)]
+            assert sum(kind == 2 for kind, _, _ in shown) > 5
+        assert [w.sessions for w in workers._workers] == [1, 1]
+        wait_for(lambda: _measured(service))
+        now = json.loads(get(f"http://{address}/api/capacity")[1])
+        assert now["sessions"] == 2 and 0 < now["frame_ms"] < 1000
+        assert now["more"] == service.free() <= 2
+    deadline = time.monotonic() + 10
+    while any(w.sessions for w in workers._workers) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [w.sessions for w in workers._workers] == [0, 0]
+
+
+def test_what_frames_cost_bounds_the_sessions(remote, workers, monkeypatch):
+    """Two cores, 17 ms a frame: 85 % of them make four sessions."""
+    _, service = remote
+    wait_for(lambda: _idle(service))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    for seconds, able in ((0.010, 4), (0.005, 4), (0.040, 1), (0.100, 0)):
+        for worker in workers._workers:
+            times = {"draw": deque([seconds] * 30), "push": deque([0.007] * 30)}
+            monkeypatch.setattr(worker, "seconds", {**worker.seconds, **times})
+        assert service.free() == able
+    assert workers.capacity() == 0
+
+
+def test_the_death_of_a_worker_ends_its_sessions_and_no_others(remote, workers):
+    address, _ = remote
+    with live(address) as one, live(address) as other:
+        for socket in (one, other):
+            assert json.loads(socket.recv())["type"] == "hello"
+        busy = [w for w in workers._workers if w.sessions]
+        assert len(busy) == 2
+        os.kill(busy[0].pid, signal.SIGTERM)
+        ended, goes_on = 0, 0
+        for socket in (one, other):
+            try:
+                socket.send(bytes(32000))
+                until(socket, lambda kind, i, _: kind == 1 and i >= 60)
+                goes_on += 1
+            except ConnectionClosed as e:
+                assert "has died" in str(e)
+                ended += 1
+        assert (ended, goes_on) == (1, 1)
+    for stream in [workers.stream("drawn", None) for _ in range(2)]:  # it is replaced
+        stream.close()
+    with live(address) as again, live(address) as more:
+        for socket in (again, more):
+            until(socket, lambda kind, *_: kind == 2)
+
+
+def test_heads_that_nobody_uses_are_let_go_while_memory_is_short(source):
+    short = False
+    sources = [replace(source, name=name) for name in ("a", "b", "c")]
+    heads = OpenHeads(sources, None, lambda: short)
+    assert heads.names == []
+    first, second = heads.open("a", None)[0], heads.open("b", None)[0]
+    heads.close(first)
+    assert heads.names == ["a", "b"]
+    short = True
+    third = heads.open("c", None)[0]
+    assert heads.names == ["b", "c"]  # b is in use
+    heads.close(second)
+    heads.close(third)
+    assert heads.names == []
+    heads.open("a", None)  # and is opened again
+    with pytest.raises(KeyError):
+        heads.push(third, np.zeros(640, np.float32))
+
+
+def test_plates_are_decoded_once_for_all_processes(spoken_subject, source, tmp_path, monkeypatch):
+    footage: Footage = source.open().animator.footage
+    kept = [with_kept_plates(footage, tmp_path / "x.plates") for _ in range(2)]
+    true = {ref.img_id: footage.plate(ref) for ref in footage.loop}
+    for ref in footage.loop:
+        assert np.array_equal(kept[0].plate(ref), true[ref.img_id])
+
+    def again(*_):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(type(footage), "plate", again)
+    for ref in footage.loop:
+        assert np.array_equal(kept[1].plate(ref), true[ref.img_id])
+    monkeypatch.setattr("audioplane.serve.plates.MOST_BYTES", 1000)
+    assert with_kept_plates(footage, tmp_path / "y.plates") is footage
+
+
+def test_a_worker_that_died_says_so(source):
+    workers = Workers([source], 1)
+    (pid,) = workers.pids
+    stream = workers.stream("drawn", None)
+    os.kill(pid, signal.SIGTERM)
+    with pytest.raises(ServeError, match="has died"):
+        for _ in range(500):
+            stream.push(np.zeros(640, np.float32))
+            time.sleep(0.01)
+    stream.close()
+    workers.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
+def test_sigterm_lets_a_session_finish_and_takes_no_other(source, spoken_subject):
+    """The command itself, in a process of its own."""
+    command = [sys.executable, "-m", "audioplane", "serve", str(source.path), "--workers", "1"]
+    command += ["--subject", str(spoken_subject.paths.root)]
+    port = 8000 + os.getpid() % 20000
+    server = subprocess.Popen([*command, "--port", str(port)], stderr=subprocess.DEVNULL)
+    address = f"127.0.0.1:{port}"
+    try:
+        wait_for(lambda: urllib.request.urlopen(f"http://{address}/api/heads", timeout=5).close())
+        with live(address, head=source.path.name) as socket:
+            until(socket, lambda kind, *_: kind == 2)
+            server.send_signal(signal.SIGTERM)
+            wait_for(lambda: _draining(address))
+            with live(address, head=source.path.name) as late:
+                with pytest.raises(ConnectionClosed, match="too many sessions"):
+                    late.recv()
+            until(socket, lambda kind, i, _: kind == 1 and i >= 60)
+            assert server.poll() is None
+        assert server.wait(20) == 0
+    finally:
+        if server.poll() is None:
+            server.kill()
+        server.wait()
+
+
+def _draining(address: str) -> None:
+    facts = json.loads(get(f"http://{address}/api/capacity")[1])
+    assert facts["draining"] and facts["more"] == 0 and facts["sessions"] == 1
+
+
+def _measured(service) -> None:
+    assert service.capacity().frame_ms is not None
+
+
+def _idle(service) -> None:
+    assert service.places == ROOMY.clients
+
+
+def wait_for(work, seconds: float = 60.0) -> None:
+    """Try until it works."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return work()
+        except (OSError, AssertionError):
+            if time.monotonic() > until:
+                raise
+            threading.Event().wait(0.1)
