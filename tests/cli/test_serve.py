@@ -1,7 +1,6 @@
 """Refusals of `serve`, in one line."""
 
 import importlib.util
-from types import SimpleNamespace
 
 import pytest
 
@@ -54,13 +53,15 @@ def test_other_addresses_than_this_machine_get_a_token(host, has_token):
 
 
 def test_the_options_reach_the_server(run_folder, spoken_subject, monkeypatch, capsys):
+    from audioplane.serve.app import make_app
+
     served = {}
     run = lambda server: served.update(vars(server.config))  # noqa: E731
     monkeypatch.setattr("uvicorn.Server.run", run)
 
     def made(heads, *given):
         served.update(access=given[0], heads=heads, limits=given[1])
-        return SimpleNamespace(state=SimpleNamespace(service=None))
+        return make_app(heads, *given)
 
     monkeypatch.setattr("audioplane.serve.app.make_app", made)
     options = ["--allow-host", "me.example", "--trusted-proxy", "10.0.0.0/8", "--port", "8001"]
