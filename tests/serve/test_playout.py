@@ -20,7 +20,7 @@ DELAY = 0.05
 @pytest.fixture
 def frame(served):
     """`frame(n)`: frame n, whose sound holds its number."""
-    live = served.stream()
+    live = served.live()
     frames = live.push(np.zeros(live.look_ahead + 3 * FRAME_SAMPLES, np.float32))
     return lambda n: replace(frames[0], index=n, sound=np.full(FRAME_SAMPLES, n / 100, np.float32))
 
