@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from audioplane.cli.arguments import Kind
-from audioplane.cli.console import console, progress_bar
+from audioplane.cli.arguments import ExecutorArguments, Kind
+from audioplane.cli.console import console, progress_reports
 from audioplane.speech.kinds import DEFAULT_KIND
 
 
@@ -31,28 +31,25 @@ class Prior:
     seed: int = 0
     """Same seed, same prior."""
 
+    executor: Annotated[ExecutorArguments, tyro.conf.arg(name="")] = ExecutorArguments()
+
     def run(self) -> None:
         from audioplane.cli.training import signals_set
         from audioplane.errors import TrainingError
-        from audioplane.subject import load_subject
-        from audioplane.train import PriorConfig, train_prior
-        from audioplane.train.prior_training import PriorProgress
+        from audioplane.experiments.prior import PriorTask, train_prior_on
+        from audioplane.train import PriorConfig
 
-        subjects = [load_subject(path) for path in self.subjects]
-        held_out = load_subject(self.held_out) if self.held_out else None
         config = PriorConfig(speech=self.speech, iterations=self.iterations, seed=self.seed)
-        with signals_set() as stop, progress_bar() as bar:
-            task = bar.add_task("prior", total=config.iterations, note="")
-            for event in train_prior(subjects, self.out, config, held_out, stop):
-                if isinstance(event, PriorProgress):
-                    note = f"lip loss {event.loss:.3f}"
-                    bar.update(task, completed=event.iteration, note=note)
-                    continue
-                console.print(f"{event.path}: sha256 {event.sha256[:12]}")
-                if score := event.score:
-                    console.print(
-                        f"held out: MAC {score.mac:.2f}, LMD {score.lmd:.2f} px (mean mouth "
-                        f"{score.mean_mouth:.2f})"
-                    )
-        if stop.is_set():
+        subjects = tuple(path.resolve() for path in self.subjects)
+        held_out = self.held_out.resolve() if self.held_out else None
+        task = PriorTask(subjects, self.out.resolve(), config, held_out)
+        with signals_set() as stop, progress_reports(self) as report:
+            written = train_prior_on(self.executor.open(), task, stop, report)
+        if written is None:
             raise TrainingError("stopped; a checkpoint is kept, the same command goes on from it")
+        console.print(f"{self.out}: sha256 {written.sha256[:12]}")
+        if score := written.score:
+            console.print(
+                f"held out: MAC {score.mac:.2f}, LMD {score.lmd:.2f} px (mean mouth "
+                f"{score.mean_mouth:.2f})"
+            )
