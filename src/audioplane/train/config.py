@@ -267,7 +267,7 @@ PRESETS: dict[str, TrainConfig] = {
         coarse_iterations=2_000,
         fine_iterations=10_000,
         half_size_iterations=8_000,
-        model=ModelConfig(moving="face"),
+        model=ModelConfig(moving="face", expression="upper-face"),
         loss=LossWeights(lips=1.0),
         density=DensityConfig(maximum=10_000, until=6_000),
         audio=AudioConfig(noise=2.5, tilt=0.7, shift=1, teacher_forcing=True),
