@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from audioplane.drive import Animator, ping_pong
+from audioplane.drive import Animator
 from audioplane.errors import SubjectError
 from audioplane.head import BY_AUDIO
 from audioplane.run import SubjectFootage
 from tests.gpu import stand_in
-
-
-def test_ping_pong_shows_no_turning_frame_twice():
-    assert [ping_pong(t, 4) for t in range(9)] == [0, 1, 2, 3, 2, 1, 0, 1, 2]
-    assert [ping_pong(t, 1) for t in range(3)] == [0, 0, 0]
-    assert [ping_pong(t, 2) for t in range(5)] == [0, 1, 0, 1, 0]
 
 
 def test_one_frame_a_row_of_features_for_speech_longer_than_the_subject(animator, spoken_subject):

@@ -6,11 +6,14 @@ import torch
 
 from audioplane.clock import FRAME_SAMPLES
 from audioplane.drive import Animator
+from audioplane.drive.motion import GraphMotion
 from audioplane.drive.stream import LiveHead
 from audioplane.errors import SpeechError, SubjectError
 from audioplane.head import Head, HeadShape
 from audioplane.run import SubjectFootage
+from audioplane.run.motion_graph import motion_graph
 from audioplane.speech import Speech, compute_features, stream_statistics
+from tests.run.walked import Swaying
 
 
 def _live(animator, sound, sizes, voice):
@@ -99,9 +102,30 @@ def test_in_silence_the_head_goes_on_moving_and_its_mouth_is_still(animator):
     )  # another pose
 
 
-def test_poses_go_forwards_and_backwards(animator):
-    shown = [animator.pose(t).img_id for t in (0, 1, 18, 19, 20, 37, 38, 39)]
-    assert shown == [0, 1, 18, 19, 18, 1, 0, 1]
+def test_a_stream_moves_as_a_file_does(animator, speech):
+    footage = Swaying((700,))
+    graph = motion_graph(footage, footage.views(), None, np.ones(700, bool))
+    moving = Animator(
+        animator.head,
+        animator.footage,
+        animator._views,
+        motion=lambda: GraphMotion(graph, seed=2),
+    )
+    sound = np.concatenate([speech, np.zeros(16000, np.float32), speech])
+    live = LiveHead(moving, "mel")
+    frames = [*live.push(sound), *live.finish()]
+    again = LiveHead(moving, "mel")
+    pieces = [f for piece in np.array_split(sound, 7) for f in again.push(piece)]
+
+    def shown(moments):
+        return [(m.ref.img_id, m.other and m.other.img_id, m.weight) for m in moments]
+
+    moments = shown(frame.moment for frame in frames)
+    assert shown(frame.moment for frame in [*pieces, *again.finish()]) == moments
+    assert any(other for _, other, _ in moments)
+    whole, motion = Speech(sound).spoken_frames(), GraphMotion(graph, seed=2)
+    told = [motion.step(bool(speaks)) for speaks in whole[:20]]
+    assert shown(told) == moments[:20]
 
 
 def test_a_frame_that_was_left_out_changes_no_other(animator, speech):

@@ -38,7 +38,7 @@ def test_talkers_of_one_run_have_their_own_articulation(run_folder, spoken_subje
     still, usual = Talker(run, articulation=0.0), Talker(run)
     for talker, moves in ((still, False), (usual, True), (still, False)):
         at_once = talker.codes(Speech(voice))
-        chunks = np.stack([code.numpy() for code in talker._codes_of(voice)[1]])
+        chunks = np.stack([code.numpy() for code in talker._heard(voice).codes])
         live = LiveHead(talker.animator, run.speech, run.voice)
         streamed = np.stack([frame.code.numpy() for frame in (*live.push(voice), *live.finish())])
         for codes in (at_once.numpy(), chunks, streamed):

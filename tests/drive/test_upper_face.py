@@ -7,6 +7,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from audioplane.drive import FaceOptions, Talker
+from audioplane.drive.moment import Moment
 from audioplane.drive.upper_face import UpperFace, upper_face
 from audioplane.errors import ExpressionError
 from audioplane.run import open_run, pack
@@ -111,7 +112,7 @@ def test_a_talker_shows_it_and_a_stream_shows_the_same(run, lifted, tmp_path, pa
 def test_speech_moves_nothing_that_the_expression_moves(run):
     head, motion = run.head, Talker(run).animator._motion
     ref, codes = run.footage.loop[0], torch.randn(2, *_code_shape(run))
-    a, b = (head.deform(motion(code, ref))[0].means for code in codes)
+    a, b = (head.deform(motion(code, Moment(ref), None))[0].means for code in codes)
     by_audio, by_expression = head.moving()
     assert len(by_expression) and torch.equal(a[by_expression], b[by_expression])
     assert not torch.equal(a[by_audio], b[by_audio])
@@ -121,7 +122,7 @@ def test_the_expression_moves_nothing_that_speech_moves(run):
     head, code = run.head, torch.randn(*_code_shape(run))
     motion = Talker(run).animator._motion
     first, last = run.footage.loop[0], run.footage.loop[-1]
-    a, b = (head.deform(motion(code, ref))[0].means for ref in (first, last))
+    a, b = (head.deform(motion(code, Moment(ref), None))[0].means for ref in (first, last))
     by_audio, by_expression = head.moving()
     assert torch.equal(a[by_audio], b[by_audio])
     assert not torch.equal(a[by_expression], b[by_expression])

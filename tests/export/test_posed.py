@@ -102,7 +102,7 @@ def assert_same_image(made: Gaussians, talker: Talker, voice, turned: bool) -> N
     from audioplane.head import follow_body
     from audioplane.speech import Speech
 
-    animator, ref = talker.animator, talker.animator.pose(5)
+    animator, ref = talker.animator, talker.animator.footage.loop[5]
     view = animator.view(ref)
     code = talker.codes(Speech.read(voice))[5]
     weights = talker.run.head.body_weights()

@@ -3,7 +3,7 @@ import pytest
 
 from audioplane.errors import SubjectError
 from audioplane.run import SubjectFootage
-from audioplane.run.footage import longest_shot
+from audioplane.run.footage import longest_shot, shots_of
 from audioplane.subject import FrameRef
 
 
@@ -12,7 +12,7 @@ def frames(*ids: int) -> list[FrameRef]:
 
 
 def shot(refs: list[FrameRef], cuts: tuple[int, ...]) -> tuple[int, int]:
-    found = longest_shot(refs, cuts)
+    found = longest_shot(shots_of(refs, cuts))
     start = refs.index(found[0])
     assert list(found) == refs[start : start + len(found)]
     return found[0].img_id, found[-1].img_id

@@ -10,6 +10,7 @@ from audioplane.drive import Talker
 from audioplane.errors import CheckpointError, SubjectError
 from audioplane.media.image import encode_image
 from audioplane.run import load_tensors, open_run, pack, save_tensors
+from audioplane.run.motion_graph import MotionGraph
 from tests.run.made import make_run
 
 
@@ -52,19 +53,40 @@ def test_a_pack_knows_the_poses_of_all_training_frames(packed, tmp_path):
     """Its footage may be shorter: the longest shot."""
     tensors, facts = load_tensors(packed)
     assert facts["loop"] == facts["pose_ids"] == list(range(20))
-    old = {k: v for k, v in facts.items() if k != "loop"}  # all poses were the loop's
+    old = {
+        k: v for k, v in facts.items() if k not in ("loop", "shots")
+    }  # all poses were the loop's
     save_tensors(tmp_path / "old.head", tensors, old)
     assert len(open_run(tmp_path / "old.head").footage.loop) == 20
     for i in range(7, 20):
         del tensors[f"footage/torso/{i}"]
     tensors["footage/expressions"] = tensors["footage/expressions"][:7]
-    save_tensors(tmp_path / "short.head", tensors, facts | {"loop": facts["loop"][:7]})
+    save_tensors(
+        tmp_path / "short.head", tensors, facts | {"loop": facts["loop"][:7], "shots": [3, 4]}
+    )
     run = open_run(tmp_path / "short.head")
     assert len(run.footage.loop) == 7 and len(run.views) == 20
     assert len(list(Talker(run).speak(np.zeros(16000, np.float32)))) == 25
-    save_tensors(tmp_path / "odd.head", tensors, facts | {"loop": [3, 99]})
+    save_tensors(tmp_path / "odd.head", tensors, facts | {"loop": [3, 99], "shots": [2]})
     with pytest.raises(CheckpointError, match="damaged"):
         open_run(tmp_path / "odd.head")
+    save_tensors(tmp_path / "odd.head", tensors, facts | {"shots": [3]})
+    with pytest.raises(CheckpointError, match="damaged"):
+        open_run(tmp_path / "odd.head")
+
+
+def test_a_pack_carries_the_motion_graph(run_folder, spoken_subject, tmp_path, monkeypatch):
+    monkeypatch.setattr("audioplane.run.motion_graph.EASE", 5)
+    run = open_run(run_folder, spoken_subject.paths.root)
+    ends, spoken = np.full(20, 19), np.arange(20) % 3 > 0
+    jump = (np.array([0]), np.array([0]), np.array([0.5]))
+    vars(run)["motion"] = MotionGraph(run.footage.refs, spoken, ends, ends > 0, *jump)
+    bodies = np.tile(np.eye(4), (20, 1, 1))
+    vars(run)["tracked_bodies"] = bodies
+    alone = open_run(pack(run, tmp_path / "moves.head"))
+    assert alone.motion is not None and alone.motion.spoken.tolist() == spoken.tolist()
+    assert np.array_equal(alone.tracked_bodies, bodies)
+    assert [ref.img_id for ref in alone.motion.refs] == [ref.img_id for ref in run.footage.refs]
 
 
 def test_packs_with_planes_are_read(run_folder, packed, spoken_subject, tmp_path):

@@ -36,6 +36,9 @@ class Drive:
     poses: Path | None = None
     """How the head moves, if not as recorded: a table of poses (docs/poses.md), a transforms file,
     or the folder of a subject, of other people too; for heads trained with --torso model."""
+    seed: int = 0
+    """Of the choice among the recorded stretches that the head moves by; another seed, another
+    motion (docs/motion.md)."""
     face: Annotated[FaceArguments, tyro.conf.arg(name="")] = FaceArguments()
     crf: int = 18
     """Quality, 0 (lossless) to 51 (worst; webm: 63)."""
@@ -62,6 +65,7 @@ class Drive:
             self.provenance,
             self.poses,
             self.face.options(),
+            self.seed,
         )
         with progress_reports(self) as report:
             made = talker.write(

@@ -43,6 +43,8 @@ class Serve:
     """How far the lips move, as for 'drive'."""
     poses: Path | None = None
     """How the heads move, as for 'drive'."""
+    seed: int = 0
+    """Of the choice among the recorded stretches that the heads move by, as for 'drive'."""
     face: Annotated[FaceArguments, tyro.conf.arg(name="")] = FaceArguments()
     webrtc: bool = False
     """Offer WebRTC too, for phones and lossy networks. Every session then opens UDP ports on all
@@ -96,6 +98,7 @@ class Serve:
             "articulation": self.articulation,
             "poses": self.poses,
             "face": self.face.options(),
+            "seed": self.seed,
         }
         talker = Talker(run, device, provenance=self.provenance, **settings)
         stated = talker.provenance()

@@ -1,6 +1,5 @@
 """Driving: frames from a trained head and speech, composited over torso and background."""
 
-from audioplane.clock import ping_pong
 from audioplane.drive.animator import Animator, DrivenFrame
 from audioplane.drive.talker import Talker, TalkerStream, WrittenVideo
 from audioplane.drive.upper_face import FaceOptions
@@ -12,5 +11,4 @@ __all__ = [
     "Talker",
     "TalkerStream",
     "WrittenVideo",
-    "ping_pong",
 ]

@@ -1,23 +1,27 @@
 """Rendering of a trained head over its own torso and background, frame by frame."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from audioplane.clock import ping_pong
+from audioplane.drive.moment import Moment, between, torso_between
+from audioplane.drive.motion import Motion, ToAndFro
 from audioplane.drive.renderer import renderer_for
 from audioplane.drive.upper_face import UpperFace
 from audioplane.errors import SubjectError
-from audioplane.head import Gaussians, Head, Motion, View
+from audioplane.head import Gaussians, Head, View
+from audioplane.head import Motion as HeadMotion
 from audioplane.head.audio import RunningNorm
 from audioplane.mark import Marker
 from audioplane.run import Footage
 from audioplane.subject import FrameRef
+from audioplane.subject.torso import over
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Animator:
         bodies: dict[int, Tensor] | None = None,
         articulation: float = 1.0,
         face: UpperFace | None = None,
+        motion: Callable[[], Motion] | None = None,
     ):
         """Render the head as it is now; later changes of its weights have no effect.
 
@@ -51,13 +56,15 @@ class Animator:
             bodies: of a head with a body, its refined views (`View.body`) likewise.
             articulation: factor on how far speech moves the lips.
             face: what brows, lids and eyes do while it speaks; None for what was recorded.
+            motion: begins the motion of a speech; None plays `footage.loop` to and fro.
         """
         self._articulation, self._face = articulation, face
         self.head, self.footage, self._views = head, footage, dict(views)
         self._bodies = dict(bodies or {})
         self.size = footage.size
         """Width and height of its frames, pixels."""
-        self._loop = footage.loop
+        self.motion = motion or (lambda: ToAndFro(footage.loop))
+        """Begins the motion of another speech."""
         self._K = torch.from_numpy(footage.K).float()
         self._renderer = renderer_for(head, *self.size)
 
@@ -117,41 +124,60 @@ class Animator:
         window = torch.from_numpy(run).to(self.head.device)
         return self.head.excerpt_codes(window, norm, spoken, self._articulation)
 
-    def pose(self, t: int) -> FrameRef:
-        """The subject's frame whose pose, expression and torso frame t of any speech uses: the
-        longest shot played forwards and backwards, so that head and body never jump."""
-        return self._loop[ping_pong(t, len(self._loop))]
+    def view(self, at: FrameRef | Moment) -> View:
+        """The camera of one of the subject's frames or of a moment, on the CPU."""
+        moment = at if isinstance(at, Moment) else Moment(at)
+        body = None if self.head.body is None else self._moved(moment, self._body)
+        return View(self._moved(moment, self._camera), self._K, *self.size, body=body)
 
-    def view(self, ref: FrameRef) -> View:
-        """The camera of one of the subject's frames, on the CPU."""
-        viewmat = self._views.get(ref.img_id)
-        if viewmat is None:
-            viewmat = torch.from_numpy(ref.viewmat).float()
-        return View(viewmat, self._K, *self.size, body=self._body(ref))
+    @staticmethod
+    def _moved(
+        moment: Moment, view: Callable[[FrameRef], Float[Tensor, "4 4"]]
+    ) -> Float[Tensor, "4 4"]:
+        if moment.other is None:
+            return view(moment.ref)
+        return between(view(moment.ref), view(moment.other), moment.weight)
 
-    def _body(self, ref: FrameRef) -> Float[Tensor, "4 4"] | None:
-        if self.head.body is None:
-            return None
+    def _camera(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
+        refined = self._views.get(ref.img_id)
+        return torch.from_numpy(ref.viewmat).float() if refined is None else refined
+
+    def _body(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
         refined = self._bodies.get(ref.img_id)
         return torch.from_numpy(self.footage.body(ref)).float() if refined is None else refined
 
+    def plate(self, moment: Moment) -> UInt8[np.ndarray, "h w 3"]:
+        """What lies behind the Gaussians of a moment."""
+        if moment.other is None:
+            return self.footage.plate(moment.ref)
+        try:
+            bodies = self._body(moment.ref), self._body(moment.other)
+        except SubjectError:  # of prior work, which does not track it
+            bodies = None
+        torso = torso_between(self.footage, moment, bodies)
+        return self.footage.background if torso is None else over(torso, self.footage.background)
+
     @torch.no_grad()
-    def _motion(self, code: Float[Tensor, " k"], ref: FrameRef, index: int | None = None) -> Motion:
-        numbers = self.footage.expression(ref)
+    def _motion(self, code: Float[Tensor, " k"], moment: Moment, index: int | None) -> HeadMotion:
+        numbers = self.footage.expression(moment.ref)
+        if moment.other is not None:
+            numbers = numbers + moment.fade * (self.footage.expression(moment.other) - numbers)
         if self._face is not None and index is not None:
-            numbers = self._face.shown(numbers, index, self.view(ref).viewmat.numpy())
-        shown = torch.from_numpy(numbers).float().to(self.head.device)
-        return Motion(code, self.head.expression(shown))
+            numbers = self._face.shown(numbers, index, self.view(moment).viewmat.numpy())
+        shown = torch.from_numpy(np.asarray(numbers)).float().to(self.head.device)
+        return HeadMotion(code, self.head.expression(shown))
 
     @torch.no_grad()
     def deformed(
-        self, code: Float[Tensor, " k"], ref: FrameRef
+        self, code: Float[Tensor, " k"], at: FrameRef | Moment
     ) -> tuple[Gaussians, Float[Tensor, " n"]]:
-        """Gaussians that speak `code` with the expression of `ref`, and their dynamism.
+        """Gaussians that speak `code` with the recorded expression of a frame or moment, and their
+        dynamism.
 
         Of a head with a body they lie where head and body are one (`head.follow_body`).
         """
-        return self.head.deform(self._motion(code, ref))
+        moment = at if isinstance(at, Moment) else Moment(at)
+        return self.head.deform(self._motion(code, moment, None))
 
     def draw(
         self,
@@ -164,25 +190,40 @@ class Animator:
 
         As frame `index` of a speech it has the expression that was asked for, else that of `ref`.
         """
-        motion, view = self._motion(code, ref, index), self.view(ref)
+        return self.draw_moment(code, Moment(ref), plate, index)
+
+    def draw_moment(
+        self,
+        code: Float[Tensor, " k"],
+        moment: Moment,
+        plate: UInt8[np.ndarray, "h w 3"],
+        index: int | None = None,
+    ) -> DrivenFrame:
+        """As `draw`, of a moment."""
+        motion, view = self._motion(code, moment, index), self.view(moment)
         return DrivenFrame(*self._renderer.render(motion, view, plate))
 
     def speak(
-        self, codes: Iterable[Float[Tensor, " k"]], marker: Marker | None
+        self,
+        codes: Iterable[Float[Tensor, " k"]],
+        marker: Marker | None,
+        spoken: Iterable[bool] = (),
     ) -> Iterator[tuple[FrameRef, DrivenFrame]]:
-        """One frame for each code, at the poses of the training frames, forwards and backwards.
+        """One frame for each code, with the recorded frame that it is most of and its own view.
 
-        `marker` marks every frame; None is for measurements, whose images nobody is given. Torso
-        and background of the next frame are decoded while this one is rendered.
+        `marker` marks every frame; None is for measurements, whose images nobody is given. `spoken`
+        tells frame by frame whether there is speech, as all do beyond its end. Torso and
+        background of the next frame are decoded while this one is rendered.
         """
-        upcoming = self.pose(0)
+        motion, speaks = self.motion(), chain(spoken, repeat(True))
+        upcoming = motion.step(next(speaks))
         with ThreadPoolExecutor(1, thread_name_prefix="plates") as pool:
-            plate = pool.submit(self.footage.plate, upcoming)
+            plate = pool.submit(self.plate, upcoming)
             for index, code in enumerate(codes):
-                ref, ready = upcoming, plate.result()
-                upcoming = self.pose(index + 1)
-                plate = pool.submit(self.footage.plate, upcoming)
-                frame = self.draw(code, ref, ready, index)
+                moment, ready = upcoming, plate.result()
+                upcoming = motion.step(next(speaks))
+                plate = pool.submit(self.plate, upcoming)
+                frame = self.draw_moment(code, moment, ready, index)
                 if marker is not None:
                     frame = replace(frame, image=marker.mark(frame.image, index))
-                yield ref, frame
+                yield moment.seen(self.view(moment).viewmat.double().numpy()), frame

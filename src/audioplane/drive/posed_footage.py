@@ -36,6 +36,14 @@ class PosedFootage:
         return self.recorded.refs
 
     @property
+    def shots(self) -> Sequence[Sequence[FrameRef]]:
+        return self.recorded.shots
+
+    @property
+    def background(self) -> UInt8[np.ndarray, "h w 3"]:
+        return self.recorded.background
+
+    @property
     def K(self) -> Float[np.ndarray, "3 3"]:
         return self.recorded.K
 
@@ -55,6 +63,9 @@ class PosedFootage:
 
     def expression(self, ref: FrameRef) -> Float[np.ndarray, " e"]:
         return self.recorded.expression(self._lender(ref))
+
+    def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"] | None:
+        return self.recorded.torso(self._lender(ref))
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
         return self.recorded.plate(self._lender(ref))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.animator import Animator
+from audioplane.drive.moment import Moment
 from audioplane.drive.rest import eased
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.mark import Marker
@@ -27,6 +28,8 @@ class StreamFrame:
     """The audio code."""
     sound: Float[np.ndarray, "640"]
     """The frame's own 40 ms at 16 kHz."""
+    moment: Moment
+    """What it takes from the recording."""
 
 
 class LiveHead:
@@ -51,6 +54,7 @@ class LiveHead:
         Raises `SpeechError` for features that cannot be streamed.
         """
         self._animator = animator
+        self._motion = animator.motion()
         self._norm = animator.head.encoder.running_norm()
         self._silent = PAUSE
         """Frames since the last sound of a voice."""
@@ -122,7 +126,7 @@ class LiveHead:
         code = self._animator.excerpt_codes(self._context(), self._norm, spoken)[0]
         if self._gate is not None and self._rest_code is not None:
             code = eased(code, self._gate.share(), self._rest_code)
-        frame = StreamFrame(self._index, code, sound)
+        frame = StreamFrame(self._index, code, sound, self._motion.step(spoken))
         self._index += 1
         self._late += 1
         if self._run is not None and len(self._run):
@@ -144,7 +148,6 @@ class LiveHead:
 
     def draw(self, frame: StreamFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w 3"]:
         """The image of a frame; any frames may be left out. `marker` as for `Animator.speak`."""
-        ref = self._animator.pose(frame.index)
-        plate = self._animator.footage.plate(ref)
-        drawn = self._animator.draw(frame.code, ref, plate, frame.index).image
+        plate = self._animator.plate(frame.moment)
+        drawn = self._animator.draw_moment(frame.code, frame.moment, plate, frame.index).image
         return drawn if marker is None else marker.mark(drawn, frame.index)

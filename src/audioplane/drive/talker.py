@@ -9,6 +9,7 @@ for image in stream.push(waveform): ...
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from audioplane.clock import FPS, SAMPLE_RATE
 from audioplane.credentials import Provenance, ProvenanceOptions, state
 from audioplane.credentials.provenance import who_agreed
 from audioplane.drive.animator import Animator, DrivenFrame
+from audioplane.drive.motion import GraphMotion
 from audioplane.drive.posed_footage import pose_footage
 from audioplane.drive.rest import eased_codes
 from audioplane.drive.stream import LiveHead
@@ -69,10 +71,21 @@ class WrittenVideo:
         return self.n_frames / FPS
 
 
+@dataclass(frozen=True)
+class _Heard:
+    """What a head speaks."""
+
+    count: int
+    """Of its frames."""
+    codes: Iterable[Float[Tensor, " k"]]
+    spoken: Iterable[bool] = ()
+    """Whether there is speech in each; where it ends, there is."""
+
+
 class Talker:
     """A trained head with its footage, ready to speak. `Talker.open` makes it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword a question that a caller may have
         self,
         run: Run,
         device: torch.device | str = "cpu",
@@ -81,6 +94,7 @@ class Talker:
         provenance: ProvenanceOptions = MARKED_AND_SIGNED,
         poses: Path | str | None = None,
         face: FaceOptions = AS_RECORDED,
+        seed: int = 0,
     ):
         """As `Talker.open`, of a run that is open."""
         if not 0 <= articulation <= MOST_ARTICULATE:
@@ -89,10 +103,14 @@ class Talker:
             )
         self.run = run
         self.notes: tuple[str, ...] = ()
-        """For people: which of the poses asked for were eased back."""
-        footage = run.footage
+        """For people: which of the poses asked for were eased back, or why it moves to and fro."""
+        footage, motion = run.footage, None
         if poses is not None:
             footage, self.notes = pose_footage(run, poses)
+        elif run.motion is not None:
+            motion = partial(GraphMotion, run.motion, seed)
+        else:
+            self.notes = (_to_and_fro(run),)
         self.animator = Animator(
             run.head.to(device),
             footage,
@@ -100,6 +118,7 @@ class Talker:
             run.bodies,
             articulation,
             upper_face(run, footage, face),
+            motion,
         )
         self._model, self._options = speech_model, provenance
         # Lips that do not move (articulation 0) do not come to rest either.
@@ -109,7 +128,7 @@ class Talker:
             self.rest, self.notes = None, (*self.notes, f"no rest in pauses: {missing}")
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - one keyword a question that a caller may have
         cls,
         path: Path | str,
         *,
@@ -120,6 +139,7 @@ class Talker:
         provenance: ProvenanceOptions = MARKED_AND_SIGNED,
         poses: Path | str | None = None,
         face: FaceOptions = AS_RECORDED,
+        seed: int = 0,
     ) -> "Talker":
         """Open a trained head so that it can speak.
 
@@ -138,6 +158,7 @@ class Talker:
                 forwards and backwards.
             face: What brows, lids and eyes do: as recorded, at rest, or by a file; and whether the
                 eyes stay on the viewer.
+            seed: Of the choice among the recorded stretches that it moves by (docs/motion.md).
 
         Raises:
             CheckpointError: There is no trained head, or it is damaged.
@@ -231,30 +252,28 @@ class Talker:
             CredentialsError: Nobody consented to the making of this head.
         """
         stated = self.provenance()
-        _, codes = self._codes_of(speech)
-        for frame in self._frames(codes, stated):
+        for frame in self._frames(self._heard(speech), stated):
             yield frame.image
 
-    def _codes_of(self, speech: Spoken) -> tuple[int, Iterable[Float[Tensor, " k"]]]:
-        """The number of frames, and their codes."""
+    def _heard(self, speech: Spoken) -> "_Heard":
         if isinstance(speech, Path | str):
             path = Path(speech)
             speech = load_external_features(path) if path.suffix == ".npy" else Speech.read(path)
         if isinstance(speech, Speech):
             return self._described(speech)
         if speech.ndim == 3:
-            return len(speech), self.animator.codes(speech)
+            return _Heard(len(speech), self.animator.codes(speech))
         return self._described(Speech(speech))
 
-    def _described(self, speech: Speech) -> tuple[int, Iterable[Float[Tensor, " k"]]]:
+    def _described(self, speech: Speech) -> "_Heard":
         chunks = feature_chunks(speech, self._computable(), self._model)
-        codes = self.animator.code_chunks(chunks, speech.spoken_frames())
-        return speech.frames, self._at_rest(codes, speech)
+        spoken = speech.spoken_frames()
+        codes = self._at_rest(self.animator.code_chunks(chunks, spoken), speech)
+        return _Heard(speech.frames, codes, spoken.tolist())
 
-    def _frames(
-        self, codes: Iterable[Float[Tensor, " k"]], stated: Provenance
-    ) -> Iterator[DrivenFrame]:
-        for _, frame in self.animator.speak(codes, stated.marker(*self.size)):
+    def _frames(self, heard: "_Heard", stated: Provenance) -> Iterator[DrivenFrame]:
+        marker = stated.marker(*self.size)
+        for _, frame in self.animator.speak(heard.codes, marker, heard.spoken):
             yield frame
 
     def stream(self, look_ahead: float | None = LOOK_AHEAD) -> "TalkerStream":
@@ -299,22 +318,22 @@ class Talker:
         stated = self.provenance(speech, out)
         sound, warnings = None, stated.notes + self.notes
         if speech.suffix == ".npy":
-            count, codes = self._codes_of(speech)
+            heard = self._heard(speech)
         else:
             warnings += choose_track(speech, audio_track).notes
             sound = audio_blocks(speech, SOUND_RATE, audio_track=audio_track)
             described = Speech.read(speech, audio_track)
-            count, codes = self._codes_of(described)
+            heard = self._heard(described)
             warnings += self.warnings(described, speech.name)
         writer = VideoWriter(
             out, *self.size, audio=sound, audio_rate=SOUND_RATE, crf=crf, seal=stated.seal
         )
         with writer as video:
-            step = Counter(report, "drive", count)
-            for frame in self._frames(codes, stated):
+            step = Counter(report, "drive", heard.count)
+            for frame in self._frames(heard, stated):
                 video.write(frame.image)
                 step()
-        return WrittenVideo(out, count, warnings)
+        return WrittenVideo(out, heard.count, warnings)
 
 
 class TalkerStream:
@@ -340,6 +359,16 @@ class TalkerStream:
         """The frames up to the end of what was pushed; nothing can be pushed after."""
         for frame in self._live.finish():
             yield self._live.draw(frame, self._marker)
+
+
+def _to_and_fro(run: Run) -> str:
+    """Why the motion of a run's head goes back again and again."""
+    if run.packed:
+        why = "it holds no motion graph: pack the run again, or record more"
+    else:
+        seconds = len(run.footage.refs) / FPS
+        why = f"in {seconds:.0f} s of recording too few moments resemble others to go on with them"
+    return f"{run.path} moves to and fro: {why}"
 
 
 def _remember(consent: str, note: Path) -> None:

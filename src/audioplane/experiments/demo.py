@@ -144,14 +144,15 @@ def _speak_unseen(run: Path, subject: Subject, path: Path, report: Report) -> Li
     digest = hashlib.sha256(sentence.waveform.tobytes()).hexdigest()
     stated, animator = talker.provenance(digest, path), talker.animator
     # The sentence has the subject's own voice: there is nothing to adapt to.
-    codes = animator.codes(talker.features(Speech(sentence.waveform)))
+    speech = Speech(sentence.waveform)
+    codes = animator.codes(talker.features(speech))
     step = Counter(report, "drive", len(codes))
     refs, frames = [], []
     sound, marker = sentence.waveform, stated.marker(*talker.size)
     with VideoWriter(path, *talker.size, audio=sound, seal=stated.seal) as video:
-        for ref, frame in animator.speak(codes, marker):
+        for ref, frame in animator.speak(codes, marker, speech.spoken_frames().tolist()):
             video.write(frame.image)
-            refs.append(replace(ref, viewmat=animator.view(ref).viewmat.double().numpy()))
+            refs.append(ref)
             frames.append(frame.image)
             step()
     return driven_lips(frames, refs, np.asarray(sentence.aperture), MouthReader.fit(subject))

@@ -10,6 +10,7 @@ from torch import Tensor
 from audioplane.clock import SAMPLE_RATE
 from audioplane.credentials.provenance import who_agreed
 from audioplane.drive import Talker
+from audioplane.drive.moment import Moment
 from audioplane.errors import MediaError, SpeechError
 from audioplane.export.gltf import write_gltf
 from audioplane.export.ply import write_ply
@@ -56,14 +57,18 @@ def export_gaussians(
     if speech is None:
         _write(out, _at_rest(talker), facts)
         return [out]
-    codes = talker.codes(Speech.read(speech))
+    heard = Speech.read(speech)
+    codes = talker.codes(heard)
     if frame is not None and not 0 <= frame < len(codes):
         raise SpeechError(f"frame={frame}: {speech} has {len(codes)} frames, the first is 0")
-    frames = range(len(codes)) if frame is None else [frame]
-    step, written = Counter(report, "export", len(frames)), []
-    for t in frames:
+    wanted = range(len(codes)) if frame is None else [frame]
+    motion, step, written = talker.animator.motion(), Counter(report, "export", len(wanted)), []
+    for t, speaks in enumerate(heard.spoken_frames()[: wanted[-1] + 1].tolist()):
+        moment = motion.step(speaks)
+        if t not in wanted:
+            continue
         path = out if frame is not None else out.with_stem(f"{out.stem}-{t:05d}")
-        _write(path, _speaking(talker, codes[t], t), facts)
+        _write(path, _speaking(talker, codes[t], moment), facts)
         written.append(path)
         step()
     return written
@@ -95,10 +100,9 @@ def _at_rest(talker: Talker) -> Gaussians:
 
 
 @torch.no_grad()
-def _speaking(talker: Talker, code: Float[Tensor, " k"], t: int) -> Gaussians:
-    """As in frame t of a speech; a body stands where it stood."""
+def _speaking(talker: Talker, code: Float[Tensor, " k"], moment: Moment) -> Gaussians:
+    """As at a moment; a body stands where it stood."""
     animator = talker.animator
-    ref = animator.pose(t)
-    view = animator.view(ref)
-    gaussians = animator.deformed(code, ref)[0]
+    view = animator.view(moment)
+    gaussians = animator.deformed(code, moment)[0]
     return follow_body(gaussians, talker.run.head.body_weights(), view.viewmat, view.body)

@@ -15,7 +15,7 @@ from audioplane.subject.expression import BLINK
 _GAP = 5
 """Most missing frames inside one run of footage."""
 _SHORTEST = 50
-"""Fewest frames to play forwards and backwards."""
+"""Fewest frames to play to and fro."""
 
 
 @runtime_checkable
@@ -29,7 +29,18 @@ class Footage(Protocol):
 
     @property
     def loop(self) -> Sequence[FrameRef]:
-        """The frames that a driven head plays forwards and backwards: one shot, without a jump."""
+        """The longest of the shots, or all frames if even that is short: what is played to and fro
+        where a recording is too short to go on elsewhere."""
+        ...
+
+    @property
+    def shots(self) -> Sequence[Sequence[FrameRef]]:
+        """The same frames as `refs`, in runs without cut or gap."""
+        ...
+
+    @property
+    def background(self) -> UInt8[np.ndarray, "h w 3"]:
+        """The image without the person."""
         ...
 
     @property
@@ -45,6 +56,10 @@ class Footage(Protocol):
     def expression(self, ref: FrameRef) -> Float[np.ndarray, " e"]:
         """The expression of a frame, as many numbers as the head takes (`Subject.expression_of`).
         Raises `SubjectError` where it is not known."""
+        ...
+
+    def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"] | None:
+        """The recorded torso of a frame, RGBA; None where it is modelled."""
         ...
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
@@ -64,8 +79,8 @@ class SubjectFootage:
 
     subject: Subject
     refs: Sequence[FrameRef]
-    torso: bool = True
-    """Whether plates show the recorded torso."""
+    recorded: bool = True
+    """Whether the torso is the recorded one."""
     numbers: int = BLINK
     """Of an expression."""
 
@@ -87,7 +102,11 @@ class SubjectFootage:
 
     @property
     def loop(self) -> Sequence[FrameRef]:
-        return longest_shot(self.refs, self.subject.info.cuts)
+        return longest_shot(self.shots)
+
+    @property
+    def shots(self) -> Sequence[Sequence[FrameRef]]:
+        return shots_of(self.refs, self.subject.info.cuts)
 
     @property
     def K(self) -> Float[np.ndarray, "3 3"]:
@@ -101,20 +120,31 @@ class SubjectFootage:
     def expression(self, ref: FrameRef) -> Float[np.ndarray, " e"]:
         return self.subject.expression_of(ref, self.numbers)
 
+    @property
+    def background(self) -> UInt8[np.ndarray, "h w 3"]:
+        return self.subject.background
+
+    def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"] | None:
+        return self.subject.torso(ref) if self.recorded else None
+
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        return self.subject.plate(ref) if self.torso else self.subject.background
+        return self.subject.plate(ref) if self.recorded else self.subject.background
 
     def body(self, ref: FrameRef) -> Float[np.ndarray, "4 4"]:
         return self.subject.body_view(ref)
 
 
-def longest_shot(refs: Sequence[FrameRef], cuts: Sequence[int]) -> Sequence[FrameRef]:
-    """The longest run of frames without cut or gap; all frames if even that is short."""
+def shots_of(refs: Sequence[FrameRef], cuts: Sequence[int]) -> Sequence[Sequence[FrameRef]]:
+    """Frames in their runs without cut or gap."""
     breaks = [0]
     for i in range(1, len(refs)):
         before, after = refs[i - 1].img_id, refs[i].img_id
         if after - before > _GAP or any(before < cut <= after for cut in cuts):
             breaks.append(i)
-    shots = [refs[a:b] for a, b in pairwise([*breaks, len(refs)])]
+    return [refs[a:b] for a, b in pairwise([*breaks, len(refs)])]
+
+
+def longest_shot(shots: Sequence[Sequence[FrameRef]]) -> Sequence[FrameRef]:
+    """The longest shot; all frames if even that is short."""
     longest = max(shots, key=len)
-    return longest if len(longest) >= _SHORTEST else refs
+    return longest if len(longest) >= _SHORTEST else [ref for shot in shots for ref in shot]

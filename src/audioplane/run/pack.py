@@ -12,9 +12,17 @@ from audioplane.head import Head
 from audioplane.media.image import encode_image
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run.head_file import trained_facts, trained_tensors
-from audioplane.run.packed import BACKGROUND, EXPRESSIONS, TORSO, K, voice_facts
+from audioplane.run.packed import (
+    BACKGROUND,
+    BODIES,
+    EXPRESSIONS,
+    MOTION,
+    TORSO,
+    K,
+    voice_facts,
+)
 from audioplane.run.run import Run
-from audioplane.run.tensors import save_tensors
+from audioplane.run.tensors import prefixed, save_tensors
 
 SUFFIX = ".head"
 TORSO_QUALITY = 95
@@ -41,22 +49,28 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     out = out if out.suffix else out.with_suffix(SUFFIX)
     check_output(out)
     footage, subject = run.footage, run.subject
-    loop = list(footage.loop)
+    frames = list(footage.refs)
     tensors = trained_tensors(run)
     if run.rest is not None:
         tensors["rest"] = run.rest
     _fold(run.head, tensors)
-    step = Counter(report, "pack", len(loop))
-    for ref in loop if run.torso == "recorded" else ():
+    step = Counter(report, "pack", len(frames))
+    for ref in frames if run.torso == "recorded" else ():
         tensors[f"{TORSO}{ref.img_id}"] = _encoded(subject.torso(ref), TORSO_QUALITY)
         step()
     tensors[BACKGROUND] = _encoded(subject.background, _LOSSLESS)
     tensors[K] = torch.from_numpy(footage.K)
-    rows = [footage.expression(ref) for ref in loop]
+    rows = [footage.expression(ref) for ref in frames]
     tensors[EXPRESSIONS] = torch.from_numpy(np.stack(rows).astype(np.float32))
+    bodies = run.tracked_bodies
+    if run.torso == "recorded" and bodies is not None:
+        tensors[BODIES] = torch.from_numpy(bodies)
+    if run.motion is not None:
+        tensors |= prefixed(MOTION, run.motion.tensors())
     facts = {
         **trained_facts(run),
-        "loop": [ref.img_id for ref in loop],
+        "loop": [ref.img_id for ref in frames],
+        "shots": [len(shot) for shot in footage.shots],
         "size": list(footage.size),
         "voice": voice_facts(run.voice),
         "head_sha256": run.sha256,

@@ -1,13 +1,15 @@
 """The reader of packs: the head and the footage in the file.
 
 A pack is a safetensors file. Its header describes the head; its body holds the tensors of the
-head file and the footage of the loop: K [3, 3], the background (a WebP image without loss), and of
-each frame its expression and, where the torso is recorded, that torso (a WebP image with alpha).
+head file and the footage of the shots: K [3, 3], the background (a WebP image without loss), and of
+each frame its expression and, where the torso is recorded, that torso (a WebP image with alpha);
+and the motion graph of its shots, where they have one.
 Nothing in it names a path or a user of the machine that made it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +18,19 @@ from jaxtyping import Float, UInt8
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from audioplane.errors import CheckpointError, MediaError
+from audioplane.errors import CheckpointError, MediaError, SubjectError
 from audioplane.media.image import decode_image
+from audioplane.run.footage import longest_shot
 from audioplane.run.head_file import TrainedHead, trained_from
-from audioplane.run.tensors import check_digest, damaged, read_facts
+from audioplane.run.motion_graph import MotionGraph
+from audioplane.run.tensors import check_digest, damaged, read_facts, under
 from audioplane.speech import StreamStatistics
 from audioplane.subject import FrameRef
 from audioplane.subject.torso import over
 
-TORSO, BACKGROUND, K, EXPRESSIONS, BLINKS = (
-    f"footage/{x}" for x in ("torso/", "background", "K", "expressions", "blinks")
+TORSO, BACKGROUND, K, EXPRESSIONS, BLINKS, BODIES, MOTION = (
+    f"footage/{x}"
+    for x in ("torso/", "background", "K", "expressions", "blinks", "bodies", "motion")
 )
 """Names of tensors. Packs of heads that know blinks alone may hold `BLINKS`."""
 
@@ -59,25 +64,39 @@ class PackedFootage:
     """By img_id."""
     tensors: Mapping[str, Tensor]
     bodies: Mapping[int, Tensor]
-    """By img_id; empty where the torso is recorded."""
+    """By img_id; empty where the body was not tracked."""
+    recorded: bool
+    """Whether the torso is the recorded one."""
+    lengths: Sequence[int]
+    """Frames of each shot."""
+
+    @property
+    def shots(self) -> Sequence[Sequence[FrameRef]]:
+        return [self.refs[a:b] for a, b in pairwise(np.cumsum([0, *self.lengths]).tolist())]
 
     @property
     def loop(self) -> Sequence[FrameRef]:
-        return self.refs
+        return longest_shot(self.shots)
 
     def expression(self, ref: FrameRef) -> Float[np.ndarray, " e"]:
         return self.expressions[ref.img_id]
 
-    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        if self.bodies:
-            return self.background
+    def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"] | None:
+        if not self.recorded:
+            return None
         name = f"{TORSO}{ref.img_id}"
         torso = decode_image(self.tensors[name].numpy().tobytes(), 4, name)
         if torso.shape[:2] != self.background.shape[:2]:
             raise CheckpointError(f"{name} of this pack is not of its frames' size: pack it again")
-        return over(torso, self.background)
+        return torso
+
+    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+        torso = self.torso(ref)
+        return self.background if torso is None else over(torso, self.background)
 
     def body(self, ref: FrameRef) -> Float[np.ndarray, "4 4"]:
+        if ref.img_id not in self.bodies:
+            raise SubjectError("this pack does not say where the body is: pack the run again")
         return self.bodies[ref.img_id].double().numpy()
 
 
@@ -87,6 +106,8 @@ class Pack:
 
     trained: TrainedHead
     footage: PackedFootage
+    motion: MotionGraph | None
+    """None where nothing can be gone on with elsewhere, and in older packs."""
     voice: StreamStatistics | None
     head_sha256: str
     """Digest of the head file that was packed, so that the marks of both agree."""
@@ -114,16 +135,31 @@ def read_pack(path: Path) -> Pack:
             decode_image(tensors[BACKGROUND].numpy().tobytes(), 3),
             dict(zip(ids, expressions, strict=True)),
             tensors,
-            trained.bodies,
+            _bodies(trained, ids, tensors),
+            trained.torso == "recorded",
+            [int(n) for n in facts.get("shots", [len(ids)])],
         )
         if footage.background.shape != (height, width, 3) or not ids:
             raise ValueError("its footage is not of one size")
-        missing = 0 if trained.bodies else sum(f"{TORSO}{i}" not in names for i in ids)
+        if sum(footage.lengths) != len(ids):
+            raise ValueError("its shots are not its footage's")
+        missing = sum(f"{TORSO}{i}" not in names for i in ids) if footage.recorded else 0
         if missing:
             raise ValueError(f"{missing} torsos are missing")
-        return Pack(trained, footage, voice_from(facts["voice"]), str(facts["head_sha256"]))
+        motion = under(MOTION, {name: tensors[name] for name in names if name.startswith(MOTION)})
+        graph = MotionGraph.of(footage.refs, motion) if motion else None
+        digest = str(facts["head_sha256"])
+        return Pack(trained, footage, graph, voice_from(facts["voice"]), digest)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, MediaError) as e:
         raise damaged(path, e) from e
+
+
+def _bodies(
+    trained: TrainedHead, ids: Sequence[int], tensors: Mapping[str, Tensor]
+) -> Mapping[int, Tensor]:
+    if trained.bodies or BODIES not in set(tensors):
+        return trained.bodies
+    return dict(zip(ids, tensors[BODIES], strict=True))
 
 
 def voice_facts(voice: StreamStatistics | None) -> dict | None:

@@ -15,6 +15,7 @@ from audioplane.errors import AudioplaneError, CheckpointError, SubjectError
 from audioplane.face.regions import mouth_aperture
 from audioplane.run.footage import Footage, SubjectFootage
 from audioplane.run.head_file import TrainedHead, read_head
+from audioplane.run.motion_graph import MotionGraph, motion_graph
 from audioplane.run.packed import Pack, read_pack
 from audioplane.run.paths import RunPaths
 from audioplane.run.rest import rest_code
@@ -74,6 +75,34 @@ class Run(TrainedHead):
         recorded = self.torso == "recorded"
         numbers = self.head.shape.expression
         return SubjectFootage.of(self.subject, list(self.views), recorded, numbers)
+
+    @cached_property
+    def tracked_bodies(self) -> Float[np.ndarray, "n 4 4"] | None:
+        """The body's view in every frame of the footage (`View.body`), refined where it is; None
+        where it was not tracked."""
+        try:
+            return np.stack([
+                self.bodies[ref.img_id].double().numpy() if self.bodies else self.footage.body(ref)
+                for ref in self.footage.refs
+            ])  # fmt: skip
+        except SubjectError:
+            return None
+
+    @cached_property
+    def motion(self) -> MotionGraph | None:
+        """The motion graph of the footage; None where it is too short or too varied to go on for
+        ever without going back. Raises as `subject` does.
+        """
+        if self._pack is not None:
+            return self._pack.motion
+        refs, path = self.footage.refs, self.subject.paths.audio
+        views = np.stack([self.view(ref).double().numpy() for ref in refs])
+        spoken = np.ones(1 + max(ref.aud_id for ref in refs), bool)
+        if path.is_file():
+            heard = Speech.read(path).spoken_frames()[: len(spoken)]
+            spoken[: len(heard)] = heard
+        spoken = spoken[[ref.aud_id for ref in refs]]
+        return motion_graph(self.footage, views, self.tracked_bodies, spoken)
 
     @cached_property
     def voice(self) -> StreamStatistics | None:
@@ -161,7 +190,7 @@ def describe_run(run: Run) -> dict[str, object]:
     }
     if run.packed:
         width, height = run.footage.size
-        facts |= {"size": f"{width} x {height}", "footage_frames": len(run.footage.loop)}
+        facts |= {"size": f"{width} x {height}", "footage_frames": len(run.footage.refs)}
     return facts
 
 

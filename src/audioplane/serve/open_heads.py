@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 
 from audioplane.credentials import Provenance
 from audioplane.drive import Talker
+from audioplane.drive.moment import Moment
 from audioplane.drive.stream import LiveHead, StreamFrame
 from audioplane.mark import Marker
 from audioplane.media.image import encode_image
@@ -110,18 +111,23 @@ class OpenHeads:
 
     def push(
         self, number: int, sound: Float[np.ndarray, " n"]
-    ) -> list[tuple[int, np.ndarray, np.ndarray]]:
-        """Index, code and sound of the frames that can be rendered now."""
+    ) -> list[tuple[int, np.ndarray, np.ndarray, Moment]]:
+        """Index, code, sound and moment of the frames that can be rendered now."""
         _, live, _ = self._streams[number]
-        return [(f.index, f.code.cpu().numpy(), f.sound) for f in live.push(sound)]
+        return [(f.index, f.code.cpu().numpy(), f.sound, f.moment) for f in live.push(sound)]
 
     def draw(
-        self, number: int, index: int, code: Float[np.ndarray, " k"], quality: int | None
+        self,
+        number: int,
+        index: int,
+        code: Float[np.ndarray, " k"],
+        moment: Moment,
+        quality: int | None,
     ) -> UInt8[np.ndarray, "h w 3"] | bytes:
         """A marked image; of a quality, as JPEG."""
         opened, live, marker = self._streams[number]
         on_device = torch.from_numpy(code).to(opened.head.animator.head.device)
-        frame = StreamFrame(index, on_device, np.zeros(0, np.float32))
+        frame = StreamFrame(index, on_device, np.zeros(0, np.float32), moment)
         image = live.draw(frame, marker)
         return image if quality is None else encode_image(image, ".jpg", quality)
 

@@ -39,6 +39,14 @@ class KeptPlates:
         return self.footage.loop
 
     @property
+    def shots(self) -> Sequence[Sequence[FrameRef]]:
+        return self.footage.shots
+
+    @property
+    def background(self) -> UInt8[np.ndarray, "h w 3"]:
+        return self.footage.background
+
+    @property
     def K(self) -> Float[np.ndarray, "3 3"]:
         return self.footage.K
 
@@ -52,6 +60,9 @@ class KeptPlates:
     def body(self, ref: FrameRef) -> Float[np.ndarray, "4 4"]:
         return self.footage.body(ref)
 
+    def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"] | None:
+        return self.footage.torso(ref)
+
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
         row = self.rows.get(ref.img_id)
         if row is None:
@@ -64,7 +75,7 @@ class KeptPlates:
 
 def with_kept_plates(footage: Footage, file: Path) -> Footage:
     """The same footage with plates in `file`, which is made; unchanged where they are too many."""
-    rows = {ref.img_id: i for i, ref in enumerate(footage.loop)}
+    rows = {ref.img_id: i for i, ref in enumerate(footage.refs)}
     width, height = footage.size
     shape = (len(rows), height, width, 3)
     if int(np.prod(shape)) > MOST_BYTES:

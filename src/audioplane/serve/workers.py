@@ -180,15 +180,17 @@ class RemoteStream:
     def push(self, sound: Float[np.ndarray, " n"]) -> list[StreamFrame]:
         """As `LiveHead.push`."""
         frames = self._worker.ask("push", self._id, sound)
-        return [StreamFrame(i, torch.from_numpy(code), own) for i, code, own in frames]
+        return [StreamFrame(i, torch.from_numpy(code), own, at) for i, code, own, at in frames]
 
     def image(self, frame: StreamFrame) -> UInt8[np.ndarray, "h w 3"]:
         """A frame's image, marked."""
-        return self._worker.ask("draw", self._id, frame.index, frame.code.numpy(), None)
+        code = frame.code.numpy()
+        return self._worker.ask("draw", self._id, frame.index, code, frame.moment, None)
 
     def jpeg(self, frame: StreamFrame, quality: int) -> bytes:
         """The same as JPEG of a quality from 0 to 100."""
-        return self._worker.ask("draw", self._id, frame.index, frame.code.numpy(), quality)
+        code = frame.code.numpy()
+        return self._worker.ask("draw", self._id, frame.index, code, frame.moment, quality)
 
     def close(self) -> None:
         """Forget the stream."""

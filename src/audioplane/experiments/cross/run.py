@@ -199,7 +199,9 @@ def _drive(head: _Head, label: str, speech: Path, path: Path) -> CrossRow:
     step = Counter(head.report, task, len(codes))
 
     def frames() -> Iterator[tuple[FrameRef, DrivenFrame]]:
-        for drawn in talker.animator.speak(codes, stated.marker(*talker.size)):
+        for drawn in talker.animator.speak(
+            codes, stated.marker(*talker.size), described.spoken_frames().tolist()
+        ):
             step()
             yield drawn
 

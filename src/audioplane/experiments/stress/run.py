@@ -91,7 +91,7 @@ def stress(
             speech = Speech(sound)
             codes = talker.codes(speech)
             # The images are measured and discarded: they need no mark.
-            frames = animator.speak(codes, None)
+            frames = animator.speak(codes, None, speech.spoken_frames().tolist())
             motion = measure_motion(animator, codes, frames, views.rendered)
             counted = _middle(len(codes)) if name == PAUSE else slice(None)
             row = stress_row(name, motion, talker.strangeness(speech), counted)
@@ -141,7 +141,7 @@ def _rests(
 ) -> tuple[RestRow, ...]:
     """The mouth after speech, at one pose, so that only the sound moves it."""
     animator, rows = talker.animator, []
-    ref = animator.pose(0)
+    ref = animator.footage.loop[0]
     plate = animator.footage.plate(ref)
     for ending in sounds:
         seen = []

@@ -1,0 +1,47 @@
+"""A recorded torso moved in the image to where its body is in another frame."""
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+BODY_POINTS = np.array([[-0.16, 0.22, 0], [0.16, 0.22, 0], [0, 0.2, -0.05]])
+"""Shoulders and collar, metres in the world of `upright_axes`."""
+
+
+def projected(
+    points: Float[np.ndarray, "p 3"], views: Float[np.ndarray, "n 4 4"], K: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "n p 2"]:
+    """Pixels of points that are given with x to the image's right, y down, z into the head: prior
+    work's heads have y up and z towards the camera."""
+    axes = np.sign(np.einsum("nii->i", views[:, :3, :3]))
+    seen = np.einsum("nij,pj->npi", views[:, :3, :3], points * axes) + views[:, None, :3, 3]
+    seen = seen @ K.T
+    return seen[..., :2] / seen[..., 2:]
+
+
+def shift(
+    source: Float[np.ndarray, "4 4"], target: Float[np.ndarray, "4 4"], K: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "2 3"]:
+    """The similarity of the image that takes a body from where it is under one view (`View.body`)
+    to where it is under another, as OpenCV takes it."""
+    points = projected(BODY_POINTS, np.stack([source, target]), K)
+    before, after = points[..., 0] + 1j * points[..., 1]
+    about = before - before.mean()
+    turn = np.vdot(about, after - after.mean()) / np.vdot(about, about)
+    moved = after.mean() - turn * before.mean()
+    return np.array([
+        [turn.real, -turn.imag, moved.real],
+        [turn.imag, turn.real, moved.imag],
+    ])  # fmt: skip
+
+
+def shifted(
+    torso: UInt8[np.ndarray, "h w 4"], matrix: Float[np.ndarray, "2 3"]
+) -> Float[np.ndarray, "h w 4"]:
+    """A torso after a shift, its colours times its alpha; the image's edges repeat beyond it."""
+    image = torso.astype(np.float32)
+    image[..., :3] *= image[..., 3:] / 255
+    size = torso.shape[1], torso.shape[0]
+    return cv2.warpAffine(
+        image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
