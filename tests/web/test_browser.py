@@ -143,10 +143,11 @@ def test_the_same_sound_gives_pythons_features_and_images(visit, exported, voice
     speech = Speech(voice)
     windows = asked(page, "return mel.describe(samples).windows.map(w => [...w]);", voice)
     assert np.abs(windows - compute_features(speech, "mel").ravel()).max() < 1e-3
-    codes = exported.talker.codes(speech)
+    codes = animator.codes(compute_features(speech, "mel"), speech.spoken_frames())
     picked = list(range(0, len(codes), len(codes) // 10))
     script = """
     const { windows, spoken } = mel.describe(samples);
+    delete head.arrays.rest;
     const codes = encoder.codes(windows, spoken), all = [];
     for (const t of %s) {
       engine.compose(codes[t], t %% 38 < 20 ? t %% 38 : 38 - (t %% 38));
@@ -200,6 +201,7 @@ def plates(folder) -> list[np.ndarray]:
 
 def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice):
     script = """
+    delete head.arrays.rest;
     const live = new Live(head, encoder), codes = [];
     for (let at = 0; at < samples.length; at += 441)
       codes.push(...live.push(samples.slice(at, at + 441)));
@@ -210,6 +212,18 @@ def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice):
     expected = np.stack([frame.code.numpy() for frame in live.push(voice)])
     assert found.size == expected.size
     assert np.abs(found - expected.ravel()).max() < 0.01
+
+
+def test_a_mouth_comes_to_rest_where_nobody_speaks(visit, exported, voice):
+    script = """
+    const live = new Live(head, encoder), codes = live.push(samples);
+    codes.push(...live.push(new Float32Array(32000)));
+    return [encoder.rest(mel.silence()), codes[20], codes.at(-1)].map(c => [...c]);
+    """
+    rest, spoken, silent = asked(visit(), script, voice, (3, -1))
+    assert exported.run.rest is not None
+    assert np.allclose(rest, exported.run.rest.numpy(), atol=1e-6)
+    assert np.array_equal(silent, rest) and not np.allclose(spoken, rest, atol=1e-2)
 
 
 def test_memory_stays_as_it_is(visit):

@@ -84,6 +84,8 @@ def export_web(
     cells = sync_cells() + payload_cells(payload, key)
     arrays = head_arrays(run.head, encoder) | _footage_arrays(run)
     arrays["mark"] = (np.stack([np.real(cells), np.imag(cells)]).round().astype(np.int8), "i8")
+    if run.rest is not None:
+        arrays["rest"] = (run.rest.numpy().astype(np.float32), "f32")
     facts = _facts(run, consent, voice)
     files = [out / HEAD, out / BACKGROUND]
     if run.torso == "recorded":

@@ -67,6 +67,20 @@ export class Encoder {
     this.fusion = facts.fusion;
   }
 
+  /** The code of a mouth at rest: the head's own where it has one, else that of silence. */
+  rest(silence) {
+    const own = this.arrays.rest;
+    if (own) return own.data;
+    const quiet = this.filter(Array(BEFORE + 1 + AFTER).fill(this.encode(silence)));
+    return this.code(this.norm().normalised(quiet));
+  }
+
+  /** A code, of which `share` is speech; only heads that know their rest come to it. */
+  eased(code, share) {
+    const own = this.arrays.rest?.data;
+    return own && share < 1 ? code.map((x, i) => own[i] + share * (x - own[i])) : code;
+  }
+
   norm() {
     return new RunningNorm(this.arrays);
   }
@@ -135,8 +149,17 @@ export class Encoder {
   codes(windows, spoken) {
     const raw = this.vectors(windows), norm = this.norm();
     raw.forEach((v, t) => spoken[t] && norm.update(v));
-    return raw.map((v) => this.code(norm.normalised(v)));
+    let share = 0;
+    return raw.map((v, t) => {
+      share = towards(share, spoken[t]);
+      return this.eased(this.code(norm.normalised(v)), share);
+    });
   }
+}
+
+/** The share of speech in the next frame: a mouth comes to rest, or leaves it, in two. */
+export function towards(share, speaks) {
+  return Math.min(1, Math.max(0, share + (speaks ? 0.5 : -0.5)));
 }
 
 function softmax(scores) {

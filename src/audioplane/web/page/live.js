@@ -1,5 +1,6 @@
 // The codes of a head whose speech arrives in pieces (audioplane/drive/stream.py).
 
+import { towards } from "./encoder.js";
 import { blockPower, FRAME, joined, MelStream, PAUSE, RunningLevel, STEPS } from "./mel.js";
 
 const BEFORE = 4, AFTER = 3;
@@ -14,6 +15,7 @@ export class Live {
     this.level = new RunningLevel(voice.level);
     this.norm = encoder.norm();
     this.silent = PAUSE;
+    this.share = 0;
     this.steps = [];
     this.vectors = [];
     this.sound = new Float32Array(0);
@@ -43,6 +45,7 @@ export class Live {
     const raw = this.encoder.filter(this.vectors.slice(0, BEFORE + 1 + AFTER));
     this.vectors.shift();
     if (this.silent <= PAUSE) this.norm.update(raw);
-    return this.encoder.code(this.norm.normalised(raw));
+    this.share = towards(this.share, this.silent <= PAUSE);
+    return this.encoder.eased(this.encoder.code(this.norm.normalised(raw)), this.share);
   }
 }

@@ -13,10 +13,7 @@ const actions = {
   async hear({ src }) {
     head = readHead(await (await got(`${src}head.bin`)).arrayBuffer());
     encoder = new Encoder(head);
-    const quiet = encoder.filter(Array(8).fill(encoder.encode(silence())));
-    postMessage({
-      type: "hears", facts: head.facts, silence: encoder.code(encoder.norm().normalised(quiet)),
-    });
+    postMessage({ type: "hears", facts: head.facts, silence: encoder.rest(silence()) });
   },
 
   async draw({ src }) {
