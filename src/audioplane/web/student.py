@@ -22,11 +22,11 @@ from audioplane.progress import Counter, Report, ignore
 from audioplane.speech import Speech, compute_features
 from audioplane.speech.bands import BANDS
 
-RATES = (1.0, 0.9, 1.12)
+RATES = (1.0, 0.85, 0.92, 1.08, 1.18)
 """The subject's own speech as it was, slower and faster, lower and higher with it."""
 HELD_OUT = 0.1
 """Share of the subject's speech, its end, that measures the student."""
-EPOCHS = 120
+EPOCHS = 45
 _RUN = 48
 """Frames of one run, beside those that the temporal filter needs around it."""
 _BATCH = 12
