@@ -139,7 +139,7 @@ def test_frames_carry_a_mark_that_is_the_sessions_own(served, monkeypatch):
     """The images are a synthetic clip here: on 64 px no mark can be read."""
     frames = disc_frames(2.5, 256, 256)
     still = DrivenFrame(frames[0], np.zeros((256, 256), np.float32))
-    monkeypatch.setattr(Animator, "draw", lambda *_: replace(still, image=frames.pop(0)))
+    monkeypatch.setattr(Animator, "draw_moment", lambda *_: replace(still, image=frames.pop(0)))
     monkeypatch.setattr(served.animator, "size", (256, 256))
     heads, images = Heads([served]), {}
     with serving(heads) as address, live(address) as socket:

@@ -145,7 +145,7 @@ def test_frames_carry_the_mark_through_the_encoder(served, monkeypatch):
     frames = disc_frames(4.0, 256, 256)
     still = DrivenFrame(frames[0], np.zeros((256, 256), np.float32))
     drawn = iter(frames * 3)
-    monkeypatch.setattr(Animator, "draw", lambda *_: replace(still, image=next(drawn)))
+    monkeypatch.setattr(Animator, "draw_moment", lambda *_: replace(still, image=next(drawn)))
     monkeypatch.setattr(served.animator, "size", (256, 256))
     heads = Heads([served])
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from audioplane.drive import Animator
+from audioplane.drive.moment import Moment
 from audioplane.drive.renderer import FrameRenderer, TensorRenderer
 from audioplane.errors import SubjectError
 from audioplane.evaluate import evaluate
@@ -66,7 +67,7 @@ def test_the_body_moves_the_torso_and_not_the_head(person, trained):
     aside = view.body.clone()
     aside[0, 3] += 0.05
     renderer = FrameRenderer(run.head, *drawn.size)
-    motion = drawn._motion(code, ref)
+    motion = drawn._motion(code, Moment(ref), None)
     still, moved = (
         renderer.render(motion, replace(view, body=b), person.background)[0].astype(float)
         for b in (view.body, aside)
@@ -79,7 +80,7 @@ def test_the_body_moves_the_torso_and_not_the_head(person, trained):
 def test_both_renderers_place_the_body_alike(person, trained):
     run = open_run(trained[0], person.paths.root)
     ref, drawn = person.train[3], animator(run)
-    motion = drawn._motion(drawn.codes(person.features("mel"))[3], ref)
+    motion = drawn._motion(drawn.codes(person.features("mel"))[3], Moment(ref), None)
     images = [
         r.render(motion, drawn.view(ref), person.background)[0].astype(int)
         for r in (FrameRenderer(run.head, *drawn.size), TensorRenderer(run.head))
