@@ -28,5 +28,5 @@ class Pack:
         run = open_run(self.run_folder, self.subject)
         with progress_reports(self) as report:
             path = pack(run, self.out, report)
-        size, n_frames = path.stat().st_size / 1e6, len(run.footage.loop)
+        size, n_frames = path.stat().st_size / 1e6, len(run.footage.refs)
         console.print(f"{path}: {size:.1f} MB, {n_frames} frames of footage")
