@@ -58,6 +58,10 @@ class ServeError(AudioplaneError):
     """The server cannot start, or a client's request cannot be fulfilled."""
 
 
+class WorkError(AudioplaneError):
+    """Work in another process or on another machine failed or was lost."""
+
+
 class FleetError(AudioplaneError):
     """A manifest or the settings of a fleet are wrong."""
 

@@ -43,6 +43,20 @@ def test_motion_goes_forwards_and_jumps_only_where_the_graph_does(minute):
     assert taken > 10
 
 
+@pytest.mark.parametrize("lengths", [(700, 800), (90, 600, 140)])
+def test_nothing_is_shown_that_the_graph_does_not_name(lengths):
+    """Packs hold these torsos alone."""
+    graph = graph_of(lengths)
+    numbers = np.array([ref.img_id for ref in graph.refs])
+    motion, seen = GraphMotion(graph), set()
+    for _ in range(6000):
+        moment = motion.step(True)
+        seen |= {moment.ref.img_id} | ({moment.other.img_id} if moment.other else set())
+    shown = set(numbers[graph.shown].tolist())
+    assert seen <= shown and len(seen) > 0.9 * len(shown)
+    assert len(shown) < len(numbers)
+
+
 def test_ten_minutes_of_a_minute_repeat_no_second_within_twenty(minute):
     motion, rows, silent = GraphMotion(minute), [], np.random.default_rng(0)
     while len(rows) < 600 * FPS:

@@ -10,6 +10,7 @@ from audioplane.drive import Talker
 from audioplane.errors import CheckpointError, SubjectError
 from audioplane.media.image import encode_image
 from audioplane.run import load_tensors, open_run, pack, save_tensors
+from audioplane.run.footage import SubjectFootage
 from audioplane.run.motion_graph import MotionGraph
 from tests.run.made import make_run
 
@@ -87,6 +88,27 @@ def test_a_pack_carries_the_motion_graph(run_folder, spoken_subject, tmp_path, m
     assert alone.motion is not None and alone.motion.spoken.tolist() == spoken.tolist()
     assert np.array_equal(alone.tracked_bodies, bodies)
     assert [ref.img_id for ref in alone.motion.refs] == [ref.img_id for ref in run.footage.refs]
+
+
+def test_a_pack_holds_the_torsos_that_can_be_shown(
+    run_folder, spoken_subject, tmp_path, monkeypatch
+):
+    run = open_run(run_folder, spoken_subject.paths.root)
+    refs = list(run.footage.refs)
+    assert run.shown == refs  # so short a recording goes to and fro
+    monkeypatch.setattr("audioplane.run.footage._SHORTEST", 5)
+    monkeypatch.setattr("audioplane.run.motion_graph.EASE", 3)
+    monkeypatch.setattr(SubjectFootage, "shots", [refs[:12], refs[12:]])
+    run = open_run(run_folder, spoken_subject.paths.root)
+    ends, kept = np.repeat([11, 19], [12, 8]), np.arange(20) < 12
+    jump = (np.array([15]), np.array([2]), np.array([0.5]))
+    vars(run)["motion"] = MotionGraph(refs, ~kept, ends, kept, *jump)
+    footage = open_run(pack(run, tmp_path / "few.head")).footage
+    numbers = {ref.img_id for ref in refs}
+    held = {i for i in numbers if f"footage/torso/{i}" in footage.tensors}
+    assert held == {ref.img_id for ref in refs[:12] + refs[16:19]}
+    with pytest.raises(CheckpointError, match="lacks the torso of frame"):
+        footage.torso(refs[13])
 
 
 def test_packs_with_planes_are_read(run_folder, packed, spoken_subject, tmp_path):

@@ -1,6 +1,5 @@
 """The page in a real browser, whose microphone is a file."""
 
-import shutil
 from dataclasses import replace
 
 import av
@@ -10,18 +9,12 @@ import pytest
 from audioplane.media.audio import write_wav
 from audioplane.serve.app import make_app
 from audioplane.serve.limits import Limits
+from tests.chromium import PHONE, Visits, chromium, needs_chromium
 from tests.serve.conftest import running, serving
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium"),
-]
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytestmark = needs_chromium
 ROOMY = replace(Limits(), requests_a_minute=6000.0, clients=4)
-PHONE = {"width": 360, "height": 740}
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +48,8 @@ def calls_address(heads):
 
 @pytest.fixture(scope="module")
 def browser(speech):
-    options = [
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={speech}",
-        "--no-sandbox",
-    ]
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=options)
+    with chromium(f"--use-file-for-fake-audio-capture={speech}") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -72,24 +58,18 @@ def visit(browser, address):
 
     It fails the test where the page's code failed.
     """
-    pages, errors = [], []
+    visits = Visits(browser)
 
     def visit(microphone: bool = True, where: str = address, script: str = ""):
-        context = browser.new_context(viewport=PHONE, accept_downloads=True)
-        if microphone:
-            context.grant_permissions(["microphone"])
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        pages.append(page)
+        allowed = ["microphone"] if microphone else []
+        page = visits.page(viewport=PHONE, accept_downloads=True, permissions=allowed)
         page.add_init_script(script)
         page.goto(where)
         status(page, "Ready")
         return page
 
     yield visit
-    for page in pages:
-        page.context.close()
-    assert errors == []
+    visits.end()
 
 
 def status(page, text: str) -> None:

@@ -79,15 +79,15 @@ def test_clients_speak_through_workers_at_once_and_the_server_tells_its_capacity
             socket.send(bytes(64000))
             shown = [m for m in until(socket, lambda kind, i, _: kind == 1 and i >= 40)]
             assert sum(kind == 2 for kind, _, _ in shown) > 5
-        assert [w.sessions for w in workers._workers] == [1, 1]
+        assert [len(w.places) for w in workers._workers] == [1, 1]
         wait_for(lambda: _measured(service))
         now = json.loads(get(f"http://{address}/api/capacity")[1])
         assert now["sessions"] == 2 and 0 < now["frame_ms"] < 1000
         assert now["more"] == service.free() <= 2
     deadline = time.monotonic() + 10
-    while any(w.sessions for w in workers._workers) and time.monotonic() < deadline:
+    while any(w.places for w in workers._workers) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert [w.sessions for w in workers._workers] == [0, 0]
+    assert [len(w.places) for w in workers._workers] == [0, 0]
 
 
 def test_what_frames_cost_bounds_the_sessions(remote, workers, monkeypatch):
@@ -108,7 +108,7 @@ def test_the_death_of_a_worker_ends_its_sessions_and_no_others(remote, workers):
     with live(address) as one, live(address) as other:
         for socket in (one, other):
             assert json.loads(socket.recv())["type"] == "hello"
-        busy = [w for w in workers._workers if w.sessions]
+        busy = [w for w in workers._workers if w.places]
         assert len(busy) == 2
         os.kill(busy[0].pid, signal.SIGTERM)
         ended, goes_on = 0, 0
@@ -149,7 +149,7 @@ def test_heads_that_nobody_uses_are_let_go_while_memory_is_short(source):
 
 def test_plates_are_decoded_once_for_all_processes(spoken_subject, source, tmp_path, monkeypatch):
     footage: Footage = source.open().animator.footage
-    kept = [with_kept_plates(footage, tmp_path / "x.plates") for _ in range(2)]
+    kept = [with_kept_plates(footage, footage.loop, tmp_path / "x.plates") for _ in range(2)]
     true = {ref.img_id: footage.plate(ref) for ref in footage.loop}
     for ref in footage.loop:
         assert np.array_equal(kept[0].plate(ref), true[ref.img_id])
@@ -161,7 +161,14 @@ def test_plates_are_decoded_once_for_all_processes(spoken_subject, source, tmp_p
     for ref in footage.loop:
         assert np.array_equal(kept[1].plate(ref), true[ref.img_id])
     monkeypatch.setattr("audioplane.serve.plates.MOST_BYTES", 1000)
-    assert with_kept_plates(footage, tmp_path / "y.plates") is footage
+    assert with_kept_plates(footage, footage.loop, tmp_path / "y.plates") is footage
+
+
+def test_the_background_alone_is_not_kept_frame_by_frame(spoken_subject, source, tmp_path):
+    recorded = source.open().animator.footage
+    modelled = replace(recorded, recorded=False)
+    file = tmp_path / "x.plates"
+    assert with_kept_plates(modelled, modelled.loop, file) is modelled and not file.exists()
 
 
 def test_a_worker_that_died_says_so(source):

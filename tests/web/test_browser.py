@@ -3,7 +3,6 @@
 import base64
 import functools
 import http.server
-import shutil
 import threading
 import time
 from contextlib import contextmanager
@@ -21,22 +20,16 @@ from audioplane.media.video import read_frames
 from audioplane.speech import Speech, compute_features
 from audioplane.synthetic import make_synthetic_sentence
 from audioplane.web.head_bin import read_head_bin
+from tests.chromium import DESKTOP, PHONE, Visits, chromium, needs_chromium
 from tests.web.conftest import KEY
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium"),
-]
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytestmark = needs_chromium
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
 ENGINE = """
 const [{ readHead }, { Engine }, { Encoder }, mel, { Live }] = await Promise.all(
   ["head_bin", "engine", "encoder", "mel", "live"].map((name) => import(`/${name}.js`)));
@@ -85,32 +78,24 @@ def serving(folder):
 
 @pytest.fixture(scope="module")
 def browser():
-    options = ["--no-sandbox", "--use-fake-device-for-media-stream"]
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=options)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(browser, address):
     """`visit(size)`: the page, ready. It fails the test where the page's code or policy failed."""
-    pages, errors = [], []
+    visits = Visits(browser)
 
     def visit(size=DESKTOP, address=address):
-        context = browser.new_context(viewport=size, permissions=["microphone"])
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        pages.append(page)
+        page = visits.page(viewport=size, permissions=["microphone"])
+        page.on("console", lambda m: visits.errors.append(m.text) if m.type == "error" else None)
         page.goto(address)
         until(page, "document.getElementById('status').textContent === 'Ready'")
         return page
 
     yield visit
-    for page in pages:
-        page.context.close()
-    assert errors == []
+    visits.end()
 
 
 def until(page, condition: str, seconds: float = 30) -> None:

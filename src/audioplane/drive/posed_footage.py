@@ -15,7 +15,8 @@ from audioplane.drive.pose_range import (
     body_after_head,
 )
 from audioplane.errors import PoseError
-from audioplane.run import Footage, Run
+from audioplane.run import Run
+from audioplane.run.footage import FootageLike
 from audioplane.subject import FrameRef, read_pose_table
 
 _FIRST = 10_000_000
@@ -23,33 +24,16 @@ _FIRST = 10_000_000
 
 
 @dataclass(frozen=True)
-class PosedFootage:
+class PosedFootage(FootageLike):
     """Recorded frames lend expressions and background; poses come from elsewhere."""
 
-    recorded: Footage
-    loop: Sequence[FrameRef]
-    """The table's rows."""
+    rows: Sequence[FrameRef]
+    """The table's."""
     bodies: Float[np.ndarray, "t 4 4"]
 
     @property
-    def refs(self) -> Sequence[FrameRef]:
-        return self.recorded.refs
-
-    @property
-    def shots(self) -> Sequence[Sequence[FrameRef]]:
-        return self.recorded.shots
-
-    @property
-    def background(self) -> UInt8[np.ndarray, "h w 3"]:
-        return self.recorded.background
-
-    @property
-    def K(self) -> Float[np.ndarray, "3 3"]:
-        return self.recorded.K
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.recorded.size
+    def loop(self) -> Sequence[FrameRef]:
+        return self.rows
 
     def _row(self, ref: FrameRef) -> int | None:
         """The row of the table that this is; None for a recorded frame."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
+from audioplane.errors import WorkError
 from audioplane.progress import Progress, Report
 
 Item = TypeVar("Item")
@@ -50,6 +51,28 @@ class Executor(Protocol):
             stop: Once it is set, no more items are taken, and those at work are told to end.
         """
         ...
+
+
+def complete(
+    executor: Executor,
+    work: Work[Item, Result],
+    items: Iterable[Item],
+    named: Callable[[Item], object],
+    report: Report,
+    stop: threading.Event | None = None,
+) -> Iterator[tuple[Item, Result]]:
+    """Results of all items as they come, whose progress goes to `report`.
+
+    Raises `WorkError`, with what `named` calls it, where an item was lost.
+    """
+
+    def heard(item: Item, progress: Progress) -> None:
+        report(progress)
+
+    for item, result in executor.run(work, items, heard, stop or threading.Event()):
+        if isinstance(result, Lost):
+            raise WorkError(f"{named(item)}: {result.reason}")
+        yield item, result
 
 
 def few_threads(cores: int) -> None:

@@ -2,10 +2,10 @@
 
 import threading
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
-from audioplane.errors import TrainingError
-from audioplane.executors import Executor, Lost
+from audioplane.executors import Executor, complete
 from audioplane.progress import Progress, Report, ignore
 from audioplane.subject import load_subject
 from audioplane.train import PriorConfig, train_prior
@@ -32,16 +32,10 @@ def train_prior_on(
 
     Raises:
         TrainingError, CheckpointError, SubjectError: As `train_prior`.
+        WorkError: It failed in another process or on another machine.
     """
-
-    def heard(task: PriorTask, progress: Progress) -> None:
-        report(progress)
-
-    for _, result in executor.run(_train, [task], heard, stop):
-        if isinstance(result, Lost):
-            raise TrainingError(f"{task.out}: {result.reason}")
-        return result
-    return None
+    results = complete(executor, _train, [task], attrgetter("out"), report, stop)
+    return next((written for _, written in results), None)
 
 
 def _train(task: PriorTask, report: Report, stop: threading.Event) -> PriorWritten | None:

@@ -74,6 +74,49 @@ class Footage(Protocol):
 
 
 @dataclass(frozen=True)
+class FootageLike:
+    """Footage that is as another, but for what a subclass says."""
+
+    recorded: Footage
+
+    @property
+    def refs(self) -> Sequence[FrameRef]:
+        return self.recorded.refs
+
+    @property
+    def loop(self) -> Sequence[FrameRef]:
+        return self.recorded.loop
+
+    @property
+    def shots(self) -> Sequence[Sequence[FrameRef]]:
+        return self.recorded.shots
+
+    @property
+    def background(self) -> UInt8[np.ndarray, "h w 3"]:
+        return self.recorded.background
+
+    @property
+    def K(self) -> Float[np.ndarray, "3 3"]:
+        return self.recorded.K
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.recorded.size
+
+    def expression(self, ref: FrameRef) -> Float[np.ndarray, " e"]:
+        return self.recorded.expression(ref)
+
+    def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"] | None:
+        return self.recorded.torso(ref)
+
+    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+        return self.recorded.plate(ref)
+
+    def body(self, ref: FrameRef) -> Float[np.ndarray, "4 4"]:
+        return self.recorded.body(ref)
+
+
+@dataclass(frozen=True)
 class SubjectFootage:
     """Footage of a subject folder; images are decoded on demand."""
 

@@ -7,6 +7,7 @@ is shown passes from frames i + 1, i + 2, … to frames j, j + 1, …. Jumps are
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import cv2
 import numpy as np
@@ -73,6 +74,13 @@ class MotionGraph:
     """The frames that begin to be shown by it."""
     costs: Float64[np.ndarray, " e"]
     """How much both sides of it differ, 0 to 1."""
+
+    @property
+    def shown(self) -> Bool[np.ndarray, " n"]:
+        """Frames that can be seen: those that are kept, and both sides of all jumps."""
+        seen = self.kept.copy()
+        seen[np.concatenate([self.exits + 1, self.entries])[:, None] + np.arange(EASE)] = True
+        return seen
 
     def tensors(self) -> dict[str, Tensor]:
         """All but the frames, for a file."""
@@ -146,6 +154,14 @@ def motion_graph(
     if graph is None or graph.kept.sum() < min(_ENOUGH * len(refs), _PLENTY):
         return None
     return graph
+
+
+def shown_frames(footage: Footage, graph: MotionGraph | None) -> list[FrameRef]:
+    """The frames that a driven head may show, on its motion graph or to and fro."""
+    loop = {ref.img_id for ref in footage.loop}
+    seen = repeat(False) if graph is None else graph.shown.tolist()
+    pairs = zip(footage.refs, seen, strict=False)
+    return [ref for ref, on_graph in pairs if on_graph or ref.img_id in loop]
 
 
 def eased(step: int) -> float:

@@ -36,7 +36,7 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     Args:
         run: An open run (`open_run`); its subject must be there.
         out: The file to write; `.head` is added to a name without a suffix.
-        report: Called after every frame of the footage.
+        report: Called after every torso.
 
     Returns:
         Where it was written.
@@ -54,8 +54,9 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     if run.rest is not None:
         tensors["rest"] = run.rest
     _fold(run.head, tensors)
-    step = Counter(report, "pack", len(frames))
-    for ref in frames if run.torso == "recorded" else ():
+    torsos = run.shown if run.torso == "recorded" else ()
+    step = Counter(report, "pack", len(torsos))
+    for ref in torsos:
         tensors[f"{TORSO}{ref.img_id}"] = _encoded(subject.torso(ref), TORSO_QUALITY)
         step()
     tensors[BACKGROUND] = _encoded(subject.background, _LOSSLESS)

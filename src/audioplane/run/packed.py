@@ -22,7 +22,7 @@ from audioplane.errors import CheckpointError, MediaError, SubjectError
 from audioplane.media.image import decode_image
 from audioplane.run.footage import longest_shot
 from audioplane.run.head_file import TrainedHead, trained_from
-from audioplane.run.motion_graph import MotionGraph
+from audioplane.run.motion_graph import MotionGraph, shown_frames
 from audioplane.run.tensors import check_digest, damaged, read_facts, under
 from audioplane.speech import StreamStatistics
 from audioplane.subject import FrameRef
@@ -40,10 +40,13 @@ class TensorsOnDisk(Mapping[str, Tensor]):
 
     def __init__(self, path: Path):
         self._file: Any = safe_open(path, "pt")
-        self._names = list(self._file.keys())
+        self._names = dict.fromkeys(self._file.keys())
 
     def __getitem__(self, name: str) -> Tensor:
         return self._file.get_tensor(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -85,6 +88,8 @@ class PackedFootage:
         if not self.recorded:
             return None
         name = f"{TORSO}{ref.img_id}"
+        if name not in self.tensors:
+            raise CheckpointError(f"this pack lacks the torso of frame {ref.img_id}")
         torso = decode_image(self.tensors[name].numpy().tobytes(), 4, name)
         if torso.shape[:2] != self.background.shape[:2]:
             raise CheckpointError(f"{name} of this pack is not of its frames' size: pack it again")
@@ -143,11 +148,11 @@ def read_pack(path: Path) -> Pack:
             raise ValueError("its footage is not of one size")
         if sum(footage.lengths) != len(ids):
             raise ValueError("its shots are not its footage's")
-        missing = sum(f"{TORSO}{i}" not in names for i in ids) if footage.recorded else 0
-        if missing:
-            raise ValueError(f"{missing} torsos are missing")
         motion = under(MOTION, {name: tensors[name] for name in names if name.startswith(MOTION)})
         graph = MotionGraph.of(footage.refs, motion) if motion else None
+        shown = shown_frames(footage, graph) if footage.recorded else []
+        if missing := sum(f"{TORSO}{ref.img_id}" not in names for ref in shown):
+            raise ValueError(f"{missing} torsos are missing")
         digest = str(facts["head_sha256"])
         return Pack(trained, footage, graph, voice_from(facts["voice"]), digest)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, MediaError) as e:

@@ -1,6 +1,7 @@
 """A trained head on disk, with the footage that it is driven by: a run folder or a pack."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from audioplane.errors import AudioplaneError, CheckpointError, SubjectError
 from audioplane.face.regions import mouth_aperture
 from audioplane.run.footage import Footage, SubjectFootage
 from audioplane.run.head_file import TrainedHead, read_head
-from audioplane.run.motion_graph import MotionGraph, motion_graph
+from audioplane.run.motion_graph import MotionGraph, motion_graph, shown_frames
 from audioplane.run.packed import Pack, read_pack
 from audioplane.run.paths import RunPaths
 from audioplane.run.rest import rest_code
@@ -115,6 +116,11 @@ class Run(TrainedHead):
         if not path.is_file() or not (can_compute(self.speech) and can_stream(self.speech)):
             return None
         return stream_statistics(Speech.read(path), self.speech)
+
+    @cached_property
+    def shown(self) -> Sequence[FrameRef]:
+        """`shown_frames` of the footage. Raises as `subject` does."""
+        return shown_frames(self.footage, self.motion)
 
     @cached_property
     def rest(self) -> Float[Tensor, " k"] | None:

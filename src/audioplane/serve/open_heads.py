@@ -13,11 +13,10 @@ from jaxtyping import Float, UInt8
 from audioplane.credentials import Provenance
 from audioplane.drive import Talker
 from audioplane.drive.moment import Moment
-from audioplane.drive.stream import LiveHead, StreamFrame
+from audioplane.drive.stream import StreamFrame
 from audioplane.mark import Marker
-from audioplane.media.image import encode_image
 from audioplane.run import open_run
-from audioplane.serve.heads import ServedHead, open_head
+from audioplane.serve.heads import LocalStream, ServedHead, open_head
 from audioplane.serve.plates import with_kept_plates
 
 _MEMINFO = Path("/proc/meminfo")
@@ -52,7 +51,8 @@ class HeadSource:
         talker = Talker(run, device, **self.settings)
         if plates is not None:
             animator = talker.animator
-            animator.footage = with_kept_plates(animator.footage, plates / f"{self.name}.plates")
+            file = plates / f"{self.name}.plates"
+            animator.footage = with_kept_plates(animator.footage, run.shown, file)
         head = open_head(talker, self.provenance, self.look_ahead)
         return replace(head, name=self.name)
 
@@ -89,7 +89,7 @@ class OpenHeads:
         self._sources = {source.name: source for source in sources}
         self._plates, self._is_short = plates, is_short
         self._opened: dict[str, _Opened] = {}
-        self._streams: dict[int, tuple[_Opened, LiveHead, Marker | None]] = {}
+        self._streams: dict[int, tuple[_Opened, LocalStream]] = {}
         self._numbers = itertools.count(1)
 
     @property
@@ -104,17 +104,17 @@ class OpenHeads:
             self._let_go()
             self._opened[name] = _Opened(self._sources[name].open(self._plates))
         opened = self._opened[name]
-        live = opened.head.live()
+        stream = opened.head.stream(marker)
         opened.streams, opened.used = opened.streams + 1, number
-        self._streams[number] = (opened, live, marker)
-        return number, live.look_ahead, opened.head.delay
+        self._streams[number] = (opened, stream)
+        return number, stream.look_ahead, stream.delay
 
     def push(
         self, number: int, sound: Float[np.ndarray, " n"]
     ) -> list[tuple[int, np.ndarray, np.ndarray, Moment]]:
         """Index, code, sound and moment of the frames that can be rendered now."""
-        _, live, _ = self._streams[number]
-        return [(f.index, f.code.cpu().numpy(), f.sound, f.moment) for f in live.push(sound)]
+        _, stream = self._streams[number]
+        return [(f.index, f.code.cpu().numpy(), f.sound, f.moment) for f in stream.push(sound)]
 
     def draw(
         self,
@@ -125,15 +125,14 @@ class OpenHeads:
         quality: int | None,
     ) -> UInt8[np.ndarray, "h w 3"] | bytes:
         """A marked image; of a quality, as JPEG."""
-        opened, live, marker = self._streams[number]
+        opened, stream = self._streams[number]
         on_device = torch.from_numpy(code).to(opened.head.animator.head.device)
         frame = StreamFrame(index, on_device, np.zeros(0, np.float32), moment)
-        image = live.draw(frame, marker)
-        return image if quality is None else encode_image(image, ".jpg", quality)
+        return stream.image(frame) if quality is None else stream.jpeg(frame, quality)
 
     def close(self, number: int) -> None:
         """Forget a stream."""
-        opened, _, _ = self._streams.pop(number)
+        opened, _ = self._streams.pop(number)
         opened.streams -= 1
         self._let_go()
 

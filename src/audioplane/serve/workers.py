@@ -58,8 +58,8 @@ class Worker:
         self._numbers = itertools.count()
         self._waiting: dict[int, Future[Any]] = {}
         self._sending = threading.Lock()
-        self.sessions = 0
-        """Streams that are open."""
+        self.places: set[object] = set()
+        """One for each stream that is open."""
         self.seconds: dict[str, deque[float]] = {v: deque(maxlen=_WATCHED) for v in _VERBS}
         """CPU time of its latest answers, by verb."""
         threading.Thread(target=self._read, name="worker", daemon=True).start()
@@ -134,12 +134,12 @@ class Workers:
             for i, worker in enumerate(workers):
                 if not worker.alive:
                     workers[i] = Worker(self._sources, self._plates)
-            worker = min(workers, key=lambda w: w.sessions)
-            worker.sessions += 1
+            worker, place = min(workers, key=lambda w: len(w.places)), object()
+            worker.places.add(place)
         try:
-            return RemoteStream(worker, head, marker)
+            return RemoteStream(worker, place, head, marker)
         except BaseException:
-            worker.sessions -= 1
+            worker.places.discard(place)
             raise
 
     @property
@@ -170,10 +170,10 @@ class Workers:
 
 
 class RemoteStream:
-    """A `LiveHead` in a worker."""
+    """A `LiveHead` in a worker, in which it has a place."""
 
-    def __init__(self, worker: Worker, head: str, marker: Marker | None):
-        self._worker = worker
+    def __init__(self, worker: Worker, place: object, head: str, marker: Marker | None):
+        self._worker, self._place = worker, place
         self._id, self.look_ahead, self.delay = worker.ask("open", head, marker)
         """`look_ahead` in samples, `delay` in seconds, as of a `ServedHead`."""
 
@@ -194,7 +194,7 @@ class RemoteStream:
 
     def close(self) -> None:
         """Forget the stream."""
-        self._worker.sessions -= 1
+        self._worker.places.discard(self._place)
         try:
             self._worker.ask("close", self._id)
         except ServeError:

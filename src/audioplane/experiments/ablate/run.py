@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 from audioplane.assets import write_text
 from audioplane.errors import MediaError, TrainingError
 from audioplane.evaluate import ScoreReport, Tools, evaluate
-from audioplane.executors import Executor, Lost, SerialExecutor
+from audioplane.executors import Executor, SerialExecutor, complete
 from audioplane.experiments.ablate.page import ablation_page
 from audioplane.experiments.ablate.report import VariantResult, to_json
 from audioplane.experiments.ablate.tables import Variant, variants
@@ -79,7 +80,8 @@ def ablate(
 
     Raises:
         SubjectError: `subject` is not one.
-        TrainingError: `out` holds an ablation with other settings; a variant was lost.
+        TrainingError: `out` holds an ablation with other settings.
+        WorkError: A variant failed in another process or on another machine.
         MediaError: `out` cannot be written.
     """
     out, tools, report = Path(out), tools or Tools(), report or ignore
@@ -103,10 +105,7 @@ def ablate(
         return {key: found[key] for key in chosen if key in found}
 
     _write_reports(out, tables, in_order(), _facts(person, base))
-    heard, stop = (lambda task, progress: report(progress)), threading.Event()
-    for task, result in executor.run(_train_variant, tasks, heard, stop):
-        if isinstance(result, Lost):
-            raise TrainingError(f"{task.name}: {result.reason}")
+    for task, result in complete(executor, _train_variant, tasks, attrgetter("name"), report):
         found[task.key] = result
         write_text(kept[task.key], json.dumps(asdict(result), indent=1))
         _write_reports(out, tables, in_order(), _facts(person, base))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from threading import Event
 
@@ -22,7 +23,7 @@ from audioplane.evaluate.mouth.view import MouthViews, open_mouth_views
 from audioplane.evaluate.scores.sound import sound_of
 from audioplane.evaluate.scores.visemes import HeardPhones
 from audioplane.evaluate.syncnet import SyncJudge, held_out_sync
-from audioplane.executors import Executor, Lost, SerialExecutor
+from audioplane.executors import Executor, SerialExecutor, complete
 from audioplane.experiments.cross.names import file_labels, unique, video_name
 from audioplane.experiments.cross.page import cross_page
 from audioplane.experiments.cross.report import (
@@ -97,7 +98,8 @@ def cross(  # noqa: PLR0913 - one keyword a question that a caller may have
         For each head: its recording, its own held-out speech, then the speeches.
 
     Raises:
-        ComparisonError: There is no run, `subjects` are not one for each, or a head was lost.
+        ComparisonError: There is no run, or `subjects` are not one for each.
+        WorkError: A head failed in another process or on another machine.
         CheckpointError, SubjectError, MediaError: A file is not there, damaged, or not writable.
         SpeechError: Features of sounds cannot be computed for a head.
         CredentialsError: Nobody consented to the making of a head.
@@ -113,11 +115,8 @@ def cross(  # noqa: PLR0913 - one keyword a question that a caller may have
     except OSError as e:
         raise MediaError(f"{out} cannot be made: {e.strerror}") from e
     tasks = _tasks(runs, subjects, speeches, _Shared(out.resolve(), tools, chosen, provenance))
-    heard, found = (lambda task, progress: report(progress)), dict[str, list[CrossRow]]()
-    for task, result in (executor or SerialExecutor()).run(_head_rows, tasks, heard, Event()):
-        if isinstance(result, Lost):
-            raise ComparisonError(f"{task.name}: {result.reason}")
-        found[task.name] = result
+    results = complete(executor or SerialExecutor(), _head_rows, tasks, attrgetter("name"), report)
+    found = {task.name: rows for task, rows in results}
     rows = [row for task in tasks for row in found[task.name]]
     write_text(out / JSON_NAME, to_json(rows))
     write_text(out / PAGE_NAME, cross_page(rows))
