@@ -130,6 +130,11 @@ def test_a_moved_subject_can_be_named(run_folder, spoken_subject, tmp_path):
         (["drive", "{run}", "{tmp}/missing.wav", "--out", "{tmp}/o.mp4"], "missing.wav"),
         (["drive", "{run}", "{tmp}/text.wav", "--out", "{tmp}/o.mp4"], "text.wav"),
         (["drive", "{run}", "{wav}", "--out", "{tmp}/o.doc"], "o.doc"),
+        (["drive", "{run}", "{wav}", "--out", "{tmp}/o.mp4", "--background", "#12"], "#12"),
+        (
+            ["drive", "{run}", "{wav}", "--out", "{tmp}/o.mp4", "--background", "transparent"],
+            "webm",
+        ),
         (["evaluate", "{tmp}"], "no trained head"),
         (["prepare", "{tmp}/missing.mp4", "--out", "{tmp}/s"], "missing.mp4"),
     ],

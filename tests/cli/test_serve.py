@@ -25,6 +25,10 @@ def test_a_folder_without_a_head_is_named(tmp_path, capsys):
     assert "no trained head" in _says([str(tmp_path)], capsys)
 
 
+def test_a_transparent_head_is_refused(run_folder, capsys):
+    assert "cannot be served" in _says([str(run_folder), "--background", "transparent"], capsys)
+
+
 def test_a_head_that_nobody_consented_to_is_refused(
     run_folder, spoken_subject, tmp_path, capsys, monkeypatch
 ):

@@ -1,3 +1,4 @@
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +31,16 @@ def test_sounds_unlike_the_training_speech_are_warned_of(run_folder, spoken_subj
     assert not talker.warnings(Speech(np.zeros(48000, np.float32)), "silence.wav")
     assert "wind.wav is unlike" in talker.warnings(Speech(noise(3.0)), "wind.wav")[0]
     assert "shout.wav" in talker.warnings(Speech(shout(talk)), "shout.wav")[0]
+
+
+def test_what_open_is_asked_for_reaches_the_talker(run_folder, spoken_subject, monkeypatch):
+    asked = {"articulation": 0.5, "seed": 3, "background": "green"}
+    names = list(inspect.signature(Talker.__init__).parameters)[2:]
+    given = []
+    monkeypatch.setattr(Talker, "__init__", lambda self, run, *args: given.extend(args))
+    Talker.open(run_folder, subject=spoken_subject.paths.root, device="cpu", **asked)
+    reached = dict(zip(names, given, strict=True))
+    assert {name: reached[name] for name in asked} == asked
 
 
 def test_talkers_of_one_run_have_their_own_articulation(run_folder, spoken_subject):

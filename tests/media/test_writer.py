@@ -8,7 +8,7 @@ import pytest
 from audioplane.errors import MediaError
 from audioplane.media.audio import audio_blocks, read_audio, write_wav
 from audioplane.media.video import probe_video, read_frames
-from audioplane.media.writer import VideoWriter, check_video_output
+from audioplane.media.writer import TransparentVideoWriter, VideoWriter, check_video_output
 from tests.media.images import grey
 from tests.media.test_video import tone
 
@@ -71,6 +71,28 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(MediaError, match="cannot be written"):
         VideoWriter(tmp_path / "file" / "out.mp4", 64, 48)
+
+
+def decoded_with_alpha(path: Path) -> list[np.ndarray]:
+    decoder = av.CodecContext.create("libvpx-vp9", "r")
+    with av.open(str(path)) as container:
+        packets = container.demux(container.streams.video[0])
+        return [f.to_ndarray(format="rgba") for p in packets for f in decoder.decode(p)]
+
+
+def test_webm_keeps_alpha(tmp_path):
+    frame = np.zeros((64, 96, 4), np.uint8)
+    frame[:, :48] = (200, 60, 30, 255)
+    frame[:, 48:72] = (200, 60, 30, 128)
+    frame[:, 72:] = (200, 60, 30, 0)
+    with TransparentVideoWriter(tmp_path / "a.webm", 96, 64) as writer:
+        for _ in range(5):
+            writer.write(frame)
+    back = decoded_with_alpha(tmp_path / "a.webm")
+    assert len(back) == 5
+    assert np.abs(back[3].astype(int) - frame)[:, [20, 60, 90]].max() <= 6
+    with pytest.raises(MediaError, match="webm"):
+        TransparentVideoWriter(tmp_path / "a.mp4", 96, 64)
 
 
 def test_a_video_is_sealed_before_it_gets_its_name(tmp_path):

@@ -24,7 +24,7 @@ class Drive:
     """Sound or video file with the speech."""
     out: Path
     """The video to write, 25 frames a second: .mp4, .mov or .mkv with H.264 and AAC, .webm with VP9
-    and Opus."""
+    and Opus. With --background transparent: .webm, or a new folder for PNG images."""
     subject: Path | None = None
     """The subject, if its folder has moved since the training."""
     speech_model: Path | None = None
@@ -36,6 +36,9 @@ class Drive:
     poses: Path | None = None
     """How the head moves, if not as recorded: a table of poses (docs/poses.md), a transforms file,
     or the folder of a subject, of other people too; for heads trained with --torso model."""
+    background: str | None = None
+    """What the head is shown before, if not what was recorded: an image file, a colour (#rrggbb,
+    black, white, grey, green or blue), or transparent (docs/backgrounds.md)."""
     seed: int = 0
     """Of the choice among the recorded stretches that the head moves by; another seed, another
     motion (docs/motion.md)."""
@@ -51,10 +54,11 @@ class Drive:
     def run(self) -> None:
         from audioplane.cli.device import use_device
         from audioplane.drive import Talker
-        from audioplane.media.writer import check_video_output
+        from audioplane.drive.output import check_drive_output
         from audioplane.run import open_run
 
-        check_video_output(self.out, self.speech, crf=self.crf)
+        transparent = self.background == "transparent"
+        check_drive_output(self.out, self.speech, self.crf, transparent)
         started = time.perf_counter()
         device = use_device(self.device)
         talker = Talker(
@@ -66,6 +70,7 @@ class Drive:
             self.poses,
             self.face.options(),
             self.seed,
+            self.background,
         )
         with progress_reports(self) as report:
             made = talker.write(

@@ -43,6 +43,8 @@ class Serve:
     """How far the lips move, as for 'drive'."""
     poses: Path | None = None
     """How the heads move, as for 'drive'."""
+    background: str | None = None
+    """What the heads are shown before, as for 'drive'; not transparent."""
     seed: int = 0
     """Of the choice among the recorded stretches that the heads move by, as for 'drive'."""
     face: Annotated[FaceArguments, tyro.conf.arg(name="")] = FaceArguments()
@@ -99,6 +101,7 @@ class Serve:
             "poses": self.poses,
             "face": self.face.options(),
             "seed": self.seed,
+            "background": self.background,
         }
         talker = Talker(run, device, provenance=self.provenance, **settings)
         stated = talker.provenance()

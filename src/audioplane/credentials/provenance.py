@@ -80,7 +80,8 @@ def state(
         rest = (
             "its frames carry the mark only" if options.mark else "it states nothing of its making"
         )
-        notes = (f"a {out.suffix} file cannot hold credentials: {rest}",)
+        what = f"a {out.suffix} file" if out.suffix else "a folder of images"
+        notes = (f"{what} cannot hold credentials: {rest}",)
     elif options.credentials:
         signer = find_signer(options.sign_key, options.sign_cert)
         notes = (_TEST_SIGNER,) if signer.is_test else ()

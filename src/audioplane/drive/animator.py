@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from audioplane.drive.backdrop import over_nothing, unmixed
 from audioplane.drive.moment import Moment, between, torso_between
 from audioplane.drive.motion import Motion, ToAndFro
 from audioplane.drive.renderer import renderer_for
@@ -32,6 +33,13 @@ class DrivenFrame:
     """Head over torso over background."""
     dynamic: Float[np.ndarray, "h w"]
     """Dynamic map g (paper, Eq. 8), 0 to 1."""
+    alpha: UInt8[np.ndarray, "h w"] | None = None
+    """Of the person before a transparent background; `image` is not multiplied by it."""
+
+    @property
+    def pixels(self) -> UInt8[np.ndarray, "h w c"]:
+        """The image, RGBA where it has an alpha."""
+        return self.image if self.alpha is None else np.dstack([self.image, self.alpha])
 
 
 class Animator:
@@ -46,6 +54,7 @@ class Animator:
         articulation: float = 1.0,
         face: UpperFace | None = None,
         motion: Callable[[], Motion] | None = None,
+        transparent: bool = False,
     ):
         """Render the head as it is now; later changes of its weights have no effect.
 
@@ -57,10 +66,12 @@ class Animator:
             articulation: factor on how far speech moves the lips.
             face: what brows, lids and eyes do while it speaks; None for what was recorded.
             motion: begins the motion of a speech; None plays `footage.loop` to and fro.
+            transparent: whether plates and frames have an alpha instead of a background.
         """
         self._articulation, self._face = articulation, face
         self.head, self.footage, self._views = head, footage, dict(views)
         self._bodies = dict(bodies or {})
+        self.transparent = transparent
         self.size = footage.size
         """Width and height of its frames, pixels."""
         self.motion = motion or (lambda: ToAndFro(footage.loop))
@@ -146,16 +157,27 @@ class Animator:
         refined = self._bodies.get(ref.img_id)
         return torch.from_numpy(self.footage.body(ref)).float() if refined is None else refined
 
-    def plate(self, moment: Moment) -> UInt8[np.ndarray, "h w 3"]:
-        """What lies behind the Gaussians of a moment."""
-        if moment.other is None:
+    def plate(self, moment: Moment) -> UInt8[np.ndarray, "h w c"]:
+        """What lies behind the Gaussians of a moment; before a transparent background RGBA, its
+        colours times its alpha."""
+        if moment.other is None and not self.transparent:
             return self.footage.plate(moment.ref)
+        torso = self._torso(moment)
+        if not self.transparent:
+            return (
+                self.footage.background if torso is None else over(torso, self.footage.background)
+            )
+        width, height = self.size
+        return np.zeros((height, width, 4), np.uint8) if torso is None else over_nothing(torso)
+
+    def _torso(self, moment: Moment) -> UInt8[np.ndarray, "h w 4"] | None:
+        if moment.other is None:
+            return self.footage.torso(moment.ref)
         try:
             bodies = self._body(moment.ref), self._body(moment.other)
         except SubjectError:  # of prior work, which does not track it
             bodies = None
-        torso = torso_between(self.footage, moment, bodies)
-        return self.footage.background if torso is None else over(torso, self.footage.background)
+        return torso_between(self.footage, moment, bodies)
 
     @torch.no_grad()
     def _motion(self, code: Float[Tensor, " k"], moment: Moment, index: int | None) -> HeadMotion:
@@ -196,12 +218,18 @@ class Animator:
         self,
         code: Float[Tensor, " k"],
         moment: Moment,
-        plate: UInt8[np.ndarray, "h w 3"],
+        plate: UInt8[np.ndarray, "h w c"],
         index: int | None = None,
     ) -> DrivenFrame:
-        """As `draw`, of a moment."""
+        """As `draw`, of a moment and its `plate`."""
         motion, view = self._motion(code, moment, index), self.view(moment)
-        return DrivenFrame(*self._renderer.render(motion, view, plate))
+        behind = np.ascontiguousarray(plate[..., :3])
+        drawn = DrivenFrame(*self._renderer.render(motion, view, behind))
+        if plate.shape[2] == 3:
+            return drawn
+        clear = (1 - self._renderer.coverage) * (1 - plate[..., 3] / 255)
+        alpha = (255 * (1 - clear) + 0.5).astype(np.uint8)
+        return replace(drawn, image=unmixed(drawn.image, alpha), alpha=alpha)
 
     def speak(
         self,

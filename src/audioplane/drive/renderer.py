@@ -41,6 +41,7 @@ class FrameRenderer:
         if weights is not None:
             self._weights, self._placed = weights.numpy(), (means.copy(), quats.copy())
         self._features = np.zeros((n, 4), np.float32)
+        self._width = width
         self._canvas = Canvas(n, 4, width, height)
 
     @torch.no_grad()
@@ -67,6 +68,11 @@ class FrameRenderer:
         frame_kernels.composite(self._canvas.image, self._canvas.transmittance, plate, out, dynamic)
         return out, dynamic
 
+    @property
+    def coverage(self) -> Float[np.ndarray, "h w"]:
+        """How much of the plate the last image hides, 0 to 1."""
+        return 1 - self._canvas.transmittance[:, : self._width]
+
 
 class TensorRenderer:
     """Renders a head with PyTorch alone, on its own device; the results are arrays."""
@@ -85,7 +91,8 @@ class TensorRenderer:
         behind = torch.from_numpy(plate).to(self._head.device).float() / 255
         gaussians, dynamism = self._head.deform(motion, self._S)
         gaussians = follow_body(gaussians, self._weights, view.viewmat, view.body)
-        image = splat_head(gaussians, dynamism, view, behind).image
+        splat = splat_head(gaussians, dynamism, view, behind)
+        image, self.coverage = splat.image, splat.alpha.cpu().numpy()
         colours = (255 * image[..., :3]).clamp_max(255) + 0.5
         dynamic = image[..., 3].clamp_max(1)
         return colours.to(torch.uint8).cpu().numpy(), dynamic.cpu().numpy()

@@ -1,7 +1,7 @@
 """Driving of a head by sound that arrives in pieces. It has no clock and no thread of its own."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -146,8 +146,10 @@ class LiveHead:
         guessed = self._speech.predict(self._late + missing)[self._late :]
         return np.concatenate([self._run, guessed])
 
-    def draw(self, frame: StreamFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w 3"]:
+    def draw(self, frame: StreamFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w c"]:
         """The image of a frame; any frames may be left out. `marker` as for `Animator.speak`."""
         plate = self._animator.plate(frame.moment)
-        drawn = self._animator.draw_moment(frame.code, frame.moment, plate, frame.index).image
-        return drawn if marker is None else marker.mark(drawn, frame.index)
+        drawn = self._animator.draw_moment(frame.code, frame.moment, plate, frame.index)
+        if marker is not None:
+            drawn = replace(drawn, image=marker.mark(drawn.image, frame.index))
+        return drawn.pixels

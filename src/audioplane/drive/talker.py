@@ -22,7 +22,9 @@ from audioplane.clock import FPS, SAMPLE_RATE
 from audioplane.credentials import Provenance, ProvenanceOptions, state
 from audioplane.credentials.provenance import who_agreed
 from audioplane.drive.animator import Animator, DrivenFrame
+from audioplane.drive.backdrop import TRANSPARENT, BackdropFootage, read_backdrop
 from audioplane.drive.motion import GraphMotion
+from audioplane.drive.output import SOUND_RATE, check_drive_output, open_drive_output
 from audioplane.drive.posed_footage import pose_footage
 from audioplane.drive.rest import eased_codes
 from audioplane.drive.stream import LiveHead
@@ -30,7 +32,6 @@ from audioplane.drive.upper_face import AS_RECORDED, FaceOptions, upper_face
 from audioplane.errors import CredentialsError, SpeechError
 from audioplane.media.audio import audio_blocks
 from audioplane.media.tracks import choose_track
-from audioplane.media.writer import VideoWriter, check_video_output
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run import Run, RunPaths, open_run
 from audioplane.speech import (
@@ -45,8 +46,6 @@ from audioplane.speech.familiarity import sound_warnings
 from audioplane.splat.device import choose_device
 
 MOST_ARTICULATE = 4.0
-SOUND_RATE = 48_000
-"""Samples a second of a video's sound; speech features are computed at 16 kHz."""
 LOOK_AHEAD = 0.24
 """Seconds of speech after a frame that a stream waits for (docs/live.md)."""
 
@@ -95,6 +94,7 @@ class Talker:
         poses: Path | str | None = None,
         face: FaceOptions = AS_RECORDED,
         seed: int = 0,
+        background: Path | str | None = None,
     ):
         """As `Talker.open`, of a run that is open."""
         if not 0 <= articulation <= MOST_ARTICULATE:
@@ -111,6 +111,8 @@ class Talker:
             motion = partial(GraphMotion, run.motion, seed)
         else:
             self.notes = (_to_and_fro(run),)
+        if background not in (None, TRANSPARENT):
+            footage = BackdropFootage(footage, read_backdrop(background, footage.size))
         self.animator = Animator(
             run.head.to(device),
             footage,
@@ -119,6 +121,7 @@ class Talker:
             articulation,
             upper_face(run, footage, face),
             motion,
+            transparent=background == TRANSPARENT,
         )
         self._model, self._options = speech_model, provenance
         # Lips that do not move (articulation 0) do not come to rest either.
@@ -140,6 +143,7 @@ class Talker:
         poses: Path | str | None = None,
         face: FaceOptions = AS_RECORDED,
         seed: int = 0,
+        background: Path | str | None = None,
     ) -> "Talker":
         """Open a trained head so that it can speak.
 
@@ -159,6 +163,8 @@ class Talker:
             face: What brows, lids and eyes do: as recorded, at rest, or by a file; and whether the
                 eyes stay on the viewer.
             seed: Of the choice among the recorded stretches that it moves by (docs/motion.md).
+            background: What it is shown before, if not what was recorded: an image file, a colour
+                ("#rrggbb" or a name), or "transparent" (docs/backgrounds.md).
 
         Raises:
             CheckpointError: There is no trained head, or it is damaged.
@@ -166,11 +172,14 @@ class Talker:
             SpeechError: `articulation` is out of range.
             ExpressionError: The file of `face` cannot be read, or the head knows blinks alone.
             PoseError: `poses` cannot be read, or the head shows its recorded torso.
+            MediaError: `background` is no image, no colour and not "transparent".
             DeviceError: The device cannot be used here.
         """
         run = open_run(path, subject)
         chosen = choose_device(device).device
-        return cls(run, chosen, articulation, speech_model, provenance, poses, face)
+        return cls(
+            run, chosen, articulation, speech_model, provenance, poses, face, seed, background
+        )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -235,7 +244,7 @@ class Talker:
         digest = sha256_of(speech) if isinstance(speech, Path) else speech
         return state(run.sha256, consent, digest, options, out)
 
-    def speak(self, speech: Spoken) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    def speak(self, speech: Spoken) -> Iterator[UInt8[np.ndarray, "h w c"]]:
         """Frames of the head as it speaks, 25 a second, marked.
 
         Args:
@@ -244,7 +253,8 @@ class Talker:
                 [T, W, F]; or a `Speech`.
 
         Yields:
-            RGB images, head over torso over background, one for each 40 ms.
+            RGB images, head over torso over background, one for each 40 ms; RGBA before a
+            transparent one, the colours not multiplied by alpha.
 
         Raises:
             MediaError: The file cannot be read.
@@ -253,7 +263,7 @@ class Talker:
         """
         stated = self.provenance()
         for frame in self._frames(self._heard(speech), stated):
-            yield frame.image
+            yield frame.pixels
 
     def _heard(self, speech: Spoken) -> "_Heard":
         if isinstance(speech, Path | str):
@@ -304,7 +314,8 @@ class Talker:
 
         Args:
             speech: A sound or video file, or a `.npy` file of features, which makes a silent video.
-            out: The video file, .mp4, .mov, .mkv or .webm; its folders are made.
+            out: The video file, .mp4, .mov, .mkv or .webm; its folders are made. Before a
+                transparent background .webm, or a name without suffix: a folder of PNG images.
             crf: Quality, 0 (lossless) to 51 (worst; webm: 63).
             audio_track: Number of the sound track that speaks, from 1; found if not given.
             report: Called after every frame.
@@ -314,7 +325,7 @@ class Talker:
             SpeechError, CredentialsError: As `speak`.
         """
         speech, out = Path(speech), Path(out)
-        check_video_output(out, speech, crf=crf)
+        check_drive_output(out, speech, crf, self.animator.transparent)
         stated = self.provenance(speech, out)
         sound, warnings = None, stated.notes + self.notes
         if speech.suffix == ".npy":
@@ -325,13 +336,11 @@ class Talker:
             described = Speech.read(speech, audio_track)
             heard = self._heard(described)
             warnings += self.warnings(described, speech.name)
-        writer = VideoWriter(
-            out, *self.size, audio=sound, audio_rate=SOUND_RATE, crf=crf, seal=stated.seal
-        )
-        with writer as video:
+        transparent = self.animator.transparent
+        with open_drive_output(out, self.size, sound, crf, stated.seal, transparent) as video:
             step = Counter(report, "drive", heard.count)
             for frame in self._frames(heard, stated):
-                video.write(frame.image)
+                video.write(frame.pixels)
                 step()
         return WrittenVideo(out, heard.count, warnings)
 
@@ -347,7 +356,7 @@ class TalkerStream:
         """Seconds of sound after a frame that are waited for."""
         return self._live.look_ahead / SAMPLE_RATE
 
-    def push(self, waveform: Float[np.ndarray, " n"]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    def push(self, waveform: Float[np.ndarray, " n"]) -> Iterator[UInt8[np.ndarray, "h w c"]]:
         """The frames that can be rendered now, for sound at 16 kHz of any length in [−1, 1].
 
         Raises `SpeechError` for samples that are not finite.
@@ -355,7 +364,7 @@ class TalkerStream:
         for frame in self._live.push(np.asarray(waveform, np.float32)):
             yield self._live.draw(frame, self._marker)
 
-    def finish(self) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    def finish(self) -> Iterator[UInt8[np.ndarray, "h w c"]]:
         """The frames up to the end of what was pushed; nothing can be pushed after."""
         for frame in self._live.finish():
             yield self._live.draw(frame, self._marker)

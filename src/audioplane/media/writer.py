@@ -49,13 +49,14 @@ CONTAINERS = {
 """By suffix: H.264 and AAC, or VP9 and Opus. Only mp4 and mov can hold C2PA credentials."""
 
 
-def check_video_output(path: Path, *inputs: Path, crf: int = 18) -> None:
+def check_video_output(path: Path, *inputs: Path, crf: int = 18, alpha: bool = False) -> None:
     """Refuse, before any work, what `VideoWriter` could not write; nothing is made.
 
     Args:
         path: the video to be written.
         inputs: files that are read for it, which it must not replace.
         crf: its quality.
+        alpha: whether it is to be transparent, which WebM alone can be.
 
     Raises:
         MediaError: another suffix than those of `CONTAINERS`, a `crf` out of range, or a place
@@ -65,6 +66,8 @@ def check_video_output(path: Path, *inputs: Path, crf: int = 18) -> None:
     if container is None:
         names = ", ".join(CONTAINERS)
         raise MediaError(f"{path}: a video's name ends in one of {names}")
+    if alpha and container.video != "libvpx-vp9":
+        raise MediaError(f"{path} cannot be transparent: choose a name that ends in .webm")
     if not 0 <= crf <= container.worst:
         raise MediaError(f"crf={crf} is no quality: choose 0 (lossless) to {container.worst}")
     check_output(path, *inputs)
@@ -77,6 +80,9 @@ class VideoWriter:
     with silence, to the length of the images. Odd sizes get their last row or column twice,
     because yuv420p has even sizes only.
     """
+
+    ALPHA = False
+    """Whether frames are RGBA."""
 
     def __init__(
         self,
@@ -106,7 +112,7 @@ class VideoWriter:
             MediaError: the file cannot be written, or the sound file not be read.
         """
         self.path = Path(path)
-        check_video_output(self.path, crf=crf)
+        check_video_output(self.path, crf=crf, alpha=self.ALPHA)
         kind = CONTAINERS[self.path.suffix.lower()]
         self._size = (height, width)
         self._fps, self._rate = fps, audio_rate
@@ -132,9 +138,10 @@ class VideoWriter:
             raise
 
     def _open_video(self, kind: _Container, crf: int) -> Any:
-        stream = self._container.add_stream(kind.video, rate=self._fps, options=kind.options(crf))
+        options = kind.options(crf) | ({"auto-alt-ref": "0"} if self.ALPHA else {})
+        stream = self._container.add_stream(kind.video, rate=self._fps, options=options)
         stream.height, stream.width = (n + n % 2 for n in self._size)
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = self._format
         stream.time_base = Fraction(1, self._fps)
         context = stream.codec_context
         context.colorspace, context.color_primaries, context.color_trc = 1, 1, 1
@@ -144,13 +151,18 @@ class VideoWriter:
     def __enter__(self) -> "VideoWriter":
         return self
 
-    def write(self, frame: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Append one RGB frame. Raises `MediaError` (full disk, wrong size)."""
-        if frame.shape[:2] != self._size:
-            raise MediaError(f"a frame of {frame.shape[:2]} does not fit a video of {self._size}")
+    @property
+    def _format(self) -> str:
+        return "yuva420p" if self.ALPHA else "yuv420p"
+
+    def write(self, frame: UInt8[np.ndarray, "h w c"]) -> None:
+        """Append one frame, RGB, with `ALPHA` RGBA. Raises `MediaError` (full disk, wrong size)."""
+        if frame.shape != (*self._size, 3 + self.ALPHA):
+            raise MediaError(f"a frame of {frame.shape} does not fit a video of {self._size}")
         even = np.pad(frame, [(0, n % 2) for n in self._size] + [(0, 0)], "edge")
-        image = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-        image = image.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        source = "rgba" if self.ALPHA else "rgb24"
+        image = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format=source)
+        image = image.reformat(format=self._format, dst_colorspace=Colorspace.ITU709)
         image.pts, image.time_base = self._frames, Fraction(1, self._fps)
         image.colorspace, image.color_range = 1, 1
         try:
@@ -223,6 +235,12 @@ class VideoWriter:
             self.close()
         else:
             self._drop(error)
+
+
+class TransparentVideoWriter(VideoWriter):
+    """Writes RGBA frames, colours not multiplied by alpha, to a webm file."""
+
+    ALPHA = True
 
 
 def _blocks_of(audio: Any, rate: int) -> Iterator[np.ndarray]:

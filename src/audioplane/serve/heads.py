@@ -149,10 +149,12 @@ def open_head(talker: Talker, provenance: Provenance, look_ahead: float = 0.24) 
     """A head under the name of its run; measures its time to render.
 
     `look_ahead`: seconds of sound after a frame that are waited for. Raises `ServeError` for a
-    negative one, `SpeechError` for a head whose features cannot be streamed.
+    negative one or a transparent background, `SpeechError` for features that cannot be streamed.
     """
     if look_ahead < 0:
         raise ServeError("lookahead= cannot be negative")
+    if talker.animator.transparent:
+        raise ServeError("background='transparent' cannot be served: choose an image or a colour")
     run, animator, samples = talker.run, talker.animator, round(look_ahead * SAMPLE_RATE)
     voice, rest = run.voice, talker.rest
     head = ServedHead(run.name, animator, run.speech, voice, rest, provenance, samples, 0.0)

@@ -14,7 +14,8 @@ from audioplane.assets import write_text
 from audioplane.clock import FPS
 from audioplane.credentials import ProvenanceOptions
 from audioplane.drive import DrivenFrame
-from audioplane.drive.talker import MARKED_AND_SIGNED, SOUND_RATE, Talker
+from audioplane.drive.output import SOUND_RATE
+from audioplane.drive.talker import MARKED_AND_SIGNED, Talker
 from audioplane.errors import ComparisonError, MediaError, SubjectError
 from audioplane.evaluate import Tools
 from audioplane.evaluate.heldout import Draw, HeldOut, rows_of
