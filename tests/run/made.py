@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 
-from audioplane.run import RunPaths, TrainedHead, write_head
-from audioplane.subject import Subject
+from audioplane.run import Run, RunPaths, TrainedHead, open_run, write_head
+from audioplane.subject import Subject, load_subject, save_body
+from audioplane.synthetic import make_synthetic
 from audioplane.train import Trainer
 from tests.train.configs import TINY
 
@@ -32,3 +34,18 @@ def make_run(
     trained = TrainedHead(head, "mel", subject.identity, views, bodies, consent=consent)
     write_head(RunPaths(folder).head, trained)
     return folder
+
+
+def make_modelled_run(root: Path) -> Run:
+    """The run of a head with a modelled torso that moves, hears mel and has 160 x 160 pixels.
+
+    Cells of the mark that are 2.5 pixels wide survive a recording.
+    """
+    truth = make_synthetic(
+        root / "subject", seconds=2.2, size=160, seed=3, kinds=("mel",), moving_body=True
+    )
+    motion = truth.body_viewmats @ np.linalg.inv(truth.body_viewmats[0])
+    motion[0] = np.eye(4)
+    save_body(root / "subject/body.npy", motion)
+    folder = make_run(root / "run", load_subject(root / "subject"), torso="model")
+    return open_run(folder, root / "subject")

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -13,13 +14,14 @@ pytest.importorskip("uvicorn", reason="needs the extra serve")
 from audioplane.credentials import Origin, Provenance, own_test_signer  # noqa: E402
 from audioplane.credentials.provenance import utc_now  # noqa: E402
 from audioplane.drive import Talker  # noqa: E402
-from audioplane.run import open_run  # noqa: E402
+from audioplane.run import Run, open_run  # noqa: E402
 from audioplane.serve.access import Access  # noqa: E402
 from audioplane.serve.app import make_app  # noqa: E402
-from audioplane.serve.heads import Heads, open_head  # noqa: E402
+from audioplane.serve.heads import Heads, ServedHead, open_head  # noqa: E402
 from audioplane.serve.limits import Limits  # noqa: E402
 from audioplane.serve.protocol import server_config  # noqa: E402
-from tests.run.made import make_run  # noqa: E402
+from audioplane.web.drawing import check_drawing, write_drawing  # noqa: E402
+from tests.run.made import make_modelled_run, make_run  # noqa: E402
 
 KEY = b"\x5a" * 32
 LIMITS, ANYBODY = Limits(), Access()
@@ -37,6 +39,21 @@ def served(spoken_subject, tmp_path_factory):
     folder = make_run(tmp_path_factory.mktemp("runs") / "drawn", spoken_subject)
     talker = Talker(open_run(folder, spoken_subject.paths.root))
     return open_head(talker, stated())
+
+
+@pytest.fixture(scope="session")
+def modelled(tmp_path_factory) -> Run:
+    """The run of a head with a modelled torso, of 160 x 160 pixels."""
+    return make_modelled_run(tmp_path_factory.mktemp("modelled"))
+
+
+@pytest.fixture(scope="session")
+def drawn_there(modelled, tmp_path_factory) -> ServedHead:
+    """That head, which clients may draw."""
+    folder = tmp_path_factory.mktemp("drawing")
+    check_drawing(modelled, stated())
+    write_drawing(modelled, modelled.footage, folder, "drawn; no person")
+    return replace(open_head(Talker(modelled), stated()), drawing=folder)
 
 
 @contextmanager

@@ -6,14 +6,28 @@ import av
 import numpy as np
 import pytest
 
+from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
+from audioplane.media.video import read_frames
 from audioplane.serve.app import make_app
+from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
 from tests.chromium import PHONE, Visits, chromium, needs_chromium
-from tests.serve.conftest import running, serving
+from tests.serve.conftest import KEY, running, serving
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = needs_chromium
+RECORDING = """async () => {
+  const parts = [], options = { mimeType: "video/webm;codecs=vp8", videoBitsPerSecond: 8e6 };
+  const recorder = new MediaRecorder(document.getElementById("image").captureStream(25), options);
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  const stopped = new Promise((done) => (recorder.onstop = done));
+  recorder.start();
+  await new Promise((done) => setTimeout(done, 8400));
+  recorder.stop();
+  await stopped;
+  return [...new Uint8Array(await new Blob(parts).arrayBuffer())];
+}"""
 ROOMY = replace(Limits(), requests_a_minute=6000.0, clients=4)
 
 
@@ -44,6 +58,15 @@ def calls_address(heads):
     )  # a page that vanishes keeps one
     with serving(heads, limits, webrtc=True) as address:
         yield f"http://{address}/"
+
+
+@pytest.fixture(scope="module")
+def drawing_address(drawn_there):
+    """A server whose clients draw."""
+    heads = Heads([drawn_there])
+    with serving(heads, ROOMY) as address:
+        yield f"http://{address}/"
+    heads.drawing.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +242,41 @@ def test_the_page_works_under_a_prefix(visit, prefixed_address, speech):
     status(page, "Done")
     with page.expect_download():
         page.keyboard.press("d")
+
+
+def test_a_browser_draws_by_itself_and_its_images_carry_the_sessions_mark(
+    visit, drawing_address, tmp_path
+):
+    page = visit(where=drawing_address)
+    page.wait_for_function(
+        "() => audioplane.drawn === 'client' && audioplane.images.images.length > 1"
+    )
+    page.click("#talk")
+    page.wait_for_function("() => parseFloat(document.getElementById('rate').textContent) > 15")
+    recorded = page.evaluate(RECORDING)
+    path = tmp_path / "recorded.webm"
+    path.write_bytes(bytes(recorded))
+    reading = read_mark(read_frames(path), KEY)
+    assert reading is not None and reading.payload is not None
+    assert reading.payload.head == 0xB
+    page.click("#talk")
+    status(page, "can be downloaded")
+    with page.expect_download() as waiting:
+        page.click("#download")
+    with av.open(str(waiting.value.path())) as file:
+        assert file.streams.video[0].codec_context.width == 160
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "WebAssembly.validate = () => false",
+        "const get = fetch; fetch = (a, o) => get(`${a}`.replace('head.bin', 'gone.bin'), o)",
+    ],
+)
+def test_where_it_cannot_draw_a_browser_shows_images(visit, drawing_address, script):
+    page = visit(where=drawing_address, script=script)
+    page.wait_for_function(
+        "() => audioplane.drawn === 'server' && audioplane.images.images.length > 1"
+    )
+    assert page.is_hidden("#trouble")

@@ -97,10 +97,12 @@ def test_what_frames_cost_bounds_the_sessions(remote, workers, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     for seconds, able in ((0.010, 4), (0.005, 4), (0.040, 1), (0.100, 0)):
         for worker in workers._workers:
-            times = {"draw": deque([seconds] * 30), "push": deque([0.007] * 30)}
+            times = {"draw": deque([seconds] * 30), "push": deque([0.0035] * 60)}
             monkeypatch.setattr(worker, "seconds", {**worker.seconds, **times})
+            monkeypatch.setattr(worker, "frames", deque([0, 1] * 30))
+            monkeypatch.setattr(worker, "clock", deque([1.0] * 60))
         assert service.free() == able
-    assert workers.capacity() == 0
+    assert service.capacity().more == 0 and service.capacity().drawn_by_clients == 0
 
 
 def test_the_death_of_a_worker_ends_its_sessions_and_no_others(remote, workers):

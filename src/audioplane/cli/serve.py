@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -15,6 +15,9 @@ from audioplane.credentials.options import ProvenanceOptions
 
 if TYPE_CHECKING:
     from audioplane.serve.open_heads import HeadSource
+
+_RENDERED_A_CORE, _DRAWN_THERE_A_CORE = 2, 16
+"""Sessions that are admitted for each core while frame times are not known."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,14 @@ class Serve:
     """Offer WebRTC too, for phones and lossy networks. Every session then opens UDP ports on all
     interfaces of this machine, whatever --host says; it still takes the token to begin one, and
     DTLS and SRTP protect it."""
+    draw: Literal["server", "client"] = "server"
+    """Who draws: the server, or browsers that can, to which it then sends the head's files; others,
+    and heads that do not allow it, get images. Whoever has the files has the head."""
     workers: int = 0
     """Processes that render; 0 for one for every core. A session stays with one."""
     clients: int = 0
-    """Sessions at once; 0 for two for every core, as far as the measured frame times allow."""
+    """Sessions at once; 0 for two for every core, or 16 where clients draw, as far as the measured
+    frame times allow."""
     drain_seconds: float = 60.0
     """Seconds that sessions at work may go on after SIGTERM; no new ones begin."""
     device: Device = "auto"
@@ -81,7 +88,9 @@ class Serve:
             console.print(in_flags(note, self))
         for line in address.notices():
             console.print(line)
-        clients = self.clients or 2 * (os.cpu_count() or 1)
+        drawn_there = any(source.drawn_there for source in sources)
+        each = _DRAWN_THERE_A_CORE if drawn_there else _RENDERED_A_CORE
+        clients = self.clients or each * (os.cpu_count() or 1)
         limits = Limits(clients=clients)
         serve(sources, address, limits, self.workers, self.drain_seconds)
 
@@ -91,9 +100,11 @@ class Serve:
         It is opened here once, so that what is wrong with it is known now.
         """
         from audioplane.drive import Talker
+        from audioplane.errors import AudioplaneError
         from audioplane.run import open_run
         from audioplane.serve.heads import open_head
         from audioplane.serve.open_heads import HeadSource
+        from audioplane.web.drawing import check_drawing
 
         run = open_run(path, self.subject)
         settings = {
@@ -110,4 +121,11 @@ class Serve:
         source = HeadSource(
             run.name, path, talker.size, stated, self.subject, device, settings, look_ahead
         )
-        return source, talker.notes + stated.notes
+        refused = ()
+        if self.draw == "client":
+            try:
+                check_drawing(run, stated)
+                source = replace(source, drawn_there=True)
+            except AudioplaneError as e:
+                refused = (f"{run.name} is drawn here, not by clients: {e}",)
+        return source, talker.notes + stated.notes + refused

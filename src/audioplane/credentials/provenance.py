@@ -31,10 +31,12 @@ class Provenance:
 
     def marker(self, width: int, height: int) -> Marker | None:
         """A marker of frames of `width` × `height` pixels, if they are to be marked."""
-        if self.key is None:
-            return None
-        payload = MarkPayload(int(self.origin.head[:8], 16), int(self.origin.session, 16))
-        return Marker(width, height, payload, self.key)
+        return None if self.key is None else Marker(width, height, self.payload, self.key)
+
+    @property
+    def payload(self) -> MarkPayload:
+        """Of the mark."""
+        return MarkPayload(int(self.origin.head[:8], 16), int(self.origin.session, 16))
 
     def seal(self, path: Path) -> None:
         """Sign a finished video, if it is to have credentials and its container can hold them.

@@ -179,14 +179,18 @@ class Animator:
             bodies = None
         return torso_between(self.footage, moment, bodies)
 
-    @torch.no_grad()
-    def _motion(self, code: Float[Tensor, " k"], moment: Moment, index: int | None) -> HeadMotion:
+    def expression(self, moment: Moment, index: int | None = None) -> Float[np.ndarray, " e"]:
+        """The numbers of a moment's expression; of frame `index` of a speech, those asked for."""
         numbers = self.footage.expression(moment.ref)
         if moment.other is not None:
             numbers = numbers + moment.fade * (self.footage.expression(moment.other) - numbers)
         if self._face is not None and index is not None:
             numbers = self._face.shown(numbers, index, self.view(moment).viewmat.numpy())
-        shown = torch.from_numpy(np.asarray(numbers)).float().to(self.head.device)
+        return np.asarray(numbers)
+
+    @torch.no_grad()
+    def _motion(self, code: Float[Tensor, " k"], moment: Moment, index: int | None) -> HeadMotion:
+        shown = torch.from_numpy(self.expression(moment, index)).float().to(self.head.device)
         return HeadMotion(code, self.head.expression(shown))
 
     @torch.no_grad()

@@ -53,7 +53,8 @@ class LiveHead:
 
         Raises `SpeechError` for features that cannot be streamed.
         """
-        self._animator = animator
+        self.animator = animator
+        """What renders it."""
         self._motion = animator.motion()
         self._norm = animator.head.encoder.running_norm()
         self._silent = PAUSE
@@ -123,7 +124,7 @@ class LiveHead:
         active = [self._level.update(float(power)) for power in block_power(sound)]
         self._silent = 0 if any(active) else self._silent + 1
         spoken = self._silent <= PAUSE
-        code = self._animator.excerpt_codes(self._context(), self._norm, spoken)[0]
+        code = self.animator.excerpt_codes(self._context(), self._norm, spoken)[0]
         if self._gate is not None and self._rest_code is not None:
             code = eased(code, self._gate.share(), self._rest_code)
         frame = StreamFrame(self._index, code, sound, self._motion.step(spoken))
@@ -148,8 +149,8 @@ class LiveHead:
 
     def draw(self, frame: StreamFrame, marker: Marker | None) -> UInt8[np.ndarray, "h w c"]:
         """The image of a frame; any frames may be left out. `marker` as for `Animator.speak`."""
-        plate = self._animator.plate(frame.moment)
-        drawn = self._animator.draw_moment(frame.code, frame.moment, plate, frame.index)
+        plate = self.animator.plate(frame.moment)
+        drawn = self.animator.draw_moment(frame.code, frame.moment, plate, frame.index)
         if marker is not None:
             drawn = replace(drawn, image=marker.mark(drawn.image, frame.index))
         return drawn.pixels

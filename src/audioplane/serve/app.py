@@ -21,6 +21,7 @@ from audioplane.serve.service import BUSY, Service
 from audioplane.serve.sockets import serve_socket
 from audioplane.serve.upload import decode_upload
 from audioplane.serve.workers import Workers
+from audioplane.web.drawing import DRAWING
 
 _JAVASCRIPT = "text/javascript; charset=utf-8"
 _PAGE = {
@@ -29,8 +30,23 @@ _PAGE = {
     "/call.js": ("call.js", _JAVASCRIPT),
     "/images.js": ("images.js", _JAVASCRIPT),
     "/microphone.js": ("microphone.js", _JAVASCRIPT),
+    "/drawing.js": ("drawing.js", _JAVASCRIPT),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
 }
+_DRAWING = "/drawing/"
+"""Where the modules lie with which clients draw."""
+_MODULES = (
+    "painters",
+    "worker",
+    "encoder",
+    "engine",
+    "head_bin",
+    "live",
+    "mark",
+    "mel",
+    "torsos",
+    "webgl",
+)
 _FRAMES = 10**9
 
 
@@ -51,7 +67,8 @@ def make_app(
         title="audioplane", docs_url=None, redoc_url=None, openapi_url=None, lifespan=service.life
     )
     app.state.service = service
-    app.add_middleware(Guard, service=service, open_to_all=_PAGE.keys())
+    modules = {f"{_DRAWING}{name}.js" for name in _MODULES}
+    app.add_middleware(Guard, service=service, open_to_all=_PAGE.keys() | modules)
     _add_page(app)
     _add_facts(app, service, webrtc)
     if webrtc:
@@ -99,7 +116,16 @@ def make_app(
 def _add_facts(app: FastAPI, service: Service, webrtc: bool) -> None:
     @app.get("/api/ways")
     async def ways() -> list[str]:
-        return ["webrtc", "websocket"] if webrtc else ["websocket"]
+        drawn_there = any(head.drawing is not None for head in service.heads.by_name.values())
+        return ["drawing"] * drawn_there + ["webrtc"] * webrtc + ["websocket"]
+
+    @app.get("/api/heads/{name}/{file}")
+    async def drawing(name: str, file: str) -> Response:
+        head = service.heads.by_name.get(name)
+        if head is None or head.drawing is None or file not in DRAWING:
+            raise HTTPException(404, "no such file")
+        content = await asyncio.to_thread((head.drawing / file).read_bytes)
+        return Response(content, media_type="application/octet-stream")
 
     @app.get("/api/heads")
     async def names() -> list[str]:
@@ -111,9 +137,12 @@ def _add_facts(app: FastAPI, service: Service, webrtc: bool) -> None:
 
 
 def _add_page(app: FastAPI) -> None:
-    for path, (name, kind) in _PAGE.items():
-        content = (resources.files("audioplane.serve") / "page" / name).read_bytes()
-        app.add_api_route(path, _asset(content, kind), methods=["GET"], response_class=Response)
+    own, web = (resources.files(f"audioplane.{room}") / "page" for room in ("serve", "web"))
+    files = {path: (own / name, kind) for path, (name, kind) in _PAGE.items()}
+    files |= {f"{_DRAWING}{name}.js": (web / f"{name}.js", _JAVASCRIPT) for name in _MODULES}
+    for path, (file, kind) in files.items():
+        asset = _asset(file.read_bytes(), kind)
+        app.add_api_route(path, asset, methods=["GET"], response_class=Response)
 
 
 def _asset(content: bytes, kind: str) -> Callable[[], Response]:

@@ -117,14 +117,14 @@ class Call:
 
 async def take_call(service: Service, head: Source, offer: str) -> str:
     """Answer an offer and run the call. Raises `ServeError`; a place must be free."""
-    service.places -= 1
+    service.take()
     call = session = None
     try:
         session = await asyncio.to_thread(Session, service.heads, head, service.limits, _AHEAD)
         call = Call(service, session)
         answer = await call.answer(offer)
     except BaseException:
-        service.places += 1
+        service.give_back()
         if call is not None:
             await call.close()
         if session is not None:
@@ -140,6 +140,6 @@ async def _keep(service: Service, call: Call, session: Session) -> None:
     try:
         await call.run()
     finally:
-        service.places += 1
+        service.give_back()
         await call.close()
         await session.close()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -19,6 +20,7 @@ from audioplane.errors import ServeError
 from audioplane.mark import Marker
 from audioplane.media.image import encode_image
 from audioplane.speech import StreamStatistics
+from audioplane.web.drawing import frame_bytes
 
 _MARGIN = 0.12
 """Seconds that images and sound wait at the client, besides the time to render two frames."""
@@ -41,6 +43,8 @@ class ServedHead:
     """Samples after a frame's end that are waited for (`LiveHead`)."""
     delay: float
     """Seconds by which a client should delay the sound, so that images arrive in time."""
+    drawing: Path | None = None
+    """As of a `Source`."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -51,8 +55,8 @@ class ServedHead:
         """The head for one speech."""
         return LiveHead(self.animator, self.kind, self.voice, self.look_ahead, self.rest)
 
-    def stream(self, marker: Marker | None) -> "LocalStream":
-        """A stream of the head for one client."""
+    def stream(self, marker: Marker | None, drawn_there: bool = False) -> "LocalStream":
+        """A stream of the head for one client, which may draw by itself."""
         live = self.live()
         return LocalStream(live, marker, live.look_ahead, self.delay)
 
@@ -74,6 +78,13 @@ class LocalStream:
 
     def jpeg(self, frame: StreamFrame, quality: int) -> bytes:
         return encode_image(self.image(frame), ".jpg", quality)
+
+    def frame_bytes(self, frame: StreamFrame) -> bytes:
+        animator = self.live.animator
+        view = animator.view(frame.moment)
+        body = None if view.body is None else view.body.numpy()
+        numbers = animator.expression(frame.moment, frame.index)
+        return frame_bytes(frame.code.cpu().numpy(), view.viewmat.numpy(), body, numbers)
 
     def close(self) -> None:
         pass
@@ -106,6 +117,11 @@ class Stream(Protocol):
         """The same as JPEG of a quality from 0 to 100."""
         ...
 
+    def frame_bytes(self, frame: StreamFrame) -> bytes:
+        """What a client draws a frame from (`web.drawing`); once, of a stream that was begun for
+        such a client."""
+        ...
+
     def close(self) -> None:
         """Free what it needs."""
         ...
@@ -128,8 +144,14 @@ class Source(Protocol):
         """Of its images; every session has its own."""
         ...
 
-    def stream(self, marker: Marker | None) -> Stream:
-        """A stream of the head for one client."""
+    @property
+    def drawing(self) -> Path | None:
+        """The folder of the files with which clients draw it (`web.drawing`); None where they may
+        not."""
+        ...
+
+    def stream(self, marker: Marker | None, drawn_there: bool = False) -> Stream:
+        """A stream of the head for one client, which may draw by itself."""
         ...
 
 

@@ -40,6 +40,8 @@ class HeadSource:
     """Further arguments of `Talker`."""
     look_ahead: float = 0.24
     """Seconds (`open_head`)."""
+    drawn_there: bool = False
+    """Whether clients may draw it by themselves (`web.drawing.check_drawing`)."""
 
     def open(self, plates: Path | None = None) -> ServedHead:
         """Read it and measure its time to render.
@@ -90,6 +92,8 @@ class OpenHeads:
         self._plates, self._is_short = plates, is_short
         self._opened: dict[str, _Opened] = {}
         self._streams: dict[int, tuple[_Opened, LocalStream]] = {}
+        self._drawn_there: set[int] = set()
+        """Streams whose clients draw."""
         self._numbers = itertools.count(1)
 
     @property
@@ -97,7 +101,9 @@ class OpenHeads:
         """The heads in memory."""
         return list(self._opened)
 
-    def open(self, name: str, marker: Marker | None) -> tuple[int, int, float]:
+    def open(
+        self, name: str, marker: Marker | None, drawn_there: bool = False
+    ) -> tuple[int, int, float]:
         """A new stream: its number, look-ahead in samples, and its head's delay in seconds."""
         number = next(self._numbers)
         if name not in self._opened:
@@ -107,14 +113,20 @@ class OpenHeads:
         stream = opened.head.stream(marker)
         opened.streams, opened.used = opened.streams + 1, number
         self._streams[number] = (opened, stream)
+        if drawn_there:
+            self._drawn_there.add(number)
         return number, stream.look_ahead, stream.delay
 
     def push(
         self, number: int, sound: Float[np.ndarray, " n"]
-    ) -> list[tuple[int, np.ndarray, np.ndarray, Moment]]:
-        """Index, code, sound and moment of the frames that can be rendered now."""
+    ) -> list[tuple[int, np.ndarray, np.ndarray, Moment, bytes]]:
+        """Index, code, sound and moment of the frames that can be rendered now, and what clients
+        draw them from if they do."""
         _, stream = self._streams[number]
-        return [(f.index, f.code.cpu().numpy(), f.sound, f.moment) for f in stream.push(sound)]
+        drawn = stream.frame_bytes if number in self._drawn_there else lambda _: b""
+        return [
+            (f.index, f.code.cpu().numpy(), f.sound, f.moment, drawn(f)) for f in stream.push(sound)
+        ]
 
     def draw(
         self,
@@ -133,6 +145,7 @@ class OpenHeads:
     def close(self, number: int) -> None:
         """Forget a stream."""
         opened, _ = self._streams.pop(number)
+        self._drawn_there.discard(number)
         opened.streams -= 1
         self._let_go()
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from audioplane.drive import Talker
 from audioplane.errors import ServeError
+from audioplane.run import open_run
 from audioplane.serve import require_packages
 from audioplane.serve.access import LOOPBACK, Access
 from audioplane.serve.heads import Heads
@@ -13,6 +15,7 @@ from audioplane.serve.limits import Limits
 from audioplane.serve.open_heads import HeadSource
 from audioplane.serve.scratch import scratch_folder
 from audioplane.serve.workers import RemoteHead, Workers
+from audioplane.web.drawing import write_drawing
 
 SHORTEST_TOKEN = 16
 _LIMITS = Limits()
@@ -77,7 +80,10 @@ def serve(
     with scratch_folder() as plates:
         processes = Workers(sources, workers, Path(plates))
         try:
-            heads = [RemoteHead(s.name, s.size, s.provenance, processes) for s in sources]
+            heads = [
+                RemoteHead(s.name, s.size, s.provenance, processes, _drawing(s, Path(plates)))
+                for s in sources
+            ]
             app = make_app(
                 Heads(heads, 2 * limits.clients), access, limits, address.webrtc, processes
             )
@@ -85,3 +91,14 @@ def serve(
             DrainingServer(config, app.state.service, drain_seconds).run()
         finally:
             processes.close()
+
+
+def _drawing(source: HeadSource, scratch: Path) -> Path | None:
+    """The folder of the files with which clients draw a head; None where they may not."""
+    if not source.drawn_there:
+        return None
+    folder = scratch / f"{source.name}.drawing"
+    run = open_run(source.path, source.subject)
+    footage = Talker(run, **source.settings).animator.footage
+    write_drawing(run, footage, folder, source.provenance.origin.consent)
+    return folder

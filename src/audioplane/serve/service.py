@@ -27,10 +27,13 @@ class Capacity:
 
     sessions: int
     """At work now."""
+    drawn_by_clients: int
+    """Those of them whose clients draw."""
     more: int
-    """How many more can begin now."""
+    """How many more can begin now: of sessions whose clients draw, where they may."""
     frame_ms: float | None
-    """Time of a core that a frame takes, mean of the latest; None before it is known."""
+    """Time of a core that a frame of such a session takes, mean of the latest; None before it is
+    known."""
     draining: bool
     """Whether it takes no new ones, because it is about to end."""
 
@@ -48,6 +51,8 @@ class Service:
         self._rate, self._refused = (Rate(limits.requests_a_minute) for _ in range(2))
         self.sessions: dict[str, Session] = {}
         self.places = limits.clients
+        self.drawn_there = 0
+        """Sessions whose clients draw."""
         self.calls: set[asyncio.Task[None]] = set()
         """Those over WebRTC, which outlive the request that began them."""
         self.writing = ThreadPoolExecutor(limits.clients, thread_name_prefix="clips")
@@ -74,20 +79,38 @@ class Service:
             return refused
         return 429, "too many requests: wait a minute"
 
-    def free(self) -> int:
-        """How many sessions can begin: as many as the limits and the measured times allow."""
+    def free(self, drawn_there: bool = False) -> int:
+        """How many sessions can begin, whose clients draw by themselves or do not: as many as the
+        limits and the measured times allow."""
         if self.draining:
             return 0
-        able = self._workers.capacity() if self._workers else None
+        cost = self._workers.frame_cost() if self._workers else None
         taken = self.limits.clients - self.places
-        return self.places if able is None else max(0, min(self.places, able - taken))
+        if self._workers is None or cost is None:
+            return self.places
+        able = cost.room(
+            self._workers.cores, (taken - self.drawn_there, self.drawn_there), drawn_there
+        )
+        return self.places if able is None else max(0, min(self.places, able))
 
     def capacity(self) -> Capacity:
         """Where the server stands."""
-        seconds = self._workers.frame_seconds() if self._workers else None
-        frame_ms = None if seconds is None else round(1000 * seconds, 1)
+        cost = self._workers.frame_cost() if self._workers else None
+        there = any(head.drawing is not None for head in self.heads.by_name.values())
+        seconds = None if cost is None else cost.of(there)
+        frame_ms = None if seconds is None else round(1000 * seconds, 2)
         taken = self.limits.clients - self.places
-        return Capacity(taken, self.free(), frame_ms, self.draining)
+        return Capacity(taken, self.drawn_there, self.free(there), frame_ms, self.draining)
+
+    def take(self, drawn_there: bool = False) -> None:
+        """Take a place for a session."""
+        self.places -= 1
+        self.drawn_there += drawn_there
+
+    def give_back(self, drawn_there: bool = False) -> None:
+        """Free the place of a session that ended."""
+        self.places += 1
+        self.drawn_there -= drawn_there
 
     async def drained(self, seconds: float) -> None:
         """Take no new sessions, and wait until those at work have ended, at most so long."""

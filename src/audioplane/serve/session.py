@@ -6,6 +6,7 @@ are due, the newest is rendered. Both carry their frame's number. An outlet send
 """
 
 import asyncio
+import base64
 import json
 import secrets
 from collections import deque
@@ -16,13 +17,14 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int8, UInt8
 
 from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.stream import StreamFrame
 from audioplane.serve.heads import Heads, Source, Stream
 from audioplane.serve.limits import Limits
 from audioplane.serve.samples import SampleQueue
+from audioplane.web.drawing import mark_cells
 
 _TICK = 0.02
 """Seconds between checks of the clock while no sound comes."""
@@ -77,12 +79,24 @@ class Outlet(Protocol):
 class Session:
     """Feeds one head, in real time, for one client."""
 
-    def __init__(self, heads: Heads, head: Source, limits: Limits, ahead: float | None = None):
-        """`ahead`: seconds that the client may be ahead of the clock, fewer than the limit's."""
+    def __init__(
+        self,
+        heads: Heads,
+        head: Source,
+        limits: Limits,
+        ahead: float | None = None,
+        drawn_there: bool = False,
+    ):
+        """`ahead`: seconds that the client may be ahead of the clock, fewer than the limit's.
+
+        `drawn_there`: the client draws; `head.drawing` has to be there.
+        """
         self.id = secrets.token_urlsafe(16)
         self.head, self._drawing, self._limits = head, heads.drawing, limits
         self.provenance = head.provenance.for_another()
-        self.stream: Stream = head.stream(self.provenance.marker(*head.size))
+        self.drawn_there = drawn_there
+        marker = self.provenance.marker(*head.size)
+        self.stream: Stream = head.stream(marker, drawn_there)
         self.kept: deque[StreamFrame] = deque(maxlen=round(FPS * limits.clip_seconds))
         """Frames that can be downloaded."""
         self.ages: deque[float] = deque(maxlen=250)
@@ -129,7 +143,8 @@ class Session:
         self, outlet: Outlet, say: Callable[[str], Awaitable[None]]
     ) -> tuple[Coroutine[Any, Any, None], ...]:
         """The coroutines of a session; `say` sends the client text."""
-        return self.report(say), self.listen(outlet), self.draw(outlet)
+        works = self.report(say), self.listen(outlet)
+        return works if self.drawn_there else (*works, self.draw(outlet))
 
     async def report(self, say: Callable[[str], Awaitable[None]]) -> None:
         """Send "hello", then statistics every second, until cancelled."""
@@ -148,7 +163,10 @@ class Session:
             "ai_generated": True,
             "marked": self.provenance.key is not None,
             "mark_session": self.provenance.origin.session,
+            "draw": "client" if self.drawn_there else "server",
         }
+        if self.drawn_there:
+            hello["mark"] = base64.b64encode(self.mark_cells().tobytes()).decode()
         await say(json.dumps(hello))
         while True:
             await asyncio.sleep(1)
@@ -179,8 +197,9 @@ class Session:
                 self._fed_at.append((self._fed, now))
                 for frame in await asyncio.to_thread(self.stream.push, piece):
                     self.kept.append(frame)
-                    self._pending.append(frame)
-                    self._wake.set()
+                    if not self.drawn_there:
+                        self._pending.append(frame)
+                        self._wake.set()
                     await outlet.sound(frame)
             self._came.clear()
             with suppress(asyncio.TimeoutError):
@@ -209,6 +228,12 @@ class Session:
             if showing is not None:
                 showing.cancel()
                 await asyncio.gather(showing, return_exceptions=True)
+
+    def mark_cells(self) -> Int8[np.ndarray, "2 64 64"]:
+        """Of the mark in this session's frames."""
+        payload, key = self.provenance.payload, self.provenance.key
+        assert key is not None  # as `web.drawing.check_drawing` asks for
+        return mark_cells(payload, key)
 
     def image(self, frame: StreamFrame) -> UInt8[np.ndarray, "h w 3"]:
         """A frame's marked image. For the thread that renders."""

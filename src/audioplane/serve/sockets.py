@@ -18,9 +18,9 @@ from audioplane.serve.limits import Bucket, Limits
 from audioplane.serve.service import BUSY, Service
 from audioplane.serve.session import Session, pcm_of
 
-SOUND, IMAGE = 1, 2
+SOUND, IMAGE, DRAWN_THERE = 1, 2, 3
 """First byte of a binary message to the client; frame number and age in ms follow, then PCM16 of
-16 kHz or a JPEG."""
+16 kHz, a JPEG, or PCM16 of 640 samples and what the client draws the frame from (`web.drawing`)."""
 _HEADER = struct.Struct("<BII")
 _QUALITY = 85
 """Of the images, JPEG."""
@@ -61,6 +61,24 @@ class SocketOutlet:
         await self._send(header(IMAGE, index, self._session.leaves(index)) + image)
 
 
+class DrawnThereOutlet:
+    """Sends sound, code and pose; the client draws."""
+
+    quality = None
+
+    def __init__(self, session: Session, send: Send):
+        self._session, self._send = session, send
+
+    async def sound(self, frame: StreamFrame) -> None:
+        """Send a frame."""
+        drawn = self._session.stream.frame_bytes(frame)
+        head = header(DRAWN_THERE, frame.index, self._session.leaves(frame.index))
+        await self._send(head + pcm_of(frame.sound) + drawn)
+
+    async def image(self, index: int, image: UInt8[np.ndarray, "h w 3"] | bytes) -> None:
+        raise AssertionError("a session whose client draws renders nothing")
+
+
 async def serve_socket(service: Service, socket: WebSocket) -> None:
     """A WebSocket from its request to its end."""
     head = service.heads.by_name.get(socket.query_params.get("head", ""))
@@ -68,23 +86,26 @@ async def serve_socket(service: Service, socket: WebSocket) -> None:
     if head is None:
         await socket.close(_REFUSED)
         return
-    if service.free() < 1:
+    drawn_there = socket.query_params.get("draw") == "client" and head.drawing is not None
+    if service.free(drawn_there) < 1:
         await socket.accept()
         await socket.close(_FULL, BUSY)
         return
-    service.places -= 1
+    service.take(drawn_there)
     session = None
     try:
         await socket.accept()
         send = _sender(socket)
-        session = await asyncio.to_thread(Session, service.heads, head, service.limits, ahead)
-        works = session.works(SocketOutlet(session, send), send)
+        asked = (service.heads, head, service.limits, ahead, drawn_there)
+        session = await asyncio.to_thread(Session, *asked)
+        outlet = (DrawnThereOutlet if drawn_there else SocketOutlet)(session, send)
+        works = session.works(outlet, send)
         await service.run(session, _receive(session, socket, service.limits), *works)
     except ServeError as e:  # its worker died
         with suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(_FAILED, str(e))
     finally:
-        service.places += 1
+        service.give_back(drawn_there)
         if session is not None:
             await session.close()
         with suppress(RuntimeError, WebSocketDisconnect):

@@ -38,6 +38,40 @@ _ENOUGH = 0.85
 
 
 @dataclass(frozen=True)
+class FrameCost:
+    """CPU time of a frame, seconds, mean of the latest."""
+
+    heard: float
+    """In a worker, until it can be rendered."""
+    rendered: float | None
+    """In a worker, to render it; None where clients draw and it is not known."""
+    passed_on: float
+    """In this process."""
+
+    def of(self, drawn_there: bool) -> float | None:
+        """All of it, for a client that draws by itself or does not; None where it is not known."""
+        rendered = 0.0 if drawn_there else self.rendered
+        return None if rendered is None else self.heard + rendered + self.passed_on
+
+    def room(self, cores: int, sessions: tuple[int, int], drawn_there: bool) -> int | None:
+        """How many more sessions these cores can have; None where it is not known.
+
+        Args:
+            cores: That the workers can use; this process has one of them.
+            sessions: At work: those that are rendered here, and those that clients draw.
+            drawn_there: Whether the clients of the further ones draw.
+        """
+        costs, further = (self.of(False) or 0.0, self.of(True) or 0.0), self.of(drawn_there)
+        if not further:
+            return None
+        used = sum(n * cost for n, cost in zip(sessions, costs, strict=True))
+        able = (_ENOUGH * cores / FPS - used) / further
+        if self.passed_on:
+            able = min(able, _ENOUGH / FPS / self.passed_on - sum(sessions))
+        return int(able + 1e-9)
+
+
+@dataclass(frozen=True)
 class _Request:
     """What a worker is asked."""
 
@@ -62,6 +96,10 @@ class Worker:
         """One for each stream that is open."""
         self.seconds: dict[str, deque[float]] = {v: deque(maxlen=_WATCHED) for v in _VERBS}
         """CPU time of its latest answers, by verb."""
+        self.frames: deque[int] = deque(maxlen=_WATCHED)
+        """Frames in the latest answers to "push"."""
+        self.clock: deque[float] = deque(maxlen=_WATCHED)
+        """This process's CPU time when they came."""
         threading.Thread(target=self._read, name="worker", daemon=True).start()
 
     @property
@@ -95,6 +133,9 @@ class Worker:
             except (EOFError, OSError):
                 break
             self.seconds[verb].append(seconds)
+            if verb == "push" and not isinstance(answer, Exception):
+                self.frames.append(len(answer))
+                self.clock.append(time.process_time())
             future = self._waiting.pop(number)
             if isinstance(answer, Exception):
                 future.set_exception(answer)
@@ -127,7 +168,7 @@ class Workers:
         self._workers = [Worker(sources, plates) for _ in range(count or os.cpu_count() or 1)]
         self._choosing = threading.Lock()
 
-    def stream(self, head: str, marker: Marker | None) -> "RemoteStream":
+    def stream(self, head: str, marker: Marker | None, drawn_there: bool = False) -> "RemoteStream":
         """A stream of a head in the worker that has fewest. Raises as the head's opening does."""
         with self._choosing:
             workers = self._workers
@@ -137,7 +178,7 @@ class Workers:
             worker, place = min(workers, key=lambda w: len(w.places)), object()
             worker.places.add(place)
         try:
-            return RemoteStream(worker, place, head, marker)
+            return RemoteStream(worker, place, (head, marker, drawn_there))
         except BaseException:
             worker.places.discard(place)
             raise
@@ -147,21 +188,23 @@ class Workers:
         """Ids of the processes."""
         return [worker.pid for worker in self._workers]
 
-    def frame_seconds(self) -> float | None:
-        """CPU time of one frame, mean of the latest; None before there are enough."""
-        draws = [s for w in self._workers for s in list(w.seconds["draw"])]
-        pushes = [s for w in self._workers for s in list(w.seconds["push"])]
-        if min(len(draws), len(pushes)) < _FEWEST:
-            return None
-        return float(np.mean(draws) + np.mean(pushes))
+    @property
+    def cores(self) -> int:
+        """That the workers can use."""
+        return min(len(self._workers), os.cpu_count() or 1)
 
-    def capacity(self) -> int | None:
-        """Sessions at 25 frames a second that these cores can have; None before it is known."""
-        seconds = self.frame_seconds()
-        if seconds is None:
+    def frame_cost(self) -> FrameCost | None:
+        """What a frame costs; None before enough are known."""
+        frames = sum(sum(list(w.frames)) for w in self._workers)
+        if frames < _FEWEST:
             return None
-        cores = min(len(self._workers), os.cpu_count() or 1)
-        return int(_ENOUGH * cores / (FPS * seconds) + 1e-9)
+        heard = sum(sum(list(w.seconds["push"])) for w in self._workers) / frames
+        draws = [s for w in self._workers for s in list(w.seconds["draw"])]
+        rendered = float(np.mean(draws)) if len(draws) >= _FEWEST else None
+        answers = []
+        for worker in self._workers:
+            answers += zip(list(worker.clock), list(worker.frames), strict=False)
+        return FrameCost(heard, rendered, _passed_on(answers))
 
     def close(self) -> None:
         """End all processes."""
@@ -169,18 +212,36 @@ class Workers:
             worker.close()
 
 
+def _passed_on(answers: Sequence[tuple[float, int]]) -> float:
+    """This process's CPU time for a frame: its clock when workers answered, and how many frames
+    each answer brought."""
+    answers = sorted(answers)
+    frames = sum(count for _, count in answers[1:])
+    return (answers[-1][0] - answers[0][0]) / max(frames, 1)
+
+
 class RemoteStream:
     """A `LiveHead` in a worker, in which it has a place."""
 
-    def __init__(self, worker: Worker, place: object, head: str, marker: Marker | None):
-        self._worker, self._place = worker, place
-        self._id, self.look_ahead, self.delay = worker.ask("open", head, marker)
+    def __init__(self, worker: Worker, place: object, begins: tuple[str, Marker | None, bool]):
+        """`begins`: the arguments of `OpenHeads.open`."""
+        self._worker, self._place, self._drawn_there = worker, place, begins[2]
+        self._id, self.look_ahead, self.delay = worker.ask("open", *begins)
         """`look_ahead` in samples, `delay` in seconds, as of a `ServedHead`."""
+        self._drawn: dict[int, bytes] = {}
 
     def push(self, sound: Float[np.ndarray, " n"]) -> list[StreamFrame]:
         """As `LiveHead.push`."""
-        frames = self._worker.ask("push", self._id, sound)
-        return [StreamFrame(i, torch.from_numpy(code), own, at) for i, code, own, at in frames]
+        frames = []
+        for index, code, own, moment, drawn in self._worker.ask("push", self._id, sound):
+            frames.append(StreamFrame(index, torch.from_numpy(code), own, moment))
+            if self._drawn_there:
+                self._drawn[index] = drawn
+        return frames
+
+    def frame_bytes(self, frame: StreamFrame) -> bytes:
+        """What a client draws a frame from, once."""
+        return self._drawn.pop(frame.index)
 
     def image(self, frame: StreamFrame) -> UInt8[np.ndarray, "h w 3"]:
         """A frame's image, marked."""
@@ -210,10 +271,12 @@ class RemoteHead:
     """Width and height of its frames, pixels."""
     provenance: Provenance
     workers: Workers
+    drawing: Path | None = None
+    """As of a `Source`."""
 
-    def stream(self, marker: Marker | None) -> RemoteStream:
-        """A stream of the head for one client."""
-        return self.workers.stream(self.name, marker)
+    def stream(self, marker: Marker | None, drawn_there: bool = False) -> RemoteStream:
+        """A stream of the head for one client, which may draw by itself."""
+        return self.workers.stream(self.name, marker, drawn_there)
 
 
 _VERBS = ("open", "push", "draw", "close")

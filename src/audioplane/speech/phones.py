@@ -157,11 +157,14 @@ def _pcm(sound: Float[np.ndarray, " n"]) -> bytes:
     return np.clip(np.round(sound * 32767), -32768, 32767).astype(np.int16).tobytes()
 
 
-def _segments(decoder: "Decoder") -> list[tuple[int, int, int]]:
-    """First frame, last frame and phone of each segment of a decoder's best path."""
-    index = {name: i for i, name in enumerate(PHONES)}
-    segments = decoder.seg() or ()
-    return [(s.start_frame, s.end_frame, index.get(s.word, SILENCE)) for s in segments]
+_INDEX = {name: i for i, name in enumerate(PHONES)}
+
+
+def _segments(decoder: "Decoder", since: int = 0) -> list[tuple[int, int, int]]:
+    """First frame, last frame and phone of each segment of a decoder's best path that does not end
+    before frame `since`."""
+    ends = ((segment, segment.end_frame) for segment in decoder.seg() or ())
+    return [(s.start_frame, end, _INDEX.get(s.word, SILENCE)) for s, end in ends if end >= since]
 
 
 class PhoneStream(StepStream):
@@ -230,7 +233,7 @@ class PhoneStream(StepStream):
 
     def _ahead(self) -> Int[np.ndarray, " k"]:
         """Phones after those that are taken, by the best path so far."""
-        segments = _segments(self._decoder)
+        segments = _segments(self._decoder, self._taken - self._first)
         end = self._first + segments[-1][1] + 1 if segments else 0
         phones = np.full(max(0, end - self._taken), SILENCE)
         for first, last, phone in segments:

@@ -7,29 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
-from audioplane.assets import check_output, write_atomically
+from audioplane.assets import check_output
 from audioplane.credentials import ProvenanceOptions
 from audioplane.credentials.installation import find_mark_key
 from audioplane.credentials.provenance import new_session, who_agreed
 from audioplane.errors import CredentialsError, MediaError, SpeechError
 from audioplane.head.audio import AudioEncoder
 from audioplane.mark import MarkPayload
-from audioplane.mark.pattern import payload_cells, sync_cells
-from audioplane.media.image import encode_image
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run import Run
 from audioplane.speech import Speech, StreamStatistics, stream_statistics
+from audioplane.web.drawing import (
+    BACKGROUND,
+    HEAD,
+    camera_array,
+    drawn_facts,
+    mark_cells,
+    write_background,
+)
 from audioplane.web.head_bin import write_head_bin
 from audioplane.web.plates import write_plates
 from audioplane.web.student import teach
 from audioplane.web.weights import Arrays, check_shape, head_arrays
 
-HEAD = "head.bin"
-BACKGROUND = "background.webp"
 TORSO = "torso.bin"
-_LOSSLESS = 101
 _DEFAULT = ProvenanceOptions()
 
 
@@ -81,9 +84,8 @@ def export_web(
     encoder, voice, notes = _encoder(run, speech, report)
     session = new_session()
     payload = MarkPayload(int(run.sha256[:8], 16), int(session, 16))
-    cells = sync_cells() + payload_cells(payload, key)
     arrays = head_arrays(run.head, encoder) | _footage_arrays(run)
-    arrays["mark"] = (np.stack([np.real(cells), np.imag(cells)]).round().astype(np.int8), "i8")
+    arrays["mark"] = (mark_cells(payload, key), "i8")
     if run.rest is not None:
         arrays["rest"] = (run.rest.numpy().astype(np.float32), "f32")
     facts = _facts(run, consent, voice)
@@ -93,7 +95,7 @@ def export_web(
         step = Counter(report, "torsos", len(run.footage.loop))
         facts["torso"] = write_plates(out / TORSO, run.footage, step)
     write_head_bin(out / HEAD, facts, arrays)
-    _write_image(out / BACKGROUND, run.footage.plate(run.footage.loop[0]), _LOSSLESS)
+    write_background(run.footage, out / BACKGROUND)
     files += _copy_page(out)
     return WebExport(out, sum(file.stat().st_size for file in files), session, notes)
 
@@ -122,19 +124,9 @@ def _encoder(
 
 def _facts(run: Run, consent: str, voice: StreamStatistics) -> dict[str, Any]:
     """The header of `head.bin`."""
-    width, height = run.footage.size
-    return {
-        "format": 1,
-        "generator": "audioplane",
-        "ai_generated": True,
-        "consent": consent,
-        "identity": run.identity,
-        "head_sha256": run.sha256,
-        "width": width,
-        "height": height,
+    return drawn_facts(run, consent) | {
         "scales": list(run.head.shape.scales),
         "fusion": run.head.shape.fusion,
-        "moved_by_audio": len(run.head.moving()[0]),
         "voice": {"level": voice.level, "bands": [round(float(x), 3) for x in voice.bands]},
     }
 
@@ -142,11 +134,10 @@ def _facts(run: Run, consent: str, voice: StreamStatistics) -> dict[str, Any]:
 def _footage_arrays(run: Run) -> Arrays:
     """Poses and expressions of the loop that a head plays to and fro."""
     footage = run.footage
-    K = footage.K
     views = [run.view(ref).numpy()[:3] for ref in footage.loop]
     expressions = [footage.expression(ref) for ref in footage.loop]
     arrays: Arrays = {
-        "K": (np.array([K[0, 0], K[1, 1], K[0, 2], K[1, 2]], np.float32), "f32"),
+        **camera_array(run),
         "views": (_rows(views), "f32"),
         "expressions": (_rows(expressions), "f32"),
     }
@@ -164,11 +155,6 @@ def _footage_arrays(run: Run) -> Arrays:
 
 def _rows(rows: list[np.ndarray]) -> Float32[np.ndarray, "..."]:
     return np.stack(rows).astype(np.float32)
-
-
-def _write_image(path: Path, image: UInt8[np.ndarray, "h w c"], quality: int) -> None:
-    with write_atomically(path) as partial:
-        partial.write_bytes(encode_image(image, ".webp", quality))
 
 
 def _copy_page(out: Path) -> list[Path]:

@@ -31,9 +31,14 @@ def check_shape(head: Head) -> None:
             )
 
 
-@torch.no_grad()
 def head_arrays(head: Head, encoder: AudioEncoder) -> Arrays:
     """All that turns mel windows and expressions into Gaussians; `encoder` hears mel alone."""
+    return drawn_arrays(head) | _prototypes(head) | encoder_arrays(encoder)
+
+
+@torch.no_grad()
+def drawn_arrays(head: Head) -> Arrays:
+    """All that turns codes and expressions into Gaussians."""
     check_shape(head)
     g = head.gaussians
     by_audio, by_expression = head.moving()
@@ -50,7 +55,7 @@ def head_arrays(head: Head, encoder: AudioEncoder) -> Arrays:
     weights = head.body_weights()
     if weights is not None:
         arrays["weights"] = (_array(weights), "f16")
-    return arrays | _field(head) | _expression(head) | _prototypes(head) | encoder_arrays(encoder)
+    return arrays | _field(head) | _expression(head)
 
 
 def _field(head: Head) -> Arrays:

@@ -1,20 +1,22 @@
 // The page of one session: sound goes out, sound and images come in. Over WebRTC the browser plays
 // them; over a WebSocket they are played here by their frame numbers on one clock, and images that
-// are more than a frame late are left out.
+// are more than a frame late are left out. Where the server offers it, codes and poses come instead of
+// images, which are drawn here.
 import { call } from "./call.js";
+import { able, Drawing } from "./drawing.js";
 import { WaitingImages } from "./images.js";
 
 const $ = (id) => document.getElementById(id);
 const token = location.hash.slice(1);
 const headers = token ? { Authorization: `Bearer ${token}` } : {};
 const canvas = $("image").getContext("2d"), video = $("video");
-const SOUND = 1, LATE = 0.04, MOST_WAITING = 16000;
+const SOUND = 1, DRAWN_HERE = 3, SOUND_BYTES = 1280, LATE = 0.04, MOST_WAITING = 16000;
 const AHEAD = 1; // seconds that the microphone may be ahead of the server's clock
 const url = (path) => new URL(`api/${path}`, import.meta.url); // also where a proxy adds a prefix
 const QUIET = 330, WATCHED = 75; // of 32767; frames: 3 s
 
 let ways = [], line = null;  // how to connect; the connection, with what it can do
-let hello, player, stream, recorder;
+let hello, player, stream, recorder, drawing = null;
 let anchor = null;          // second of the clock at which frame 0 is played
 let newest = -1, clip = null, speaking = null;
 const images = new WaitingImages(50); // 2 s
@@ -32,6 +34,8 @@ function complain(text) {
 
 async function connect() {
   line?.close();
+  drawing?.close();
+  drawing = null;
   anchor = clip = speaking = hello = null;
   newest = -1;
   images.clear();
@@ -47,6 +51,11 @@ async function connect() {
 }
 
 async function open(query, events) {
+  if (ways.includes("drawing")) {
+    showVideo(false);
+    query.set("draw", "client");
+    return openSocket(query, events);
+  }
   showVideo(ways.includes("webrtc"));
   if (ways.includes("webrtc")) {
     try {
@@ -95,9 +104,29 @@ function onText(message) {
   $("image").width = hello.width;
   $("image").height = hello.height;
   $("notice").textContent = hello.marked ? "AI-generated, marked" : "AI-generated";
+  figures.drawn = hello.draw;
+  if (hello.draw === "client") drawHere($("head").value, hello);
   enable(true);
   complain("");
   say("Ready: speak, or bring a sound file.");
+}
+
+// Where it fails, images come from the server from now on.
+function drawHere(head, session) {
+  const get = (path) => fetch(url(path), { headers });
+  drawing = new Drawing(head, session, get, {
+    ready: (delay) => {
+      if (anchor !== null) anchor += delay - session.delay;
+      session.delay = delay;
+      waits = [];
+    },
+    drawn: (image) => (session === hello ? images.add(image) : image.bitmap.close()),
+    failed: ({ message }) => {
+      console.info(`the head is not drawn here: ${message}`);
+      ways = ways.filter((way) => way !== "drawing");
+      if (session === hello) connect();
+    },
+  });
 }
 
 function enable(on) {
@@ -109,7 +138,14 @@ function onBinary(data) {
   const view = new DataView(data), index = view.getUint32(1, true), age = view.getUint32(5, true);
   if (data.byteLength === 9) left(index, age / 1000);
   else if (view.getUint8(0) === SOUND) play(index, new Int16Array(data.slice(9)));
+  else if (view.getUint8(0) === DRAWN_HERE) drawLater(index, age / 1000, data.slice(9));
   else show(index, age / 1000, data.slice(9));
+}
+
+function drawLater(index, age, bytes) {
+  play(index, new Int16Array(bytes, 0, SOUND_BYTES / 2));
+  const frame = { index, age, received: performance.now(), drawing: bytes.slice(SOUND_BYTES) };
+  if (!document.hidden) drawing?.add(frame);
 }
 
 function play(index, pcm) {
@@ -187,6 +223,7 @@ function draw() {
   requestAnimationFrame(draw);
   if (anchor === null) return;
   const at = (clock() - anchor) * hello.fps;
+  drawing?.work(at);
   const image = images.take(at);
   if (!image) return;
   const lag = (at - image.index - 1) / hello.fps; // after the sound of its frame has ended
@@ -332,7 +369,8 @@ const reply = await fetch(url("heads"), { headers });
 if (reply.ok) {
   for (const name of await reply.json()) $("head").add(new Option(name));
   ways = await (await fetch(url("ways"), { headers })).json();
-  if (!window.RTCPeerConnection || !video.requestVideoFrameCallback) ways = ["websocket"];
+  if (!able) ways = ways.filter((way) => way !== "drawing");
+  if (!window.RTCPeerConnection || !video.requestVideoFrameCallback) ways = ways.filter((way) => way !== "webrtc");
   connect();
   draw();
   video.requestVideoFrameCallback?.(shownVideo);

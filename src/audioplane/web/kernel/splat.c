@@ -228,14 +228,23 @@ static void composite4(const float *c, const uint8_t *plate, uint8_t *out) {
   STORE(out, wasm_v128_or(made, wasm_i32x4_splat((int)0xff000000)));
 }
 
-/* Project and order all Gaussians of the frame. */
-void API(arrange)(Head *h) {
+/* Project and sort all Gaussians of the frame: for each in `ordered`, 12 numbers in `records`. */
+void API(order)(Head *h) {
   const float *V = h->view, *means = h->m_means, *quats = h->m_quats;
   if (h->weights) follow_body(h), means = h->p_means, quats = h->p_quats;
   float centre[3];
   for (int a = 0; a < 3; a++) centre[a] = -(V[a] * V[3] + V[4 + a] * V[7] + V[8 + a] * V[11]);
   for (int i = 0; i < h->n; i++) project(h, i, means + 3 * i, quats + 4 * i, centre);
   sort(h);
+}
+
+int API(drawn)(Head *h) { return h->drawn; }
+int *API(ordered)(Head *h) { return h->order; }
+float *API(records)(Head *h) { return h->record; }
+
+/* The same, and sort them into the bands of `blend`. */
+void API(arrange)(Head *h) {
+  order(h);
   fill_bands(h);
 }
 

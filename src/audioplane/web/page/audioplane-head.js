@@ -7,9 +7,10 @@
 //   events: ready, speaking, listening, idle, error (event.detail says more)
 
 import { LOOK_AHEAD } from "./live.js";
+import { Painters } from "./painters.js";
 import { Resampler, resampled } from "./resample.js";
 
-const FPS = 25, AHEAD = 3, LEAD = 0.15, SLOW = 22, KEPT = 500, MIC_DELAY = LOOK_AHEAD + 0.1;
+const FPS = 25, AHEAD = 3, LEAD = 0.15, KEPT = 500, MIC_DELAY = LOOK_AHEAD + 0.1;
 const STYLE = `
 :host{display:inline-block;position:relative;line-height:0;max-width:100%}
 canvas{max-width:100%;height:auto;border-radius:inherit}
@@ -25,7 +26,7 @@ export class AudioplaneHead extends HTMLElement {
   #canvas = document.createElement("canvas");
   #context = this.#canvas.getContext("2d");
   #hearing;
-  #drawing = [];
+  #painters;
   #frames = new Map(); // drawn, not yet shown
   #buffers = [];
   #asked = -1;
@@ -37,7 +38,7 @@ export class AudioplaneHead extends HTMLElement {
   #audio;
   #release = () => {};
   /** What was shown so far: frames, and milliseconds of work of the last one. */
-  statistics = { frames: 0, skipped: 0, milliseconds: 0, workers: 0 };
+  statistics = { frames: 0, skipped: 0, milliseconds: 0, workers: 0, by: "" };
 
   constructor() {
     super();
@@ -72,29 +73,21 @@ export class AudioplaneHead extends HTMLElement {
 
   #load() {
     const src = new URL(this.getAttribute("src") || "./", document.baseURI).href;
-    this.#hearing = this.#worker({ type: "hear", src });
-    this.#addDrawing(src);
-  }
-
-  #worker(first) {
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    worker.onmessage = ({ data }) => this.#answers[data.type](data, worker);
-    worker.onerror = (event) => this.#tell("error", { message: event.message });
-    worker.postMessage(first);
-    return worker;
-  }
-
-  #addDrawing(src) {
-    const worker = this.#worker({ type: "draw", src });
-    worker.src = src;
-    worker.busy = true;
+    const error = ({ message }) => this.#tell("error", { message });
+    this.#hearing = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.#hearing.onmessage = ({ data }) => this.#answers[data.type](data);
+    this.#hearing.onerror = error;
+    this.#hearing.postMessage({ type: "hear", src });
+    const frame = ({ index, buffer, image }) => this.#frames.set(index, image ?? buffer);
+    const by = this.getAttribute("draw");
+    this.#painters = new Painters({ src, by }, { ready: () => this.#begin(), frame, error });
   }
 
   #close() {
     this.stop();
-    for (const worker of [this.#hearing, ...this.#drawing]) worker?.terminate();
-    this.#hearing = undefined;
-    this.#drawing = [];
+    this.#hearing?.terminate();
+    this.#painters?.close();
+    this.#hearing = this.#painters = undefined;
     this.#frames.clear();
     this.#silence = undefined;
   }
@@ -107,17 +100,6 @@ export class AudioplaneHead extends HTMLElement {
       this.#canvas.height = facts.height;
       this.#begin();
     },
-    draws: ({ milliseconds }, worker) => {
-      worker.busy = false;
-      this.#drawing.push(worker);
-      this.statistics.workers = this.#drawing.length;
-      this.statistics.milliseconds = milliseconds;
-      if (this.#drawing.length > 1) return;
-      const cores = navigator.hardwareConcurrency || 2, most = Math.min(4, Math.max(2, cores - 1));
-      const wanted = Math.min(Math.ceil(milliseconds / SLOW), cores > 1 ? most : 1);
-      for (let n = 1; n < wanted; n++) this.#addDrawing(worker.src);
-      this.#begin();
-    },
     codes: ({ id, codes }) => {
       if (this.#speech?.id === id) this.#start(codes);
     },
@@ -126,16 +108,11 @@ export class AudioplaneHead extends HTMLElement {
       if (speech?.id !== id) return;
       if (speech.codes.push(code) > KEPT) speech.first += speech.codes.splice(0, KEPT / 2).length;
     },
-    frame: ({ index, buffer, milliseconds }, worker) => {
-      worker.busy = false;
-      this.statistics.milliseconds = milliseconds;
-      this.#frames.set(index, buffer);
-    },
     error: ({ message }) => this.#tell("error", { message }),
   };
 
   #begin() {
-    if (!this.#silence || !this.#drawing.length) return;
+    if (!this.#silence || !this.#painters?.ready) return;
     this.#began = performance.now();
     this.#asked = this.#shown = -1;
     const step = () => {
@@ -160,31 +137,35 @@ export class AudioplaneHead extends HTMLElement {
     const due = this.#due();
     this.#show(due);
     this.#finish(due);
-    for (const worker of this.#drawing) {
-      if (worker.busy || this.#asked >= due + AHEAD) continue;
-      this.#asked = Math.max(this.#asked + 1, due);
-      worker.busy = true;
-      const buffer = this.#buffers.pop();
-      const message = { type: "frame", index: this.#asked, code: this.#code(this.#asked), buffer };
-      worker.postMessage(message, buffer ? [buffer] : []);
+    const { milliseconds, ready: workers, by } = this.#painters;
+    Object.assign(this.statistics, { milliseconds, workers, by });
+    for (let draw; this.#asked < due + AHEAD && (draw = this.#painters.free); ) {
+      const index = (this.#asked = Math.max(this.#asked + 1, due));
+      draw({ index, code: this.#code(index), buffer: this.#buffers.pop() });
     }
   }
 
   #show(due) {
     let best = -1;
     for (const index of this.#frames.keys()) if (index <= due && index > best) best = index;
-    for (const [index, buffer] of this.#frames) {
+    for (const [index, made] of this.#frames) {
       if (index > best) continue;
       if (index === best && index > this.#shown) {
-        const pixels = new Uint8ClampedArray(buffer);
-        this.#context.putImageData(new ImageData(pixels, this.#canvas.width), 0, 0);
+        this.#paint(made);
         if (this.#shown >= 0) this.statistics.skipped += index - this.#shown - 1;
         this.#shown = index;
         this.statistics.frames++;
       }
       this.#frames.delete(index);
-      this.#buffers.push(buffer);
+      if (made.close) made.close();
+      else this.#buffers.push(made);
     }
+  }
+
+  #paint(made) {
+    if (made.close) return this.#context.drawImage(made, 0, 0);
+    const pixels = new Uint8ClampedArray(made);
+    this.#context.putImageData(new ImageData(pixels, this.#canvas.width), 0, 0);
   }
 
   #code(index) {

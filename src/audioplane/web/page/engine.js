@@ -1,5 +1,6 @@
 // A frame of a head: codes and poses in, pixels out, by the kernels in head.wasm.
 
+import { halves } from "./head_bin.js";
 import { turnOf, waves } from "./mark.js";
 
 // The fields of `Head` in kernel/head.h, in their order.
@@ -29,9 +30,10 @@ export class Engine {
     this.arrays = arrays;
     this.wasm = new WebAssembly.Instance(module, {}).exports;
     const { width, height, moved_by_audio: audio } = facts;
-    const n = arrays.logits.data.length;
+    const n = (this.count = arrays.logits.data.length);
     const [moving, features] = arrays.S.shape;
     this.size = { width, height };
+    this.plateNumber = 0;
     this.loop = arrays.views.shape[0];
     this.byAudio = audio;
     this.moving = moving;
@@ -43,7 +45,7 @@ export class Engine {
     }
     const index = new Int32Array(this.wasm.memory.buffer, this.at.index, moving);
     index.set(arrays.index.data);
-    this.floats("waves", 2 * width * height).set(waves(arrays.mark.data, width, height));
+    if (arrays.mark) this.setMark(arrays.mark.data);
     const grain = this.floats("grain", width * height);
     for (let i = 0, seed = 1; i < grain.length; i++) {
       seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
@@ -58,30 +60,85 @@ export class Engine {
     return new Float32Array(this.wasm.memory.buffer, this.at[field], count);
   }
 
+  /** Bytes in the kernels' memory, likewise. */
+  bytes(field, count) {
+    return new Uint8Array(this.wasm.memory.buffer, this.at[field], count);
+  }
+
+  /** The cells of the mark that every frame will carry. */
+  setMark(cells) {
+    const { width, height } = this.size;
+    this.floats("waves", 2 * width * height).set(waves(cells, width, height));
+    this.marked = true;
+  }
+
   /** What lies behind the Gaussians, RGBA; or a part of it, `across` pixels wide. */
   setPlate(pixels, left = 0, top = 0, across = this.size.width) {
     const { width, height } = this.size;
-    const plate = new Uint8Array(this.wasm.memory.buffer, this.at.plate, 4 * width * height);
+    const plate = this.bytes("plate", 4 * width * height);
+    this.plateNumber++;
     for (let y = 0; y < pixels.length / (4 * across); y++)
       plate.set(pixels.subarray(4 * across * y, 4 * across * (y + 1)), 4 * (width * (top + y) + left));
   }
 
-  /** Draw frame `index` of the loop with the audio's code, marked; the pixels, until the next. */
-  draw(code, index) {
+  /** A pose of the loop: {view, body, expression}. */
+  recorded(row) {
+    const { views, bodies, expressions } = this.arrays;
+    const of = ({ data, shape }) => {
+      const each = data.length / shape[0];
+      return data.subarray(row * each, (row + 1) * each);
+    };
+    return { view: of(views), body: bodies && of(bodies), expression: of(expressions) };
+  }
+
+  /** {code, view, body, expression} of the bytes of a server (audioplane/web/drawing.py). */
+  read(bytes) {
+    const { S, weights } = this.arrays, size = 2 * S.shape[1], body = weights ? 24 : 12;
+    const numbers = new Float32Array(bytes.slice(size));
+    return {
+      code: halves(new Uint16Array(bytes, 0, S.shape[1])),
+      view: numbers.subarray(0, 12),
+      body: weights && numbers.subarray(12, body),
+      expression: numbers.subarray(body),
+    };
+  }
+
+  /** Draw a pose with the audio's code, marked as frame `index`; the pixels, until the next. */
+  draw(code, pose, index) {
+    if (!this.marked) throw new Error("no frame is drawn without the mark");
     const { width, height } = this.size;
-    this.compose(code, pingPong(index, this.loop));
+    this.compose(code, pose);
     this.wasm.mark(this.head, ...turnOf(index));
     return new Uint8ClampedArray(this.wasm.memory.buffer, this.at.out, 4 * width * height);
   }
 
-  /** The pixels of one pose of the loop before the mark. */
+  /** The pixels of a pose before the mark. */
   compose(code, pose) {
-    const { wasm, head } = this;
+    this.place(code, pose);
+    this.wasm.arrange(this.head);
+    this.wasm.blend(this.head, 0, this.bands);
+  }
+
+  /** The projected Gaussians of a pose, 12 numbers each (kernel/splat.c), and those that are seen,
+   * nearest first; until the next. */
+  ordered(code, pose) {
+    const { wasm, head, count } = this;
+    this.place(code, pose);
+    wasm.order(head);
+    return {
+      records: new Float32Array(wasm.memory.buffer, wasm.records(head), 12 * count),
+      order: new Uint32Array(wasm.memory.buffer, wasm.ordered(head), wasm.drawn(head)),
+    };
+  }
+
+  /** Give the Gaussians their shapes of a pose, and set its camera. */
+  place(code, { view, body, expression }) {
     this.deform(code, 0, this.byAudio);
-    this.deform(this.expressionCode(pose), this.byAudio, this.moving);
-    this.place(pose);
-    wasm.arrange(head);
-    wasm.blend(head, 0, this.bands);
+    this.deform(this.expressionCode(expression), this.byAudio, this.moving);
+    const camera = this.floats("view", 16);
+    camera.set(view);
+    camera.set(this.arrays.K.data, 12);
+    if (body) this.floats("motion", 15).set(bodyMotion(view, body));
   }
 
   deform(code, from, to) {
@@ -90,28 +147,14 @@ export class Engine {
     this.wasm.deform(this.head, from, to);
   }
 
-  place(pose) {
-    const { views, bodies, K } = this.arrays;
-    const V = views.data.subarray(12 * pose, 12 * pose + 12);
-    const view = this.floats("view", 16);
-    view.set(V);
-    view.set(K.data, 12);
-    if (bodies) {
-      const body = bodies.data.subarray(12 * pose, 12 * pose + 12);
-      this.floats("motion", 15).set(bodyMotion(V, body));
-    }
-  }
-
-  /** The code of the expression that was recorded with a pose (head/expression.py). */
-  expressionCode(pose) {
+  /** The code of an expression's numbers (head/expression.py). */
+  expressionCode(numbers) {
     const { arrays: a } = this;
-    const n = a.expressions.shape[1];
-    const within = [];
-    for (let i = 0; i < n; i++) {
+    const within = Array.from(numbers, (number, i) => {
       const low = a["expression.low"].data[i], high = a["expression.high"].data[i];
-      const x = Math.min(Math.max(a.expressions.data[n * pose + i], low), high);
-      within.push((x - a["expression.rest"].data[i]) / a["expression.scale"].data[i]);
-    }
+      const x = Math.min(Math.max(number, low), high);
+      return (x - a["expression.rest"].data[i]) / a["expression.scale"].data[i];
+    });
     const hidden = linear(a, "expression.0", within).map((x) => Math.max(0, x));
     return linear(a, "expression.1", hidden);
   }

@@ -31,7 +31,7 @@ function decode(buffer, at, { type, shape, low, step }) {
 }
 
 /** float16 to float32: shifted into place, a factor of 2^112 mends the exponent. */
-function halves(raw) {
+export function halves(raw) {
   const out = new Float32Array(raw.length);
   const bits = new Uint32Array(out.buffer);
   for (let i = 0; i < raw.length; i++) {

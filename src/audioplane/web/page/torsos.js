@@ -17,9 +17,9 @@ export class Torsos {
   #starts = [0];
   #next = { pose: -1, image: null };
 
-  /** Of the answer to a request for torso.bin; `facts` are those of head.bin. */
-  constructor(answer, { left, top, sizes }) {
-    this.#file = answer.blob();
+  /** Of torso.bin, a blob; the facts are those of head.bin. */
+  constructor(file, { left, top, sizes }) {
+    this.#file = file;
     this.left = left, this.top = top;
     for (const size of sizes) this.#starts.push(this.#starts.at(-1) + size);
   }
@@ -37,6 +37,6 @@ export class Torsos {
   }
 
   async #decode(pose) {
-    return pixelsOf((await this.#file).slice(this.#starts[pose], this.#starts[pose + 1]));
+    return pixelsOf(this.#file.slice(this.#starts[pose], this.#starts[pose + 1]));
   }
 }

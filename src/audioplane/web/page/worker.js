@@ -1,13 +1,14 @@
 // A thread that hears or draws: messages in, codes or pixels out. Each holds the head of its own.
 
 import { Encoder } from "./encoder.js";
-import { Engine } from "./engine.js";
+import { Engine, pingPong } from "./engine.js";
 import { readHead } from "./head_bin.js";
 import { Live } from "./live.js";
 import { describe, silence } from "./mel.js";
 import { pixelsOf, Torsos } from "./torsos.js";
+import { WebGL } from "./webgl.js";
 
-let engine, encoder, head, live, torsos;
+let engine, webgl, encoder, head, live, torsos;
 
 const actions = {
   async hear({ src }) {
@@ -16,15 +17,20 @@ const actions = {
     postMessage({ type: "hears", facts: head.facts, silence: encoder.rest(silence()) });
   },
 
-  async draw({ src }) {
-    const [file, kernels, image] = await Promise.all(
-      ["head.bin", "head.wasm", "background.webp"].map((name) => got(src + name)));
+  /** `by` is "webgl" or "wasm", else what is faster here. */
+  async draw({ src, files, mark, by }) {
+    const { head: file, kernels, background, torso } = files ?? (await filesOf(src));
     const module = await WebAssembly.compile(await kernels.arrayBuffer());
     head = readHead(await file.arrayBuffer());
     engine = new Engine(head, module);
-    engine.setPlate((await pixelsOf(await image.blob())).data);
-    if (head.facts.torso) torsos = new Torsos(await got(`${src}torso.bin`), head.facts.torso);
-    postMessage({ type: "draws", milliseconds: timed() });
+    if (mark) engine.setMark(mark);
+    engine.setPlate((await pixelsOf(background)).data);
+    if (head.facts.torso) torsos = new Torsos(await (torso ?? got(`${src}torso.bin`)), head.facts.torso);
+    const slow = by === "webgl", wasm = slow ? Infinity : timed(engine);
+    webgl = by === "wasm" ? undefined : WebGL.of(engine, slow);
+    const gpu = webgl ? timed(webgl, () => webgl.pixels(null, 1, 1)) : Infinity;
+    if (gpu >= wasm) webgl = undefined;
+    postMessage({ type: "draws", milliseconds: Math.min(gpu, wasm), by: webgl ? "webgl" : "wasm" });
   },
 
   speech({ samples, id }) {
@@ -40,9 +46,20 @@ const actions = {
     for (const code of live.push(samples)) postMessage({ type: "code", id, code });
   },
 
-  async frame({ index, code, buffer }) {
+  /** A frame of the loop with a code, or of what `drawing` (bytes) says. */
+  async frame({ index, code, drawing, buffer }) {
+    const row = pingPong(index, engine.loop);
     if (torsos) await torsos.lay(engine, index);
-    const started = performance.now(), made = engine.draw(code, index);
+    const started = performance.now();
+    const { code: heard = code, ...pose } = drawing ? engine.read(drawing) : engine.recorded(row);
+    if (webgl && !webgl.lost) {
+      webgl.draw(heard, pose, index);
+      const image = webgl.canvas.transferToImageBitmap();
+      const milliseconds = performance.now() - started;
+      postMessage({ type: "frame", index, milliseconds, image }, [image]);
+      return;
+    }
+    const made = engine.draw(heard, pose, index);
     const image = buffer?.byteLength === made.length ? new Uint8ClampedArray(buffer) : made.slice();
     if (buffer?.byteLength === made.length) image.set(made);
     const milliseconds = performance.now() - started;
@@ -61,15 +78,22 @@ onmessage = async ({ data }) => {
 async function got(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw new Error(`${address} is not there (${answer.status})`);
-  return answer;
+  return answer.blob();
 }
 
-/** Milliseconds of a frame, the median of five. */
-function timed() {
+async function filesOf(src) {
+  const names = ["head.bin", "head.wasm", "background.webp"];
+  const [head, kernels, background] = await Promise.all(names.map((name) => got(src + name)));
+  return { head, kernels, background };
+}
+
+/** Milliseconds of a frame that an engine or a GPU draws, the median of five. */
+function timed(painter, done = () => {}) {
   const code = new Float32Array(engine.arrays.S.shape[1]);
   const all = [0, 1, 2, 3, 4].map((index) => {
     const started = performance.now();
-    engine.draw(code, index);
+    painter.draw(code, engine.recorded(0), index);
+    done();
     return performance.now() - started;
   });
   return all.sort((a, b) => a - b)[2];

@@ -1,0 +1,64 @@
+// Workers that draw a head's frames: as many as the time that the first one takes for a frame asks for.
+
+const SLOW = 22, MOST = 4; // milliseconds of a frame that one worker may take; workers
+
+export class Painters {
+  #workers = [];
+  #first;
+  #on;
+  milliseconds = 0; // of the last frame
+  ready = 0; // workers
+
+  /**
+   * `first` is the message that tells a worker what it draws (worker.js). `on` has `ready()`, called
+   * once, `frame({index, buffer})` (RGBA) or `frame({index, image})` (a bitmap) and `error({message})`.
+   */
+  constructor(first, on) {
+    this.#first = first;
+    this.#on = on;
+    this.#add();
+  }
+
+  #add() {
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    worker.busy = true;
+    worker.onmessage = ({ data }) => this.#answers[data.type](data, worker);
+    worker.onerror = ({ message }) => this.#on.error({ message });
+    worker.postMessage({ type: "draw", ...this.#first });
+    this.#workers.push(worker);
+  }
+
+  #answers = {
+    draws: ({ milliseconds, by }, worker) => {
+      worker.busy = false;
+      this.by = by;
+      this.milliseconds = milliseconds;
+      if (++this.ready > 1) return;
+      const cores = navigator.hardwareConcurrency || 2;
+      const most = cores > 1 ? Math.min(MOST, Math.max(2, cores - 1)) : 1;
+      const wanted = Math.min(Math.ceil(milliseconds / SLOW), most);
+      for (let n = 1; n < wanted; n++) this.#add();
+      this.#on.ready();
+    },
+    frame: (frame, worker) => {
+      worker.busy = false;
+      this.milliseconds = frame.milliseconds;
+      this.#on.frame(frame);
+    },
+    error: (error) => this.#on.error(error),
+  };
+
+  /** A function that lets a worker draw a frame; none while all are busy. */
+  get free() {
+    const worker = this.#workers.find(({ busy }) => !busy);
+    return worker && ((frame) => {
+      worker.busy = true;
+      worker.postMessage({ type: "frame", ...frame }, frame.buffer ? [frame.buffer] : []);
+    });
+  }
+
+  close() {
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
+  }
+}
