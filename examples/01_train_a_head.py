@@ -15,10 +15,7 @@ ap.make_synthetic_subject(out / "subject", seconds=6.0, size=96)
 subject = ap.load_subject(out / "subject")
 print(f"{len(subject.train)} frames to train on, {len(subject.val)} held out")
 
-events = ap.train_head(
-    subject, out / "run", config="demo", iterations=iterations, speech="mel+phones"
-)
-for event in events:
+for event in ap.train_head(subject, out / "run", config="demo", iterations=iterations):
     if type(event).__name__ == "Validated":
         print(f"iteration {event.iteration}: {event.psnr:.2f} dB on validation frames")
 

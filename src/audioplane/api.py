@@ -14,7 +14,7 @@ from audioplane.errors import TrainingError
 from audioplane.evaluate import evaluate as evaluate_run
 from audioplane.export import export_gaussians as write_gaussians
 from audioplane.perceptual import LPIPS
-from audioplane.prepare import PrepareOptions, with_body, with_expression
+from audioplane.prepare import PrepareOptions, complete_subject
 from audioplane.prepare import prepare_subject as prepare
 from audioplane.progress import Report, ignore
 from audioplane.run import Run, open_run, pack
@@ -136,10 +136,12 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
     if lpips is None and config.loss.lpips:
         config = without_lpips(config)
     opened = subject if isinstance(subject, Subject) else load_subject(Path(subject))
-    if config.model.torso == "model":
-        opened = with_body(opened)
-    if config.model.expression == "upper-face":
-        opened = with_expression(opened)
+    opened = complete_subject(
+        opened,
+        config.speech,
+        body=config.model.torso == "model",
+        expression=config.model.expression == "upper-face",
+    )
     chosen = choose_device(device).device
     return train(
         opened,
@@ -178,12 +180,15 @@ def train_prior(
         `PriorProgress`, and `PriorWritten` at the end (`audioplane.train.prior_training`).
 
     Raises:
-        SubjectError: A subject lacks the features or landmarks.
+        SubjectError: A subject has no sound to compute the features from, or no landmarks.
         TrainingError: Nobody to learn from, one person twice, or a checkpoint of other settings.
     """
 
+    config = config or PriorConfig()
+
     def opened(subject: Subject | Path | str) -> Subject:
-        return subject if isinstance(subject, Subject) else load_subject(Path(subject))
+        whole = subject if isinstance(subject, Subject) else load_subject(Path(subject))
+        return complete_subject(whole, config.speech)
 
     other = None if held_out is None else opened(held_out)
     return across_people([opened(s) for s in subjects], Path(out), config, other, stop)

@@ -5,6 +5,7 @@ import pytest
 
 from audioplane.cli import main
 from audioplane.media.image import read_image
+from audioplane.speech import DEFAULT_KIND
 from tests.subject.prior_work import MAKERS
 
 
@@ -25,7 +26,7 @@ def test_facts_of_prior_work_as_json(spoken_subject, tmp_path, capsys, project):
     facts = json.loads(capsys.readouterr().out)
     assert facts["frames"] == 55 and facts["train"] == 49
     assert facts["features"]["ds"]["shape"][1:] == [16, 29]
-    assert "mel+phones" in facts["missing"]
+    assert DEFAULT_KIND in facts["missing"]
     assert out.exists() and not (made.root / "inspect.png").exists()
 
 

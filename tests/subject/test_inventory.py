@@ -3,6 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
+from audioplane.speech import DEFAULT_KIND
 from audioplane.subject import SubjectPaths, load_subject, save_body
 from audioplane.subject.inventory import take_inventory
 from tests.subject.prior_work import LOST, ad_nerf, er_nerf
@@ -45,9 +46,9 @@ def test_folders_of_prior_work(spoken_subject, tmp_path):
     assert "prior work" in facts.made_by and facts.blinks == "au.csv"
     assert facts.frames == 55 and facts.train + facts.held_out == 54
     assert facts.features["eo"].shape == (54, 16, 44)
-    assert "train --speech eo" in facts.missing["mel+phones"]
+    assert "train --speech eo" in facts.missing[DEFAULT_KIND]
     bare = take_inventory(load_subject(ad_nerf(spoken_subject, tmp_path / "ad").root))
-    assert bare.missing.keys() == {"mel+phones", "blinks", "torso_imgs"}
+    assert bare.missing.keys() == {DEFAULT_KIND, "blinks", "torso_imgs"}
     assert LOST == 7 and bare.flags == {"no pose": 1}
 
 

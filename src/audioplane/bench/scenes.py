@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.head import BY_AUDIO, BY_EXPRESSION, Gaussians, Head, HeadShape, View
+from audioplane.speech.kinds import DEFAULT_KIND, feature_kind
 
 _RADII = (0.08, 0.11, 0.09)
 """Metres: half a head's width, height and depth."""
@@ -52,7 +53,7 @@ def standard_scene(n: int, channels: int = 5) -> dict[str, Tensor]:
     }
 
 
-def seeded_head(n: int, feature_dim: int = 120) -> Head:
+def seeded_head(n: int, feature_dim: int = feature_kind(DEFAULT_KIND).size) -> Head:
     """A head as a trained one is built: speech moves the lower half of the face, the
     expression a strip at the eyes."""
     generator = torch.Generator().manual_seed(2)

@@ -122,7 +122,7 @@ def bench_drive(watch: Stopwatch) -> Iterator[Figure]:
         marker = Marker(_SIZE, _SIZE, MarkPayload(1, 2), bytes(32))
 
         def work() -> None:
-            codes = animator.codes(compute_features(sound, "mel+phones"))
+            codes = animator.codes(compute_features(sound))
             with VideoWriter(path, _SIZE, _SIZE, audio=sound) as video:
                 for _, frame in animator.speak(codes, marker):
                     video.write(frame.image)
@@ -161,7 +161,7 @@ def _subject(folder: Path) -> Subject:
     """A few frames of the right size; their content does not matter."""
     root = folder / "subject"
     if not root.exists():
-        make_synthetic(root, _SUBJECT_SECONDS, _SIZE, kinds=("mel+phones",))
+        make_synthetic(root, _SUBJECT_SECONDS, _SIZE)
     return load_subject(root)
 
 

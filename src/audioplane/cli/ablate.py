@@ -42,13 +42,21 @@ class Ablate:
     def run(self) -> None:
         from audioplane.evaluate import Tools
         from audioplane.experiments.ablate import ablate
+        from audioplane.prepare import complete_subject
+        from audioplane.subject import load_subject
         from audioplane.train import PRESETS
 
         config = PRESETS[self.preset].with_changes(model={"moving": self.moving}, seed=self.seed)
         tools = Tools(self.face_landmarker, self.weights.find(), self.weights.find_syncnet())
         with progress_reports() as report:
+            subject = complete_subject(
+                load_subject(self.subject),
+                config.speech,
+                expression=config.model.expression == "upper-face",
+                report=report,
+            )
             ablate(
-                self.subject,
+                subject.paths.root,
                 self.out,
                 config,
                 self.tables,

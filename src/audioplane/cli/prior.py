@@ -25,7 +25,7 @@ class Prior:
     held_out: Path | None = None
     """Folder of somebody else, on whom the prior is scored."""
     speech: Kind = DEFAULT_KIND
-    """Kind of speech features; 'audioplane speech' adds it to a subject."""
+    """Kind of speech features; computed where a subject lacks them."""
     iterations: int = 3_000
     """One takes one person's batch of speech, some 20 ms."""
     seed: int = 0
@@ -37,6 +37,8 @@ class Prior:
         from audioplane.cli.training import signals_set
         from audioplane.errors import TrainingError
         from audioplane.experiments.prior import PriorTask, train_prior_on
+        from audioplane.prepare import complete_subject
+        from audioplane.subject import load_subject
         from audioplane.train import PriorConfig
 
         config = PriorConfig(speech=self.speech, iterations=self.iterations, seed=self.seed)
@@ -44,6 +46,8 @@ class Prior:
         held_out = self.held_out.resolve() if self.held_out else None
         task = PriorTask(subjects, self.out.resolve(), config, held_out)
         with signals_set() as stop, progress_reports(self) as report:
+            for path in (*subjects, *([held_out] if held_out else [])):
+                complete_subject(load_subject(path), self.speech, report=report)
             written = train_prior_on(self.executor.open(), task, stop, report)
         if written is None:
             raise TrainingError("stopped; a checkpoint is kept, the same command goes on from it")

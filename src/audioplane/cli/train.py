@@ -74,7 +74,7 @@ class Train:
         from audioplane.cli.device import use_device
         from audioplane.cli.training import show_training, signals_set
         from audioplane.errors import TrainingError
-        from audioplane.prepare import with_body, with_expression
+        from audioplane.prepare import complete_subject
         from audioplane.subject import check_subject, load_subject
         from audioplane.train import PRESETS, read_prior
         from audioplane.train.config import with_fine_iterations, without_lpips
@@ -97,17 +97,20 @@ class Train:
         subject = load_subject(self.subject)
         for line in check_subject(subject).warnings():
             console.print(line)
-        if config.model.torso == "model":
-            with progress_reports(self) as report:
-                subject = with_body(subject, report)
-        if config.model.expression == "upper-face":
-            with progress_reports(self) as report:
-                subject = with_expression(subject, report=report)
-            if not subject.has_expression:
-                console.print(
-                    "the subject has no expression.npy and no landmarker is at hand: brows and "
-                    "gaze are not learned, blinks are"
-                )
+        brows = config.model.expression == "upper-face"
+        with progress_reports(self) as report:
+            subject = complete_subject(
+                subject,
+                config.speech,
+                body=config.model.torso == "model",
+                expression=brows,
+                report=report,
+            )
+        if brows and not subject.has_expression:
+            console.print(
+                "the subject has no expression.npy and no landmarker is at hand: brows and gaze "
+                "are not learned, blinks are"
+            )
         with signals_set() as stop:
             events = train_head(subject, config, self.out, device, lpips, stop, prior=prior)
             show_training(events)

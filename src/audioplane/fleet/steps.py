@@ -100,18 +100,21 @@ class TrainStep:
         return {name: getattr(entry, name) for name in (*names, *newer)}
 
     def run(self, job: VideoJob) -> Mapping[str, float]:
-        from audioplane.prepare import with_body, with_expression
+        from audioplane.prepare import complete_subject
         from audioplane.splat.device import choose_device
         from audioplane.subject import load_subject
         from audioplane.train import CheckpointSaved, train_head
         from audioplane.train import Progress as Iterated
 
-        subject = load_subject(fetched_subject(job))
         config, lpips = self._config(job.entry)
-        if config.model.torso == "model":
-            subject = with_body(subject, job.report)
-        if config.model.expression == "upper-face":
-            subject = with_expression(subject, report=job.report)
+        subject = load_subject(fetched_subject(job))
+        subject = complete_subject(
+            subject,
+            config.speech,
+            body=config.model.torso == "model",
+            expression=config.model.expression == "upper-face",
+            report=job.report,
+        )
         out, device = run_folder(job), choose_device(job.device).device
         _fetch_checkpoint(job, out)
         synced, psnr = time.monotonic(), float("nan")

@@ -28,7 +28,7 @@ from audioplane.speech.window import WINDOW
 
 Chunks = Iterator[Float[np.ndarray, "_ w f"]]
 """Windows of consecutive frames."""
-DEFAULT_KIND = "mel+phones"
+DEFAULT_KIND = "mel+ipa"
 """The best on held-out speech among those without a download (docs/decisions/speech.md)."""
 
 
