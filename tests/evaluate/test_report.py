@@ -56,6 +56,14 @@ def test_rows_distinguish_missing_from_inapplicable_values() -> None:
     assert rows["BSE upper ↓"] == ("", "0.2500", "") and rows["BSE lower ↓"] == ("", "", "0.5000")
 
 
+def test_the_outline_has_a_line_where_it_is_known() -> None:
+    known = replace(report(), frames=tuple(replace(f, outline=20.0) for f in report().frames))
+    rows = {row.label: row.cells for row in known.rows()}
+    assert rows["PSNR dB, outline ± 12 px ↑"] == ("20.00", "", "")
+    assert known.to_dict()["outline_psnr"] == 20.0
+    assert not [row for row in report().rows() if "outline" in row.label]
+
+
 def test_the_tenth_that_is_turned_furthest_has_a_line_of_its_own() -> None:
     frames = [replace(f, turn=t) for f, t in zip(report().frames, (3.0, 12.0), strict=True)]
     turned = replace(report(), frames=tuple(frames), streaks=Streaks(31.4, 2.0))

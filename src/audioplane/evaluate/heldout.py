@@ -29,6 +29,7 @@ from audioplane.evaluate.scores.lips import (
     lip_scores,
 )
 from audioplane.evaluate.scores.metrics import Image
+from audioplane.evaluate.scores.outline import outline_psnr
 from audioplane.evaluate.scores.sound import SoundSync, sound_level, sound_sync
 from audioplane.evaluate.scores.visemes import (
     HeardPhones,
@@ -176,7 +177,8 @@ def score_frames(
         true_seen.append(b)
         known.append(float(mouth_aperture(landmarks)))
         turn = angle_between(_facing(ref.viewmat), facing)
-        frames.append(replace(_frame_scores(ref, regions, a, b), turn=turn))
+        outline = _outline(frame.image, subject, ref)
+        frames.append(replace(_frame_scores(ref, regions, a, b), turn=turn, outline=outline))
         if show is not None:
             show(ref, truth, frame)
     if views is None:
@@ -187,6 +189,13 @@ def score_frames(
     expression = _expression(seen, true_seen)
     empty = _empty_cells(frames, lpips, expression)
     return ScoreReport(tuple(frames), lips, empty, NOTES, expression=expression)
+
+
+def _outline(image: Image, subject: Subject, ref: FrameRef) -> float | None:
+    """Against the recording where the subject keeps it: its own images are composites."""
+    kept = subject.paths.original(ref.img_id)
+    recording = read_image(kept) if kept.exists() else subject.image(ref)
+    return outline_psnr(image, recording, person_mask(subject.labels(ref)))
 
 
 def _facing(viewmats: Float[np.ndarray, "*n 4 4"]) -> Float[np.ndarray, "*n 3"]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from audioplane.evaluate.scores.action_units import ExpressionErrors
 from audioplane.evaluate.scores.lips import LipScores
+from audioplane.evaluate.scores.outline import REACH
 from audioplane.evaluate.scores.sound import SoundSync
 from audioplane.evaluate.scores.visemes import NO_VISEMES, ROWS, VisemeScores
 from audioplane.evaluate.setup import EvaluationSetup
@@ -52,6 +53,8 @@ class FrameScores:
     """The same of the ground truth."""
     turn: float | None = None
     """Degrees between the directions in which the head looks here and in the training's mean."""
+    outline: float | None = None
+    """PSNR about the person's outline against the recording itself, dB (`scores.outline`)."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,12 @@ class ScoreReport:
         ranked = sorted(known, key=lambda pair: -pair[0])
         return tuple(f for _, f in ranked[: -(-len(ranked) // 10)])
 
+    @property
+    def outline(self) -> float | None:
+        """Mean PSNR about the person's outline, dB; None where it is not known."""
+        values = [f.outline for f in self.frames if f.outline is not None]
+        return float(np.mean(values)) if values else None
+
     def _furthest(self) -> dict[str, Any] | None:
         frames = self.furthest
         if not frames:
@@ -125,6 +134,7 @@ class ScoreReport:
             "n_frames": len(self.frames),
             "means": {name: asdict(scores) for name, scores in self.means.items()},
             "furthest_tenth": self._furthest(),
+            "outline_psnr": self.outline,
             "streaks": asdict(self.streaks) if self.streaks else None,
             "lips": {k: v for k, v in asdict(self.lips).items() if k != "empty"},
             "sound": asdict(self.sound) if self.sound else None,
@@ -146,6 +156,9 @@ class ScoreReport:
         for label, name, form in _IMAGE_ROWS:
             whole, face, mouth = (_cell(getattr(means[r], name), form) for r in REGIONS)
             rows.append(MetricRow(label, (whole, face, mouth)))
+        if self.outline is not None:
+            cell = _cell(self.outline, "{:.2f}")
+            rows.append(MetricRow(f"PSNR dB, outline ± {REACH} px ↑", (cell, "", "")))
         rows += self._turned_rows()
         for label, name, form in _LIP_ROWS:
             rows.append(MetricRow(label, ("", "", _cell(getattr(self.lips, name), form))))

@@ -5,7 +5,7 @@ Symbols: μ local mean, σ² local variance, σ_xy local covariance, all under t
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from audioplane.face.regions import Box
 
@@ -34,8 +34,16 @@ def l1(image: Image, truth: Image, box: Box | None = None) -> float:
 
 def psnr(image: Image, truth: Image, box: Box | None = None) -> float:
     """Peak signal-to-noise ratio, dB, over all pixels and channels; at most `PSNR_CAP`."""
-    difference = crop(image, box).astype(np.float64) - crop(truth, box)
-    mse = np.square(difference).mean() / 255**2
+    return _psnr(crop(image, box), crop(truth, box))
+
+
+def masked_psnr(image: Image, truth: Image, mask: Bool[np.ndarray, "h w"]) -> float:
+    """The same over the pixels of a mask."""
+    return _psnr(image[mask], truth[mask])
+
+
+def _psnr(values: UInt8[np.ndarray, "*n"], truth: UInt8[np.ndarray, "*n"]) -> float:
+    mse = np.square(values.astype(np.float64) - truth).mean() / 255**2
     return min(PSNR_CAP, float(-10 * np.log10(mse))) if mse > 0 else PSNR_CAP
 
 
