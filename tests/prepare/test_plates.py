@@ -6,7 +6,6 @@ from audioplane.prepare.plates import (
     StillPlate,
     background_plate,
     masked_median,
-    over_background,
     pick_frames,
     torso_image,
     torso_plate,
@@ -30,6 +29,11 @@ def landmarks_of(i: int) -> np.ndarray:
     return to_68(DrawnFaces(None, follow=True).detect(draw(i))[0].points)
 
 
+def whole(labels: np.ndarray) -> np.ndarray:
+    """The alpha of a person without loose hair."""
+    return (labels != Label.BACKGROUND).astype(np.float32)
+
+
 def plate(neck: bool = True):
     frames = range(0, 30, 3)
     images = np.stack([draw(i) for i in frames])
@@ -50,23 +54,33 @@ def test_hair_that_the_mask_misses_leaves_no_ghost_in_the_background():
     assert np.abs(plate.astype(int) - wall).max() <= 2
 
 
-def test_the_person_is_kept_and_the_rest_replaced():
-    image, labels = draw(0), labels_of(0)
-    background = np.full_like(image, 40)
-    mixed = over_background(image, labels, background)
-    person = labels != Label.BACKGROUND
-    near = np.zeros_like(person)
-    for shift in range(-3, 4):
-        near |= np.roll(person, shift, 0) != person
-        near |= np.roll(person, shift, 1) != person
-    np.testing.assert_array_equal(mixed[person & ~near], image[person & ~near])
-    assert (mixed[~person & ~near] == 40).all()
+def test_a_pixel_that_is_seen_near_the_person_alone_is_in_the_background():
+    wall = np.random.default_rng(0).integers(0, 256, (512, 512, 3)).astype(np.uint8)
+    labels = np.zeros((512, 512), np.uint8)
+    labels[100:, 100:400] = Label.HEAD
+    image = np.where(labels[..., None] > 0, np.uint8(9), wall)
+    plate = background_plate(np.stack([image] * 3), np.stack([labels] * 3))
+    near = np.zeros_like(labels, bool)
+    near[96:, 96:404] = labels[96:, 96:404] == 0
+    np.testing.assert_array_equal(plate[(labels == 0) & ~near], wall[(labels == 0) & ~near])
+
+
+def test_where_the_background_shines_through_the_torso_is_painted():
+    image, labels = draw(4), labels_of(4)
+    alpha = whole(labels)
+    row = 150
+    edge = int(np.flatnonzero(labels[row] == Label.TORSO)[0])
+    alpha[140:, : edge + 3] = 0.5
+    image[140:, : edge + 3] = (0, 255, 0)
+    rgba = torso_image(image, labels, landmarks_of(4), plate(), alpha)
+    assert np.abs(rgba[row, edge : edge + 3, :3].astype(int) - COAT).max() < 40
+    assert (rgba[row, edge : edge + 3, 3] == 128).all()
 
 
 @pytest.mark.parametrize("neck", [True, False])
 def test_the_torso_is_the_frame_s_own_where_it_is_seen(neck):
     image, labels = draw(4), labels_of(4, neck)
-    rgba = torso_image(image, labels, landmarks_of(4), plate(neck))
+    rgba = torso_image(image, labels, landmarks_of(4), plate(neck), whole(labels))
     coat = np.zeros((SIZE, SIZE), bool)
     coat[148:, 30:130] = True
     np.testing.assert_array_equal(rgba[coat][:, :3], image[coat])
@@ -83,7 +97,8 @@ def test_the_torso_is_the_frame_s_own_where_it_is_seen(neck):
 
 def test_the_neck_continues_into_other_frames_without_a_seam():
     dark = (draw(4) * 0.6).astype(np.uint8)
-    rgba = torso_image(dark, labels_of(4), landmarks_of(4), plate()).astype(int)
+    labels = labels_of(4)
+    rgba = torso_image(dark, labels, landmarks_of(4), plate(), whole(labels)).astype(int)
     x, y = np.round(landmarks_of(4)[8]).astype(int)
     column = rgba[y - 6 : y + 8, x]
     assert (column[:, 3] > 250).all()
@@ -94,7 +109,7 @@ def test_the_neck_continues_into_other_frames_without_a_seam():
 
 def test_nobody_below_the_head_is_an_empty_torso():
     labels = np.where(labels_of(0) == Label.HEAD, Label.HEAD, Label.BACKGROUND).astype(np.uint8)
-    assert not torso_image(draw(0), labels, landmarks_of(0), plate()).any()
+    assert not torso_image(draw(0), labels, landmarks_of(0), plate(), whole(labels)).any()
 
 
 def test_a_background_that_is_sometimes_visible_is_found():
@@ -124,6 +139,21 @@ def test_frames_are_picked_evenly():
     assert len(set(picked)) == 10
 
 
+def test_no_collar_looks_out_beside_the_jaw():
+    """A driven head covers its recorded outline only roughly."""
+    labels = np.zeros((512, 512), np.uint8)
+    labels[60:330, 150:350] = Label.HEAD
+    labels[330:, 60:450] = Label.TORSO
+    image = np.where(labels[..., None] == Label.TORSO, (40, 40, 60), (200, 140, 120))
+    points = 512 / SIZE * landmarks_of(4)
+    points += (250, 330) - points[8]
+    still = StillPlate(*(np.full((512, 512, 3), c, np.float32) for c in (40, 150)))
+    image = image.astype(np.uint8)
+    alpha = torso_image(image, labels, points.astype(np.float32), still, whole(labels))[..., 3]
+    assert max(alpha[:326, 150:154].max(), alpha[:326, 346:350].max()) < 16
+    assert (alpha[322:326, 170:330] == 255).all()
+
+
 def test_behind_hair_beside_the_neck_is_the_wall():
     def large(image: np.ndarray) -> np.ndarray:
         return image.repeat(4, 0).repeat(4, 1)
@@ -134,7 +164,8 @@ def test_behind_hair_beside_the_neck_is_the_wall():
     labels[4 * 110 : 4 * 120, right : right + 60] = Label.HEAD
     still = plate()
     still = StillPlate(large(still.torso), large(still.neck))
-    alpha = torso_image(large(draw(4)), labels, 4 * landmarks_of(4), still)[..., 3]
+    points = 4 * landmarks_of(4)
+    alpha = torso_image(large(draw(4)), labels, points, still, whole(labels))[..., 3]
     beside = alpha[4 * 112 : 4 * 114]
     assert (beside[:, right - 20 : right - 4] == 255).all()
     assert not beside[:, right + 6 : right + 60].any()

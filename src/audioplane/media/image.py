@@ -1,4 +1,4 @@
-"""Still images: read and written as RGB(A) uint8."""
+"""Still images: read and written as grey or RGB(A) uint8."""
 
 import struct
 from pathlib import Path
@@ -12,6 +12,7 @@ from audioplane.errors import MediaError
 
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 _FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+_FLAGS = {1: cv2.IMREAD_GRAYSCALE, 3: cv2.IMREAD_COLOR, 4: cv2.IMREAD_UNCHANGED}
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV before 4.12 chooses slower filters by itself
     _PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
@@ -20,7 +21,7 @@ _MOST_PIXELS = 1 << 26
 
 
 def read_image(path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
-    """Read a JPEG or PNG as RGB (`channels` 3) or RGBA (4). Raises `MediaError`."""
+    """Read a JPEG or PNG as grey (`channels` 1), RGB (3) or RGBA (4). Raises `MediaError`."""
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as e:
@@ -31,18 +32,19 @@ def read_image(path: Path, channels: int = 3) -> UInt8[np.ndarray, "h w c"]:
 def decode_image(
     data: bytes | UInt8[np.ndarray, " n"], channels: int = 3, name: str = "an image"
 ) -> UInt8[np.ndarray, "h w c"]:
-    """RGB (`channels` 3) or RGBA (4) from the bytes of a JPEG, PNG or WebP file.
+    """Grey (`channels` 1), RGB (3) or RGBA (4) from the bytes of a JPEG, PNG or WebP file.
 
     Raises `MediaError`, which names the image `name`.
     """
     height, width = stored_size(bytes(data[:4096])) or (0, 0)
     if height * width > _MOST_PIXELS:  # before memory is asked for
         raise MediaError(f"{name} claims {width} x {height} pixels: it is damaged or too large")
-    flag = cv2.IMREAD_UNCHANGED if channels == 4 else cv2.IMREAD_COLOR
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if len(data) else None
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[channels]) if len(data) else None
+    if image is not None and channels == 1:
+        image = image[..., None]
     if image is None or image.ndim != 3 or image.shape[2] != channels or image.dtype != np.uint8:
         raise MediaError(f"{name} is not a readable image of {channels} channels of 8 bits")
-    return cv2.cvtColor(image, _TO_RGB[channels])
+    return image if channels == 1 else cv2.cvtColor(image, _TO_RGB[channels])
 
 
 def stored_size(head: bytes) -> tuple[int, int] | None:
@@ -59,20 +61,22 @@ def stored_size(head: bytes) -> tuple[int, int] | None:
 
 
 def write_image(path: Path, image: UInt8[np.ndarray, "h w c"], quality: int = 95) -> None:
-    """Write RGB(A) to a `.jpg` (at `quality`, 0–100) or `.png`. Raises `MediaError`."""
+    """Write grey or RGB(A) to a `.jpg` (at `quality`, 0–100) or `.png`. Raises `MediaError`."""
     encoded = encode_image(image, path.suffix, quality)
     with write_atomically(path, sync=False) as partial:  # thousands of frames
         partial.write_bytes(encoded)
 
 
 def encode_image(image: UInt8[np.ndarray, "h w c"], suffix: str, quality: int = 95) -> bytes:
-    """RGB(A) as the bytes of a `.jpg`, `.webp` (both at `quality`; above 100, WebP without loss)
-    or `.png` file."""
+    """Grey or RGB(A) as the bytes of a `.jpg`, `.webp` (both at `quality`; above 100, WebP without
+    loss) or `.png` file."""
     options = {
         ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality],
         ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
     }.get(suffix, _PNG)
-    ok, data = cv2.imencode(suffix, cv2.cvtColor(image, _FROM_RGB[image.shape[2]]), options)
+    if image.shape[2] > 1:
+        image = cv2.cvtColor(image, _FROM_RGB[image.shape[2]])
+    ok, data = cv2.imencode(suffix, image, options)
     if not ok:
         raise MediaError(f"an image of shape {image.shape} cannot be encoded as {suffix}")
     return data.tobytes()

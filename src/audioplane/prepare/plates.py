@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, UInt8
 from audioplane.clock import spread_over
 from audioplane.prepare.fill import push_pull
 from audioplane.prepare.masks.geometry import FaceFrame, polygon_mask
-from audioplane.subject.labels import Label, head_mask, torso_mask
+from audioplane.subject.labels import Label, head_mask, nearer, torso_mask
 
 MEDIAN_FRAMES = 90
 """Frames for a temporal median."""
@@ -23,6 +23,8 @@ _LEAST_SEEN = 0.08
 """Share of the frames in which a pixel must be visible for its median to count."""
 _ROWS = 8
 """Rows whose median is taken at a time; they fit into a processor's cache."""
+_MARGINS = (0.02, 0.006)
+"""Distances from the person at which a pixel shows the background, shares of the frame."""
 _EDGE = 1.2
 """Softness of mattes, standard deviation in pixels at size 512."""
 _UNDER_CHIN = 0.32
@@ -31,6 +33,9 @@ _FADE = 0.003
 """Weight of no tint, which leaves the plate unchanged far from known colours."""
 _UNDER_HEAD = 0.05
 """How far it continues upwards under the rest of the head, face heights."""
+_INSET = 0.012
+"""How far inside the head's outline it stays, share of the frame: a driven head covers its recorded
+outline only roughly, and a collar beside the jaw would look out."""
 _BESIDE = 2
 """Pixels that it continues sideways: behind hair beside a neck is the wall."""
 
@@ -65,12 +70,21 @@ def masked_median(
 def background_plate(
     images: UInt8[np.ndarray, "n h w 3"], labels: UInt8[np.ndarray, "n h w"]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The background; where the person always stood it is continued smoothly."""
-    margin = max(3, round(len(images[0]) / 50))
-    kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
-    free = np.stack([cv2.dilate(_body_and_hull(m), kernel) == 0 for m in labels])
-    median, seen = masked_median(images, free)
-    filled = push_pull(median.astype(np.float32), seen.astype(np.float32))
+    """The background; where the person always stood it is continued smoothly.
+
+    Each pixel shows the frames in which the person is far from it, or, where there are none, those
+    in which they are not quite near.
+    """
+    persons = [_body_and_hull(m) for m in labels]
+    plate = np.zeros(images.shape[1:], np.float32)
+    known = np.zeros(images.shape[1:3], bool)
+    for share in _MARGINS:
+        margin = max(3, round(share * len(plate)))
+        kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+        free = np.stack([cv2.dilate(person, kernel) == 0 for person in persons])
+        median, seen = masked_median(images, free & ~known)
+        plate[seen], known = median[seen], known | seen
+    filled = push_pull(plate, known.astype(np.float32))
     return np.clip(np.round(filled), 0, 255).astype(np.uint8)
 
 
@@ -114,16 +128,6 @@ def _shrunk(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w
     return cv2.erode(mask.astype(np.uint8), kernel) == 1
 
 
-def over_background(
-    image: UInt8[np.ndarray, "h w 3"],
-    labels: UInt8[np.ndarray, "h w"],
-    background: UInt8[np.ndarray, "h w 3"],
-) -> UInt8[np.ndarray, "h w 3"]:
-    """The person over the plate, with a soft edge."""
-    alpha = soft(labels != Label.BACKGROUND)
-    return _mix(image, background, alpha)
-
-
 def _mix(
     front: UInt8[np.ndarray, "h w 3"],
     back: UInt8[np.ndarray, "h w 3"],
@@ -143,20 +147,22 @@ def torso_image(
     labels: UInt8[np.ndarray, "h w"],
     landmarks: Float32[np.ndarray, "68 2"],
     plate: StillPlate,
+    person: Float32[np.ndarray, "h w"],
 ) -> UInt8[np.ndarray, "h w 4"]:
-    """Neck and torso as RGBA, continued under the head."""
+    """Neck and torso as RGBA, continued under the head; `person` is the alpha of both."""
     torso = torso_mask(labels)
     chin = _under_chin(landmarks, len(labels)) & head_mask(labels)
-    region = torso | chin | (_grown_up(torso, _reach(landmarks)) & head_mask(labels))
+    inner = head_mask(labels) & ~_grown(labels == Label.BACKGROUND, _inset(len(labels)))
+    region = torso | (chin & inner) | (_grown_up(torso, _reach(landmarks)) & inner)
     rgba = np.zeros((*labels.shape, 4), np.uint8)
     if not torso.any():
         return rgba
     # Only the region's rows are worked on.
     rows = slice(max(0, int(np.flatnonzero(region.any(1))[0]) - 8), len(labels))
-    labels, torso = labels[rows], torso[rows]
+    labels, torso, person = labels[rows], torso[rows], person[rows]
     # Pixels next to the head carry its colour; they are filled again with those under it.
     rim = _grown(head_mask(labels), 2)
-    known = torso & ~rim & ~_grown(labels == Label.BACKGROUND, 2)
+    known = torso & ~rim & (person == 1) & ~_grown(labels == Label.BACKGROUND, 2)
     painted = _tinted(image[rows], plate.torso[rows], known)
     neck = known & (labels == Label.NECK)
     at_neck = soft(chin[rows] | (rim & _grown(labels == Label.NECK, 3)))
@@ -166,8 +172,11 @@ def torso_image(
     painted[box] += (skin - painted[box]) * at_neck[box][..., None]
     painted = np.clip(np.rint(painted, out=painted), 0, 255, out=painted).astype(np.uint8)
     kept = soft(torso & ~rim)
-    kept[~torso] = 0
-    alpha = np.round(255 * soft(region[rows])).astype(np.uint8)
+    kept[~torso | (person < 1)] = 0  # what the background shines through is painted
+    hidden = soft(region[rows])
+    at_edge = nearer(torso, head_mask(labels)) & ~head_mask(labels)
+    hidden[at_edge] = person[at_edge]
+    alpha = np.round(255 * hidden).astype(np.uint8)
     rgba[rows, :, :3] = _mix(image[rows], painted, kept) * (alpha > 0)[..., None]
     rgba[rows, :, 3] = alpha
     return rgba
@@ -207,6 +216,10 @@ def _grown_up(mask: Bool[np.ndarray, "h w"], reach: int) -> Bool[np.ndarray, "h 
 
 def _reach(landmarks: Float32[np.ndarray, "68 2"]) -> int:
     return max(1, round(_UNDER_HEAD * FaceFrame.of(landmarks).h))
+
+
+def _inset(size: int) -> int:
+    return max(1, round(_INSET * size))
 
 
 def _under_chin(landmarks: Float32[np.ndarray, "68 2"], size: int) -> Bool[np.ndarray, "size size"]:

@@ -12,7 +12,7 @@ from audioplane.face.finder import CropBox
 from audioplane.preflight import PREFLIGHT_PAGE
 from audioplane.subject.layout import SubjectPaths
 
-_OWN_FOLDERS = ("ori_imgs", "gt_imgs", "torso_imgs", "parsing")
+_OWN_FOLDERS = ("ori_imgs", "gt_imgs", "torso_imgs", "parsing", "alpha")
 LANDMARK_DEPTH, BLENDSHAPE_ROWS = "landmark_depth.npy", "blendshapes.npy"
 """Relative depth of the landmarks, a first guess that only the pose stage needs."""
 

@@ -34,6 +34,7 @@ from audioplane.preflight.sync import NOTICEABLE
 from audioplane.prepare import plates
 from audioplane.prepare.crop import find_crop
 from audioplane.prepare.job import Job
+from audioplane.prepare.matte import person_matte
 from audioplane.prepare.pose.camera import Intrinsics
 from audioplane.prepare.record import BLENDSHAPE_ROWS, LANDMARK_DEPTH, Record
 from audioplane.prepare.workers import ahead, in_order
@@ -295,8 +296,11 @@ def plates_stage(job: Job) -> None:
     def write(i: int) -> float:
         image = read_image(job.paths.original(i))
         labels = _labels(job.paths, i)
-        write_image(job.paths.image(i), plates.over_background(image, labels, background))
-        torso = plates.torso_image(image, labels, to_68(track.landmarks[i]), still)
+        matte = person_matte(image, labels, background)
+        write_image(job.paths.image(i), matte.over(image, background))
+        write_image(job.paths.alpha(i), np.rint(255 * matte.alpha[..., None]).astype(np.uint8))
+        points = to_68(track.landmarks[i])
+        torso = plates.torso_image(image, labels, points, still, matte.alpha)
         write_image(job.paths.torso(i), torso)
         return head_on_torso(labels)
 

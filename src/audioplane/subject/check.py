@@ -68,7 +68,8 @@ def check_subject(subject: Subject) -> SubjectReport:
     damaged = {}
     for ref in (*subject.train, *subject.val):
         files = frame_files(subject.paths, ref.img_id)
-        images = [files["image"], files["mask"], subject.paths.torso(ref.img_id)]
+        may_lack = subject.paths.torso(ref.img_id), subject.paths.alpha(ref.img_id)
+        images = [files["image"], files["mask"], *may_lack]
         for path in images:
             if fault := _image_fault(path, subject.background.shape[:2]):
                 damaged[str(path.relative_to(subject.paths.root))] = fault
@@ -92,7 +93,7 @@ def check_subject(subject: Subject) -> SubjectReport:
 
 
 def _image_fault(path: Path, size: tuple[int, int]) -> str:
-    """What is wrong with an image, judged by its first and last bytes; a torso may be missing."""
+    """What is wrong with an image, judged by its first and last bytes; some may be missing."""
     try:
         with path.open("rb") as file:
             head = file.read(_TAIL)

@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
@@ -59,6 +60,14 @@ def torso_mask(labels: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
 def person_mask(labels: UInt8[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Pixels of the whole person."""
     return labels != Label.BACKGROUND
+
+
+def nearer(
+    mask: Bool[np.ndarray, "h w"], other: Bool[np.ndarray, "h w"]
+) -> Bool[np.ndarray, "h w"]:
+    """Pixels that are nearer to one mask than to the other."""
+    away = (cv2.distanceTransform((~m).view(np.uint8), cv2.DIST_L2, 5) for m in (mask, other))
+    return np.less(*away)
 
 
 def head_on_torso(labels: UInt8[np.ndarray, "h w"]) -> float:

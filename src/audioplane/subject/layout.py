@@ -77,7 +77,10 @@ class SubjectPaths:
     def parsing(self, i: int) -> Path:
         return self.root / "parsing" / f"{i}.png"
 
+    def alpha(self, i: int) -> Path:
+        return self.root / "alpha" / f"{i}.png"
+
     def make_folders(self) -> None:
         """Create the root and its image folders."""
-        for name in ("ori_imgs", "gt_imgs", "torso_imgs", "parsing"):
+        for name in ("ori_imgs", "gt_imgs", "torso_imgs", "parsing", "alpha"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
