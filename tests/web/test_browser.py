@@ -14,6 +14,7 @@ import torch
 
 from audioplane.cli import main
 from audioplane.clock import ping_pong
+from audioplane.drive.moment import Moment
 from audioplane.drive.stream import LiveHead
 from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
@@ -169,6 +170,22 @@ def test_every_pose_has_its_own_recorded_torso(visit, exported_torso):
         ref, plate = animator.footage.loop[at], plates(exported_torso.made.path)[at]
         assert psnr(plate, animator.footage.plate(ref)) > 30
         assert psnr(image[..., :3], animator.draw(torch.zeros(192), ref, plate).image) > 45
+
+
+def test_it_moves_along_its_path_and_eases_through_jumps(visit, exported_path):
+    script = """
+    const rows = [0, 1, 2, 3, 4, 402].map((t) => engine.row(t));
+    engine.compose(new Float32Array(192), engine.recorded(1));
+    return [...rows, ...engine.bytes("out", 4 * 160 * 160)];
+    """
+    animator = exported_path.talker.animator
+    with serving(exported_path.made.path) as address:
+        made = asked(visit(address=address), script)
+    assert made[:6].tolist() == [0, 1, 2, 1, 0, 2]
+    _, b, c = animator.footage.loop[:3]
+    moment = Moment(b, c, 0.4, 0.3)
+    expected = animator.draw_moment(torch.zeros(192), moment, animator.plate(moment)).image
+    assert psnr(made[6:].reshape(160, 160, 4)[..., :3], expected) > 45
 
 
 def plates(folder) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Complex, Float, Int8
+from jaxtyping import Complex, Float, Int8, UInt8
 
 from audioplane.assets import write_atomically
 from audioplane.credentials import Provenance
@@ -50,7 +50,7 @@ def write_drawing(run: Run, footage: Footage, folder: Path, consent: str) -> Non
         arrays["bodies"] = arrays["views"]
     folder.mkdir(parents=True, exist_ok=True)
     write_head_bin(folder / HEAD, drawn_facts(run, consent), arrays)
-    write_background(footage, folder / BACKGROUND)
+    write_background(footage.plate(footage.loop[0]), folder / BACKGROUND)
     with write_atomically(folder / KERNELS) as partial:
         partial.write_bytes(
             resources.files("audioplane.web").joinpath("kernel/head.wasm").read_bytes()
@@ -79,10 +79,9 @@ def camera_array(run: Run) -> Arrays:
     return {"K": (np.array([K[0, 0], K[1, 1], K[0, 2], K[1, 2]], np.float32), "f32")}
 
 
-def write_background(footage: Footage, path: Path) -> None:
+def write_background(plate: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
     """Write what lies behind the head, without loss."""
     with write_atomically(path) as partial:
-        plate = footage.plate(footage.loop[0])
         partial.write_bytes(encode_image(plate, ".webp", _LOSSLESS))
 
 

@@ -13,6 +13,8 @@ from audioplane.assets import check_output
 from audioplane.credentials import ProvenanceOptions
 from audioplane.credentials.installation import find_mark_key
 from audioplane.credentials.provenance import new_session, who_agreed
+from audioplane.drive.animator import Animator
+from audioplane.drive.moment import Moment
 from audioplane.errors import CredentialsError, MediaError, SpeechError
 from audioplane.head.audio import AudioEncoder
 from audioplane.mark import MarkPayload
@@ -28,11 +30,14 @@ from audioplane.web.drawing import (
     write_background,
 )
 from audioplane.web.head_bin import write_head_bin
+from audioplane.web.path import find_path
 from audioplane.web.plates import write_plates
 from audioplane.web.student import teach
 from audioplane.web.weights import Arrays, check_shape, head_arrays
 
 TORSO = "torso.bin"
+_MOST_MOMENTS, _MOST_TORSOS = 3000, 900
+"""That a page shows; where each has its own torso, 7 kB at 512 x 512 pixels."""
 _DEFAULT = ProvenanceOptions()
 
 
@@ -84,7 +89,10 @@ def export_web(
     encoder, voice, notes = _encoder(run, speech, report)
     session = new_session()
     payload = MarkPayload(int(run.sha256[:8], 16), int(session, 16))
-    arrays = head_arrays(run.head, encoder) | _footage_arrays(run)
+    moments, path = _shown(run)
+    animator = Animator(run.head, run.footage, run.views, run.bodies)
+    arrays = head_arrays(run.head, encoder) | camera_array(run) | path
+    arrays |= _moment_arrays(moments, animator)
     arrays["mark"] = (mark_cells(payload, key), "i8")
     if run.rest is not None:
         arrays["rest"] = (run.rest.numpy().astype(np.float32), "f32")
@@ -92,10 +100,10 @@ def export_web(
     files = [out / HEAD, out / BACKGROUND]
     if run.torso == "recorded":
         files.append(out / TORSO)
-        step = Counter(report, "torsos", len(run.footage.loop))
-        facts["torso"] = write_plates(out / TORSO, run.footage, step)
+        step = Counter(report, "torsos", len(moments))
+        facts["torso"] = write_plates(out / TORSO, moments, animator, step)
     write_head_bin(out / HEAD, facts, arrays)
-    write_background(run.footage, out / BACKGROUND)
+    write_background(animator.plate(moments[0]), out / BACKGROUND)
     files += _copy_page(out)
     return WebExport(out, sum(file.stat().st_size for file in files), session, notes)
 
@@ -131,25 +139,26 @@ def _facts(run: Run, consent: str, voice: StreamStatistics) -> dict[str, Any]:
     }
 
 
-def _footage_arrays(run: Run) -> Arrays:
-    """Poses and expressions of the loop that a head plays to and fro."""
-    footage = run.footage
-    views = [run.view(ref).numpy()[:3] for ref in footage.loop]
-    expressions = [footage.expression(ref) for ref in footage.loop]
+def _shown(run: Run) -> tuple[Sequence[Moment], Arrays]:
+    """The moments that the page shows, and the path along which it does; to and fro without."""
+    most = _MOST_TORSOS if run.torso == "recorded" else _MOST_MOMENTS
+    path = None if run.motion is None else find_path(run.motion, most)
+    if path is None:
+        return [Moment(ref) for ref in run.footage.loop], {}
+    return path.moments, {"path": (path.rows, "f32")}
+
+
+def _moment_arrays(moments: Sequence[Moment], animator: Animator) -> Arrays:
+    """Views and expressions of moments."""
+    views = [animator.view(moment) for moment in moments]
+    expressions = [animator.expression(moment) for moment in moments]
     arrays: Arrays = {
-        **camera_array(run),
-        "views": (_rows(views), "f32"),
+        "views": (_rows([view.viewmat[:3].numpy() for view in views]), "f32"),
         "expressions": (_rows(expressions), "f32"),
     }
-    if run.torso == "model":
-        bodies = [run.bodies.get(ref.img_id) for ref in footage.loop]
-        tracked = [footage.body(ref) for ref in footage.loop]
-        arrays["bodies"] = (
-            _rows(
-                [t if b is None else b.numpy() for b, t in zip(bodies, tracked, strict=True)]
-            ).reshape(len(bodies), 4, 4)[:, :3],
-            "f32",
-        )
+    bodies = [view.body[:3].numpy() for view in views if view.body is not None]
+    if bodies:
+        arrays["bodies"] = (_rows(bodies), "f32")
     return arrays
 
 

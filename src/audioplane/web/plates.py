@@ -5,6 +5,7 @@ covers, so that a browser shows the torso that belongs to a pose and no other. A
 smaller, but browsers do not promise which of its frames they show.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +13,38 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from audioplane.assets import write_atomically
+from audioplane.drive.animator import Animator
+from audioplane.drive.moment import Moment
 from audioplane.media.image import encode_image
 from audioplane.progress import Counter
-from audioplane.run import Footage
 
 QUALITY = 88
 """Of WebP, 0 to 100 (docs/browser.md says what it costs)."""
 
 
-def write_plates(path: Path, footage: Footage, step: Counter) -> dict[str, Any]:
-    """Write the plates of the loop; returns where they lie in a frame and in the file.
+def write_plates(
+    path: Path, moments: Sequence[Moment], animator: Animator, step: Counter
+) -> dict[str, Any]:
+    """Write the plates of moments; returns where they lie in a frame and in the file.
 
     Raises `MediaError` where it cannot be written.
     """
-    left, top, right, bottom = _covered(footage)
+    left, top, right, bottom = _covered(moments, animator)
     sizes = []
     with write_atomically(path) as partial, partial.open("wb") as file:
-        for ref in footage.loop:
-            part = np.ascontiguousarray(footage.plate(ref)[top:bottom, left:right])
+        for moment in moments:
+            part = np.ascontiguousarray(animator.plate(moment)[top:bottom, left:right])
             sizes.append(file.write(encode_image(part, ".webp", QUALITY)))
             step()
     return {"left": left, "top": top, "sizes": sizes}
 
 
-def _covered(footage: Footage) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of all that differs between the plates of the loop."""
-    loop = footage.loop
-    first = footage.plate(loop[0])
+def _covered(moments: Sequence[Moment], animator: Animator) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of all that differs between the plates."""
+    first = animator.plate(moments[0])
     changed: Bool[np.ndarray, "h w"] = np.zeros(first.shape[:2], bool)
-    for ref in loop[1:]:
-        changed |= _differs(first, footage.plate(ref))
+    for moment in moments[1:]:
+        changed |= _differs(first, animator.plate(moment))
     rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
     if not len(rows):
         return 0, 0, 1, 1

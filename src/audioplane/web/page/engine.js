@@ -17,7 +17,7 @@ const COPIED = {
 };
 
 /** Step t of 0 … n − 1 and back, without end. */
-export function pingPong(t, n) {
+function pingPong(t, n) {
   if (n < 2) return 0;
   const step = t % (2 * n - 2);
   return Math.min(step, 2 * n - 2 - step);
@@ -81,7 +81,13 @@ export class Engine {
       plate.set(pixels.subarray(4 * across * y, 4 * across * (y + 1)), 4 * (width * (top + y) + left));
   }
 
-  /** A pose of the loop: {view, body, expression}. */
+  /** The row of what is shown in frame `index`: on the path, or to and fro. */
+  row(index) {
+    const { path } = this.arrays;
+    return path ? path.data[index % path.data.length] : pingPong(index, this.loop);
+  }
+
+  /** A row of what is shown: {view, body, expression}. */
   recorded(row) {
     const { views, bodies, expressions } = this.arrays;
     const of = ({ data, shape }) => {

@@ -1,7 +1,5 @@
 // The recorded torso that belongs to each pose: images in one file (audioplane/web/plates.py).
 
-import { pingPong } from "./engine.js";
-
 /** RGBA of an image file, as it is stored: {data, width, height}. */
 export async function pixelsOf(blob) {
   const image = await createImageBitmap(blob, { colorSpaceConversion: "none" });
@@ -26,13 +24,13 @@ export class Torsos {
 
   /** Put the torso of frame `index` behind the head; begin to decode a later one. */
   async lay(engine, index) {
-    const pose = pingPong(index, engine.loop);
+    const pose = engine.row(index);
     const image = this.#next.pose === pose ? this.#next.image : this.#decode(pose);
     const { data, width } = await image;
     engine.setPlate(data, this.left, this.top, width);
     const step = index - (this.last ?? index - 1);
     this.last = index;
-    const after = pingPong(index + Math.max(1, step), engine.loop);
+    const after = engine.row(index + Math.max(1, step));
     this.#next = { pose: after, image: this.#decode(after) };
   }
 

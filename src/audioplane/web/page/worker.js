@@ -1,7 +1,7 @@
 // A thread that hears or draws: messages in, codes or pixels out. Each holds the head of its own.
 
 import { Encoder } from "./encoder.js";
-import { Engine, pingPong } from "./engine.js";
+import { Engine } from "./engine.js";
 import { readHead } from "./head_bin.js";
 import { Live } from "./live.js";
 import { describe, silence } from "./mel.js";
@@ -48,10 +48,9 @@ const actions = {
 
   /** A frame of the loop with a code, or of what `drawing` (bytes) says. */
   async frame({ index, code, drawing, buffer }) {
-    const row = pingPong(index, engine.loop);
     if (torsos) await torsos.lay(engine, index);
     const started = performance.now();
-    const { code: heard = code, ...pose } = drawing ? engine.read(drawing) : engine.recorded(row);
+    const { code: heard = code, ...pose } = drawing ? engine.read(drawing) : engine.recorded(engine.row(index));
     if (webgl && !webgl.lost) {
       webgl.draw(heard, pose, index);
       const image = webgl.canvas.transferToImageBitmap();
