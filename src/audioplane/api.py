@@ -112,7 +112,8 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
         extra_losses: Losses of your own: name -> (weight, function of a `train.losses.Step`).
         stop: Set it, from another thread or a signal, to save a checkpoint and end.
         prior: What `train_prior` made of other people: the audio encoder starts from it, and the
-            feature kind is its own where `speech` names none.
+            feature kind is its own where `speech` names none. Preset "laptop" starts from the one
+            that is shipped, of synthetic speakers; `config.with_changes(prior="")` from nothing.
 
     Yields:
         `Progress`, `Validated` and `CheckpointSaved` (`audioplane.train.events`).
@@ -170,7 +171,8 @@ def train_prior(
     the same bits.
 
     Args:
-        subjects: Prepared subjects, or their folders; everybody once.
+        subjects: Prepared subjects, or their folders; everybody once. None are needed with
+            `config=PriorConfig(synthetic=20)`.
         out: The file, about 0.25 MB.
         held_out: Somebody else, on whom the prior is scored.
         config: Feature kind, iterations, seed and more.

@@ -4,7 +4,7 @@ import pytest
 from audioplane.clock import SAMPLE_RATE
 from audioplane.synthetic.phonemes import PHONEMES, SILENCE
 from audioplane.synthetic.script import TimedPhoneme, script
-from audioplane.synthetic.voice import synthesize
+from audioplane.synthetic.voice import Voice, synthesize
 
 
 def _hold(symbol: str) -> np.ndarray:
@@ -65,3 +65,16 @@ def test_nothing_clicks() -> None:
     jumps = np.abs(np.diff(synthesize(script(1, 10.0), 1).astype(np.float64), 2))
     around = np.sqrt(np.convolve(jumps**2, np.ones(81) / 81, mode="same"))
     assert (jumps > 8.5 * around).sum() == 0
+
+
+def test_a_shorter_vocal_tract_has_higher_resonances() -> None:
+    timed = [TimedPhoneme("AA", 0.0, 0.6, 1.0, 120.0)]
+
+    def centre(voice: Voice) -> float:
+        frequencies, power = _spectrum(synthesize(timed, 0, voice))
+        heard = (frequencies > 300) & (frequencies < 2500)
+        return float((frequencies * power)[heard].sum() / power[heard].sum())
+
+    short, usual, long = (centre(Voice(tract=tract)) for tract in (1.2, 1.0, 0.86))
+    assert long < usual < short
+    assert np.array_equal(synthesize(timed, 0, Voice()), synthesize(timed, 0))

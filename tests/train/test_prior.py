@@ -8,8 +8,16 @@ import torch
 from audioplane.errors import CheckpointError, TrainingError
 from audioplane.head import Head, HeadShape
 from audioplane.run import RunPaths, read_head, save_tensors
+from audioplane.train.config import PRESETS, SYNTHETIC
 from audioplane.train.optim import Optimisers
-from audioplane.train.prior import Prior, audio_state, read_prior, started_from, write_prior
+from audioplane.train.prior import (
+    Prior,
+    audio_state,
+    read_prior,
+    started_from,
+    synthetic_prior,
+    write_prior,
+)
 from audioplane.train.run import train_head
 from audioplane.train.trainer import Trainer
 from tests.train.configs import TINY
@@ -71,12 +79,42 @@ def test_a_head_of_another_kind_or_shape_is_refused():
 
 def test_settings_that_name_another_prior_are_refused(tmp_path):
     prior = written(tmp_path / "prior.safetensors")
-    assert started_from(TINY, prior).prior == prior.sha256
-    assert started_from(TINY, None) == TINY
+    assert started_from(TINY, prior) == (TINY.with_changes(prior=prior.sha256), prior)
+    assert started_from(TINY, None) == (TINY, None)
     other, same = (TINY.with_changes(prior=digest) for digest in ("0" * 64, prior.sha256))
     for config, given in ((other, prior), (same, None)):
         with pytest.raises(TrainingError, match=r"config\.prior"):
             started_from(config, given)
+
+
+def test_the_shipped_prior_is_of_nobody_and_fits_the_preset():
+    prior, laptop = synthetic_prior(), PRESETS["laptop"]
+    assert prior.people == tuple(f"synthetic speaker {i}" for i in range(20))
+    assert set(prior.consents) == {"drawn; no person"} and prior.iterations == 4000
+    assert not prior.misfit(laptop.model.shape(143, 50, 8), laptop.speech)
+    config, started = started_from(laptop, None)
+    assert started is prior and config == laptop.with_changes(prior=prior.sha256)
+    # As a run of it says when it goes on.
+    assert started_from(config, None) == (config, prior)
+
+
+@pytest.mark.parametrize("preset", ["demo", "paper"])
+def test_other_presets_start_from_nothing(preset):
+    assert started_from(PRESETS[preset], None) == (PRESETS[preset], None)
+
+
+@pytest.mark.parametrize(
+    "other", [{"speech": "mel"}, {"model": {"scales": (1,)}}, {"model": {"attention": "mlp"}}]
+)
+def test_what_the_shipped_prior_does_not_fit_starts_from_nothing(other):
+    config = PRESETS["laptop"].with_changes(**other)
+    assert started_from(config, None) == (config.with_changes(prior=""), None)
+
+
+def test_a_prior_of_ones_own_comes_before_the_shipped_one(tmp_path):
+    prior = written(tmp_path / "prior.safetensors")
+    config, started = started_from(TINY.with_changes(prior=SYNTHETIC), prior)
+    assert started is prior and config.prior == prior.sha256
 
 
 @pytest.mark.parametrize(("prior", "moved"), [(False, 1.0), (True, 0.3)])

@@ -120,3 +120,12 @@ def test_a_code_that_tells_the_mouth_scores_high(spoken_subject, monkeypatch):
         score = score_unseen(head, spoken_subject, "mel")
         assert low < score.mac < high
         assert (score.lmd < 0.8 * score.mean_mouth) == (low > 0)
+
+
+def test_synthetic_speakers_teach_alone_or_beside_subjects(people, tmp_path):
+    config = dataclasses.replace(SHORT, synthetic=1, iterations=4)
+    alone = ended([], tmp_path / "alone", config)
+    both = ended(people[:1], tmp_path / "both", config)
+    assert read_prior(alone.path).people == ("synthetic speaker 0",)
+    assert read_prior(both.path).people == (people[0].identity, "synthetic speaker 0")
+    assert read_prior(alone.path).consents == ("drawn; no person",)

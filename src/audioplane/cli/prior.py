@@ -18,15 +18,17 @@ class Prior:
 
     STOPPED: ClassVar[str] = "stopped; the same command goes on where it was"
 
-    subjects: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders that 'prepare' made, everybody once; their training frames are used."""
     out: Path
     """The file."""
+    subjects: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
+    """Folders that 'prepare' made, everybody once; their training frames are used."""
     held_out: Path | None = None
     """Folder of somebody else, on whom the prior is scored."""
     speech: Kind = DEFAULT_KIND
     """Kind of speech features; computed where a subject lacks them."""
-    iterations: int = 3_000
+    synthetic: int = 0
+    """Synthetic speakers to learn from beside the subjects; the prior that is shipped is of 20."""
+    iterations: int = 4_000
     """One takes one person's batch of speech, some 20 ms."""
     seed: int = 0
     """Same seed, same prior."""
@@ -41,7 +43,12 @@ class Prior:
         from audioplane.subject import load_subject
         from audioplane.train import PriorConfig
 
-        config = PriorConfig(speech=self.speech, iterations=self.iterations, seed=self.seed)
+        config = PriorConfig(
+            speech=self.speech,
+            iterations=self.iterations,
+            seed=self.seed,
+            synthetic=self.synthetic,
+        )
         subjects = tuple(path.resolve() for path in self.subjects)
         held_out = self.held_out.resolve() if self.held_out else None
         task = PriorTask(subjects, self.out.resolve(), config, held_out)

@@ -60,9 +60,9 @@ class Train:
     'audioplane speech' adds."""
     iterations: int | None = None
     """Fine iterations, if not the preset's; what depends on them shrinks or grows with them."""
-    prior: Path | None = None
+    prior: Literal["none"] | Path | None = None
     """File that 'prior' made of other people: the audio encoder starts from it, on its kind of
-    speech features."""
+    speech features. Preset laptop starts from one of synthetic speakers, if not told 'none'."""
     seed: int = 0
     """Same seed, same head."""
     switches: Annotated[Switches, tyro.conf.arg(name="")] = Switches()
@@ -83,7 +83,9 @@ class Train:
         chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
         loss = {"margin": chosen.pop("margin")} if "margin" in chosen else {}
         config = PRESETS[self.preset].with_changes(seed=self.seed, model=chosen, loss=loss)
-        prior = read_prior(self.prior) if self.prior else None
+        prior = read_prior(self.prior) if isinstance(self.prior, Path) else None
+        if self.prior == "none":
+            config = replace(config, prior="")
         if speech := self.speech or (prior and prior.speech):
             config = replace(config, speech=speech)
         if self.iterations is not None:

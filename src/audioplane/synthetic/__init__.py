@@ -14,12 +14,15 @@ from audioplane.synthetic.make import (
 )
 from audioplane.synthetic.render import SyntheticFrame
 from audioplane.synthetic.scene import SyntheticScene
+from audioplane.synthetic.speaker import SyntheticSpeaker, synthetic_speaker
 
 __all__ = [
     "SyntheticFrame",
     "SyntheticScene",
     "SyntheticSentence",
+    "SyntheticSpeaker",
     "SyntheticTruth",
     "make_synthetic",
     "make_synthetic_sentence",
+    "synthetic_speaker",
 ]

@@ -1,11 +1,11 @@
 """Who says what when: sentences laid out in time as phonemes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from audioplane.synthetic.phonemes import PHONEMES, SILENCE
-from audioplane.synthetic.sentences import HELD_OUT, TRAINING, pronounce
+from audioplane.synthetic.sentences import HELD_OUT, LEXICON, TRAINING, pronounce
 
 _BASE_PITCH = 128.0
 _UTTERANCE_START = 0.4
@@ -26,10 +26,12 @@ class TimedPhoneme:
     """Pitch of the voice, Hz."""
 
 
-def speak(sentence: str, start: float, rng: np.random.Generator) -> list[TimedPhoneme]:
+def speak(
+    sentence: str, start: float, rng: np.random.Generator, slowness: float = 1.0
+) -> list[TimedPhoneme]:
     """Phonemes of one sentence from `start` (seconds) on, with a pace and a melody of its own."""
     symbols = pronounce(sentence)
-    pace = rng.uniform(0.95, 1.25)
+    pace = slowness * rng.uniform(0.95, 1.25)
     pitch = _BASE_PITCH * rng.uniform(0.92, 1.1)
     timed = []
     now = start
@@ -64,6 +66,21 @@ def script(seed: int, seconds: float, held_out: bool = False) -> list[TimedPhone
         for k in rng.permutation(len(sentences)):
             if timed[-1].end < seconds:
                 timed += _phrase(sentences[k], timed[-1].end, seconds, rng)
+    return timed
+
+
+def chatter(rng: np.random.Generator, seconds: float, slowness: float) -> list[TimedPhoneme]:
+    """Words of the lexicon in sentences without sense, and pauses, for at least `seconds`.
+
+    `slowness` multiplies the lengths of the phonemes.
+    """
+    words, pause = list(LEXICON), TimedPhoneme(SILENCE, 0.0, _UTTERANCE_START, 1.0, _BASE_PITCH)
+    timed = [pause]
+    while timed[-1].end < seconds:
+        sentence = " ".join(rng.choice(words, rng.integers(4, 11)))
+        timed += speak(sentence, timed[-1].end, rng, slowness)
+        end = timed[-1].end
+        timed.append(replace(pause, start=end, end=end + rng.uniform(0.25, 0.6)))
     return timed
 
 

@@ -7,7 +7,7 @@ Legend: F, B centre and bandwidth of a resonator (Hz); A, B, C its difference eq
 coefficients, y[n] = A x[n] + B y[n−1] + C y[n−2] (Klatt 1980, eq. 1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import no_type_check
 
 import numpy as np
@@ -26,6 +26,31 @@ _AMPLITUDE_SMOOTHING = 0.007
 _BURST = 0.014
 _LEVEL = 0.3
 _ROOM_NOISE = 5e-4
+
+
+_HIGHEST_HISS = 7500.0
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Who speaks: factors on the controls."""
+
+    tract: float = 1.0
+    """Of all resonances: the shorter the vocal tract, the higher."""
+    bandwidth: float = 1.0
+    pitch: float = 1.0
+    breath: float = 1.0
+
+    def of(self, c: "VoiceControls") -> "VoiceControls":
+        """Controls as this voice has them."""
+        return replace(
+            c,
+            pitch=self.pitch * c.pitch,
+            breath=self.breath * c.breath,
+            hiss_hz=np.minimum(self.tract * c.hiss_hz, _HIGHEST_HISS),
+            formants=self.tract * c.formants,
+            bandwidths=self.bandwidth * c.bandwidths,
+        )
 
 
 @dataclass(frozen=True)
@@ -134,17 +159,20 @@ def _run_synthesizer(noise, pitch, amplitudes, hiss_hz, formants, bandwidths, st
     return out
 
 
-def synthesize(timed: list[TimedPhoneme], seed: int) -> Float32[np.ndarray, " n"]:
+def synthesize(
+    timed: list[TimedPhoneme], seed: int, voice: Voice = Voice()
+) -> Float32[np.ndarray, " n"]:
     """The sound of timed phonemes.
 
     Args:
         timed: Phonemes without gaps, from second 0 on.
         seed: Decides the noise.
+        voice: Who speaks.
 
     Returns:
         Waveform at 16 kHz in [−1, 1], about −20 dBFS RMS.
     """
-    c = voice_controls(timed)
+    c = voice.of(voice_controls(timed))
     n = round(timed[-1].end * SAMPLE_RATE)
     rng = np.random.default_rng([seed, 2])
     noise = rng.standard_normal(n)

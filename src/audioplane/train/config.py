@@ -153,6 +153,10 @@ class AudioConfig:
     supervision can read them (`train/lips.py`); off in the paper."""
 
 
+SYNTHETIC = "synthetic"
+"""The prior that is shipped, where it fits the feature kind and the model; else none."""
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Every setting of a run; it is kept in each checkpoint.
@@ -163,7 +167,8 @@ class TrainConfig:
     speech: str = DEFAULT_KIND
     """Kind of speech features; a subject holds them as aud_<kind>.npy."""
     prior: str = ""
-    """Digest of the prior that audio encoder and prototypes start from (`train/prior.py`)."""
+    """What audio encoder and prototypes start from (`train/prior.py`): nothing, `SYNTHETIC`, or the
+    digest of a prior's file."""
     seed: int = 0
     """Everything random follows from it."""
     coarse_iterations: int = 3_000
@@ -264,6 +269,7 @@ PRESETS: dict[str, TrainConfig] = {
         validate_every=500,
     ),
     "laptop": TrainConfig(
+        prior=SYNTHETIC,
         coarse_iterations=2_000,
         fine_iterations=10_000,
         half_size_iterations=8_000,

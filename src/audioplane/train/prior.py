@@ -5,6 +5,7 @@ file holds the networks from speech features to f_a, and nothing of anybody's fa
 """
 
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from audioplane.errors import CheckpointError, TrainingError
 from audioplane.head import Head, HeadShape
 from audioplane.run.tensors import damaged, load_tensors, save_tensors
-from audioplane.train.config import TrainConfig
+from audioplane.train.config import SYNTHETIC, TrainConfig
 
 _PARTS = ("encoder", "prototypes")
 _SHARED = ("feature_dim", "scales", "grid_size", "cell_features", "encoder", "attention")
@@ -45,33 +46,53 @@ class Prior:
 
         Raises `TrainingError` where it is trained on other features or has another shape.
         """
+        if misfit := self.misfit(head.shape, speech):
+            raise TrainingError(misfit)
+        head.load_state_dict(head.state_dict() | self.tensors)
+
+    def misfit(self, shape: HeadShape, speech: str) -> str:
+        """Why a head of a shape that is trained on a feature kind cannot start from it, if so."""
         if speech != self.speech:
-            raise TrainingError(
+            return (
                 f"the prior was trained on speech features '{self.speech}', this training has "
                 f"'{speech}': set speech='{self.speech}', or take another prior"
             )
-        own, theirs = asdict(head.shape), asdict(self.shape)
-        if other := [name for name in _SHARED if own[name] != theirs[name]]:
-            name = other[0]
-            raise TrainingError(
-                f"the prior has {name}={theirs[name]}, this training {own[name]}: train with the "
-                "prior's, or take another prior"
-            )
-        head.load_state_dict(head.state_dict() | self.tensors)
+        own, theirs = asdict(shape), asdict(self.shape)
+        for name in _SHARED:
+            if own[name] != theirs[name]:
+                return (
+                    f"the prior has {name}={theirs[name]}, this training {own[name]}: train with "
+                    "the prior's, or take another prior"
+                )
+        return ""
 
 
-def started_from(config: TrainConfig, prior: Prior | None) -> TrainConfig:
-    """Settings of a training that starts from a prior, or from none.
+@cache
+def synthetic_prior() -> Prior:
+    """The prior that is shipped: of the synthesizer's speakers, nobody's voice and nobody's lips.
+
+    `audioplane prior --synthetic 20` makes it anew (docs/decisions/train.md).
+    """
+    return read_prior(Path(__file__).with_name("synthetic_prior.safetensors"))
+
+
+def started_from(config: TrainConfig, prior: Prior | None) -> tuple[TrainConfig, Prior | None]:
+    """Settings of a training and what it starts from: `prior`, or else the shipped one where the
+    settings ask for it and it fits.
 
     Raises `TrainingError` where the settings name another one.
     """
+    if prior is None and config.prior and config.prior in (SYNTHETIC, synthetic_prior().sha256):
+        shipped = synthetic_prior()
+        shape = config.model.shape(shipped.shape.feature_dim, 1)
+        prior = None if shipped.misfit(shape, config.speech) else shipped
     sha256 = prior.sha256 if prior else ""
-    if config.prior not in ("", sha256):
+    if config.prior not in ("", SYNTHETIC, sha256):
         raise TrainingError(
             f"config.prior is {config.prior[:12]}…, prior={sha256[:12] or None}: pass the file "
             "whose digest the settings name"
         )
-    return replace(config, prior=sha256)
+    return replace(config, prior=sha256), prior
 
 
 def audio_state(head: Head) -> dict[str, Tensor]:

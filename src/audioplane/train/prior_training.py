@@ -1,7 +1,7 @@
 """Training of a prior: one audio encoder for several people, with one lip map each.
 
 An iteration takes one person, drawn by how long they speak; the loss is the lip supervision's
-(`train/lips.py`). No image is rendered.
+(`train/lips.py`). No image is rendered. People are subjects, or speakers of the synthesizer.
 """
 
 import json
@@ -18,6 +18,7 @@ from torch import Tensor
 from audioplane.errors import TrainingError
 from audioplane.head import Head
 from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
+from audioplane.speech import compute_features
 from audioplane.speech.kinds import DEFAULT_KIND
 from audioplane.subject import FrameRef, Subject
 from audioplane.train.config import PRESETS, AudioConfig, ModelConfig
@@ -42,7 +43,9 @@ class PriorConfig:
     """Kind of speech features; every subject holds them as aud_<kind>.npy."""
     seed: int = 0
     """Everything random follows from it."""
-    iterations: int = 3_000
+    synthetic: int = 0
+    """Synthetic speakers to learn from, beside the subjects."""
+    iterations: int = 4_000
     model: ModelConfig = PRESETS["laptop"].model
     audio: AudioConfig = PRESETS["laptop"].audio
     rate: float = 5e-4
@@ -100,14 +103,15 @@ def train_prior(
     """Train a prior into a file; one that was interrupted goes on, and ends with the same bits.
 
     Args:
-        subjects: Whom to learn from: their training frames.
+        subjects: Whom to learn from: their training frames. None are needed where `config` asks
+            for synthetic speakers.
         out: The file. Until it is written, a checkpoint lies beside it.
         config: All settings.
         held_out: Somebody else, whose score the file keeps.
         stop: Once it is set, a checkpoint is written and the training ends.
 
     Raises:
-        TrainingError: There is no subject, two are one person, the held-out person is among them,
+        TrainingError: There is nobody, two are one person, the held-out person is among them,
             the checkpoint is of other settings, or another training is at work.
         CheckpointError: The checkpoint is damaged.
         SubjectError: A subject lacks the features or landmarks.
@@ -141,16 +145,17 @@ class _PriorTraining:
 
     def __init__(self, subjects: Sequence[Subject], config: PriorConfig, held_out: Subject | None):
         _require_different(subjects, held_out)
-        self._subjects, self._config, self._held_out = subjects, config, held_out
-        features = [subject.features(config.speech) for subject in subjects]
+        self._config, self._held_out = config, held_out
+        self._lessons = [_of_subject(subject, config.speech) for subject in subjects]
+        self._lessons += [_of_speaker(i, config.speech) for i in range(config.synthetic)]
+        if not self._lessons:
+            raise TrainingError("subjects: there is nobody to learn from")
+        size = self._lessons[0].features.shape[2]
         generator = torch.Generator().manual_seed(config.seed)
-        self.head = Head(config.model.shape(features[0].shape[2], 1), generator)
+        self.head = Head(config.model.shape(size, 1), generator)
         if self.head.prototypes is None:
             raise TrainingError("model.encoder: a prior needs the encoder 'audio-plane'")
-        self._people = [
-            _speech_batches(self.head, subject, array, config.audio)
-            for subject, array in zip(subjects, features, strict=True)
-        ]
+        self._people = [lesson.batches(self.head, config.audio) for lesson in self._lessons]
         lengths = [len(p.train_windows) for p in self._people]
         self._shares = torch.tensor(lengths, dtype=torch.float64)
         own = [*self.head.prototypes.parameters()]
@@ -182,7 +187,7 @@ class _PriorTraining:
     def _facts(self) -> dict:
         return {
             "config": asdict(self._config),
-            "people": [subject.identity for subject in self._subjects],
+            "people": [lesson.identity for lesson in self._lessons],
             "held_out": self._held_out.identity if self._held_out else "",
         }
 
@@ -225,8 +230,8 @@ class _PriorTraining:
             tensors=audio_state(self.head),
             speech=speech,
             shape=self.head.shape,
-            people=tuple(subject.identity for subject in self._subjects),
-            consents=tuple(subject.info.consent for subject in self._subjects),
+            people=tuple(lesson.identity for lesson in self._lessons),
+            consents=tuple(lesson.consent for lesson in self._lessons),
             iterations=self.iteration,
             score=asdict(score) if score else {},
         )
@@ -235,8 +240,6 @@ class _PriorTraining:
 
 
 def _require_different(subjects: Sequence[Subject], held_out: Subject | None) -> None:
-    if not subjects:
-        raise TrainingError("subjects: there is nobody to learn from")
     names: dict[str, Path] = {}
     for subject in (*subjects, *([held_out] if held_out else [])):
         if subject.identity in names:
@@ -256,17 +259,52 @@ def _track(subject: Subject, refs: Sequence[FrameRef]) -> tuple[np.ndarray, np.n
     return np.stack([subject.landmarks(ref) for ref in refs]), np.stack([r.viewmat for r in refs])
 
 
-def _speech_batches(
-    head: Head, subject: Subject, features: Float[np.ndarray, "t w f"], audio: AudioConfig
-) -> SpeechBatches:
-    if features.shape[2] != head.shape.feature_dim:
-        raise TrainingError(
-            f"{subject.paths.root}: its speech features have {features.shape[2]} values a step, "
-            f"those of the first subject {head.shape.feature_dim}: compute them anew"
+@dataclass(frozen=True)
+class _Lesson:
+    """Somebody's speech and lips."""
+
+    name: str
+    identity: str
+    consent: str
+    features: Float[np.ndarray, "t w f"]
+    rows: list[int]
+    """Of the features, one a frame."""
+    landmarks: np.ndarray
+    views: np.ndarray
+
+    def batches(self, head: Head, audio: AudioConfig) -> SpeechBatches:
+        """Raises `TrainingError` where the features are not those that the head takes."""
+        if self.features.shape[2] != head.shape.feature_dim:
+            raise TrainingError(
+                f"{self.name}: its speech features have {self.features.shape[2]} values a step, "
+                f"those of the first subject {head.shape.feature_dim}: compute them anew"
+            )
+        return SpeechBatches(
+            head, self.features, self.rows, self.landmarks, self.views, audio, lip_weight=1.0
         )
-    landmarks, views = _track(subject, subject.train)
-    rows = _rows(subject, len(features))
-    return SpeechBatches(head, features, rows, landmarks, views, audio, lip_weight=1.0)
+
+
+def _of_subject(subject: Subject, kind: str) -> _Lesson:
+    features = subject.features(kind)
+    return _Lesson(
+        str(subject.paths.root),
+        subject.identity,
+        subject.info.consent,
+        features,
+        _rows(subject, len(features)),
+        *_track(subject, subject.train),
+    )
+
+
+def _of_speaker(seed: int, kind: str) -> _Lesson:
+    from audioplane.synthetic import synthetic_speaker
+
+    speaker = synthetic_speaker(seed)
+    features, frames = compute_features(speaker.waveform, kind), len(speaker.landmarks)
+    name, views = f"synthetic speaker {seed}", np.tile(np.eye(4), (frames, 1, 1))
+    return _Lesson(
+        name, name, "drawn; no person", features, list(range(frames)), speaker.landmarks, views
+    )
 
 
 @torch.no_grad()

@@ -73,7 +73,7 @@ class Trainer:
 
         Whatever is random is drawn on the CPU: every device trains on the same.
         """
-        config = started_from(config, prior)
+        config, prior = started_from(config, prior)
         self._extra = dict(extra_losses or {})
         weights = config.loss if config.model.dynamism else replace(config.loss, mask=0.0)
         loss = ImageLoss(weights, lpips, self._extra, device)

@@ -85,6 +85,8 @@ def ablate(
         MediaError: `out` cannot be written.
     """
     out, tools, report = Path(out), tools or Tools(), report or ignore
+    # No prior fits all variants, so none has one.
+    config = config.with_changes(prior="")
     person, chosen = load_subject(Path(subject)), variants(tables)
     executor = executor or SerialExecutor()
     base = _plan(person, out, config, minutes, len(chosen), executor.slots, tools.lpips)
