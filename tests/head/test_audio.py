@@ -1,6 +1,7 @@
 import torch
 
 from audioplane.head.audio import (
+    LEARNT,
     AudioAttNet,
     AudioEncoder,
     AudioNet,
@@ -124,6 +125,28 @@ def test_only_spoken_frames_make_a_voice():
     one, two = encoder(windows, spoken), encoder(other, spoken)
     torch.testing.assert_close(one[:200], two[:200])
     torch.testing.assert_close(encoder(windows, spoken & False), encoder(windows))
+
+
+def test_a_voice_is_known_after_its_first_minutes():
+    torch.manual_seed(7)
+    encoder, spoken = AudioEncoder(6), torch.ones(LEARNT + 700, dtype=torch.bool)
+    windows = torch.randn(LEARNT + 700, 16, 6)
+    encoder.calibrate(windows)
+    other = windows.clone()
+    other[LEARNT + 10 :] = 5.0
+    one, two = encoder(windows, spoken), encoder(other, spoken)
+    torch.testing.assert_close(one[:LEARNT], two[:LEARNT])
+    pulled = 0
+
+    def pieces():
+        nonlocal pulled
+        for piece in encoder.raw(windows.split(500)):
+            pulled += len(piece)
+            yield piece
+
+    first = next(chunks := encoder.normalised_chunks(pieces(), spoken))
+    assert LEARNT <= pulled < LEARNT + 500  # the rest is not waited for
+    torch.testing.assert_close(torch.cat([first, *chunks]), one)
 
 
 def test_a_stream_ends_where_the_whole_speech_is():

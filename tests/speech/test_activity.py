@@ -54,11 +54,45 @@ def test_phones_that_come_late_or_are_expected() -> None:
     assert soon[0] == 0 and soon[-1] == 1
 
 
+def _shares(sound: np.ndarray) -> np.ndarray:
+    return np.array(list(speech_shares(Speech(sound))))
+
+
+@pytest.mark.parametrize("size", [1, 7, 55, 1000])
+def test_pauses_are_bridged_alike_in_chunks_of_any_length(monkeypatch, size: int) -> None:
+    heard = (np.random.default_rng(3).random(1500) < 0.02).astype(np.float32)
+    heard[[400, 400 + SHORT, 400 + 2 * SHORT + 1]] = 1
+    heard[401 : 400 + SHORT] = heard[401 + SHORT : 400 + 2 * SHORT + 1] = 0
+    sound, found = np.zeros(740 * 640, np.float32), []
+    for length in (size, 1500):
+        chunks = [heard[i : i + length] for i in range(0, 1500, length)]
+        monkeypatch.setattr(activity, "phone_probabilities", lambda speech, c=chunks: iter(c))
+        found.append(_shares(sound))
+    assert np.array_equal(*found) and 0 < found[0].mean() < 1
+
+
+def test_a_share_waits_for_the_next_second_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So speech of any length begins at once, in memory of any size."""
+    steps, asked = np.tile(np.eye(1, 50, dtype=np.float32)[0], 40), 0
+
+    def heard(speech):
+        nonlocal asked
+        for step in steps:
+            asked += 1
+            yield np.array([step])
+
+    monkeypatch.setattr(activity, "phone_probabilities", heard)
+    shares = speech_shares(Speech(np.zeros(1000 * 640, np.float32)))
+    for frame in range(900):
+        next(shares)
+        assert asked <= 2 * frame + 2 + LEAD + SHORT
+
+
 def test_a_files_short_pauses_are_no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     heard = np.zeros(500, np.float32)
     heard[[50, 50 + SHORT, 50 + 2 * SHORT + 40]] = 0.9
     monkeypatch.setattr(activity, "phone_probabilities", lambda speech: iter([heard]))
-    share = speech_shares(Speech(np.zeros(200 * 640, np.float32)))
+    share = _shares(np.zeros(200 * 640, np.float32))
     assert (share[25 : 25 + SHORT // 2] == 1).all()
     assert (share[55 + SHORT // 2 : 60 + SHORT // 2] == 0).all()
 
@@ -90,7 +124,7 @@ def test_rest_160_ms_after_speech_whatever_else_is_heard(name: str) -> None:
         known = 640 * (frame + 1) + 3840
         gate.push(sound[0 if frame == 0 else known - 640 : known])
         live.append(gate.share())
-    for share in (speech_shares(Speech(sound)), np.array(live)):
+    for share in (_shares(sound), np.array(live)):
         assert (share[end + 4 :] == 0).all()
         active = Speech(sound).active_frames()[:end]
         assert share[:end][active].mean() > 0.97

@@ -217,7 +217,7 @@ class Talker:
         """The codes, at rest where nobody speaks."""
         if self.rest is None:
             return codes
-        return eased_codes(codes, speech_shares(speech).tolist(), self.rest)
+        return eased_codes(codes, speech_shares(speech), self.rest)
 
     def strangeness(self, speech: Speech) -> float | None:
         """`Familiarity.strangeness`; None, too, for heads whose training speech is not known."""

@@ -3,11 +3,14 @@
 Legend: W steps of the feature window, F features a step, a the audio vector of Eq. 4.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+
+from audioplane.clock import FPS
 
 AUDIO_DIM = 64
 """Length of the audio vector a."""
@@ -15,6 +18,9 @@ CONTEXT_BEFORE, CONTEXT_AFTER = 4, 3
 """Frames before and after t in the window of the temporal filter."""
 _ENOUGH = 25
 """Frames with speech (1 s) after which a voice's own statistics weigh as much as the training's."""
+LEARNT = 180 * FPS
+"""Frames of a speech from which a voice's statistics are taken, so that neither memory nor the wait
+for the first frame grows with its length."""
 _FACTOR = 2.0
 """A voice's deviation is at most this many times more or less than the training's."""
 _BLOCK = 1000
@@ -157,16 +163,24 @@ class AudioEncoder(nn.Module):
 
     def normalised_chunks(
         self,
-        raw: Sequence[Float[Tensor, "_ 64"]],
+        raw: Iterable[Float[Tensor, "_ 64"]],
         spoken: Bool[Tensor, " t"] | None = None,
         articulation: float = 1.0,
     ) -> Iterator[Float[Tensor, "_ 64"]]:
-        """As `forward`, chunk by chunk, from the vectors before normalisation."""
-        norm = self.running_norm()
-        if spoken is not None:
-            for vectors, chosen in zip(raw, spoken.split([len(v) for v in raw]), strict=True):
-                norm.update(vectors[chosen])
-        for vectors in raw:
+        """As `forward`, chunk by chunk, from the vectors before normalisation.
+
+        A voice's statistics are those of the first `LEARNT` frames, which are held for them.
+        """
+        norm, held, rest = self.running_norm(), list[Tensor](), iter(raw)
+        first = 0
+        for vectors in () if spoken is None else rest:
+            end = min(first + len(vectors), LEARNT)
+            norm.update(vectors[: end - first][spoken[first:end]])
+            held.append(vectors)
+            first += len(vectors)
+            if first >= LEARNT:
+                break
+        for vectors in chain(held, rest):
             yield articulation * norm.normalised(vectors)
 
     def excerpt(

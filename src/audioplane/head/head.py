@@ -157,15 +157,15 @@ class Head(nn.Module):
         spoken: Bool[Tensor, " t"] | None = None,
         articulation: float = 1.0,
     ) -> Iterator[Float[Tensor, "_ k"]]:
-        """As `audio_codes`, of a speech of any length whose windows come in chunks: between the two
-        passes over it (statistics, codes) only 64 numbers a frame are kept."""
+        """As `audio_codes`, of a speech of any length whose windows come in chunks: of the first
+        minutes (`audio.LEARNT`), which tell a voice's statistics, 64 numbers a frame are kept."""
         if self.times is not None:
             first = 0
             for chunk in chunks:
                 yield self.audio_codes(chunk, first)
                 first += len(chunk)
             return
-        raw = list(self.encoder.raw(chunks))
+        raw = self.encoder.raw(chunks)
         for vectors in self.encoder.normalised_chunks(raw, spoken, articulation):
             yield self.spread(self._represent(vectors))
 

@@ -7,10 +7,11 @@ as long as the sound goes on, but not for long.
 """
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float
 
 from audioplane.errors import SpeechError
 from audioplane.speech.ipa import AHEAD, PAST, SETTLED, any_phone, phone_probabilities
@@ -80,24 +81,39 @@ def _passed(steps: deque[int], now: int, last: int) -> int:
     return last
 
 
-def speech_shares(speech: Speech) -> Float32[np.ndarray, " t"]:
-    """The share of every frame of a speech, in which short pauses are no rest.
+def speech_shares(speech: Speech) -> Iterator[float]:
+    """The share of every frame of a speech, in which short pauses are no rest; 1.2 s of it are
+    held.
 
     Raises `SpeechError` where the recogniser is not installed.
     """
-    gate = RestGate()
-    gate.hear(_bridged(np.concatenate([p > HEARD for p in phone_probabilities(speech)])))
-    gate.measure(speech.active)
-    return np.array([gate.share() for _ in range(speech.frames)], np.float32)
+    gate, given, known, active = RestGate(), 0, 0, speech.active
+    for heard in _bridged(p > HEARD for p in phone_probabilities(speech)):
+        gate.hear(heard)
+        gate.measure(active[known : known + len(heard)])
+        known += len(heard)
+        ready = min(speech.frames, (known - LEAD) // STEPS_PER_FRAME)
+        for _ in range(given, ready):
+            yield gate.share()
+        given = max(given, ready)
+    for _ in range(given, speech.frames):
+        yield gate.share()
 
 
-def _bridged(heard: Bool[np.ndarray, " s"]) -> Bool[np.ndarray, " s"]:
+def _bridged(chunks: Iterable[Bool[np.ndarray, " _"]]) -> Iterator[Bool[np.ndarray, " _"]]:
     """Phones, and all steps of the short pauses between them."""
-    phones, bridged = np.flatnonzero(heard), heard.copy()
-    for before, after in pairwise(phones):
-        if after - before <= SHORT:
-            bridged[before:after] = True
-    return bridged
+    held = np.zeros(0, bool)  # from a phone on after which another one may follow soon
+    for chunk in chunks:
+        heard = np.concatenate([held, chunk])
+        phones, bridged = np.flatnonzero(heard), heard.copy()
+        for before, after in pairwise(phones):
+            if after - before <= SHORT:
+                bridged[before:after] = True
+        last = int(phones[-1]) if len(phones) else len(heard)
+        end = last if len(heard) - last <= SHORT else len(heard)
+        held = heard[end:]
+        yield bridged[:end]
+    yield held
 
 
 class LiveGate:

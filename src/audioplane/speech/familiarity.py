@@ -74,16 +74,16 @@ class Familiarity:
         own; the other 1 over the sound's `variety`. About 1 for the training speech itself; beyond
         `STRANGE` the sound is unlike it. None for less than two seconds of sound.
         """
-        distances, means = [], []
+        distances, means = [], _Spread()
         for described, whole in describe(speech):
             scaled = described / self.deviation
             distances.append(_nearest(_squared_distances(scaled, self.examples)))
-            means.append(scaled[whole, :BANDS])
+            means.add(scaled[whole, :BANDS])
         distance = np.concatenate(distances)
         if len(distance) < _FEWEST_JUDGED:
             return None
         far = float(np.median(distance)) / max(self.usual, _LEAST_USUAL)
-        variety = self._variety(np.concatenate(means))
+        variety = self._variety(means)
         return far if variety is None else max(far, 1 / max(variety, _LEAST_VARIETY))
 
     def variety(self, speech: Speech) -> float | None:
@@ -91,15 +91,36 @@ class Familiarity:
 
         None for less than a second of sound. Windows that reach beyond the ends do not count.
         """
-        return self._variety(
-            np.concatenate([(d / self.deviation)[whole, :BANDS] for d, whole in describe(speech)])
-        )
+        means = _Spread()
+        for described, whole in describe(speech):
+            means.add((described / self.deviation)[whole, :BANDS])
+        return self._variety(means)
 
-    def _variety(self, means: Float32[np.ndarray, "t 80"]) -> float | None:
-        if len(means) < _FEWEST_VARIED:
+    def _variety(self, means: "_Spread") -> float | None:
+        if means.count < _FEWEST_VARIED:
             return None
-        own, usual = (float(m.var(0).mean()) for m in (means, self.examples[:, :BANDS]))
-        return float(np.sqrt(own / usual))
+        usual = float(self.examples[:, :BANDS].var(0).mean())
+        return float(np.sqrt(means.variance / usual))
+
+
+class _Spread:
+    """The mean variance of rows that come in chunks."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sum, self._squares = np.zeros(BANDS), np.zeros(BANDS)
+
+    def add(self, rows: Float32[np.ndarray, "t 80"]) -> None:
+        """The next rows."""
+        self.count += len(rows)
+        self._sum += rows.sum(0, dtype=np.float64)
+        self._squares += np.square(rows, dtype=np.float64).sum(0)
+
+    @property
+    def variance(self) -> float:
+        """Over time, mean of the columns."""
+        mean = self._sum / self.count
+        return max(0.0, float((self._squares / self.count - mean**2).mean()))
 
 
 def sound_warnings(
