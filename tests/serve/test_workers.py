@@ -21,7 +21,7 @@ from audioplane.serve.app import make_app
 from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
 from audioplane.serve.open_heads import HeadSource, OpenHeads
-from audioplane.serve.plates import with_kept_plates
+from audioplane.serve.torsos import with_kept_torsos
 from audioplane.serve.workers import RemoteHead, Workers
 from tests.run.made import make_run
 from tests.serve.conftest import running, stated
@@ -39,7 +39,7 @@ def source(spoken_subject, tmp_path_factory) -> HeadSource:
 
 @pytest.fixture(scope="module")
 def workers(source, tmp_path_factory):
-    workers = Workers([source], 2, tmp_path_factory.mktemp("plates"))
+    workers = Workers([source], 2, tmp_path_factory.mktemp("torsos"))
     yield workers
     workers.close()
 
@@ -151,7 +151,7 @@ def test_heads_that_nobody_uses_are_let_go_while_memory_is_short(source):
 
 def test_plates_are_decoded_once_for_all_processes(spoken_subject, source, tmp_path, monkeypatch):
     footage: Footage = source.open().animator.footage
-    kept = [with_kept_plates(footage, footage.loop, tmp_path / "x.plates") for _ in range(2)]
+    kept = [with_kept_torsos(footage, footage.loop, tmp_path / "x.torsos") for _ in range(2)]
     true = {ref.img_id: footage.plate(ref) for ref in footage.loop}
     for ref in footage.loop:
         assert np.array_equal(kept[0].plate(ref), true[ref.img_id])
@@ -162,15 +162,15 @@ def test_plates_are_decoded_once_for_all_processes(spoken_subject, source, tmp_p
     monkeypatch.setattr(type(footage), "plate", again)
     for ref in footage.loop:
         assert np.array_equal(kept[1].plate(ref), true[ref.img_id])
-    monkeypatch.setattr("audioplane.serve.plates.MOST_BYTES", 1000)
-    assert with_kept_plates(footage, footage.loop, tmp_path / "y.plates") is footage
+    monkeypatch.setattr("audioplane.serve.torsos.MOST_BYTES", 1000)
+    assert with_kept_torsos(footage, footage.loop, tmp_path / "y.torsos") is footage
 
 
 def test_the_background_alone_is_not_kept_frame_by_frame(spoken_subject, source, tmp_path):
     recorded = source.open().animator.footage
     modelled = replace(recorded, recorded=False)
-    file = tmp_path / "x.plates"
-    assert with_kept_plates(modelled, modelled.loop, file) is modelled and not file.exists()
+    file = tmp_path / "x.torsos"
+    assert with_kept_torsos(modelled, modelled.loop, file) is modelled and not file.exists()
 
 
 def test_a_worker_that_died_says_so(source):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audioplane.speech import Speech, StreamStatistics, activity
+from audioplane.speech import Speech, StreamStatistics, activity, open_stream
 from audioplane.speech.activity import (
     EASE,
     HOLD,
@@ -140,3 +140,21 @@ def test_pieces_of_any_length_give_the_same() -> None:
             gate.push(sound[first : first + size])
         found.append([gate.share() for _ in range(70)])
     assert found[0] == found[1] == found[2] and max(found[0]) == 1
+
+
+@pytest.mark.parametrize("kind", ["ipa", "mel+ipa"])
+def test_features_and_rest_share_a_recogniser(kind: str) -> None:
+    pytest.importorskip("hama")
+    statistics = StreamStatistics()
+    stream, own = open_stream(kind, statistics), LiveGate(statistics)
+    shared = LiveGate(statistics, stream.recogniser)
+    sound = make_synthetic_sentence(2.0, 0).waveform
+    shares = [], []
+    for first in range(0, len(sound), 700):
+        piece = sound[first : first + 700]
+        stream.push(piece)
+        for gate, found in zip((shared, own), shares, strict=True):
+            gate.push(piece)
+            found.append(gate.share())
+    assert shares[0] == shares[1] and max(shares[0]) == 1
+    assert open_stream("mel", statistics).recogniser is None

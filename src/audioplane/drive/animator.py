@@ -78,6 +78,9 @@ class Animator:
         """Begins the motion of another speech."""
         self._K = torch.from_numpy(footage.K).float()
         self._renderer = renderer_for(head, *self.size)
+        first = Moment(footage.refs[0])
+        self._seen = first, self._view(first)
+        """The moment whose view was made last: a driven frame needs it several times."""
 
     @torch.no_grad()
     def codes(
@@ -137,7 +140,15 @@ class Animator:
 
     def view(self, at: FrameRef | Moment) -> View:
         """The camera of one of the subject's frames or of a moment, on the CPU."""
-        moment = at if isinstance(at, Moment) else Moment(at)
+        if isinstance(at, FrameRef):
+            return self._view(Moment(at))
+        moment, view = self._seen
+        if moment is not at:
+            view = self._view(at)
+            self._seen = at, view
+        return view
+
+    def _view(self, moment: Moment) -> View:
         body = None if self.head.body is None else self._moved(moment, self._body)
         return View(self._moved(moment, self._camera), self._K, *self.size, body=body)
 

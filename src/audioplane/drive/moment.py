@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from scipy.spatial.transform import Rotation, Slerp
 from torch import Tensor
 
 from audioplane.run import Footage
-from audioplane.run.torso_shift import shift, shifted
+from audioplane.run.torso_shift import mixed, shift, shifted
 from audioplane.subject import FrameRef
 
 
@@ -35,10 +35,11 @@ def between(
     one: Float[Tensor, "4 4"], other: Float[Tensor, "4 4"], weight: float
 ) -> Float[Tensor, "4 4"]:
     """A rigid transform on the way from one to another."""
-    ends = np.stack([one.double().numpy(), other.double().numpy()])
+    start, end = one.double().numpy(), other.double().numpy()
+    turn, _ = cv2.Rodrigues(end[:3, :3] @ start[:3, :3].T)  # scipy's takes 25 times as long
     made = np.eye(4)
-    made[:3, :3] = Slerp([0, 1], Rotation.from_matrix(ends[:, :3, :3]))(weight).as_matrix()
-    made[:3, 3] = (1 - weight) * ends[0, :3, 3] + weight * ends[1, :3, 3]
+    made[:3, :3] = cv2.Rodrigues(weight * turn)[0] @ start[:3, :3]
+    made[:3, 3] = (1 - weight) * start[:3, 3] + weight * end[:3, 3]
     return torch.from_numpy(made).to(one.dtype)
 
 
@@ -64,7 +65,4 @@ def torso_between(
     if bodies is not None:
         middle = between(*bodies, moment.weight).double().numpy()
         matrices = [shift(body.double().numpy(), middle, footage.K) for body in bodies]
-    sides = [shifted(x, matrix) for x, matrix in zip((torso, other), matrices, strict=True)]
-    mixed = (1 - moment.weight) * sides[0] + moment.weight * sides[1]
-    mixed[..., :3] *= 255 / np.maximum(mixed[..., 3:], 1)
-    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+    return mixed(shifted(torso, matrices[0]), shifted(other, matrices[1]), moment.weight)

@@ -60,9 +60,11 @@ class LiveHead:
         self._silent = PAUSE
         """Frames since the last sound of a voice."""
         self._rest_code = rest
-        self._gate = None if rest is None else LiveGate(voice or StreamStatistics())
-        self._level = RunningLevel((voice or StreamStatistics()).level)
-        self._speech: SpeechStream = open_stream(kind, voice)
+        statistics = voice or StreamStatistics()
+        self._level = RunningLevel(statistics.level)
+        self._speech: SpeechStream = open_stream(kind, statistics)
+        shared = self._speech.recogniser
+        self._gate = None if rest is None else LiveGate(statistics, shared)
         whole = self._speech.look_ahead + CONTEXT_AFTER * FRAME_SAMPLES
         self.look_ahead = whole if look_ahead is None else min(look_ahead, whole)
         """Samples after a frame's end that must have come before it is rendered."""

@@ -17,7 +17,7 @@ from audioplane.drive.stream import StreamFrame
 from audioplane.mark import Marker
 from audioplane.run import open_run
 from audioplane.serve.heads import LocalStream, ServedHead, open_head
-from audioplane.serve.plates import with_kept_plates
+from audioplane.serve.torsos import with_kept_torsos
 
 _MEMINFO = Path("/proc/meminfo")
 _SHORT = 0.1
@@ -43,7 +43,7 @@ class HeadSource:
     drawn_there: bool = False
     """Whether clients may draw it by themselves (`web.drawing.check_drawing`)."""
 
-    def open(self, plates: Path | None = None) -> ServedHead:
+    def open(self, torsos: Path | None = None) -> ServedHead:
         """Read it and measure its time to render.
 
         Raises as `open_run`, `Talker` and `open_head` do.
@@ -51,10 +51,10 @@ class HeadSource:
         run = open_run(self.path, self.subject)
         device = torch.device(self.device)
         talker = Talker(run, device, **self.settings)
-        if plates is not None:
+        if torsos is not None:
             animator = talker.animator
-            file = plates / f"{self.name}.plates"
-            animator.footage = with_kept_plates(animator.footage, run.shown, file)
+            file = torsos / f"{self.name}.torsos"
+            animator.footage = with_kept_torsos(animator.footage, run.shown, file)
         head = open_head(talker, self.provenance, self.look_ahead)
         return replace(head, name=self.name)
 
@@ -85,11 +85,11 @@ class OpenHeads:
     def __init__(
         self,
         sources: Sequence[HeadSource],
-        plates: Path | None = None,
+        torsos: Path | None = None,
         is_short: Callable[[], bool] = memory_is_short,
     ):
         self._sources = {source.name: source for source in sources}
-        self._plates, self._is_short = plates, is_short
+        self._torsos, self._is_short = torsos, is_short
         self._opened: dict[str, _Opened] = {}
         self._streams: dict[int, tuple[_Opened, LocalStream]] = {}
         self._drawn_there: set[int] = set()
@@ -108,7 +108,7 @@ class OpenHeads:
         number = next(self._numbers)
         if name not in self._opened:
             self._let_go()
-            self._opened[name] = _Opened(self._sources[name].open(self._plates))
+            self._opened[name] = _Opened(self._sources[name].open(self._torsos))
         opened = self._opened[name]
         stream = opened.head.stream(marker)
         opened.streams, opened.used = opened.streams + 1, number

@@ -77,8 +77,8 @@ def serve(
     from audioplane.serve.protocol import server_config
 
     access = address.access
-    with scratch_folder() as plates:
-        processes = Workers(sources, workers, Path(plates))
+    with scratch_folder() as torsos:
+        processes = Workers(sources, workers, Path(torsos))
         try:
             heads = [
                 RemoteHead(s.name, s.size, s.provenance, processes, _drawing(s, Path(plates)))

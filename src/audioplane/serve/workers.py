@@ -83,10 +83,10 @@ class _Request:
 class Worker:
     """One process, asked from any thread; an answer is waited for."""
 
-    def __init__(self, sources: Sequence[HeadSource], plates: Path | None):
+    def __init__(self, sources: Sequence[HeadSource], torsos: Path | None):
         context = multiprocessing.get_context("spawn")
         self._line, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there, sources, plates), daemon=True)
+        self._process = context.Process(target=_serve, args=(there, sources, torsos), daemon=True)
         self._process.start()
         there.close()
         self._numbers = itertools.count()
@@ -156,16 +156,16 @@ class Worker:
 class Workers:
     """The workers of a server; one that died is replaced for the next session."""
 
-    def __init__(self, sources: Sequence[HeadSource], count: int = 0, plates: Path | None = None):
+    def __init__(self, sources: Sequence[HeadSource], count: int = 0, torsos: Path | None = None):
         """Starts processes; heads are opened in them when they are first asked for.
 
         Args:
             sources: The heads.
             count: Processes; 0 for one for every core.
-            plates: A folder for decoded torsos, shared by the processes; None keeps none.
+            torsos: A folder for decoded torsos, shared by the processes; None keeps none.
         """
-        self._sources, self._plates = sources, plates
-        self._workers = [Worker(sources, plates) for _ in range(count or os.cpu_count() or 1)]
+        self._sources, self._torsos = sources, torsos
+        self._workers = [Worker(sources, torsos) for _ in range(count or os.cpu_count() or 1)]
         self._choosing = threading.Lock()
 
     def stream(self, head: str, marker: Marker | None, drawn_there: bool = False) -> "RemoteStream":
@@ -174,7 +174,7 @@ class Workers:
             workers = self._workers
             for i, worker in enumerate(workers):
                 if not worker.alive:
-                    workers[i] = Worker(self._sources, self._plates)
+                    workers[i] = Worker(self._sources, self._torsos)
             worker, place = min(workers, key=lambda w: len(w.places)), object()
             worker.places.add(place)
         try:
@@ -282,7 +282,7 @@ class RemoteHead:
 _VERBS = ("open", "push", "draw", "close")
 
 
-def _serve(line: Connection, sources: Sequence[HeadSource], plates: Path | None) -> None:
+def _serve(line: Connection, sources: Sequence[HeadSource], torsos: Path | None) -> None:
     """The life of a worker: one request after another, until the line is closed."""
     import signal
 
@@ -291,7 +291,7 @@ def _serve(line: Connection, sources: Sequence[HeadSource], plates: Path | None)
     import numba
 
     numba.set_num_threads(1)
-    heads = OpenHeads(sources, plates)
+    heads = OpenHeads(sources, torsos)
     verbs = {"open": heads.open, "push": heads.push, "draw": heads.draw, "close": heads.close}
     while True:
         try:

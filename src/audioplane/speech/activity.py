@@ -14,8 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from audioplane.errors import SpeechError
-from audioplane.speech.ipa import AHEAD, PAST, SETTLED, any_phone, phone_probabilities
-from audioplane.speech.level import BLOCK, RunningLevel
+from audioplane.speech.ipa import LiveRecogniser, any_phone, phone_probabilities
 from audioplane.speech.sound import Speech
 from audioplane.speech.step_stream import StreamStatistics
 from audioplane.speech.window import STEPS_PER_FRAME
@@ -120,25 +119,20 @@ class LiveGate:
     """The share of every frame of a sound that arrives in pieces, at its running level; rest in
     every pause."""
 
-    def __init__(self, statistics: StreamStatistics):
-        """Raises `SpeechError` where the recogniser is not installed."""
-        from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
+    def __init__(self, statistics: StreamStatistics, shared: LiveRecogniser | None = None):
+        """`shared`: a recogniser along the same sound, which had every piece of it before `push`.
 
-        self._recogniser = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
-        self._level, self._gate = RunningLevel(statistics.level), RestGate()
-        self._rest = np.zeros(0, np.float32)
+        Raises `SpeechError` where the recogniser is not installed.
+        """
+        self._is_shared, self._gate = shared is not None, RestGate()
+        self._recogniser = shared or LiveRecogniser(statistics)
 
     def push(self, sound: Float[np.ndarray, " n"]) -> None:
         """Add the next samples at 16 kHz."""
-        self._rest = np.concatenate([self._rest, sound.astype(np.float32)])
-        count = len(self._rest) // BLOCK
-        blocks, self._rest = np.split(self._rest, [count * BLOCK])
-        levelled, active = [np.zeros(0, np.float32)], np.zeros(count, bool)
-        for i, block in enumerate(blocks.reshape(count, BLOCK)):
-            active[i] = self._level.update(float(block @ block) / BLOCK)
-            levelled.append(block * np.float32(self._level.gain))
-        self._gate.measure(active)
-        self._gate.hear(any_phone(self._recogniser.push(np.concatenate(levelled))) > HEARD)
+        recogniser = self._recogniser
+        recognised = recogniser.last if self._is_shared else recogniser.push(sound)
+        self._gate.measure(recognised.active)
+        self._gate.hear(any_phone(recognised.probabilities) > HEARD)
 
     def share(self) -> float:
         """The share of the next frame, by what came."""

@@ -6,10 +6,11 @@ short peak, and is blank between: the peaks, smoothed over time, are the feature
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 
 from audioplane.clock import SAMPLE_RATE
 from audioplane.speech.kinds import Chunks, FeatureKind, register
@@ -102,10 +103,8 @@ def ipa_windows(speech: Speech) -> Chunks:
 def ipa_steps(speech: Speech) -> Iterator[Float32[np.ndarray, "_ c"]]:
     """Steps, as many as `step_count`, the first `STEPS_BEFORE` steps early, in chunks."""
     missing, peaks = step_count(speech.frames), _Peaks()
-    starts = range(0, missing * STEP + _LOOK_AHEAD, CHUNK)
-    gain = np.float32(speech.gain)
-    for sound in speech.cut((start, start + CHUNK) for start in starts):
-        steps = peaks.push(sound * gain)[:missing]
+    for probabilities in _probabilities(speech, missing * STEP):
+        steps = peaks.push(probabilities)[:missing]
         missing -= len(steps)
         yield steps
 
@@ -135,39 +134,76 @@ def any_phone(probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray
     return probabilities @ _columns()[:, : len(GROUPS)].sum(1)
 
 
-def _probabilities(speech: Speech) -> Iterator[Float32[np.ndarray, "_ 191"]]:
+def _probabilities(
+    speech: Speech, samples: int | None = None
+) -> Iterator[Float32[np.ndarray, "_ 191"]]:
+    """Of at least the steps in the first `samples`; all of the sound if not given."""
     from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
 
     stream = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
-    starts, gain = range(0, speech.samples + _LOOK_AHEAD, CHUNK), np.float32(speech.gain)
+    end = (speech.samples if samples is None else samples) + _LOOK_AHEAD
+    starts, gain = range(0, end, CHUNK), np.float32(speech.gain)
     for sound in speech.cut((start, start + CHUNK) for start in starts):
         yield stream.push(sound * gain)
 
 
 class _Peaks:
-    """Levelled sound in, steps out; `STEPS_BEFORE` steps of silence come first."""
+    """Probabilities in, steps out; `STEPS_BEFORE` steps of silence come first."""
 
     def __init__(self) -> None:
-        from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
-
-        self._recogniser = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
         # From the first step on that the smoothing of the next one reaches.
         self._peaks = np.zeros((REACH + STEPS_BEFORE, COLUMNS), np.float32)
 
-    def push(self, sound: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "s c"]:
+    def push(self, probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, "s c"]:
         """The steps that are settled now."""
-        peaks = self._recogniser.push(sound) @ _columns()
-        self._peaks = np.concatenate([self._peaks, peaks])
+        self._peaks = np.concatenate([self._peaks, probabilities @ _columns()])
         steps = _smoothed(self._peaks)
         self._peaks = self._peaks[len(steps) :]
         return steps
 
-    def predict(self) -> Float32[np.ndarray, "s c"]:
-        """The steps that the recogniser's probabilities ahead give, as if no peaks followed. No
-        state changes."""
-        ahead = self._recogniser.ahead @ _columns()
+    def predict(self, ahead: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, "s c"]:
+        """The steps that probabilities ahead give, as if no peaks followed. No state changes."""
         after = np.zeros((REACH, COLUMNS), np.float32)
-        return _smoothed(np.concatenate([self._peaks, ahead, after]))
+        return _smoothed(np.concatenate([self._peaks, ahead @ _columns(), after]))
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """Steps that are settled."""
+
+    probabilities: Float32[np.ndarray, "s 191"]
+    active: Bool[np.ndarray, " b"]
+    """Which of the sound's next blocks, as long as a step, are as loud as speech."""
+
+
+class LiveRecogniser:
+    """The recogniser along a sound that arrives in pieces, at its running level."""
+
+    def __init__(self, statistics: StreamStatistics):
+        """Raises `SpeechError` where the recogniser is not installed."""
+        from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
+
+        self._stream = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
+        self._level, self._rest = RunningLevel(statistics.level), np.zeros(0, np.float32)
+        self.last = Recognised(self._stream.ahead, np.zeros(0, bool))
+        """What the latest push settled."""
+
+    def push(self, sound: Float[np.ndarray, " n"]) -> Recognised:
+        """The steps that are settled after the next samples at 16 kHz."""
+        self._rest = np.concatenate([self._rest, sound.astype(np.float32)])
+        count = len(self._rest) // BLOCK
+        blocks, self._rest = np.split(self._rest, [count * BLOCK])
+        levelled, active = [np.zeros(0, np.float32)], np.zeros(count, bool)
+        for i, block in enumerate(blocks.reshape(count, BLOCK)):
+            active[i] = self._level.update(float(block @ block) / BLOCK)
+            levelled.append(block * np.float32(self._level.gain))
+        self.last = Recognised(self._stream.push(np.concatenate(levelled)), active)
+        return self.last
+
+    @property
+    def ahead(self) -> Float32[np.ndarray, "s 191"]:
+        """Probabilities of steps after the settled ones, as they were thought of last."""
+        return self._stream.ahead
 
 
 def _smoothed(peaks: Float32[np.ndarray, "k c"]) -> Float32[np.ndarray, "s c"]:
@@ -192,22 +228,13 @@ class IpaStream(StepStream):
     look_ahead = AFTER_FRAME + (REACH + SETTLED - 1 + AHEAD - 1) * STEP + REACHED + BLOCK
 
     def __init__(self, statistics: StreamStatistics):
-        self._level = RunningLevel(statistics.level)
-        self._sound = np.zeros(0, np.float32)
-        self._peaks = _Peaks()
+        self.recogniser, self._peaks = LiveRecogniser(statistics), _Peaks()
 
     def push(self, sound: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "s c"]:
-        self._sound = np.concatenate([self._sound, sound])
-        count = len(self._sound) // BLOCK
-        blocks, self._sound = np.split(self._sound, [count * BLOCK])
-        levelled = []
-        for block in blocks.reshape(count, BLOCK):
-            self._level.update(float(block @ block) / BLOCK)
-            levelled.append(block * np.float32(self._level.gain))
-        return self._peaks.push(np.concatenate([np.zeros(0, np.float32), *levelled]))
+        return self._peaks.push(self.recogniser.push(sound).probabilities)
 
     def predict(self) -> Float32[np.ndarray, "s c"]:
-        return self._peaks.predict()
+        return self._peaks.predict(self.recogniser.ahead)
 
 
 _LOOK_AHEAD = IpaStream.look_ahead

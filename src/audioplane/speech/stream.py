@@ -5,6 +5,7 @@ from jaxtyping import Float, Float32
 
 from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.errors import SpeechError
+from audioplane.speech.ipa import IpaStream
 from audioplane.speech.kinds import feature_kind, kind_names
 from audioplane.speech.level import check_samples
 from audioplane.speech.sound import Speech
@@ -29,6 +30,9 @@ class SpeechStream:
         self.samples = 0
         """Samples that were pushed."""
         self._given = 0
+        recognisers = [part.recogniser for part in parts if isinstance(part, IpaStream)]
+        self.recogniser = recognisers[0] if recognisers else None
+        """Of the phones of any language; None where no part runs it."""
 
     def push(self, sound: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "t w f"]:
         """Windows of the frames that are settled now, for the next samples at 16 kHz, any number.

@@ -1,8 +1,11 @@
 """Torso images for folders without any, such as AD-NeRF's."""
 
+from typing import no_type_check
+
 import numpy as np
 from jaxtyping import UInt8
 
+from audioplane.jit import jit
 from audioplane.subject.labels import head_mask, torso_mask
 
 _UNDER_HEAD = 0.1
@@ -33,7 +36,25 @@ def torso_below_head(
 def over(
     torso: UInt8[np.ndarray, "h w 4"], background: UInt8[np.ndarray, "h w 3"]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """An RGBA image composited over a background."""
-    alpha = torso[..., 3:].astype(np.uint16)
-    blended = torso[..., :3] * alpha + background * (255 - alpha)
-    return ((blended + 127) // 255).astype(np.uint8)
+    """An RGBA image composited over a background.
+
+    Raises `ValueError` for images of different sizes: the kernel checks no bounds.
+    """
+    if torso.shape[:2] != background.shape[:2]:
+        raise ValueError(f"a torso of {torso.shape[:2]} over a background of {background.shape}")
+    out = np.empty_like(background)
+    _over(torso, background, out)
+    return out
+
+
+@jit()
+@no_type_check
+def _over(torso, background, out):
+    """Fill out [h, w, 3] with torso [h, w, 4] over background."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            alpha = np.uint32(torso[y, x, 3])
+            for c in range(3):
+                behind = np.uint32(background[y, x, c]) * (np.uint32(255) - alpha)
+                value = np.uint32(torso[y, x, c]) * alpha + behind
+                out[y, x, c] = np.uint8((value + np.uint32(127)) // np.uint32(255))

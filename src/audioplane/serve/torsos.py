@@ -1,0 +1,83 @@
+"""Torsos that were decoded once: kept in a file that all workers map into their memory.
+
+Decoding a torso takes a quarter of a frame's time, and two are needed while one frame passes into
+another. The system drops pages of the file where memory is short, and they are read again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from audioplane.clock import spread_over
+from audioplane.run import Footage
+from audioplane.run.footage import FootageLike
+from audioplane.subject import FrameRef
+from audioplane.subject.torso import over
+
+MOST_BYTES = 1 << 30
+"""Of one head: 95 s at 512 x 512 pixels where torsos fill the lower two fifths. Torsos of more are
+decoded anew."""
+_LOOKS = 8
+"""Torsos that are looked at to find how far up they reach."""
+_ROOM = 16
+"""Rows above them that are kept as well. What reaches further up is decoded anew."""
+
+
+@dataclass(frozen=True)
+class KeptTorsos(FootageLike):
+    """Footage whose torsos are decoded once."""
+
+    lower: UInt8[np.ndarray, "n r w 4"]
+    """The last rows of them, shared between processes."""
+    there: UInt8[np.ndarray, " n"]
+    """Which of them are: 1, or 2 where a torso reaches further up."""
+    rows: dict[int, int]
+    """By img_id."""
+
+    def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"] | None:
+        row = self.rows.get(ref.img_id)
+        if row is None or self.there[row] == 2:
+            return self.recorded.torso(ref)
+        above = self.size[1] - self.lower.shape[1]
+        if not self.there[row]:
+            torso = np.asarray(self.recorded.torso(ref))
+            if torso[:above, :, 3].any():
+                self.there[row] = 2
+                return torso
+            self.lower[row] = torso[above:]
+            self.there[row] = 1
+        torso = np.empty((self.size[1], *self.lower.shape[2:]), np.uint8)
+        torso[:above], torso[above:] = 0, self.lower[row]
+        return torso
+
+    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+        torso = self.torso(ref)
+        return self.background if torso is None else over(torso, self.background)
+
+
+def with_kept_torsos(footage: Footage, shown: Sequence[FrameRef], file: Path) -> Footage:
+    """The same footage with the torsos of `shown` frames in `file`, which is made; unchanged where
+    they are too many, or modelled."""
+    torsos = [footage.torso(shown[i]) for i in spread_over(len(shown), _LOOKS)]
+    tops = [int(t[..., 3].any(1).argmax()) for t in torsos if t is not None and t[..., 3].any()]
+    if not tops:
+        return footage
+    rows = {ref.img_id: i for i, ref in enumerate(shown)}
+    width, height = footage.size
+    shape = (len(rows), height - max(0, min(tops) - _ROOM), width, 4)
+    if int(np.prod(shape)) > MOST_BYTES:
+        return footage
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lower = _mapped(file, shape)
+    there = _mapped(file.with_suffix(".there"), (len(rows),))
+    return KeptTorsos(footage, lower, there, rows)
+
+
+def _mapped(file: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A file of zeros, sparse, or the one that another process made."""
+    with file.open("ab") as made:
+        made.truncate(int(np.prod(shape)))
+    return np.memmap(file, np.uint8, "r+", shape=shape)
