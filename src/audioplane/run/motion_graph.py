@@ -23,6 +23,8 @@ from audioplane.run.torso_shift import BODY_POINTS, projected, shift, shifted
 from audioplane.subject import FrameRef
 from audioplane.subject.expression import LIDS
 
+CHOICE = 1
+"""Raised where the same recording gets another graph: those that are kept are then made anew."""
 EASE = 20
 """Frames that a jump takes."""
 FADE = range(7, 13)

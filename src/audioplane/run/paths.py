@@ -4,6 +4,7 @@
 <run>/checkpoints/<iteration>.safetensors   the last three
 <run>/head.safetensors            the newest good head, without its footage
 <run>/consent.txt                 who consented, where the head does not state it
+<run>/motion.safetensors          the motion graph of its footage, made when it is first needed
 <run>/events.jsonl                what the training reported
 """
 
@@ -31,6 +32,10 @@ class RunPaths:
     def consent(self) -> Path:
         """Who consented, as stated when the head was driven, for heads that record no consent."""
         return self.root / "consent.txt"
+
+    @property
+    def motion(self) -> Path:
+        return self.root / "motion.safetensors"
 
     @property
     def events(self) -> Path:

@@ -16,7 +16,8 @@ from audioplane.errors import AudioplaneError, CheckpointError, SubjectError
 from audioplane.face.regions import mouth_aperture
 from audioplane.run.footage import Footage, SubjectFootage
 from audioplane.run.head_file import TrainedHead, read_head
-from audioplane.run.motion_graph import MotionGraph, motion_graph, shown_frames
+from audioplane.run.kept_graph import kept_graph
+from audioplane.run.motion_graph import CHOICE, MotionGraph, motion_graph, shown_frames
 from audioplane.run.packed import Pack, read_pack
 from audioplane.run.paths import RunPaths
 from audioplane.run.rest import rest_code
@@ -96,6 +97,17 @@ class Run(TrainedHead):
         """
         if self._pack is not None:
             return self._pack.motion
+        audio = self.subject.paths.audio
+        made_of = {
+            "choice": CHOICE,
+            "head": self.sha256,
+            "subject": self.subject.identity,
+            "sound": sha256_of(audio) if audio.is_file() else "",
+        }
+        refs = [ref for shot in self.footage.shots for ref in shot]
+        return kept_graph(RunPaths(self.path).motion, made_of, refs, self._made_motion)
+
+    def _made_motion(self) -> MotionGraph | None:
         refs, path = self.footage.refs, self.subject.paths.audio
         views = np.stack([self.view(ref).double().numpy() for ref in refs])
         spoken = np.ones(1 + max(ref.aud_id for ref in refs), bool)
