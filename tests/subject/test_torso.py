@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
 from audioplane.subject import Label
-from audioplane.subject.torso import torso_below_head
+from audioplane.subject.torso import over, torso_below_head
 
 
 def test_the_torso_is_kept_and_continues_under_the_head():
@@ -29,3 +30,14 @@ def expected_alpha(labels: np.ndarray) -> np.ndarray:
 def test_a_frame_without_a_torso_has_none():
     labels = np.full((8, 8), Label.HEAD, np.uint8)
     assert not torso_below_head(np.full((8, 8, 3), 99, np.uint8), labels).any()
+
+
+def test_a_torso_lies_over_its_background():
+    rng = np.random.default_rng(0)
+    torso = rng.integers(0, 256, (30, 40, 4), dtype=np.uint8)
+    background = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    alpha = torso[..., 3:] / 255
+    expected = torso[..., :3] * alpha + background * (1 - alpha)
+    assert np.abs(over(torso, background) - expected).max() <= 0.5
+    with pytest.raises(ValueError, match="over a background"):
+        over(torso, background[1:])

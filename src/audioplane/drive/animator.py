@@ -78,8 +78,7 @@ class Animator:
         """Begins the motion of another speech."""
         self._K = torch.from_numpy(footage.K).float()
         self._renderer = renderer_for(head, *self.size)
-        first = Moment(footage.refs[0])
-        self._seen = first, self._view(first)
+        self._seen: tuple[Moment, View] | None = None
         """The moment whose view was made last: a driven frame needs it several times."""
 
     @torch.no_grad()
@@ -142,11 +141,10 @@ class Animator:
         """The camera of one of the subject's frames or of a moment, on the CPU."""
         if isinstance(at, FrameRef):
             return self._view(Moment(at))
-        moment, view = self._seen
-        if moment is not at:
-            view = self._view(at)
-            self._seen = at, view
-        return view
+        seen = self._seen
+        if seen is None or seen[0] is not at:
+            seen = self._seen = at, self._view(at)
+        return seen[1]
 
     def _view(self, moment: Moment) -> View:
         body = None if self.head.body is None else self._moved(moment, self._body)

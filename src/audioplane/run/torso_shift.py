@@ -64,7 +64,7 @@ def _times_alpha(torso, out):
 
 
 def mixed(
-    one: Float[np.ndarray, "h w 4"], other: Float[np.ndarray, "h w 4"], weight: float
+    one: Float[np.ndarray, "h w 4"], other: Float[np.ndarray, "u v 4"], weight: float
 ) -> UInt8[np.ndarray, "h w 4"]:
     """Of two torsos after their shifts, of the same size, a share `weight` (0 to 1) of the other.
 

@@ -77,11 +77,11 @@ def serve(
     from audioplane.serve.protocol import server_config
 
     access = address.access
-    with scratch_folder() as torsos:
-        processes = Workers(sources, workers, Path(torsos))
+    with scratch_folder() as scratch:
+        processes = Workers(sources, workers, Path(scratch))
         try:
             heads = [
-                RemoteHead(s.name, s.size, s.provenance, processes, _drawing(s, Path(plates)))
+                RemoteHead(s.name, s.size, s.provenance, processes, _drawing(s, Path(scratch)))
                 for s in sources
             ]
             app = make_app(

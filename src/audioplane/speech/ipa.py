@@ -154,14 +154,14 @@ class _Peaks:
         # From the first step on that the smoothing of the next one reaches.
         self._peaks = np.zeros((REACH + STEPS_BEFORE, COLUMNS), np.float32)
 
-    def push(self, probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, "s c"]:
+    def push(self, probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, "u c"]:
         """The steps that are settled now."""
         self._peaks = np.concatenate([self._peaks, probabilities @ _columns()])
         steps = _smoothed(self._peaks)
         self._peaks = self._peaks[len(steps) :]
         return steps
 
-    def predict(self, ahead: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, "s c"]:
+    def predict(self, ahead: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, "u c"]:
         """The steps that probabilities ahead give, as if no peaks followed. No state changes."""
         after = np.zeros((REACH, COLUMNS), np.float32)
         return _smoothed(np.concatenate([self._peaks, ahead @ _columns(), after]))

@@ -34,7 +34,7 @@ def torso_below_head(
 
 
 def over(
-    torso: UInt8[np.ndarray, "h w 4"], background: UInt8[np.ndarray, "h w 3"]
+    torso: UInt8[np.ndarray, "h w 4"], background: UInt8[np.ndarray, "u v 3"]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """An RGBA image composited over a background.
 
