@@ -171,15 +171,15 @@ class AudioEncoder(nn.Module):
 
         A voice's statistics are those of the first `LEARNT` frames, which are held for them.
         """
-        norm, held, rest = self.running_norm(), list[Tensor](), iter(raw)
-        first = 0
-        for vectors in () if spoken is None else rest:
-            end = min(first + len(vectors), LEARNT)
-            norm.update(vectors[: end - first][spoken[first:end]])
-            held.append(vectors)
-            first += len(vectors)
-            if first >= LEARNT:
-                break
+        norm, held, rest, first = self.running_norm(), list[Tensor](), iter(raw), 0
+        if spoken is not None:
+            for vectors in rest:
+                end = min(first + len(vectors), LEARNT)
+                norm.update(vectors[: end - first][spoken[first:end]])
+                held.append(vectors)
+                first += len(vectors)
+                if first >= LEARNT:
+                    break
         for vectors in chain(held, rest):
             yield articulation * norm.normalised(vectors)
 
