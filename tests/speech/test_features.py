@@ -15,7 +15,9 @@ from audioplane.speech import (
     compute_features,
     feature_chunks,
     feature_kind,
+    load_external_features,
     require_kind,
+    save_features,
 )
 from tests.speech.tiny_deepspeech import write_deepspeech
 from tests.speech.tiny_networks import write_hubert, write_wav2vec2
@@ -134,3 +136,11 @@ def test_memory_does_not_grow_with_the_sound(
 
     minute = np.tile(babble(6.0), 10)
     assert peak(minutes) < peak(1) + 0.8 * minutes  # 50 MB an hour
+
+
+@pytest.mark.parametrize("kind", ["mel", "mel+phones"])
+def test_saved_features_are_the_computed_ones(babble: Babble, kind: str, tmp_path: Path) -> None:
+    sound = babble(3.0)
+    file, expected = tmp_path / "aud.npy", compute_features(sound, kind)
+    assert save_features(file, sound, kind) == expected.shape
+    assert np.array_equal(load_external_features(file), expected)

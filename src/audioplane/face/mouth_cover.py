@@ -62,14 +62,15 @@ class MouthCover:
         """Share of each frame's region that differs from its median, 0 to 1."""
         if not self._seen:
             return np.zeros(0)
-        seen = np.stack(self._seen)
-        far = np.zeros(seen.shape[:3], bool)
+        far = np.zeros(len(self._seen))
         for row in range(_ROWS):  # bounds the memory
-            values: Float32[np.ndarray, "n columns 3"] = seen[:, row].astype(np.float32)
+            values: Float32[np.ndarray, "n columns 3"] = np.stack(
+                [region[row] for region in self._seen], dtype=np.float32
+            )
             away = np.abs(values - np.median(values, axis=0))
             spread = _TO_DEVIATION * np.percentile(away, _SPREAD_AT, axis=0)
-            far[:, row] = (away > _FAR * (spread + _NOISE)).any(-1)
-        return far.mean((1, 2))
+            far += (away > _FAR * (spread + _NOISE)).any(-1).sum(1)
+        return far / (_ROWS * _COLUMNS)
 
 
 def _region_of(landmarks: Float[np.ndarray, "68 2"]) -> Float[np.ndarray, "8 2"]:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from audioplane.assets import write_atomically
 from audioplane.clock import FRAME_SAMPLES
 from audioplane.media.audio import read_audio
-from audioplane.speech import compute_features, require_kind
+from audioplane.speech import require_kind, save_features
 from audioplane.subject import load_subject
 
 
@@ -34,11 +33,8 @@ def add_features(root: Path, kind: str, model: Path | None = None) -> tuple[int,
     samples = subject.rows * FRAME_SAMPLES
     waveform = read_audio(subject.paths.audio)[:samples]
     waveform = np.pad(waveform, (0, samples - len(waveform)))
-    features = compute_features(waveform, kind, model)
-    path = subject.paths.features(kind)
-    with write_atomically(path) as partial, partial.open("wb") as file:
-        np.save(file, features)
+    shape = save_features(subject.paths.features(kind), waveform, kind, model)
     if subject.paths.info.exists():
         kinds = (*(k for k in subject.info.feature_kinds if k != kind), kind)
         replace(subject.info, feature_kinds=kinds).save(subject.paths.info)
-    return features.shape
+    return shape

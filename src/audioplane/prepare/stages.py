@@ -155,7 +155,7 @@ def _note_shots(job: Job, shots: list[Shot]) -> None:
 
 def frames_stage(job: Job) -> None:
     """Write the cropped frames, the sound and its features."""
-    from audioplane.speech import compute_features
+    from audioplane.speech import Speech, save_features
 
     record = job.record
     box = _require_crop(record)
@@ -181,9 +181,9 @@ def frames_stage(job: Job) -> None:
         record.flag(i, "no sound")
     waveform = np.pad(waveform[:n], (0, max(0, n - len(waveform))))
     write_wav(job.paths.audio, waveform)
+    speech = Speech(waveform)
     for kind in job.options.speech:
-        features = compute_features(waveform, kind, job.options.speech_model)
-        np.save(job.paths.features(kind), features)
+        save_features(job.paths.features(kind), speech, kind, job.options.speech_model)
 
 
 def _in_step(waveform: Float32[np.ndarray, " n"], late: float) -> Float32[np.ndarray, " m"]:

@@ -1,7 +1,12 @@
 """Speech features: one window for every video frame from a sound at 16 kHz."""
 
 from audioplane.speech.external import load_external_features
-from audioplane.speech.features import compute_features, feature_chunks, require_kind
+from audioplane.speech.features import (
+    compute_features,
+    feature_chunks,
+    require_kind,
+    save_features,
+)
 from audioplane.speech.kinds import (
     DEFAULT_KIND,
     FeatureKind,
@@ -45,5 +50,6 @@ __all__ = [
     "open_stream",
     "register",
     "require_kind",
+    "save_features",
     "stream_statistics",
 ]

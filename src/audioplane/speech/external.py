@@ -13,6 +13,8 @@ from audioplane.errors import SpeechError
 
 _LARGEST = 10_000
 """Bounds every kind: log-mel and posteriors stay under 30, hidden states of HuBERT under 1,000."""
+_BLOCK = 1000
+"""Rows that are looked at together."""
 
 
 def load_external_features(path: Path) -> Float[np.ndarray, "t w f"]:
@@ -38,7 +40,10 @@ def load_external_features(path: Path) -> Float[np.ndarray, "t w f"]:
         raise SpeechError(f"{path} holds {features.dtype}, expected floating-point features")
     with np.errstate(over="ignore", invalid="ignore"):
         features = np.array(features, np.float32)
-    usable = (np.abs(features) <= _LARGEST).reshape(len(features), -1).all(1)  # NaN is not
+    starts = range(0, len(features), _BLOCK)
+    usable = np.concatenate(  # NaN is not
+        [(np.abs(features[i : i + _BLOCK]) <= _LARGEST).all((1, 2)) for i in starts]
+    )
     if not usable.all():
         raise SpeechError(
             f"{path} holds values that are not finite or beyond ±{_LARGEST:,} in row "

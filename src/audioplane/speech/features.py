@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32
 
-from audioplane.assets import require_model
+from audioplane.assets import require_model, write_atomically
 from audioplane.errors import SpeechError
 from audioplane.speech.kinds import DEFAULT_KIND, Chunks, FeatureKind, feature_kind, kind_names
 from audioplane.speech.sound import Speech
@@ -77,6 +77,28 @@ def compute_features(
         row += len(chunk)
     assert features is not None  # there is at least one frame
     return features
+
+
+def save_features(
+    path: Path,
+    sound: Speech | Float[np.ndarray, " n"],
+    kind: str = DEFAULT_KIND,
+    model: Path | None = None,
+) -> tuple[int, ...]:
+    """Write `compute_features` into a `.npy` file as they come, in constant memory.
+
+    Returns their shape. Raises the same, and `MediaError` where the file cannot be written.
+    """
+    speech = sound if isinstance(sound, Speech) else Speech(sound)
+    shape: tuple[int, ...] = ()
+    with write_atomically(path) as partial, partial.open("wb") as file:
+        for chunk in feature_chunks(speech, kind, model):
+            if not shape:
+                shape = (speech.frames, *chunk.shape[1:])
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(chunk.astype("<f4", copy=False).tobytes())
+    return shape
 
 
 def feature_chunks(speech: Speech, kind: str = DEFAULT_KIND, model: Path | None = None) -> Chunks:

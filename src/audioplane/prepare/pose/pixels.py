@@ -22,6 +22,7 @@ from audioplane.clock import spread_over
 from audioplane.face.landmarker import CHIN, INNER_LIP
 from audioplane.prepare.pose.camera import (
     Intrinsics,
+    blocks,
     cross_matrix,
     project,
     projection_jacobian,
@@ -125,12 +126,15 @@ def _triangulated(
     landmarks: np.ndarray, viewmats: np.ndarray, camera: Intrinsics
 ) -> Float[np.ndarray, "478 3"]:
     """Where every landmark mostly lies in the head's axes: linear least squares of its rays."""
-    ray = (landmarks.astype(np.float64) - camera.centre) / camera.focal
-    across, along = viewmats[:, None, :2, :3], viewmats[:, None, 2:3, :3]
-    A = across - ray[..., None] * along
-    b = ray * viewmats[:, None, 2, 3, None] - viewmats[:, None, :2, 3]
-    normal = np.einsum("nkia,nkib->kab", A, A, optimize=True)
-    return np.linalg.solve(normal, np.einsum("nkia,nki->ka", A, b)[..., None])[..., 0]
+    normal, right = np.zeros((landmarks.shape[1], 3, 3)), np.zeros((landmarks.shape[1], 3))
+    for part in blocks(len(viewmats)):
+        ray = (landmarks[part].astype(np.float64) - camera.centre) / camera.focal
+        across, along = viewmats[part, None, :2, :3], viewmats[part, None, 2:3, :3]
+        A = across - ray[..., None] * along
+        b = ray * viewmats[part, None, 2, 3, None] - viewmats[part, None, :2, 3]
+        normal += np.einsum("nkia,nkib->kab", A, A, optimize=True)
+        right += np.einsum("nkia,nki->ka", A, b)
+    return np.linalg.solve(normal, right[..., None])[..., 0]
 
 
 def _surface(
