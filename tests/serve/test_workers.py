@@ -149,7 +149,7 @@ def test_heads_that_nobody_uses_are_let_go_while_memory_is_short(source):
         heads.push(third, np.zeros(640, np.float32))
 
 
-def test_plates_are_decoded_once_for_all_processes(spoken_subject, source, tmp_path, monkeypatch):
+def test_torsos_are_decoded_once_for_all_processes(spoken_subject, source, tmp_path, monkeypatch):
     footage: Footage = source.open().animator.footage
     kept = [with_kept_torsos(footage, footage.loop, tmp_path / "x.torsos") for _ in range(2)]
     true = {ref.img_id: footage.plate(ref) for ref in footage.loop}
@@ -159,9 +159,10 @@ def test_plates_are_decoded_once_for_all_processes(spoken_subject, source, tmp_p
     def again(*_):
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(type(footage), "plate", again)
-    for ref in footage.loop:
-        assert np.array_equal(kept[1].plate(ref), true[ref.img_id])
+    with monkeypatch.context() as patched:
+        patched.setattr(type(footage), "torso", again)
+        for ref in footage.loop:
+            assert np.array_equal(kept[1].plate(ref), true[ref.img_id])
     monkeypatch.setattr("audioplane.serve.torsos.MOST_BYTES", 1000)
     assert with_kept_torsos(footage, footage.loop, tmp_path / "y.torsos") is footage
 
