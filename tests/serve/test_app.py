@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from socket import SHUT_RDWR
@@ -23,7 +24,7 @@ from audioplane.drive import Animator, DrivenFrame
 from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
 from audioplane.serve.access import Access
-from audioplane.serve.heads import Heads
+from audioplane.serve.heads import Heads, LocalStream
 from audioplane.serve.limits import Limits
 from audioplane.serve.session import Session
 from tests.mark.clips import disc_frames
@@ -133,6 +134,30 @@ def test_a_slow_machine_shows_the_newest_and_its_sound_goes_on(address, heads, m
         if kind == 2:  # not older than what was newest when it was begun, 0.3 s before
             newest = max(i for k, i, _ in messages[:at] if k == 1)
             assert newest - index < 20
+
+
+def test_a_machine_too_slow_to_hear_leaves_sound_out_and_keeps_up(address, monkeypatch):
+    hear = LocalStream.push
+
+    def slow(self, sound):
+        time.sleep(2 * len(sound) / 16000)
+        return hear(self, sound)
+
+    monkeypatch.setattr(LocalStream, "push", slow)
+    sounds, facts = [0.0], {}
+    with live(address) as socket:
+        started, sent = time.monotonic(), 0
+        while (now := time.monotonic() - started) < 9:
+            if now > 0.02 * sent:  # as a microphone, 50 pieces a second
+                socket.send(np.full(320, 900, "<i2").tobytes())
+                sent += 1
+            with suppress(TimeoutError):
+                message = socket.recv(timeout=0.005)
+                if isinstance(message, str):
+                    facts = json.loads(message)
+                elif message[0] == 1:
+                    sounds.append(now)
+    assert np.diff(sounds).max() < 3 and facts["dropped"] > 2
 
 
 def test_frames_carry_a_mark_that_is_the_sessions_own(served, monkeypatch):

@@ -32,6 +32,8 @@ _LEAD = SAMPLE_RATE // 2
 """Samples that the head may be fed ahead of the clock."""
 _STARVED = SAMPLE_RATE // 5
 """Samples that a talking client may be behind the clock before silence stands in for it."""
+_LATE = SAMPLE_RATE
+"""Samples behind the clock from which a machine counts as too slow to hear: sound is left out."""
 _QUIET = 1.0
 """Seconds without sound after which a client counts as not talking."""
 
@@ -55,7 +57,7 @@ class Facts:
     waiting: float
     """Seconds of the client's sound that wait for the clock."""
     dropped: float
-    """Seconds of it that were dropped because too much waited."""
+    """Seconds of it that were dropped because too much waited, or the machine was too slow."""
 
 
 @runtime_checkable
@@ -104,6 +106,8 @@ class Session:
         self.drawn = self.skipped = 0
         self.dropped = 0
         """Samples of the client that were dropped because too much waited."""
+        self.unheard = 0
+        """Samples of the client that were left out because the machine was too slow."""
         self.ended = asyncio.Event()
         self.uploading, self.rendering = asyncio.Lock(), asyncio.Lock()
         """One upload, and one clip, of a client at a time; other clients do not wait."""
@@ -191,7 +195,14 @@ class Session:
         start = loop.time()
         while True:
             now = loop.time()
-            piece = self._next(int((now - start) * SAMPLE_RATE), now)
+            due = int((now - start) * SAMPLE_RATE)
+            if (late := due - self._fed) > _LATE:
+                # The clock waits for the machine, or the head would fall ever further behind. What
+                # a microphone said meanwhile is left out; a file that waits is only spoken later.
+                start, due = start + late / SAMPLE_RATE, self._fed
+                if len(self._sent) <= late + _LEAD:
+                    self.unheard += len(self._sent.take(late))
+            piece = self._next(due, now)
             if len(piece):
                 self._fed += len(piece)
                 self._fed_at.append((self._fed, now))
@@ -260,6 +271,7 @@ class Session:
         """Statistics so far."""
         ages = [1000 * a for a in self.ages] or [0.0]
         p50, p95 = np.percentile(ages, [50, 95]).tolist()
-        seconds = (len(self._sent) / SAMPLE_RATE, self.dropped / SAMPLE_RATE)
+        dropped = self.dropped + self.unheard
+        seconds = (len(self._sent) / SAMPLE_RATE, dropped / SAMPLE_RATE)
         waiting, dropped = (round(s, 2) for s in seconds)
         return Facts(round(p50), round(p95), self.drawn, self.skipped, waiting, dropped)
