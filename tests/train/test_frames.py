@@ -1,8 +1,13 @@
+import shutil
+
+import cv2
 import numpy as np
 import pytest
 
 from audioplane.errors import MediaError
-from audioplane.subject import FrameRef
+from audioplane.media.image import write_image
+from audioplane.subject import FrameRef, load_subject
+from audioplane.subject.labels import person_mask, torso_mask
 from audioplane.train.frames import FrameStore
 
 
@@ -16,7 +21,7 @@ def store(spoken_subject):
 def test_frames_come_at_the_size_asked_for(store, spoken_subject):
     ref = spoken_subject.train[0]
     full, half = store.get(ref, 64), store.get(ref, 32)
-    assert full.image.shape == (64, 64, 3) and half.image.shape == (32, 32, 3)
+    assert full.colours.shape == (64, 64, 3) and half.colours.shape == (32, 32, 3)
     assert abs(half.mask.mean() - full.mask.mean()) < 0.03
     assert half.mouth.any() and half.mouth.sum() < half.mask.sum()
 
@@ -29,17 +34,40 @@ def test_the_box_holds_the_head(store, spoken_subject):
     assert not outside.any()
 
 
+def test_alpha_of_the_head_ends_at_the_torso(spoken_subject, tmp_path):
+    """Colours are the image's where alpha is whole, and without the background where it is not."""
+    subject, ref = spoken_subject, spoken_subject.train[0]
+    labels, image = subject.labels(ref), subject.image(ref).astype(int)
+    soft = cv2.GaussianBlur(255 * person_mask(labels).astype(np.uint8), (0, 0), 2)
+    root = tmp_path / "soft"
+    shutil.copytree(subject.paths.root, root)
+    write_image(root / "alpha" / f"{ref.img_id}.png", soft[..., None])
+    for person in (False, True):
+        store = FrameStore(load_subject(root), person=person)
+        frame = store.get(ref, 64)
+        store.close()
+        body = torso_mask(labels)
+        assert person == bool(frame.alpha[body].any())
+        rest = ~body if not person else np.ones_like(body)
+        behind = (1 - frame.alpha[..., None] / 255) * subject.background
+        composite = np.abs(frame.colours + behind - image)[rest & (frame.alpha > 0)]
+        assert composite.mean() < 4 and 0 < (frame.alpha % 255 > 0).sum()
+    hard = FrameStore(subject).get(ref, 64)
+    assert (hard.alpha == 255 * hard.mask).all()
+    np.testing.assert_array_equal(hard.colours, image * hard.mask[..., None])
+
+
 def test_an_expected_frame_is_the_same_frame(store, spoken_subject):
     ref = spoken_subject.train[5]
     store.expect(ref, 64)
     ahead = store.get(ref, 64)
     other = FrameStore(spoken_subject)
-    assert np.array_equal(ahead.image, other.get(ref, 64).image)
+    assert np.array_equal(ahead.colours, other.get(ref, 64).colours)
     other.close()
 
 
 def test_memory_is_bounded(spoken_subject):
-    store = FrameStore(spoken_subject, cache_bytes=3 * 64 * 64 * 5)
+    store = FrameStore(spoken_subject, cache_bytes=3 * 64 * 64 * 6)
     for ref in spoken_subject.train:
         store.get(ref, 64)
     assert len(store._cache) == 3

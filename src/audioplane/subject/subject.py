@@ -22,7 +22,7 @@ from audioplane.subject.expression import (
     without_gaps,
 )
 from audioplane.subject.info import SubjectInfo
-from audioplane.subject.labels import head_mask, read_labels
+from audioplane.subject.labels import head_mask, person_mask, read_labels
 from audioplane.subject.layout import SubjectPaths
 from audioplane.subject.poses import pose_file, read_poses
 from audioplane.subject.torso import over, torso_below_head
@@ -262,6 +262,14 @@ class Subject:
     def labels(self, ref: FrameRef) -> UInt8[np.ndarray, "h w"]:
         """The `Label` value of each pixel. Raises `MediaError`."""
         return read_labels(self._read(self.paths.parsing(ref.img_id)))
+
+    def alpha(self, ref: FrameRef) -> UInt8[np.ndarray, "h w"]:
+        """How much of the background the person hides, 0 to 255; of their mask where it is not
+        stored, as in prior work. Raises `MediaError`."""
+        path = self.paths.alpha(ref.img_id)
+        if path.exists():
+            return self._read(path, channels=1)[..., 0]
+        return 255 * person_mask(self.labels(ref)).astype(np.uint8)
 
     def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"]:
         """Neck and torso of one frame, RGBA; made from image and labels where it is not stored."""

@@ -1,4 +1,4 @@
-"""Torso images for folders without any, such as AD-NeRF's."""
+"""Images over and without a background; torsos for folders without any, such as AD-NeRF's."""
 
 from typing import no_type_check
 
@@ -58,3 +58,14 @@ def _over(torso, background, out):
                 behind = np.uint32(background[y, x, c]) * (np.uint32(255) - alpha)
                 value = np.uint32(torso[y, x, c]) * alpha + behind
                 out[y, x, c] = np.uint8((value + np.uint32(127)) // np.uint32(255))
+
+
+def without_background(
+    image: UInt8[np.ndarray, "h w 3"],
+    alpha: UInt8[np.ndarray, "h w"],
+    background: UInt8[np.ndarray, "h w 3"],
+) -> UInt8[np.ndarray, "h w 3"]:
+    """What remains of a composite: its front's colours times alpha."""
+    clear = (255 - alpha[..., None]).astype(np.int32)
+    front = image - (clear * background + 127) // 255
+    return (front * (alpha > 0)[..., None]).clip(0, 255).astype(np.uint8)

@@ -15,10 +15,10 @@ from audioplane.train.losses import ImageLoss, Step, psnr
 
 
 def on_one_colour(
-    image: UInt8[Tensor, "h w 3"], mask: Bool[Tensor, "h w"], colour: Float[Tensor, "3"]
+    colours: UInt8[Tensor, "h w 3"], alpha: UInt8[Tensor, "h w"], colour: Float[Tensor, "3"]
 ) -> Float[Tensor, "h w 3"]:
-    """An image, 0 to 1, with that colour outside the mask."""
-    return torch.where(mask[..., None], image.float() / 255, colour)
+    """Colours times their alpha, as an image, 0 to 1, before a wall of that colour."""
+    return colours / 255 + (1 - alpha / 255)[..., None] * colour
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ class FrameLoss:
     ) -> FrameResult:
         """Render the box around the mask of a frame and compare it, in a fine or coarse iteration.
 
-        Whatever is outside the mask has one random colour in target and background: the silhouette
-        must be right to hide it, so no loss on the coverage is needed. Raises `ValueError` for
+        What is behind has one random colour in target and render: alpha must be right to hide it,
+        so no loss on the coverage is needed. Raises `ValueError` for
         Gaussians that are not finite.
         """
         colour = torch.rand(3, generator=generator).to(self._device, non_blocking=True)
         left, top, right, bottom = frame.box
         cut = np.s_[top:bottom, left:right]
         mask = self.put(frame.mask[cut])
-        target = on_one_colour(self.put(frame.image[cut]), mask, colour)
+        target = on_one_colour(self.put(frame.colours[cut]), self.put(frame.alpha[cut]), colour)
         mouth = self.put(frame.mouth[cut]).float()
         K = self._intrinsics(frame)
         K[0, 2] -= left
@@ -108,13 +108,13 @@ class FrameLoss:
         viewmat = torch.from_numpy(ref.viewmat).float()
         view = View(viewmat, self._intrinsics(frame), width, height)
         grey = dynamism.new_full((3,), 0.5)
-        target = on_one_colour(self.put(frame.image), self.put(frame.mask), grey)
+        target = on_one_colour(self.put(frame.colours), self.put(frame.alpha), grey)
         return splat_head(gaussians, dynamism, view, grey).image[..., :3], target
 
     def _intrinsics(self, frame: TrainFrame) -> Float[Tensor, "3 3"]:
         """K at the size of a training frame."""
         K = self._K.clone()
-        K[:2] *= frame.image.shape[1] / self.full_size
+        K[:2] *= frame.mask.shape[1] / self.full_size
         return K
 
 

@@ -10,7 +10,8 @@ from jaxtyping import Bool, UInt8
 
 from audioplane.face.regions import Box, mouth_mask
 from audioplane.subject import FrameRef, Subject
-from audioplane.subject.labels import head_mask, person_mask
+from audioplane.subject.labels import head_mask, nearer, person_mask, torso_mask
+from audioplane.subject.torso import without_background
 
 CACHE_BYTES = 640 << 20
 _MARGIN = 8
@@ -20,7 +21,10 @@ _MARGIN = 8
 class TrainFrame:
     """One frame at the training size."""
 
-    image: UInt8[np.ndarray, "h w 3"]
+    colours: UInt8[np.ndarray, "h w 3"]
+    """Of the head alone, or of the whole person: times its alpha."""
+    alpha: UInt8[np.ndarray, "h w"]
+    """How much of what is behind it that hides, 0 to 255."""
     mask: Bool[np.ndarray, "h w"]
     """Pixels that the Gaussians have to fill: the head's, or the whole person's."""
     mouth: Bool[np.ndarray, "h w"]
@@ -33,22 +37,28 @@ class TrainFrame:
 
     @property
     def n_bytes(self) -> int:
-        return self.image.nbytes + self.mask.nbytes + self.mouth.nbytes
+        return sum(x.nbytes for x in (self.colours, self.alpha, self.mask, self.mouth))
 
 
 def _load(subject: Subject, ref: FrameRef, size: int, person: bool) -> TrainFrame:
-    image, landmarks = subject.image(ref), subject.landmarks(ref)
-    labels = subject.labels(ref)
+    image, alpha = subject.image(ref), subject.alpha(ref)
+    landmarks, labels = subject.landmarks(ref), subject.labels(ref)
     mask = (person_mask if person else head_mask)(labels)
+    if not person:
+        alpha = alpha * nearer(mask, torso_mask(labels))
+    colours = without_background(image, alpha, subject.background)
     scale = _area(_box(mask)) / _area(_box(head_mask(labels))) if person else 1.0
     height, width = mask.shape
     if width != size:
         target = (size, round(height * size / width))
-        image = cv2.resize(image, target, interpolation=cv2.INTER_AREA)
+        colours, alpha = (
+            cv2.resize(x, target, interpolation=cv2.INTER_AREA) for x in (colours, alpha)
+        )
         coverage = cv2.resize(mask.astype(np.uint8) * 255, target, interpolation=cv2.INTER_AREA)
         mask, landmarks = coverage > 127, landmarks * (size / width)
         height, width = mask.shape
-    return TrainFrame(image, mask, mouth_mask(landmarks, height, width), _box(mask), scale)
+    mouth = mouth_mask(landmarks, height, width)
+    return TrainFrame(colours, alpha, mask, mouth, _box(mask), scale)
 
 
 def _box(mask: Bool[np.ndarray, "h w"]) -> Box:
