@@ -106,7 +106,12 @@ class FullDisk:
 def test_a_full_disk_is_one_clear_line_at_every_file(tmp_path, clip, prepared_quick, monkeypatch):
     out = tmp_path / "s"
     written = [".preflight.html.partial"]
-    written += ["ori_imgs/.8.jpg.partial", ".aud.wav.partial", "aud_mel.npy", "ori_imgs/8.lms"]
+    written += [
+        "ori_imgs/.8.jpg.partial",
+        ".aud.wav.partial",
+        ".aud_mel.npy.partial",
+        "ori_imgs/8.lms",
+    ]
     written += ["landmark_depth.npy", ".track.safetensors.partial", "pose_report.json"]
     written += ["parsing/.8.png.partial", ".bc.jpg.partial", "torso_imgs/.8.png.partial"]
     written += [".subject.json.partial"]

@@ -21,12 +21,15 @@ from audioplane.speech.step_stream import StepStream, StreamStatistics
 from audioplane.speech.stream import SpeechStream, can_stream, open_stream, stream_statistics
 from audioplane.speech.window import WINDOW, centred_windows, frame_count
 
-# The modules of the built-in kinds register them, in the order of lists.
-from audioplane.speech import mel, phones, ipa  # isort: skip
+# The order of registration is that of lists.
+from audioplane.speech import ipa, mel, phones  # isort: skip
 
-register(combine(mel.KIND, phones.KIND))
-register(combine(mel.KIND, ipa.KIND))
+for kind in (mel.KIND, phones.KIND, ipa.KIND):
+    register(kind)
+for kind in (phones.KIND, ipa.KIND):
+    register(combine(mel.KIND, kind))
 
+# Kinds that need a network register themselves.
 from audioplane.speech import deepspeech, networks  # isort: skip # noqa: E402, F401
 
 __all__ = [

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from audioplane.clock import SAMPLE_RATE
-from audioplane.speech.kinds import Chunks, FeatureKind, register
+from audioplane.speech.kinds import Chunks, FeatureKind
 from audioplane.speech.level import BLOCK, RunningLevel
 from audioplane.speech.sound import Speech
 from audioplane.speech.step_stream import AFTER_FRAME, StepStream, StreamStatistics
@@ -238,6 +238,4 @@ class IpaStream(StepStream):
 
 
 _LOOK_AHEAD = IpaStream.look_ahead
-KIND = register(
-    FeatureKind(NAME, ipa_windows, COLUMNS, "phones of any language by hama", stream=IpaStream)
-)
+KIND = FeatureKind(NAME, ipa_windows, COLUMNS, "phones of any language by hama", stream=IpaStream)

@@ -17,7 +17,7 @@ from audioplane.speech.bands import (
     band_span,
     power_spectra,
 )
-from audioplane.speech.kinds import FeatureKind, register
+from audioplane.speech.kinds import FeatureKind
 from audioplane.speech.level import RunningLevel, RunningMean, block_power
 from audioplane.speech.sound import Speech
 from audioplane.speech.step_stream import AFTER_FRAME, StepStream, StreamStatistics
@@ -84,6 +84,4 @@ class MelStream(StepStream):
         return normalised(decibels[None], self._means.value(gain_db))[0]
 
 
-KIND = register(
-    FeatureKind("mel", mel_windows, BANDS, "log-mel spectrogram, 80 bands", stream=MelStream)
-)
+KIND = FeatureKind("mel", mel_windows, BANDS, "log-mel spectrogram, 80 bands", stream=MelStream)

@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32, Int
 
 from audioplane.clock import SAMPLE_RATE
 from audioplane.errors import SpeechError
-from audioplane.speech.kinds import Chunks, FeatureKind, register
+from audioplane.speech.kinds import Chunks, FeatureKind
 from audioplane.speech.level import BLOCK, RunningLevel
 from audioplane.speech.sound import Speech
 from audioplane.speech.step_stream import AFTER_FRAME, StepStream, StreamStatistics
@@ -245,6 +245,4 @@ class PhoneStream(StepStream):
         return self._smoothing.predict(self._ahead())
 
 
-KIND = register(
-    FeatureKind(NAME, phone_windows, len(PHONES), "phones by pocketsphinx", stream=PhoneStream)
-)
+KIND = FeatureKind(NAME, phone_windows, len(PHONES), "phones by pocketsphinx", stream=PhoneStream)
