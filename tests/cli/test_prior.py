@@ -4,6 +4,7 @@ import pytest
 
 from audioplane.cli import main
 from audioplane.train import read_prior
+from audioplane.train.config import SYNTHETIC
 
 
 @pytest.mark.parametrize("executor", ["here", "local"])
@@ -17,3 +18,24 @@ def test_a_prior_is_written_and_read(spoken_subject, person, tmp_path, capsys, e
     assert prior.sha256[:12] in said and "held out: MAC" in said
     assert main([*command, "--held-out", str(tmp_path / "none")]) == 1
     assert "none" in capsys.readouterr().err
+
+
+def test_synthetic_speakers_are_enough(tmp_path):
+    out = tmp_path / "prior.safetensors"
+    command = ["prior", "--out", str(out), "--speech", "mel", "--iterations", "2"]
+    assert main([*command, "--synthetic", "1"]) == 0
+    assert read_prior(out).people == ("synthetic speaker 0",)
+    assert main([*command[:2], str(tmp_path / "nobody"), *command[3:]]) == 1
+
+
+@pytest.mark.parametrize(("flags", "prior"), [([], SYNTHETIC), (["--prior", "none"], "")])
+def test_a_training_starts_from_the_shipped_prior_or_from_nothing(
+    spoken_subject, tmp_path, monkeypatch, flags, prior
+):
+    asked = []
+    monkeypatch.setattr(
+        "audioplane.train.run.train_head", lambda _, config, *a, **k: asked.append(config) or ()
+    )
+    command = ["train", str(spoken_subject.paths.root), "--out", str(tmp_path), "--speech", "mel"]
+    assert main([*command, *flags]) == 0
+    assert [config.prior for config in asked] == [prior]

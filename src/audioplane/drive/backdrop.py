@@ -80,10 +80,8 @@ def _filling(
 
 def over_nothing(torso: UInt8[np.ndarray, "h w 4"]) -> UInt8[np.ndarray, "h w 4"]:
     """A torso with its colours times its alpha."""
-    scaled = torso.copy()
-    alpha = torso[..., 3:].astype(np.uint16)
-    scaled[..., :3] = (torso[..., :3] * alpha + 127) // 255
-    return scaled
+    black = np.zeros((*torso.shape[:2], 3), np.uint8)
+    return np.dstack([over(torso, black), torso[..., 3]])
 
 
 def unmixed(
