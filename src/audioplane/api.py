@@ -137,12 +137,8 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
     if lpips is None and config.loss.lpips:
         config = without_lpips(config)
     opened = subject if isinstance(subject, Subject) else load_subject(Path(subject))
-    opened = complete_subject(
-        opened,
-        config.speech,
-        body=config.model.torso == "model",
-        expression=config.model.expression == "upper-face",
-    )
+    model = config.model
+    opened = complete_subject(opened, config.speech, model.torso, model.expression)
     chosen = choose_device(device).device
     return train(
         opened,

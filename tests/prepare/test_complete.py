@@ -46,5 +46,5 @@ def test_a_training_asks_for_what_it_reads(older, monkeypatch):
         monkeypatch.setattr(complete, name, lambda s, *_, n=name, **__: asked.append(n) or s)
     complete_subject(older, "mel")
     assert not asked
-    complete_subject(older, "mel", body=True, expression=True)
+    complete_subject(older, "mel", "model", "upper-face")
     assert asked == ["with_body", "with_expression"]

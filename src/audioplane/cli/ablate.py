@@ -49,11 +49,9 @@ class Ablate:
         config = PRESETS[self.preset].with_changes(model={"moving": self.moving}, seed=self.seed)
         tools = Tools(self.face_landmarker, self.weights.find(), self.weights.find_syncnet())
         with progress_reports() as report:
+            subject, model = load_subject(self.subject), config.model
             subject = complete_subject(
-                load_subject(self.subject),
-                config.speech,
-                expression=config.model.expression == "upper-face",
-                report=report,
+                subject, config.speech, model.torso, model.expression, report
             )
             ablate(
                 subject.paths.root,

@@ -99,16 +99,12 @@ class Train:
         subject = load_subject(self.subject)
         for line in check_subject(subject).warnings():
             console.print(line)
-        brows = config.model.expression == "upper-face"
+        model = config.model
         with progress_reports(self) as report:
             subject = complete_subject(
-                subject,
-                config.speech,
-                body=config.model.torso == "model",
-                expression=brows,
-                report=report,
+                subject, config.speech, model.torso, model.expression, report
             )
-        if brows and not subject.has_expression:
+        if model.expression == "upper-face" and not subject.has_expression:
             console.print(
                 "the subject has no expression.npy and no landmarker is at hand: brows and gaze "
                 "are not learned, blinks are"

@@ -11,7 +11,6 @@ from jaxtyping import UInt8
 from audioplane.errors import MediaError
 from audioplane.media.image import read_image
 from audioplane.run.footage import FootageLike
-from audioplane.subject import FrameRef
 from audioplane.subject.torso import over
 
 TRANSPARENT = "transparent"
@@ -38,10 +37,6 @@ class BackdropFootage(FootageLike):
     @property
     def background(self) -> UInt8[np.ndarray, "h w 3"]:
         return self.backdrop
-
-    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        torso = self.torso(ref)
-        return self.backdrop if torso is None else over(torso, self.backdrop)
 
 
 def read_backdrop(asked: Path | str, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:

@@ -107,13 +107,9 @@ class TrainStep:
         from audioplane.train import Progress as Iterated
 
         config, lpips = self._config(job.entry)
-        subject = load_subject(fetched_subject(job))
+        subject, model = load_subject(fetched_subject(job)), config.model
         subject = complete_subject(
-            subject,
-            config.speech,
-            body=config.model.torso == "model",
-            expression=config.model.expression == "upper-face",
-            report=job.report,
+            subject, config.speech, model.torso, model.expression, job.report
         )
         out, device = run_folder(job), choose_device(job.device).device
         _fetch_checkpoint(job, out)

@@ -14,9 +14,8 @@ from audioplane.subject import Subject, load_subject
 def complete_subject(
     subject: Subject,
     speech: str,
-    *,
-    body: bool = False,
-    expression: bool = False,
+    torso: str = "recorded",
+    expression: str = "blink",
     report: Report = ignore,
 ) -> Subject:
     """The subject with all that a training reads; what is made is kept in its folder.
@@ -24,8 +23,8 @@ def complete_subject(
     Args:
         subject: its images and its sound are read.
         speech: feature kind.
-        body: the torso's motion, of a head with a body.
-        expression: the expression of the upper face, where it can be made.
+        torso: that of the model's settings; "model" needs the torso's motion.
+        expression: likewise; "upper-face" is learnt where it can be made.
         report: receives the frames that are done.
 
     Raises:
@@ -33,9 +32,9 @@ def complete_subject(
         SpeechError: the sound has no speech features.
     """
     subject = with_features(subject, speech, report)
-    if body:
+    if torso == "model":
         subject = with_body(subject, report)
-    if expression:
+    if expression == "upper-face":
         subject = with_expression(subject, report=report)
     return subject
 

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from audioplane.errors import SubjectError
 from audioplane.subject import FrameRef, Subject
 from audioplane.subject.expression import BLINK
+from audioplane.subject.torso import over
 
 _GAP = 5
 """Most missing frames inside one run of footage."""
@@ -110,7 +111,8 @@ class FootageLike:
         return self.recorded.torso(ref)
 
     def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        return self.recorded.plate(ref)
+        torso = self.torso(ref)
+        return self.background if torso is None else over(torso, self.background)
 
     def body(self, ref: FrameRef) -> Float[np.ndarray, "4 4"]:
         return self.recorded.body(ref)

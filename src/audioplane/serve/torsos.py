@@ -15,7 +15,6 @@ from audioplane.clock import spread_over
 from audioplane.run import Footage
 from audioplane.run.footage import FootageLike
 from audioplane.subject import FrameRef
-from audioplane.subject.torso import over
 
 MOST_BYTES = 1 << 30
 """Of one head: 95 s at 512 x 512 pixels where torsos fill the lower two fifths. Torsos of more are
@@ -52,10 +51,6 @@ class KeptTorsos(FootageLike):
         torso = np.empty((self.size[1], *self.lower.shape[2:]), np.uint8)
         torso[:above], torso[above:] = 0, self.lower[row]
         return torso
-
-    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
-        torso = self.torso(ref)
-        return self.background if torso is None else over(torso, self.background)
 
 
 def with_kept_torsos(footage: Footage, shown: Sequence[FrameRef], file: Path) -> Footage:
