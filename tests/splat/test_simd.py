@@ -69,6 +69,22 @@ def _sum_lanes(template, planes, three, weight, out):
     )
 
 
+@njit
+def _pairs(template, a, two, numbers, limits, out):
+    """Rows of out: where a · two > limit, exp(a · two), else 0, of two rows; the same times each
+    number, plane by plane."""
+    log = simd.on_both_rows(simd.load(a.ctypes.data)) * simd.pick_pair(two.ctypes.data, 1)
+    alpha = simd.where_above(
+        log, simd.load_pair(limits.ctypes.data), simd.exp_bounded(log), np.float32(0)
+    )
+    simd.store(out.ctypes.data, alpha)
+    many = simd_planes.muladd_many(simd_planes.zero_pairs(template), alpha, numbers.ctypes.data)
+    at = out.ctypes.data + 64
+    simd_planes.store_planes(simd_planes.first_row(many), at, 64)
+    simd_planes.store_planes(simd_planes.second_row(many), at + 32, 64)
+    return simd.any_above(alpha, np.float32(0.5))
+
+
 def test_exp_matches_numpy_where_it_counts():
     values = np.linspace(-8, 1, 4096).astype(np.float32)
     out = np.empty_like(values)
@@ -112,6 +128,23 @@ def test_overlap_bits_mark_the_spans_that_meet():
     bits = _overlap(low, high, np.float32(8), np.float32(15))
     meets = (low <= 15) & (high >= 8)
     assert bits == sum(1 << i for i in np.flatnonzero(meets))
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_pairs_are_two_rows_of_the_same_pixels(count):
+    rng = np.random.default_rng(count)
+    a, numbers = (-rng.random(n, np.float32) for n in (8, count))
+    two, limits = np.float32([7, 1, 3]), np.full((2, 8), -0.5, np.float32)
+    limits[1, 2:] = np.inf
+    out = np.empty((1 + count, 2, 8), np.float32)
+    assert _pairs((np.float32(0),) * count, a, two, numbers, limits, out)
+    log = two[1:, None] * a
+    alpha = np.where(log > limits, np.exp(log), 0)
+    assert np.allclose(out[0], alpha, rtol=1e-6)
+    assert np.allclose(out[1:], alpha * numbers[:, None, None], rtol=1e-6)
+    limits[:] = np.inf
+    assert not _pairs((np.float32(0),) * count, a, two, numbers, limits, out)
+    assert (out == 0).all()
 
 
 @pytest.mark.parametrize("count", [1, 4, 5])

@@ -2,9 +2,9 @@
 
 A band of eight rows is the unit of work: no two bands write to the same memory. Every Gaussian that
 touches a band is made ready for its eight rows at once, a row a lane, and noted in a list of each
-tile (eight pixels of the eight rows) that it reaches. Then each row of a tile walks down the
-Gaussians that reach it, transmittance and colours in registers. Images are planar [c, h, stride],
-stride a multiple of eight.
+tile (eight pixels of the eight rows) that it reaches. Then each two rows of a tile (backward: each
+row) walk down the Gaussians that reach them, transmittance and colours in registers. Images are
+planar [c, h, stride], stride a multiple of eight.
 
 Legend: σ the Gaussian's exponent, α its opacity in a pixel, T transmittance before it, w = α·T,
 ⟨c,g⟩ its features times the image's gradient, v = ∂L/∂σ. A *record* holds one Gaussian as floats:
@@ -30,10 +30,13 @@ from audioplane.splat.simd import (
     lane_max,
     lane_min,
     load,
+    load_pair,
     make_lanes,
     muladd,
+    on_both_rows,
     overlap_bits,
     pick,
+    pick_pair,
     round_down,
     round_up,
     smaller,
@@ -45,10 +48,12 @@ from audioplane.splat.simd_planes import (
     add_lane_sums,
     dot_many,
     dot_planes,
+    first_row,
     load_planes,
     muladd_many,
+    second_row,
     store_planes,
-    zeros_like,
+    zero_pairs,
 )
 
 READY_X, READY_HALF_A = range(2)
@@ -74,6 +79,14 @@ _LOG_ALPHA_MIN = np.float32(np.log(ALPHA_MIN))
 # The largest float32 below it: "above" this is "at least".
 _BELOW_LOG_ALPHA_MIN = np.nextafter(_LOG_ALPHA_MIN, np.float32(-10))
 _T_MIN = np.float32(TRANSMITTANCE_MIN)
+_ROWS = 2
+"""Rows that `blend_forward` draws at a time."""
+_REACHED = np.full((1 << _ROWS, _ROWS, LANES), np.inf, np.float32)
+"""What ln α must be above, for the rows of a pair that a Gaussian reaches (bits) or not."""
+for _bits in range(1 << _ROWS):
+    for _row in range(_ROWS):
+        if _bits >> _row & 1:
+            _REACHED[_bits, _row] = _BELOW_LOG_ALPHA_MIN
 
 
 @jit()
@@ -141,6 +154,34 @@ def _find_opacities(ready, listed, first, last, row, centres, opacities):
         store(opacities.ctypes.data + (n - first) * LANE_BYTES, alpha)
 
 
+@jit()
+@no_type_check
+def _list_rows(reach, tile, count, row, listed):
+    """As `_list_row`, for a row and the next one: 4 · place + a bit for each that is reached."""
+    n = 0
+    for entry in range(count):
+        reached = (reach[tile, entry] >> row) & 3
+        listed[n] = (reach[tile, entry] >> 8 << 2) | reached
+        n += min(reached, 1)
+    return n
+
+
+@jit()
+@no_type_check
+def _find_pair_opacities(ready, listed, first, last, row, centres, limits, alphas):
+    """As `_find_opacities`, at eight pixels of two rows: to the address `alphas`, [CHUNK, 16]."""
+    record = ready.shape[1] * 4
+    for n in range(first, last):
+        at = ready.ctypes.data + (listed[n] >> 2) * record
+        limit = load_pair(limits.ctypes.data + (listed[n] & 3) * _ROWS * LANE_BYTES)
+        dx = centres - pick(at, READY_X)
+        slope = muladd(dx, pick(at, READY_HALF_A), pick_pair(at, READY_BDY + row))
+        log = muladd(slope, dx, pick_pair(at, READY_REST + row))
+        alpha = smaller(exp_bounded(log), _ALPHA_MAX)
+        alpha = where_above(log, limit, alpha, _ZERO)
+        store(alphas + (n - first) * _ROWS * LANE_BYTES, alpha)
+
+
 @jit(parallel=True)
 @no_type_check
 def blend_forward(
@@ -157,34 +198,38 @@ def blend_forward(
     for step in prange(len(bands)):
         band, thread = bands[step], numba.get_thread_id()
         ready, counts, reach = scratch[0][thread], scratch[1][thread], scratch[2][thread]
-        listed, opacities = scratch[3][thread], scratch[4][thread, 0]
+        listed, alphas = scratch[3][thread], scratch[4][thread].ctypes.data
         record = ready.shape[1] * 4
         top = band * BAND
         drawn = items[band_start[band] : band_start[band + 1]]
         _ready_band(packed, drawn, top, width, ready, counts, reach)
         for tile in range(stride // LANES):
-            centres = count_up(np.float32(tile * LANES) + _HALF)
-            for row in range(min(BAND, height - top)):
-                T, final = broadcast(_ONE), broadcast(_ONE)
-                colour = zeros_like(channels)
-                count = _list_row(reach, tile, counts[tile], row, listed)
+            centres = on_both_rows(count_up(np.float32(tile * LANES) + _HALF))
+            for row in range(0, min(BAND, height - top), _ROWS):
+                T = final = on_both_rows(broadcast(_ONE))
+                colour = zero_pairs(channels)
+                count = _list_rows(reach, tile, counts[tile], row, listed)
                 for first in range(0, count, CHUNK):
                     last = min(first + CHUNK, count)
-                    _find_opacities(ready, listed, first, last, row, centres, opacities)
+                    _find_pair_opacities(ready, listed, first, last, row, centres, _REACHED, alphas)
                     for n in range(first, last):
-                        alpha = load(opacities.ctypes.data + (n - first) * LANE_BYTES)
+                        alpha = load_pair(alphas + (n - first) * _ROWS * LANE_BYTES)
                         T_next = muladd(alpha, _ZERO - T, T)
                         # A pixel whose T would fall too low has ended; T never rises.
                         weight = where_above(T_next, _T_MIN, alpha * T, _ZERO)
                         T = T_next
                         final = final - weight
-                        at = ready.ctypes.data + listed[n] * record + READY_COLOURS * 4
+                        at = ready.ctypes.data + (listed[n] >> 2) * record + READY_COLOURS * 4
                         colour = muladd_many(colour, weight, at)
                     if not any_above(T, _T_MIN):
                         break
                 at = ((top + row) * stride + tile * LANES) * 4
-                store(transmittance.ctypes.data + at, final)
-                store_planes(colour, image.ctypes.data + at, plane)
+                store_planes(first_row((final,)), transmittance.ctypes.data + at, plane)
+                store_planes(first_row(colour), image.ctypes.data + at, plane)
+                if row + 1 < min(BAND, height - top):
+                    at += stride * 4
+                    store_planes(second_row((final,)), transmittance.ctypes.data + at, plane)
+                    store_planes(second_row(colour), image.ctypes.data + at, plane)
         if len(backdrop) > 0:
             _add_backdrop(backdrop, width, top, min(BAND, height - top), image, transmittance)
 

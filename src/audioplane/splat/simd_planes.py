@@ -14,17 +14,19 @@ from audioplane.splat.simd import (
     INT_VECTOR,
     LANE_BYTES,
     LANES,
+    Lanes,
     constant,
     fused_multiply_add,
     lanes,
+    pair,
     spread_number,
     vector_pointer,
 )
 
 
-def _broadcast_load(builder, address, index: int):
+def _broadcast_load(builder, address, index: int, like: Lanes = lanes):
     pointer = builder.inttoptr(address, FLOAT.as_pointer())
-    return spread_number(builder, builder.load(builder.gep(pointer, [INT(index)])))
+    return spread_number(builder, builder.load(builder.gep(pointer, [INT(index)])), like)
 
 
 def _elements(builder, count: int, value):
@@ -36,14 +38,38 @@ def _tuple(context, builder, typ, elements):
 
 
 @intrinsic
-def zeros_like(typingctx, template):
-    """A tuple of zero vectors, as long as the tuple `template`."""
-    many = types.UniTuple(lanes, len(template))
+def zero_pairs(typingctx, template):
+    """A tuple of pairs of zeros, as long as the tuple `template`."""
+    many = types.UniTuple(pair, len(template))
 
     def codegen(context, builder, signature, args):
-        return _tuple(context, builder, many, [constant(0.0)] * many.count)
+        return _tuple(context, builder, many, [constant(0.0, pair)] * many.count)
 
     return many(template), codegen
+
+
+def _row(which: int):
+    """The eight pixels of one row of each pair in a tuple."""
+
+    @intrinsic
+    def operation(typingctx, pairs):
+        many = types.UniTuple(lanes, pairs.count)
+
+        def codegen(context, builder, signature, args):
+            order = ir.Constant(INT_VECTOR, list(range(which * LANES, (which + 1) * LANES)))
+            undefined = ir.Constant(pair.vector, ir.Undefined)
+            rows = [
+                builder.shuffle_vector(x, undefined, order)
+                for x in _elements(builder, many.count, args[0])
+            ]
+            return _tuple(context, builder, many, rows)
+
+        return many(pairs), codegen
+
+    return operation
+
+
+first_row, second_row = _row(0), _row(1)
 
 
 @intrinsic
@@ -80,13 +106,14 @@ def muladd_many(typingctx, many, weight, address):
     """Each vector of a tuple plus weight times the number at its place in memory."""
 
     def codegen(context, builder, signature, args):
+        like = many.dtype
         vectors = [
-            fused_multiply_add(builder, args[1], _broadcast_load(builder, args[2], i), vector)
+            fused_multiply_add(builder, args[1], _broadcast_load(builder, args[2], i, like), vector)
             for i, vector in enumerate(_elements(builder, many.count, args[0]))
         ]
         return _tuple(context, builder, many, vectors)
 
-    return many(many, lanes, types.intp), codegen
+    return many(many, many.dtype, types.intp), codegen
 
 
 @intrinsic
