@@ -52,3 +52,11 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     motion[0] = np.eye(4)
     save_body(root / "body.npy", motion)
     return load_subject(root)
+
+
+@pytest.fixture(scope="session")
+def long_haired(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """The same, with hair that falls onto the shoulders."""
+    root: Path = tmp_path_factory.mktemp("long_haired") / "subject"
+    make_synthetic(root, seconds=2.2, size=64, seed=3, kinds=("mel",), long_hair=True)
+    return load_subject(root)

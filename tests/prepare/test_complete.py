@@ -48,3 +48,14 @@ def test_a_training_asks_for_what_it_reads(older, monkeypatch):
     assert not asked
     complete_subject(older, "mel", "model", "upper-face")
     assert asked == ["with_body", "with_expression"]
+
+
+def test_the_body_is_followed_where_hair_lies_on_it(older, long_haired, monkeypatch):
+    asked = []
+    monkeypatch.setattr(complete, "with_body", lambda s, *_: asked.append(s) or s)
+    complete_subject(older, "mel", "auto")
+    assert not asked
+    complete_subject(long_haired, "mel", "recorded")
+    assert not asked
+    complete_subject(long_haired, "mel", "auto")
+    assert asked == [long_haired]

@@ -325,11 +325,11 @@ def test_poses_are_those_of_the_pixels_and_long_hair_is_noted(
     before = load_subject(prepared_quick)
     assert "hair" not in before.info.tools
     monkeypatch.setattr("audioplane.prepare.pose.pixels.refine_by_pixels", nearer)
-    monkeypatch.setattr("audioplane.prepare.stages._LONG_HAIR", -1.0)
+    monkeypatch.setattr("audioplane.subject.hair._LONG", -1.0)
     said = []
 
     info = prepare_subject(clip, tmp_path / "s", QUICK, lambda p: said.append(p.message))
 
-    assert "torso='model'" in info.tools["hair"] and info.tools["hair"] in said
+    assert "shoulders" in info.tools["hair"] and info.tools["hair"] in said
     poses = np.stack([ref.viewmat for ref in load_subject(tmp_path / "s").train])
     assert poses[:, 2, 3].min() > 1

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from audioplane.errors import TrainingError
-from audioplane.train.initial import find_bounds, random_gaussians
+from audioplane.train.config import PRESETS
+from audioplane.train.initial import find_bounds, random_gaussians, with_known_torso
 from audioplane.train.views import observe
 
 
@@ -48,3 +49,18 @@ def test_poses_that_fit_no_silhouette_are_an_error(spoken_subject, views):
     bounds.high[:] += 10
     with pytest.raises(TrainingError, match="no volume"):
         random_gaussians(views, spoken_subject.K, bounds, 100, torch.Generator())
+
+
+def test_long_hair_asks_for_the_whole_person(spoken_subject, person, long_haired, monkeypatch):
+    config = PRESETS["laptop"]
+    assert config.model.torso == "auto"
+
+    def torso_of(subject):
+        return with_known_torso(config, subject).model.torso
+
+    assert torso_of(person) == "recorded"
+    assert torso_of(long_haired) == "recorded", "its body's motion is not known"
+    monkeypatch.setattr("audioplane.train.initial.has_long_hair", lambda _: True)
+    assert torso_of(person) == "model"
+    told = config.with_changes(model={"torso": "recorded"})
+    assert with_known_torso(told, person) is told

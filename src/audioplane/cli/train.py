@@ -35,9 +35,10 @@ class Switches:
     expression: Literal["blink", "upper-face"] | None = None
     """What else moves Gaussians: the lids of the eyes alone, or brows, lids, squint and gaze those
     of the whole upper face, where the subject tells them."""
-    torso: Literal["recorded", "model"] | None = None
+    torso: Literal["auto", "recorded", "model"] | None = None
     """What is below the head: the recording's own torso, as in the paper, or Gaussians of the whole
-    person, hair, neck and shoulders in one."""
+    person, hair, neck and shoulders in one. Presets demo and laptop are auto: the whole person
+    where hair falls onto the shoulders."""
     cell_features: int | None = None
     """D, numbers that a cell holds; a multiple of 8."""
 
@@ -78,6 +79,7 @@ class Train:
         from audioplane.subject import check_subject, load_subject
         from audioplane.train import PRESETS, read_prior
         from audioplane.train.config import with_fine_iterations, without_lpips
+        from audioplane.train.initial import with_known_torso
         from audioplane.train.run import train_head
 
         chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
@@ -103,6 +105,12 @@ class Train:
         with progress_reports(self) as report:
             subject = complete_subject(
                 subject, config.speech, model.torso, model.expression, report
+            )
+        config = with_known_torso(config, subject)
+        if model.torso == "auto" and config.model.torso == "model":
+            console.print(
+                "hair falls onto the shoulders: head, hair and torso are learned as one; "
+                "--torso recorded keeps the recording's torso"
             )
         if model.expression == "upper-face" and not subject.has_expression:
             console.print(

@@ -48,8 +48,8 @@ class Entry:
     iterations: int | None = None
     """Fine iterations, if not the preset's."""
     seed: int = 0
-    torso: Literal["recorded", "model"] = "recorded"
-    """What is below the head."""
+    torso: Literal["", "auto", "recorded", "model"] = ""
+    """What is below the head; the preset's if empty."""
     expression: Literal["", "blink", "upper-face"] = ""
     """What of the upper face follows the recording; the preset's if empty."""
 

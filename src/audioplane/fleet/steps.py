@@ -94,9 +94,9 @@ class TrainStep:
     name: str = "train"
 
     def settings(self, entry: Entry) -> Mapping[str, Any]:
-        names = ("preset", "iterations", "seed", "torso", "speech")
+        names = ("preset", "iterations", "seed", "speech")
         # Newer columns count where they are filled: heads that are done stay done.
-        newer = [name for name in ("expression",) if getattr(entry, name)]
+        newer = [name for name in ("torso", "expression") if getattr(entry, name)]
         return {name: getattr(entry, name) for name in (*names, *newer)}
 
     def run(self, job: VideoJob) -> Mapping[str, float]:
@@ -135,7 +135,8 @@ class TrainStep:
         from audioplane.train.config import with_fine_iterations, without_lpips
 
         config = (self.configs or PRESETS)[entry.preset]
-        model = {"torso": entry.torso} | ({"expression": e} if (e := entry.expression) else {})
+        chosen = {"torso": entry.torso, "expression": entry.expression}
+        model = {name: value for name, value in chosen.items() if value}
         config = config.with_changes(seed=entry.seed, model=model)
         if entry.speech:
             config = replace(config, speech=entry.speech)

@@ -9,6 +9,7 @@ from audioplane.progress import Progress, Report, ignore
 from audioplane.speech import feature_kind
 from audioplane.speech.kinds import can_compute, feature_files
 from audioplane.subject import Subject, load_subject
+from audioplane.subject.hair import has_long_hair
 
 
 def complete_subject(
@@ -23,7 +24,8 @@ def complete_subject(
     Args:
         subject: its images and its sound are read.
         speech: feature kind.
-        torso: that of the model's settings; "model" needs the torso's motion.
+        torso: that of the model's settings; "model" needs the torso's motion, and so does "auto"
+            where hair falls onto the shoulders.
         expression: likewise; "upper-face" is learnt where it can be made.
         report: receives the frames that are done.
 
@@ -32,7 +34,7 @@ def complete_subject(
         SpeechError: the sound has no speech features.
     """
     subject = with_features(subject, speech, report)
-    if torso == "model":
+    if torso == "model" or (torso == "auto" and has_long_hair(subject)):
         subject = with_body(subject, report)
     if expression == "upper-face":
         subject = with_expression(subject, report=report)

@@ -40,6 +40,7 @@ from audioplane.prepare.record import BLENDSHAPE_ROWS, LANDMARK_DEPTH, Record
 from audioplane.prepare.workers import ahead, in_order
 from audioplane.subject.body import save_body
 from audioplane.subject.expression import save_expressions
+from audioplane.subject.hair import is_long_hair
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import head_on_torso, read_labels
 from audioplane.subject.layout import SubjectPaths
@@ -52,9 +53,6 @@ LEAST_FRAMES = 22
 
 _SILENCE = 10 ** (-60 / 20)
 """Peak, of full scale, below which a sound track counts as silent."""
-_LONG_HAIR = 0.8
-"""Length along which head and torso touch, head widths: .06 to .66 on four clips with short hair,
-.97 where it falls onto the shoulders."""
 _NO_SOUND = 5
 """Frames by which the sound may begin late or end early without a frame being left out."""
 _NOTHING = 2.0**-15
@@ -308,8 +306,8 @@ def plates_stage(job: Job) -> None:
     for touch in in_order(write, usable):
         touching.append(touch)
         job.progress(len(touching), len(usable))
-    if np.median(touching) > _LONG_HAIR:
-        job.note("hair", "falls onto the shoulders: trained with torso='model' it is not cut off")
+    if is_long_hair(touching):
+        job.note("hair", "falls onto the shoulders: head, hair and torso are trained as one")
 
 
 def _labels(paths: SubjectPaths, i: int) -> UInt8[np.ndarray, "h w"]:

@@ -34,9 +34,10 @@ class ModelConfig:
     expression: Literal["blink", "upper-face"] = "blink"
     """What deforms Gaussians beside the audio: the lids of the eyes, or brows, lids, squint and
     gaze those of the whole upper face (`subject/expression.py`), where the subject tells them."""
-    torso: Literal["recorded", "model"] = "recorded"
+    torso: Literal["auto", "recorded", "model"] = "recorded"
     """What is below the head: the recording's own torso (the paper), or Gaussians of the whole
-    person that follow head and body (`head/body.py`)."""
+    person that follow head and body (`head/body.py`). "auto": the whole person where hair falls
+    onto the shoulders and the body's motion is known, else the recording's torso."""
 
     def shape(self, feature_dim: int, n_rows: int, expression: int = BLINK) -> HeadShape:
         """The head for n rows of speech features of a length, and the numbers of an expression.
@@ -262,7 +263,7 @@ PRESETS: dict[str, TrainConfig] = {
     "demo": TrainConfig(
         coarse_iterations=1_200,
         fine_iterations=4_500,
-        model=ModelConfig(moving="face"),
+        model=ModelConfig(moving="face", torso="auto"),
         loss=LossWeights(lips=0.1),
         density=DensityConfig(maximum=6_000, until=3_500),
         audio=AudioConfig(noise=0.5),
@@ -273,7 +274,7 @@ PRESETS: dict[str, TrainConfig] = {
         coarse_iterations=2_000,
         fine_iterations=10_000,
         half_size_iterations=8_000,
-        model=ModelConfig(moving="face", expression="upper-face"),
+        model=ModelConfig(moving="face", expression="upper-face", torso="auto"),
         loss=LossWeights(lips=1.0),
         density=DensityConfig(maximum=10_000, until=6_000),
         audio=AudioConfig(noise=2.5, tilt=0.7, shift=1, teacher_forcing=True),

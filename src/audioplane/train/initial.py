@@ -12,6 +12,7 @@ from audioplane.head import Gaussians, Head
 from audioplane.head.body import BodyWeights
 from audioplane.head.gaussians import SH_BASES, colour_to_sh
 from audioplane.subject import FrameRef, Subject
+from audioplane.subject.hair import has_long_hair
 from audioplane.train.config import TrainConfig
 from audioplane.train.density import joined
 from audioplane.train.views import Observation, look_up, observe, project
@@ -43,6 +44,17 @@ class Start:
     views: list[Observation]
     head_width: float
     """World units."""
+
+
+def with_known_torso(config: TrainConfig, subject: Subject) -> TrainConfig:
+    """The settings with "auto" decided: what this subject gets below its head.
+
+    Raises `MediaError` or `SubjectError` where labels or the body's motion are damaged.
+    """
+    if config.model.torso != "auto":
+        return config
+    whole = subject.body(subject.train[0]) is not None and has_long_hair(subject)
+    return config.with_changes(model={"torso": "model" if whole else "recorded"})
 
 
 def start_head(
