@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
+from audioplane.errors import SpeechError
+from audioplane.preflight import sync
 from audioplane.preflight.sync import Stretch, estimate_offset
+from audioplane.speech import Speech
+from audioplane.speech.ipa import LIPS_LEAD
 
 RATE = 12
 SECONDS = 20
@@ -68,3 +72,58 @@ def test_too_few_frames_give_no_offset():
     assert estimate_offset([], voice) is None
     unseen = [Stretch(s.times, np.full_like(s.aperture, np.nan)) for s in seen(opening, 0.0)]
     assert estimate_offset(unseen, voice) is None
+
+
+def heard(opening: np.ndarray, late: float = 0.0):
+    """What stands for `lip_openings`: phones that tell an opening, 50 steps a second, as late."""
+
+    def openings(speech: Speech) -> np.ndarray:
+        steps = speech.samples // 320 + 6
+        at = (np.arange(steps) + 0.5) / 50 - LIPS_LEAD - late
+        return np.interp(at, np.arange(len(opening)) / 1000, opening).astype(np.float32)
+
+    return openings
+
+
+def whole(opening: np.ndarray, late: float) -> list[Stretch]:
+    """One stretch, so early that phones are heard from the first sample on."""
+    times = 0.5 + (np.arange(16 * RATE) + 0.5) / RATE
+    return [Stretch(times, opening[np.round(1000 * (times + late)).astype(int)])]
+
+
+def test_phones_that_agree_confirm_the_offset(monkeypatch):
+    opening, voice = speech()
+    monkeypatch.setattr(sync, "lip_openings", heard(opening))
+    offset = estimate_offset(whole(opening, 0.2), voice, by_phones=True)
+    assert offset is not None and offset.believed
+    assert offset.seconds == pytest.approx(0.2, abs=0.03)
+
+
+def test_phones_that_disagree_leave_the_sound_where_it_is(monkeypatch):
+    opening, voice = speech()
+    assert estimate_offset(whole(opening, 0.2), voice).believed
+    monkeypatch.setattr(sync, "lip_openings", heard(opening, late=-0.3))
+    offset = estimate_offset(whole(opening, 0.2), voice, by_phones=True)
+    assert offset is not None and not offset.agreed and not offset.believed
+
+
+def test_phones_are_heard_where_the_face_is_seen(monkeypatch):
+    opening, voice = speech()
+    lengths = []
+    monkeypatch.setattr(
+        sync, "lip_openings", lambda s: lengths.append(s.samples) or np.zeros(s.samples // 320 + 1)
+    )
+    estimate_offset(seen(opening, 0.0), voice, by_phones=True)
+    beside = sync.RANGE + 0.4
+    assert np.allclose(np.array(lengths) / 16000, 8 + 2 * beside, atol=0.2)
+
+
+def test_without_the_recogniser_the_voice_decides(monkeypatch):
+    def missing(_: Speech):
+        raise SpeechError("hama is not installed")
+
+    opening, voice = speech()
+    monkeypatch.setattr(sync, "lip_openings", missing)
+    offset = estimate_offset(seen(opening, 0.12), voice, by_phones=True)
+    assert offset is not None and offset.believed
+    assert offset.seconds == pytest.approx(0.12, abs=0.03)

@@ -94,3 +94,12 @@ def test_chunks_give_the_values_of_the_whole(
     whole = compute_features(sound, "ipa")
     monkeypatch.setattr(ipa, "CHUNK", 7000)
     np.testing.assert_allclose(compute_features(sound, "ipa"), whole, atol=1e-3)
+
+
+def test_lips_part_at_open_vowels_and_meet_at_m(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunk = np.zeros((4, SYMBOLS), np.float32)
+    for step, symbol in enumerate("ɑmu"):
+        chunk[step, ipa._SYMBOLS.index(symbol)] = 1
+    monkeypatch.setattr(ipa, "_probabilities", lambda _: iter([chunk, chunk[:2]]))
+    opening = ipa.lip_openings(Speech(np.zeros(640, np.float32)))
+    assert np.allclose(opening, [1, -0.6, 0.25 - 0.3, 0, 1, -0.6])

@@ -97,7 +97,9 @@ def check_video(
         if track.restarts:  # the container states the duration of one part
             info = replace(info, duration=max(info.duration, track.ends))
     sample = take_sample(video, info, landmarker, waveform, report)
-    offset = None if waveform is None else estimate_offset(_stretches(sample), waveform)
+    offset = (
+        None if waveform is None else estimate_offset(_stretches(sample), waveform, by_phones=True)
+    )
     sound = None if waveform is None else replace(measure_sound(waveform), notes=notes)
     figures = ClipFigures.of(info, sample, sound, offset)
     loudness = np.zeros(0, np.float32) if waveform is None else levels(waveform)

@@ -1,23 +1,29 @@
 """The offset of the sound from the images, found from the mouth and the voice alone.
 
 An open mouth lets the second formant through: the amplitude between 0.6 and 3 kHz rises and falls
-with the opening between the lips, in any language. Nothing is learnt.
+with the opening between the lips, in any language. The phones that are heard tell it too, in
+another way: where both agree on an offset, it is believed (docs/decisions/preflight.md).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.ndimage import gaussian_filter1d
 
 from audioplane.clock import SAMPLE_RATE
+from audioplane.errors import SpeechError
+from audioplane.speech import Speech
+from audioplane.speech.ipa import LIPS_LEAD, lip_openings
 from audioplane.speech.vowels import vowel_level
+from audioplane.speech.window import STEP as WINDOW_STEP
 
 RANGE = 0.4
 """Seconds to either side in which the offset is sought."""
 STEP = 0.02
 """Step of the offsets, seconds; finer than the estimate's accuracy, ± 0.04 s."""
+OFFSETS = np.arange(-round(RANGE / STEP), round(RANGE / STEP) + 1) * STEP
 NOTICEABLE = 0.1
 """Seconds; a larger offset is a fault of the recording, not of the estimate or of the lips, which
 are naturally early."""
@@ -25,11 +31,15 @@ are naturally early."""
 _HOP, _WINDOW = 80, 400
 """Samples between, and in, the windows of a spectrum."""
 _SMOOTH = 0.04
-"""Smoothing of the amplitude, seconds, standard deviation."""
+"""Smoothing of the voice, seconds, standard deviation."""
+_HEARD_BESIDE = RANGE + 0.4
+"""Seconds before and after a stretch in which phones are listened for."""
 _SLOW = 1.0
 """Seconds; slower changes (a smile, a louder voice) are removed."""
 _APART = 0.16
 """Seconds from the best offset beyond which another one disproves it."""
+_AGREED = 0.08
+"""Seconds between the best offsets by voice and by phones beyond which neither is believed."""
 _LEAST, _LEAST_LEAD = 0.25, 0.12
 """Least correlation at the best offset, and its least lead over any other."""
 LEAST_SECONDS_SEEN = 7.5
@@ -57,58 +67,104 @@ class Offset:
     """The best correlation of offsets that lie well apart."""
     curve: Float[np.ndarray, " s"]
     """Correlation at every offset from −`RANGE` to `RANGE`."""
+    agreed: bool = True
+    """Whether voice and phones, where these were asked for, agree on it."""
 
     @property
     def believed(self) -> bool:
         """Whether one offset is clearly best."""
-        return self.correlation > max(_LEAST, self.elsewhere + _LEAST_LEAD)
+        return self.agreed and self.correlation > max(_LEAST, self.elsewhere + _LEAST_LEAD)
 
 
 def estimate_offset(
-    stretches: Sequence[Stretch], waveform: Float[np.ndarray, " n"]
+    stretches: Sequence[Stretch], waveform: Float[np.ndarray, " n"], by_phones: bool = False
 ) -> Offset | None:
-    """The offset at which mouth and voice agree best; None for too few frames."""
+    """The offset at which mouth and voice agree best; None for too few frames.
+
+    Args:
+        stretches: the mouth, at one rate.
+        waveform: the sound at 16 kHz, from the first image on.
+        by_phones: listen for phones about the stretches too (a tenth of their time on one core);
+            without the recogniser the voice alone decides.
+    """
     seen = [s for s in stretches if len(s.times) > 1 and np.isfinite(s.aperture).mean() > 0.5]
     rate = 1 / float(np.diff(seen[0].times).mean()) if seen else 0.0
     if not seen or sum(len(s.times) for s in seen) < LEAST_SECONDS_SEEN * rate:
         return None
-    voice = _voice(waveform)
-    times = np.arange(len(voice)) * (_HOP / SAMPLE_RATE)
-    offsets = np.arange(-round(RANGE / STEP), round(RANGE / STEP) + 1) * STEP
     mouths = np.concatenate([_quick(_filled(s.aperture), rate) for s in seen])
     known = np.concatenate([np.isfinite(s.aperture) for s in seen])
     moments = np.concatenate([s.times for s in seen])
-    curve = np.array(
-        [_agreement(mouths, known, voice, times, moments + offset) for offset in offsets]
-    )
-    best = int(curve.argmax())
-    apart = np.abs(offsets - offsets[best]) > _APART
-    return Offset(float(offsets[best]), float(curve[best]), float(curve[apart].max()), curve)
+
+    def curve(lips: _Lips) -> Float[np.ndarray, " s"]:
+        return np.array([_agreement(mouths, known, lips, moments + x) for x in OFFSETS])
+
+    agreement, agreed = curve(_loud(waveform)), True
+    if by_phones and (heard := _heard(seen, waveform)) is not None:
+        told = curve(heard)
+        apart = OFFSETS[agreement.argmax()] - OFFSETS[told.argmax()]
+        agreed, agreement = bool(abs(apart) <= _AGREED), (agreement + told) / 2
+    best = int(agreement.argmax())
+    elsewhere = agreement[np.abs(OFFSETS - OFFSETS[best]) > _APART].max()
+    return Offset(float(OFFSETS[best]), float(agreement[best]), float(elsewhere), agreement, agreed)
+
+
+@dataclass(frozen=True)
+class _Lips:
+    """How the lips open and close by what is heard, without slow changes."""
+
+    times: Float[np.ndarray, " n"]
+    """Seconds."""
+    opening: Float[np.ndarray, " n"]
 
 
 def _agreement(
-    mouths: np.ndarray, known: np.ndarray, voice: np.ndarray, times: np.ndarray, at: np.ndarray
+    mouths: Float[np.ndarray, " t"],
+    known: Bool[np.ndarray, " t"],
+    lips: _Lips,
+    at: Float[np.ndarray, " t"],
 ) -> float:
-    """Correlation of the mouth with the voice at other moments."""
-    inside = known & (at >= 0) & (at <= times[-1])
+    """Correlation of the mouth with lips at other moments."""
+    inside = known & (at >= 0) & (at <= lips.times[-1])
     if inside.sum() < 2:
         return 0.0
-    a, b = mouths[inside], np.interp(at[inside], times, voice)
+    a, b = mouths[inside], np.interp(at[inside], lips.times, lips.opening)
     a, b = a - a.mean(), b - b.mean()
     norm = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(a @ b) / norm if norm > 0 else 0.0
 
 
-def _voice(waveform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " m"]:
-    """Amplitude of the band, without slow changes."""
+def _loud(waveform: Float[np.ndarray, " n"]) -> _Lips:
+    """By the amplitude of the band."""
     n = max(1, len(waveform) // _HOP)
     padded = np.pad(waveform, (_WINDOW // 2, _WINDOW))
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[: n * _HOP : _HOP]
     amplitude = np.empty(n)
     for start in range(0, n, 4096):  # bounds the memory
         amplitude[start : start + 4096] = vowel_level(windows[start : start + 4096])
-    rate = SAMPLE_RATE / _HOP
-    return _quick(gaussian_filter1d(amplitude, _SMOOTH * rate), rate)
+    return _lips(np.arange(n) * (_HOP / SAMPLE_RATE), amplitude)
+
+
+def _heard(seen: Sequence[Stretch], waveform: Float[np.ndarray, " n"]) -> _Lips | None:
+    """By the phones about the stretches; None where the recogniser does not load."""
+    opening = np.zeros(-(-len(waveform) // WINDOW_STEP))
+    for stretch in seen:
+        first = max(0, int((stretch.times[0] - _HEARD_BESIDE) * SAMPLE_RATE)) // WINDOW_STEP
+        last = int((stretch.times[-1] + _HEARD_BESIDE) * SAMPLE_RATE) // WINDOW_STEP
+        last = min(last, len(opening))
+        if last <= first:
+            continue
+        sound = waveform[first * WINDOW_STEP : last * WINDOW_STEP]
+        try:
+            opening[first:last] = lip_openings(Speech(sound))[: last - first]
+        except SpeechError:
+            return None
+    times = (np.arange(len(opening)) + 0.5) * (WINDOW_STEP / SAMPLE_RATE) - LIPS_LEAD
+    return _lips(times, opening)
+
+
+def _lips(times: Float[np.ndarray, " n"], opening: Float[np.ndarray, " n"]) -> _Lips:
+    rate = 1 / float(times[1] - times[0]) if len(times) > 1 else 1.0
+    return _Lips(times, _quick(gaussian_filter1d(opening, _SMOOTH * rate), rate))
 
 
 def _quick(signal: Float[np.ndarray, " t"], rate: float) -> Float[np.ndarray, " t"]:

@@ -56,6 +56,10 @@ SMOOTHING, REACH = 2.0, 4
 """Standard deviation and radius of the smoothing, steps: 94 ms wide at half its height."""
 CENTRES, SPREADS = (0.005, 0.035), (0.025, 0.064)
 """Mean and standard deviation over speech of smoothed groups and of smoothed articulations."""
+_OPENINGS = {"open": 1.0, "closed": -0.6, "round": -0.3, "labiodental": -0.3}
+"""What an articulation adds to the opening between the lips."""
+LIPS_LEAD = 0.03
+"""Seconds by which lips are ahead of what is heard of them (docs/decisions/preflight.md)."""
 CHUNK = 10 * SAMPLE_RATE
 """Samples recognised at a time."""
 _SYMBOLS = (
@@ -127,6 +131,20 @@ def phone_probabilities(speech: Speech) -> Iterator[Float32[np.ndarray, " _"]]:
     the sound has. Raises as `symbol_peaks` does."""
     for chunk in _probabilities(speech):
         yield any_phone(chunk)
+
+
+def lip_openings(speech: Speech) -> Float32[np.ndarray, " s"]:
+    """How far apart a mouth's lips are for what is heard in every step, at least as many as the
+    sound has: from −.6 at p, b and m to 1 at an open vowel, 0 where nothing is heard.
+
+    A phone is heard as a short peak, `LIPS_LEAD` after the lips have its shape. Raises
+    `SpeechError` where the recogniser does not load.
+    """
+    shares = np.zeros(COLUMNS, np.float32)
+    for name, share in _OPENINGS.items():
+        shares[len(GROUPS) + ARTICULATIONS.index(name)] = share
+    by_symbol = _columns() @ shares
+    return np.concatenate([chunk @ by_symbol for chunk in _probabilities(speech)])
 
 
 def any_phone(probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, " s"]:
