@@ -42,7 +42,8 @@ def test_strength_follows_the_mean_slope_of_a_cell():
     rng = np.random.default_rng(1)
     image = (rng.integers(0, 256, (24, 16, 3)) // 16).astype(np.uint8)
     rows, columns = np.arange(24, dtype=np.int32) // 8, np.arange(16, dtype=np.int32) // 8
-    strengths, counts = np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32)
+    # Each cell has 16 samples.
+    strengths, counts = np.zeros((3, 2), np.float32), np.full((3, 2), 16, np.float32)
     _strengths(image, rows, columns, 2, strengths, counts)
     green = image[..., 1].astype(float)
     slope = np.minimum(
@@ -57,7 +58,7 @@ def test_strength_follows_the_mean_slope_of_a_cell():
         for i in range(3)
     ]  # fmt: skip
     wanted = np.minimum(1.25 + 0.17 * np.array(expected), 3.0)
-    wanted *= min(1, 1.88 / np.sqrt((wanted**2).mean()))  # each cell has 16 samples
+    wanted *= min(1, 1.88 / np.sqrt((wanted**2).mean()))
     assert strengths == pytest.approx(wanted, rel=1e-4)
 
 

@@ -153,6 +153,8 @@ def test_torsos_are_decoded_once_for_all_processes(spoken_subject, source, tmp_p
     footage: Footage = source.open().animator.footage
     kept = [with_kept_torsos(footage, footage.loop, tmp_path / "x.torsos") for _ in range(2)]
     true = {ref.img_id: footage.plate(ref) for ref in footage.loop}
+    first = footage.loop[0]
+    assert np.array_equal(kept[0].torso(first), footage.torso(first))
     for ref in footage.loop:
         assert np.array_equal(kept[0].plate(ref), true[ref.img_id])
 

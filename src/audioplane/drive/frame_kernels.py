@@ -66,8 +66,15 @@ def composite(image, transmittance, plate, out, dynamic):
     """Head over plate [h, w, 3] in bytes into out, and the image's fourth channel, 0 to 1."""
     height, width = plate.shape[:2]
     for y in prange(height):
+        # Loops that each do one thing to a row are vectorised.
+        front, clear = np.empty((3, width), np.float32), transmittance[y]
+        for c in range(3):
+            for x in range(width):
+                front[c, x] = image[c, y, x] * _TOP
+        behind, made = plate[y].reshape(-1), out[y].reshape(-1)
         for x in range(width):
             for c in range(3):
-                value = image[c, y, x] * _TOP + transmittance[y, x] * np.float32(plate[y, x, c])
-                out[y, x, c] = np.uint8(min(value, _TOP) + _HALF)
+                value = front[c, x] + clear[x] * np.float32(behind[3 * x + c])
+                made[3 * x + c] = np.uint8(min(value, _TOP) + _HALF)
+        for x in range(width):
             dynamic[y, x] = min(image[3, y, x], _ONE)

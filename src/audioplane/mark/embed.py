@@ -15,7 +15,7 @@ _REST = 1.25
 """Strength where an image is flat, levels of 255 (rms over the image at any time)."""
 _PER_SLOPE = 0.17
 """Strength added by the mean slope of a cell, levels a pixel: texture hides the mark."""
-_STEEPEST = 16.0
+_STEEPEST = 16
 """Bound on slopes: one edge is no texture."""
 _STRONGEST = 3.0
 _RMS = 1.88
@@ -28,18 +28,21 @@ def _strengths(image, rows, columns, step, strengths, counts):
     """Fill `strengths` [cells down, cells across] with the strength of the mark in each cell.
 
     rows and columns name the cell of each row and column of pixels, of which every `step`th is
-    used.
+    used; counts tells how many that is for each cell.
     """
     height, width = image.shape[:2]
     strengths[:] = 0
-    counts[:] = 0
+    slopes = np.zeros(width, np.int32)  # of the rows of a cell so far
     for y in range(0, height - 1, step):
+        here, below = image[y].reshape(-1), image[y + 1].reshape(-1)
         for x in range(0, width - 1, step):
-            here = np.float32(image[y, x, 1])
-            slope = abs(np.float32(image[y, x + 1, 1]) - here)
-            slope += abs(np.float32(image[y + 1, x, 1]) - here)
-            strengths[rows[y], columns[x]] += min(slope, np.float32(_STEEPEST))
-            counts[rows[y], columns[x]] += np.float32(1)
+            value = np.int32(here[3 * x + 1])
+            slope = abs(np.int32(here[3 * x + 4]) - value) + abs(np.int32(below[3 * x + 1]) - value)
+            slopes[x] += min(slope, np.int32(_STEEPEST))
+        if y + step >= height - 1 or rows[y + step] != rows[y]:
+            for x in range(0, width - 1, step):
+                strengths[rows[y], columns[x]] += np.float32(slopes[x])
+                slopes[x] = 0
     power = seen = np.float32(0)
     for i in range(strengths.shape[0]):
         for j in range(strengths.shape[1]):
@@ -58,11 +61,16 @@ def _strengths(image, rows, columns, step, strengths, counts):
 def _draw(image, strengths, rows, columns, waves, turn, grain, out):
     """image + strength · Re(wave · turn), rounded up where grain is large, into out."""
     height, width = image.shape[:2]
-    change = np.empty(3 * width, np.int16)
+    change, across, cell = np.empty(3 * width, np.int16), np.empty(width, np.float32), -1
     for y in range(height):
+        if rows[y] != cell:
+            cell = rows[y]
+            for x in range(width):
+                across[x] = strengths[cell, columns[x]]
+        real, imaginary, above = waves[0, y], waves[1, y], grain[y]
         for x in range(width):
-            wave = waves[0, y, x] * turn[0] + waves[1, y, x] * turn[1]
-            level = strengths[rows[y], columns[x]] * wave + grain[y, x]
+            wave = real[x] * turn[0] + imaginary[x] * turn[1]
+            level = across[x] * wave + above[x]
             # Cut off above 0, which is rounding down.
             level = np.int16(level + np.float32(64)) - np.int16(64)
             change[3 * x] = level
@@ -99,7 +107,13 @@ class Marker:
         self._columns = (np.arange(width) / side).astype(np.int32)
         shape = (int(self._rows[-1]) + 1, int(self._columns[-1]) + 1)
         self._step = 2 if side >= 4 else 1
-        self._strengths, self._counts = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self._strengths = np.zeros(shape, np.float32)
+        self._counts = np.outer(
+            *(
+                np.bincount(cells[: -1 : self._step], minlength=n)
+                for cells, n in zip((self._rows, self._columns), shape, strict=True)
+            )
+        ).astype(np.float32)
         # Constant, so that it costs the encoder nothing.
         grain = np.random.default_rng(0).random((height, width), np.float32)
         self._grain: Float32[np.ndarray, "h w"] = grain

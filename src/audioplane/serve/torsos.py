@@ -15,6 +15,7 @@ from audioplane.clock import spread_over
 from audioplane.run import Footage
 from audioplane.run.footage import FootageLike
 from audioplane.subject import FrameRef
+from audioplane.subject.torso import over
 
 MOST_BYTES = 1 << 30
 """Of one head: 95 s at 512 x 512 pixels where torsos fill the lower two fifths. Torsos of more are
@@ -37,20 +38,35 @@ class KeptTorsos(FootageLike):
     """By img_id."""
 
     def torso(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 4"] | None:
+        lower = self._lower(ref)
+        if lower is None:
+            return self.recorded.torso(ref)
+        torso = np.empty((self.size[1], *lower.shape[1:]), np.uint8)
+        torso[: -len(lower)], torso[-len(lower) :] = 0, lower
+        return torso
+
+    def plate(self, ref: FrameRef) -> UInt8[np.ndarray, "h w 3"]:
+        lower = self._lower(ref)
+        if lower is None:
+            return super().plate(ref)
+        plate = self.background.copy()
+        plate[-len(lower) :] = over(lower, plate[-len(lower) :])
+        return plate
+
+    def _lower(self, ref: FrameRef) -> UInt8[np.ndarray, "r w 4"] | None:
+        """The last rows of a torso; None where it reaches further up, or is not among the kept."""
         row = self.rows.get(ref.img_id)
         if row is None or self.there[row] == 2:
-            return self.recorded.torso(ref)
-        above = self.size[1] - self.lower.shape[1]
+            return None
         if not self.there[row]:
             torso = np.asarray(self.recorded.torso(ref))
-            if torso[:above, :, 3].any():
+            rows = self.lower.shape[1]
+            if torso[:-rows, :, 3].any():
                 self.there[row] = 2
-                return torso
-            self.lower[row] = torso[above:]
+                return None
+            self.lower[row] = torso[-rows:]
             self.there[row] = 1
-        torso = np.empty((self.size[1], *self.lower.shape[2:]), np.uint8)
-        torso[:above], torso[above:] = 0, self.lower[row]
-        return torso
+        return np.asarray(self.lower[row])
 
 
 def with_kept_torsos(footage: Footage, shown: Sequence[FrameRef], file: Path) -> Footage:

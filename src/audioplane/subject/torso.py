@@ -54,6 +54,11 @@ def _over(torso, background, out):
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             alpha = np.uint32(torso[y, x, 3])
+            if alpha == 0 or alpha == 255:  # nearly everywhere
+                front = torso if alpha else background
+                for c in range(3):
+                    out[y, x, c] = front[y, x, c]
+                continue
             for c in range(3):
                 behind = np.uint32(background[y, x, c]) * (np.uint32(255) - alpha)
                 value = np.uint32(torso[y, x, c]) * alpha + behind
