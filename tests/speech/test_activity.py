@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from audioplane.speech import Speech, StreamStatistics, activity, open_stream
+from audioplane.speech import (
+    Speech,
+    StreamStatistics,
+    activity,
+    compute_features,
+    feature_chunks,
+    feature_kind,
+    open_stream,
+    recogniser,
+)
 from audioplane.speech.activity import (
     EASE,
     HOLD,
@@ -12,6 +21,7 @@ from audioplane.speech.activity import (
     RestGate,
     speech_shares,
 )
+from audioplane.speech.ipa import recognise_once
 from audioplane.synthetic import make_synthetic_sentence
 
 FRAMES = 100
@@ -56,6 +66,30 @@ def test_phones_that_come_late_or_are_expected() -> None:
 
 def _shares(sound: np.ndarray) -> np.ndarray:
     return np.array(list(speech_shares(Speech(sound))))
+
+
+def test_features_and_rest_share_one_recognition(monkeypatch) -> None:
+    sound, pushed = np.pad(make_synthetic_sentence(12.0, 0).waveform, (0, 9000)), []
+    push = recogniser.RecogniserStream.push
+    kind = feature_kind("mel+ipa")
+
+    def counted(self, piece: np.ndarray) -> np.ndarray:
+        pushed.append(len(piece))
+        return push(self, piece)
+
+    monkeypatch.setattr(recogniser.RecogniserStream, "push", counted)
+    alone = Speech(sound.astype(np.float32))
+    features, rests = compute_features(alone, "mel+ipa"), list(speech_shares(alone))
+    twice, pushed[:] = len(pushed), []
+    once = Speech(sound.astype(np.float32))
+    for _ in range(2):  # a sound may be spoken again
+        recognise_once(once, kind)
+        again = iter(feature_chunks(once, "mel+ipa"))
+        first, shares = next(again), speech_shares(once)
+        assert next(shares) == rests[0]
+        assert np.array_equal(np.concatenate([first, *again]), features)
+        assert list(shares) == rests[1:]
+    assert len(pushed) == twice and once.recognition is None
 
 
 @pytest.mark.parametrize("size", [1, 7, 55, 1000])

@@ -39,10 +39,12 @@ from audioplane.speech import (
     can_compute,
     compute_features,
     feature_chunks,
+    feature_kind,
     load_external_features,
 )
 from audioplane.speech.activity import missing_recogniser, speech_shares
 from audioplane.speech.familiarity import sound_warnings
+from audioplane.speech.ipa import recognise_once
 from audioplane.splat.device import choose_device
 
 MOST_ARTICULATE = 4.0
@@ -208,8 +210,13 @@ class Talker:
 
         Raises as `features` does.
         """
+        self._recognise_once(speech)
         codes = self.animator.codes(self.features(speech), speech.spoken_frames())
         return torch.stack(list(self._at_rest(codes, speech)))
+
+    def _recognise_once(self, speech: Speech) -> None:
+        if self.rest is not None:
+            recognise_once(speech, feature_kind(self._computable()))
 
     def _at_rest(
         self, codes: Iterable[Float[Tensor, " k"]], speech: Speech
@@ -276,6 +283,7 @@ class Talker:
         return self._described(Speech(speech))
 
     def _described(self, speech: Speech) -> "_Heard":
+        self._recognise_once(speech)
         chunks = feature_chunks(speech, self._computable(), self._model)
         spoken = speech.spoken_frames()
         codes = self._at_rest(self.animator.code_chunks(chunks, spoken), speech)

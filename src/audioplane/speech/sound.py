@@ -77,6 +77,8 @@ class Speech:
                 f"a sound is a waveform (an array) or a function that gives its blocks, not a "
                 f"{type(sound).__name__}"
             )
+        self.recognition: Callable[[], Iterator[np.ndarray]] | None = None
+        """What `ipa.recognise_once` keeps for those who read the phones."""
 
     @staticmethod
     def read(path: Path | str, audio_track: int | None = None) -> "Speech":
