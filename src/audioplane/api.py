@@ -270,8 +270,8 @@ def export_web(
         run: The run folder, a pack, or an open run.
         out: The folder; made if it is not there.
         subject: The subject's folder, if it is not where it was when the head was trained.
-        speech: Sound files with more speech, in the subject's language, by which a head that hears
-            phones is taught to hear mel bands alone.
+        speech: Sound files with more speech, in the subject's language, by which a head whose
+            features the page does not compute is taught to hear mel bands.
         provenance: Whose consent, where the head does not state it, and the key of the mark.
         report: Called with progress.
 

@@ -12,22 +12,11 @@ from audioplane.media.video import read_frames
 from audioplane.serve.app import make_app
 from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
-from tests.chromium import PHONE, Visits, chromium, needs_chromium
+from tests.chromium import PHONE, Visits, chromium, needs_chromium, record
 from tests.serve.conftest import KEY, running, serving
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = needs_chromium
-RECORDING = """async () => {
-  const parts = [], options = { mimeType: "video/webm;codecs=vp8", videoBitsPerSecond: 8e6 };
-  const recorder = new MediaRecorder(document.getElementById("image").captureStream(25), options);
-  recorder.ondataavailable = ({ data }) => parts.push(data);
-  const stopped = new Promise((done) => (recorder.onstop = done));
-  recorder.start();
-  await new Promise((done) => setTimeout(done, 8400));
-  recorder.stop();
-  await stopped;
-  return [...new Uint8Array(await new Blob(parts).arrayBuffer())];
-}"""
 ROOMY = replace(Limits(), requests_a_minute=6000.0, clients=4)
 
 
@@ -253,9 +242,8 @@ def test_a_browser_draws_by_itself_and_its_images_carry_the_sessions_mark(
     )
     page.click("#talk")
     page.wait_for_function("() => parseFloat(document.getElementById('rate').textContent) > 15")
-    recorded = page.evaluate(RECORDING)
     path = tmp_path / "recorded.webm"
-    path.write_bytes(bytes(recorded))
+    record(page, "document.getElementById('image')", path)
     reading = read_mark(read_frames(path), KEY)
     assert reading is not None and reading.payload is not None
     assert reading.payload.head == 0xB

@@ -13,7 +13,7 @@ Babble = Callable[..., np.ndarray]
 def test_groups_share_no_symbol_and_lie_within_the_recognisers() -> None:
     symbols = [symbol for group in GROUPS for symbol in group]
     assert len(symbols) == len(set(symbols))
-    table = ipa._columns()
+    table = ipa.symbol_columns()
     assert table.shape == (SYMBOLS, COLUMNS)
     assert ipa.REACHED == BEFORE
     assert table[:, : len(GROUPS)].sum() == len(symbols)
@@ -21,7 +21,9 @@ def test_groups_share_no_symbol_and_lie_within_the_recognisers() -> None:
 
 
 def test_sounds_that_are_made_alike_share_articulations() -> None:
-    made = {s: ipa._columns()[ipa._SYMBOLS.index(s), len(GROUPS) :] for s in ("p", "m", "u", "ɑ")}
+    made = {
+        s: ipa.symbol_columns()[ipa._SYMBOLS.index(s), len(GROUPS) :] for s in ("p", "m", "u", "ɑ")
+    }
     closed, rounded, opened = (ARTICULATIONS.index(a) for a in ("closed", "round", "open"))
     assert [m[closed] for m in made.values()] == [1, 1, 0, 0]
     assert [m[rounded] for m in made.values()] == [0, 0, 1, 0]
@@ -77,7 +79,7 @@ def test_a_prediction_keeps_nothing_and_is_of_the_steps_ahead(babble: Babble) ->
     np.testing.assert_array_equal(rest, again)
     # What is predicted of the first frames is nearer to what comes than silence is.
     off = np.abs(predicted[:3] - rest[:3]).mean()
-    centres, spreads = ipa._scales()
+    centres, spreads = ipa.column_scales()
     silent = np.abs(-centres / spreads - rest[:3]).mean()
     assert off < 0.7 * silent
 

@@ -1,18 +1,24 @@
 """An untrained head of a person, exported, and what Python makes of the same speech."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 import numpy as np
 import pytest
+import torch
 
 from audioplane.credentials import ProvenanceOptions
 from audioplane.drive import Talker
 from audioplane.drive.moment import Moment
+from audioplane.head import Head
 from audioplane.run import Run, open_run
+from audioplane.speech import Speech, compute_features
+from audioplane.synthetic import make_synthetic_sentence
 from audioplane.web import WebExport, export_web
 from audioplane.web.path import Path
+from tests.chromium import DESKTOP, Visits, chromium
 from tests.run.made import make_modelled_run, make_run
+from tests.web.pages import serving, until
 
 KEY = "5a" * 32
 
@@ -59,3 +65,51 @@ def exported_torso(spoken_subject, tmp_path_factory, mark_key) -> Exported:
     run = open_run(make_run(root / "run", spoken_subject), spoken_subject.paths.root)
     options = ProvenanceOptions(mark_key=mark_key)
     return Exported(run, export_web(run, root / "site", options), Talker(run, provenance=options))
+
+
+@pytest.fixture(scope="session")
+def voice():
+    return make_synthetic_sentence(2.0, seed=3).waveform.astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def exported_phones(exported, tmp_path_factory, mark_key) -> Exported:
+    """The same head with a random encoder of the default kind."""
+    kind, shape = "mel+ipa", replace(exported.run.head.shape, feature_dim=143)
+    head = Head(shape, torch.Generator().manual_seed(0))
+    kept = {k: v for k, v in exported.run.head.state_dict().items() if "encoder" not in k}
+    head.load_state_dict(kept, strict=False)
+    speech = Speech(make_synthetic_sentence(4.0, seed=1).waveform)
+    head.encoder.calibrate(torch.from_numpy(compute_features(speech, kind)))
+    run = replace(exported.run, head=head.requires_grad_(False).eval(), speech=kind)
+    run = replace(run, rest_code=exported.run.rest)
+    out, options = tmp_path_factory.mktemp("phones"), ProvenanceOptions(mark_key=mark_key)
+    return Exported(run, export_web(run, out, options), Talker(run, provenance=options))
+
+
+@pytest.fixture(scope="module")
+def address(exported):
+    with serving(exported.made.path) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser, address):
+    """`visit(size)`: the page, ready. It fails the test where the page's code or policy failed."""
+    visits = Visits(browser)
+
+    def visit(size=DESKTOP, address=address):
+        page = visits.page(viewport=size, permissions=["microphone"])
+        page.on("console", lambda m: visits.errors.append(m.text) if m.type == "error" else None)
+        page.goto(address)
+        until(page, "document.getElementById('status').textContent === 'Ready'")
+        return page
+
+    yield visit
+    visits.end()

@@ -1,12 +1,7 @@
 """The exported folder in a real browser, on a static server under a strict policy."""
 
 import base64
-import functools
-import http.server
 import json
-import threading
-import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -20,135 +15,59 @@ from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
 from audioplane.media.image import decode_image
 from audioplane.speech import Speech, compute_features
-from audioplane.synthetic import make_synthetic_sentence
 from audioplane.web.head_bin import read_head_bin
-from tests.chromium import DESKTOP, PHONE, Visits, chromium, needs_chromium
+from tests.chromium import DESKTOP, PHONE, needs_chromium, record
 from tests.web.conftest import KEY
+from tests.web.pages import ELEMENT, ENGINE, asked, serving, until
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = needs_chromium
-POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
-ENGINE = """
-const [{ readHead }, { Engine }, { Encoder }, mel, { Live }] = await Promise.all(
-  ["head_bin", "engine", "encoder", "mel", "live"].map((name) => import(`/${name}.js`)));
-const bytes = async (name) => (await fetch(name)).arrayBuffer();
-const head = readHead(await bytes("/head.bin"));
-const image = await createImageBitmap(new Blob([await bytes("/background.webp")]));
-const canvas = new OffscreenCanvas(image.width, image.height);
-canvas.getContext("2d").drawImage(image, 0, 0);
-const plate = canvas.getContext("2d").getImageData(0, 0, image.width, image.height).data;
-const engine = new Engine(head, await WebAssembly.compile(await bytes("/head.wasm")));
-engine.setPlate(plate);
-const encoder = new Encoder(head), samples = Float32Array.from(given);
-"""
-ELEMENT = "document.querySelector('audioplane-head')"
-
-
-class Static(http.server.SimpleHTTPRequestHandler):
-    def end_headers(self):
-        self.send_header("Content-Security-Policy", POLICY)
-        super().end_headers()
-
-    def log_message(self, format, *args):
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(exported):
-    with serving(exported.made.path) as address:
-        yield address
-
-
-@contextmanager
-def serving(folder):
-    """Serve a folder on a free port of loopback; its address."""
-    handler = functools.partial(Static, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(browser, address):
-    """`visit(size)`: the page, ready. It fails the test where the page's code or policy failed."""
-    visits = Visits(browser)
-
-    def visit(size=DESKTOP, address=address):
-        page = visits.page(viewport=size, permissions=["microphone"])
-        page.on("console", lambda m: visits.errors.append(m.text) if m.type == "error" else None)
-        page.goto(address)
-        until(page, "document.getElementById('status').textContent === 'Ready'")
-        return page
-
-    yield visit
-    visits.end()
-
-
-def until(page, condition: str, seconds: float = 30) -> None:
-    """Wait for a condition; the page's policy forbids Playwright's own way, by `eval`."""
-    end = time.monotonic() + seconds
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, condition
-        page.wait_for_timeout(20)
-
-
-def asked(page, script: str, sound=(), shape=None) -> np.ndarray:
-    """The numbers that a script gives with the page's modules loaded."""
-    given = [float(x) for x in sound]
-    return np.array(page.evaluate(f"async (given) => {{ {ENGINE} {script} }}", given)).reshape(
-        shape or -1
-    )
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(-10 * np.log10(np.mean((a.astype(float) - b) ** 2) / 255**2 + 1e-12))
 
 
-@pytest.fixture(scope="module")
-def voice():
-    return make_synthetic_sentence(2.0, seed=3).waveform.astype(np.float32)
+DRAWN = """
+delete head.arrays.rest;
+const codes = encoder.codes(ears.describe(samples)), all = [];
+for (const t of PICKED) {
+  const pose = engine.recorded(t % 38 < 20 ? t % 38 : 38 - (t % 38));
+  const pixels = (COMPOSED)(codes[t], pose);
+  all.push([...pixels]);
+}
+return all;
+"""
 
 
-def test_the_same_sound_gives_pythons_features_and_images(visit, exported, voice):
-    page, animator = visit(), exported.talker.animator
-    speech = Speech(voice)
-    windows = asked(page, "return mel.describe(samples).windows.map(w => [...w]);", voice)
-    assert np.abs(windows - compute_features(speech, "mel").ravel()).max() < 1e-3
+def assert_pythons_images(
+    page, exported, voice, count: int, composed: str, before: str = ""
+) -> None:
+    """That `count` frames of a speech look as Python's. `composed`: a function in JavaScript of
+    code and pose, which gives pixels; `before`: what has to be run before it."""
+    animator, speech = exported.talker.animator, Speech(voice)
     codes = animator.codes(compute_features(speech, "mel"), speech.spoken_frames())
-    picked = list(range(0, len(codes), len(codes) // 10))
-    script = """
-    const { windows, spoken } = mel.describe(samples);
-    delete head.arrays.rest;
-    const codes = encoder.codes(windows, spoken), all = [];
-    for (const t of %s) {
-      engine.compose(codes[t], engine.recorded(t %% 38 < 20 ? t %% 38 : 38 - (t %% 38)));
-      const made = new Uint8Array(engine.wasm.memory.buffer, engine.at.out, 4 * 160 * 160);
-      all.push([...made]);
-    }
-    return all;
-    """
-    made = asked(page, script % picked, voice, (len(picked), 160, 160, 4))
+    picked = list(range(0, len(codes), len(codes) // count))
+    script = before + DRAWN.replace("PICKED", str(picked)).replace("COMPOSED", composed)
+    made = asked(page, script, voice, (len(picked), 160, 160, 4))
     for image, t in zip(made, picked, strict=True):
         ref = animator.footage.loop[ping_pong(t, 20)]
         expected = animator.draw(codes[t], ref, animator.footage.plate(ref)).image
         assert psnr(image[..., :3], expected) > 45
     assert (made[..., 3] == 255).all()
+
+
+def test_the_same_sound_gives_pythons_features(visit, exported, voice):
+    windows = asked(visit(), "return ears.describe(samples).windows.map(w => [...w]);", voice)
+    assert np.abs(windows - compute_features(Speech(voice), "mel").ravel()).max() < 1e-3
+
+
+def test_the_kernels_draw_pythons_images(visit, exported, voice):
+    composed = """(code, pose) => {
+      engine.compose(code, pose);
+      return engine.bytes("out", 4 * 160 * 160);
+    }"""
+    assert_pythons_images(visit(), exported, voice, 10, composed)
 
 
 def test_every_pose_has_its_own_recorded_torso(visit, exported_torso):
@@ -205,7 +124,7 @@ def plates(folder) -> list[np.ndarray]:
 def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice):
     script = """
     delete head.arrays.rest;
-    const live = new Live(head, encoder), codes = [];
+    const live = new Live(ears, encoder), codes = [];
     for (let at = 0; at < samples.length; at += 441)
       codes.push(...live.push(samples.slice(at, at + 441)));
     return codes.map(c => [...c]);
@@ -219,9 +138,9 @@ def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice):
 
 def test_a_mouth_comes_to_rest_where_nobody_speaks(visit, exported, voice):
     script = """
-    const live = new Live(head, encoder), codes = live.push(samples);
+    const live = new Live(ears, encoder), codes = live.push(samples);
     codes.push(...live.push(new Float32Array(32000)));
-    return [encoder.rest(mel.silence()), codes[20], codes.at(-1)].map(c => [...c]);
+    return [encoder.rest(ears.silence()), codes[20], codes.at(-1)].map(c => [...c]);
     """
     rest, spoken, silent = asked(visit(), script, voice, (3, -1))
     assert exported.run.rest is not None
@@ -236,9 +155,9 @@ def test_memory_stays_as_it_is(visit):
       engine.draw(code.fill(Math.sin(t)), engine.recorded(t % 20), t);
       if (t % 300 === 299) sizes.push(engine.wasm.memory.buffer.byteLength);
     }
-    const live = new Live(head, encoder), piece = new Float32Array(640).map(Math.sin);
+    const live = new Live(ears, encoder), piece = new Float32Array(640).map(Math.sin);
     for (let t = 0; t < 600; t++) live.push(piece);
-    return [...sizes, live.steps.length, live.vectors.length, live.sound.length];
+    return [...sizes, live.ears.steps[0].length, live.vectors.length, live.sound.length];
     """
     *sizes, steps, vectors, sound = asked(visit(), script)
     assert sizes[1] == sizes[2] < 64e6
@@ -264,20 +183,8 @@ def test_the_mark_of_its_frames_is_read_with_the_exporters_key(visit, exported):
 
 
 def test_a_recording_of_the_canvas_passes_verify(visit, exported, mark_key, tmp_path, capsys):
-    script = """async () => {
-    const head = document.querySelector("audioplane-head"), parts = [];
-    const recorder = new MediaRecorder(head.canvas.captureStream(25),
-      { mimeType: "video/webm;codecs=vp8", videoBitsPerSecond: 8e6 });
-    recorder.ondataavailable = ({ data }) => parts.push(data);
-    const stopped = new Promise((done) => (recorder.onstop = done));
-    recorder.start();
-    await new Promise((done) => setTimeout(done, 8400));
-    recorder.stop();
-    await stopped;
-    return [...new Uint8Array(await new Blob(parts).arrayBuffer())];
-    }"""
     path = tmp_path / "recorded.webm"
-    path.write_bytes(bytes(visit().evaluate(script)))
+    record(visit(), f"{ELEMENT}.canvas", path)
     capsys.readouterr()
     assert main(["verify", str(path), "--json", "--mark-key", str(mark_key)]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -323,25 +230,8 @@ const webgl = WebGL.of(engine, true);
 
 def test_a_gpu_draws_pythons_images_too(visit, exported, voice):
     """In Chromium's software GL."""
-    page, animator = visit(), exported.talker.animator
-    speech = Speech(voice)
-    codes = animator.codes(compute_features(speech, "mel"), speech.spoken_frames())
-    picked = list(range(0, len(codes), len(codes) // 4))
-    script = """
-    const { windows, spoken } = mel.describe(samples);
-    delete head.arrays.rest;
-    const codes = encoder.codes(windows, spoken), all = [];
-    for (const t of %s) {
-      webgl.compose(codes[t], engine.recorded(t %% 38 < 20 ? t %% 38 : 38 - (t %% 38)));
-      all.push([...webgl.pixels(webgl.image)]);
-    }
-    return all;
-    """
-    made = asked(page, GPU + script % picked, voice, (len(picked), 160, 160, 4))
-    for image, t in zip(made, picked, strict=True):
-        ref = animator.footage.loop[ping_pong(t, 20)]
-        expected = animator.draw(codes[t], ref, animator.footage.plate(ref)).image
-        assert psnr(image[..., :3], expected) > 45
+    composed = "(...frame) => { webgl.compose(...frame); return webgl.pixels(webgl.image); }"
+    assert_pythons_images(visit(), exported, voice, 4, composed, GPU)
 
 
 def test_a_gpu_marks_as_the_kernels_do(visit):

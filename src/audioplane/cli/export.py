@@ -30,8 +30,8 @@ class Export:
     frame: int | None = None
     """The one frame of that speech to write, from 0."""
     speech: tuple[Path, ...] = ()
-    """For --web, sound files with more speech, in the subject's language, by which a head that
-    hears phones is taught to hear mel bands alone, as browsers do."""
+    """For --web, sound files with more speech, in the subject's language, for a head whose
+    features the page does not compute (all but mel and ipa): it is taught to hear mel bands."""
     consent: str = ""
     """Who agreed to the making of this head, and to what; needed once if it has none."""
     mark_key: Path | None = None

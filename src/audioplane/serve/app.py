@@ -34,19 +34,7 @@ _PAGE = {
     "/style.css": ("style.css", "text/css; charset=utf-8"),
 }
 _DRAWING = "/drawing/"
-"""Where the modules lie with which clients draw."""
-_MODULES = (
-    "painters",
-    "worker",
-    "encoder",
-    "engine",
-    "head_bin",
-    "live",
-    "mark",
-    "mel",
-    "torsos",
-    "webgl",
-)
+"""Where the modules of a page without a server lie: clients draw with some of them."""
 _FRAMES = 10**9
 
 
@@ -67,9 +55,10 @@ def make_app(
         title="audioplane", docs_url=None, redoc_url=None, openapi_url=None, lifespan=service.life
     )
     app.state.service = service
-    modules = {f"{_DRAWING}{name}.js" for name in _MODULES}
-    app.add_middleware(Guard, service=service, open_to_all=_PAGE.keys() | modules)
-    _add_page(app)
+    files = _page_files()
+    app.add_middleware(Guard, service=service, open_to_all=files.keys())
+    for path, file in files.items():
+        app.add_api_route(path, _asset(*file), methods=["GET"], response_class=Response)
     _add_facts(app, service, webrtc)
     if webrtc:
         _add_calls(app, service)
@@ -136,13 +125,13 @@ def _add_facts(app: FastAPI, service: Service, webrtc: bool) -> None:
         return asdict(service.capacity())
 
 
-def _add_page(app: FastAPI) -> None:
+def _page_files() -> dict[str, tuple[bytes, str]]:
+    """The page's files and their types, by path."""
     own, web = (resources.files(f"audioplane.{room}") / "page" for room in ("serve", "web"))
     files = {path: (own / name, kind) for path, (name, kind) in _PAGE.items()}
-    files |= {f"{_DRAWING}{name}.js": (web / f"{name}.js", _JAVASCRIPT) for name in _MODULES}
-    for path, (file, kind) in files.items():
-        asset = _asset(file.read_bytes(), kind)
-        app.add_api_route(path, asset, methods=["GET"], response_class=Response)
+    modules = (file for file in web.iterdir() if file.name.endswith(".js"))
+    files |= {_DRAWING + module.name: (module, _JAVASCRIPT) for module in modules}
+    return {path: (file.read_bytes(), kind) for path, (file, kind) in files.items()}
 
 
 def _asset(content: bytes, kind: str) -> Callable[[], Response]:

@@ -75,8 +75,8 @@ _SYMBOLS = (
 
 
 @cache
-def _columns() -> Float32[np.ndarray, "191 c"]:
-    """What a symbol gives each column."""
+def symbol_columns() -> Float32[np.ndarray, "191 c"]:
+    """What a symbol of the network gives each column."""
     from audioplane.speech.recogniser import SYMBOLS
 
     table = np.zeros((SYMBOLS, COLUMNS), np.float32)
@@ -90,7 +90,7 @@ def _columns() -> Float32[np.ndarray, "191 c"]:
     return table
 
 
-def _scales() -> tuple[Float32[np.ndarray, " c"], Float32[np.ndarray, " c"]]:
+def column_scales() -> tuple[Float32[np.ndarray, " c"], Float32[np.ndarray, " c"]]:
     """Mean and deviation of every column."""
     counts = (len(GROUPS), len(ARTICULATIONS))
     centres, spreads = (np.repeat(x, counts).astype(np.float32) for x in (CENTRES, SPREADS))
@@ -144,13 +144,13 @@ def lip_openings(speech: Speech) -> Float32[np.ndarray, " s"]:
     shares = np.zeros(COLUMNS, np.float32)
     for name, share in _OPENINGS.items():
         shares[len(GROUPS) + ARTICULATIONS.index(name)] = share
-    by_symbol = _columns() @ shares
+    by_symbol = symbol_columns() @ shares
     return np.concatenate([chunk @ by_symbol for chunk in _probabilities(speech)])
 
 
 def any_phone(probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, " s"]:
     """Probability of any of the phones of `GROUPS`."""
-    return probabilities @ _columns()[:, : len(GROUPS)].sum(1)
+    return probabilities @ symbol_columns()[:, : len(GROUPS)].sum(1)
 
 
 def _probabilities(
@@ -196,7 +196,7 @@ class _Peaks:
 
     def push(self, probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, "u c"]:
         """The steps that are settled now."""
-        self._peaks = np.concatenate([self._peaks, probabilities @ _columns()])
+        self._peaks = np.concatenate([self._peaks, probabilities @ symbol_columns()])
         steps = _smoothed(self._peaks)
         self._peaks = self._peaks[len(steps) :]
         return steps
@@ -204,7 +204,7 @@ class _Peaks:
     def predict(self, ahead: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, "u c"]:
         """The steps that probabilities ahead give, as if no peaks followed. No state changes."""
         after = np.zeros((REACH, COLUMNS), np.float32)
-        return _smoothed(np.concatenate([self._peaks, ahead @ _columns(), after]))
+        return _smoothed(np.concatenate([self._peaks, ahead @ symbol_columns(), after]))
 
 
 @dataclass(frozen=True)
@@ -246,15 +246,19 @@ class LiveRecogniser:
         return self._stream.ahead
 
 
+def smoothing_weights() -> Float32[np.ndarray, " w"]:
+    """Of the steps from `REACH` before one to `REACH` after it; their sum is 1."""
+    weights = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / SMOOTHING) ** 2)
+    return (weights / weights.sum()).astype(np.float32)
+
+
 def _smoothed(peaks: Float32[np.ndarray, "k c"]) -> Float32[np.ndarray, "s c"]:
     """Features of all steps but the outer `REACH`."""
-    weights = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / SMOOTHING) ** 2)
-    weights = (weights / weights.sum()).astype(np.float32)
     count = max(0, len(peaks) - 2 * REACH)
     steps = np.zeros((count, peaks.shape[1]), np.float32)
-    for lag, weight in enumerate(weights):
+    for lag, weight in enumerate(smoothing_weights()):
         steps += weight * peaks[lag : lag + count]
-    centres, spreads = _scales()
+    centres, spreads = column_scales()
     return (steps - centres) / spreads
 
 

@@ -15,6 +15,7 @@ Legend: n chunks, s steps of the sound, seen: steps of a chunk with those ahead,
 import hashlib
 import importlib.util
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -115,6 +116,18 @@ class Recogniser:
         name = "acoustic_model.model.proj."
         self._out = w[name + "weight"][:, :, 0], w[name + "bias"]
 
+    def filters(self) -> Float[Tensor, "201 80"]:
+        """Of the mel bands, over the bins of a spectrum."""
+        return self._mel
+
+    def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Weights and biases of all layers after the mel bands: the first one, the last one, then
+        those of each block in the order in which they are used."""
+        yield self._stem
+        yield self._out
+        for layer in self.layers:
+            yield from layer.pairs()
+
     def embed(self, sound: Float[Tensor, " k"]) -> Float[Tensor, "s 144"]:
         """Inputs of the first layer, for sound that begins `BEFORE` samples before a step."""
         spectra = sound.unfold(0, FFT, HOP)
@@ -162,6 +175,14 @@ class _Layer:
         self._gate, self._blend = pair("conv.pointwise1"), pair("conv.pointwise2")
         self._taps = w[f"onnx::Conv_{804 + 3 * index}"], w[f"onnx::Conv_{805 + 3 * index}"]
 
+    def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Weights and biases in the order in which they are used."""
+        yield from self._first.pairs()
+        yield from (self._attention_norm, self._qkv, self._mixed)
+        yield from (self._convolution_norm, self._gate, self._taps, self._blend)
+        yield from self._second.pairs()
+        yield self._last_norm
+
     def __call__(
         self, x: _Seen, past: _Past, hidden: Float[Tensor, "n 1 1 k"], span: Span
     ) -> _Seen:
@@ -197,6 +218,9 @@ class _FeedForward:
     norm: tuple[Tensor, Tensor]
     up: tuple[Tensor, Tensor]
     down: tuple[Tensor, Tensor]
+
+    def pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return iter((self.norm, self.up, self.down))
 
     def __call__(self, x: _Seen) -> _Seen:
         wide = functional.silu(functional.linear(_normalised(x, self.norm), *self.up))

@@ -29,13 +29,16 @@ from audioplane.web.drawing import (
     mark_cells,
     write_background,
 )
+from audioplane.web.ear import ipa_arrays, write_recogniser
 from audioplane.web.head_bin import write_head_bin
 from audioplane.web.path import find_path
 from audioplane.web.plates import write_plates
 from audioplane.web.student import teach
 from audioplane.web.weights import Arrays, check_shape, head_arrays
 
-TORSO = "torso.bin"
+TORSO, RECOGNISER = "torso.bin", "recogniser.bin"
+_HEARD = {"mel", "ipa"}
+"""Kinds of features that the page computes."""
 _MOST_MOMENTS, _MOST_TORSOS = 3000, 900
 """That a page shows; where each has its own torso, 7 kB at 512 x 512 pixels."""
 _DEFAULT = ProvenanceOptions()
@@ -68,8 +71,8 @@ def export_web(
         run: An open run or pack; a run's subject must be there.
         out: The folder, made if it is not there; files of an earlier export are replaced.
         options: Whose consent, where the head does not state it, and the key of the mark.
-        speech: More speech, beside the subject's own, for the student of a head that does not hear
-            mel bands alone (`web.student`).
+        speech: More speech, beside the subject's own, for the student of a head that hears what the
+            page does not (`web.student`).
         report: Called with progress.
 
     Raises:
@@ -86,18 +89,22 @@ def export_web(
         raise CredentialsError("mark=False: a head is not exported without the mark")
     check_shape(run.head)
     check_output(out / HEAD)
-    encoder, voice, notes = _encoder(run, speech, report)
+    ears = _ears(run, speech, report)
     session = new_session()
     payload = MarkPayload(int(run.sha256[:8], 16), int(session, 16))
     moments, path = _shown(run)
     animator = Animator(run.head, run.footage, run.views, run.bodies)
-    arrays = head_arrays(run.head, encoder) | camera_array(run) | path
+    arrays = head_arrays(run.head, ears.encoder) | camera_array(run) | path
     arrays |= _moment_arrays(moments, animator)
     arrays["mark"] = (mark_cells(payload, key), "i8")
     if run.rest is not None:
         arrays["rest"] = (run.rest.numpy().astype(np.float32), "f32")
-    facts = _facts(run, consent, voice)
+    facts = _facts(run, consent, ears)
     files = [out / HEAD, out / BACKGROUND]
+    if "ipa" in ears.kinds:
+        arrays |= ipa_arrays()
+        files.append(out / RECOGNISER)
+        write_recogniser(out / RECOGNISER)
     if run.torso == "recorded":
         files.append(out / TORSO)
         step = Counter(report, "torsos", len(moments))
@@ -105,20 +112,30 @@ def export_web(
     write_head_bin(out / HEAD, facts, arrays)
     write_background(animator.plate(moments[0]), out / BACKGROUND)
     files += _copy_page(out)
-    return WebExport(out, sum(file.stat().st_size for file in files), session, notes)
+    return WebExport(out, sum(file.stat().st_size for file in files), session, ears.notes)
 
 
-def _encoder(
-    run: Run, speech: Sequence[Path], report: Report
-) -> tuple[AudioEncoder, StreamStatistics, tuple[str, ...]]:
-    """What hears in the browser, with which voice it begins, and what people should know of it."""
-    if run.speech == "mel":
-        return run.head.encoder, run.voice or StreamStatistics(), ()
+@dataclass(frozen=True)
+class _Ears:
+    """What hears in the browser."""
+
+    kinds: Sequence[str]
+    """Of features, side by side."""
+    encoder: AudioEncoder
+    voice: StreamStatistics
+    """With which it begins."""
+    notes: tuple[str, ...] = ()
+
+
+def _ears(run: Run, speech: Sequence[Path], report: Report) -> _Ears:
+    """The head's own, or a student where the page does not compute its features."""
+    if set(kinds := run.speech.split("+")) <= _HEARD:
+        return _Ears(kinds, run.head.encoder, run.voice or StreamStatistics())
     own = run.subject.paths.audio
     if not own.is_file():
         raise SpeechError(
             f"{run.path} hears '{run.speech}', which browsers cannot compute, and its subject has "
-            "no sound to teach mel bands by: train the head with speech='mel'"
+            "no sound to teach mel bands by: train the head with speech='mel+ipa'"
         )
     sound = Speech.read(own)
     student = teach(run.head, run.speech, sound, [Speech.read(path) for path in speech], report)
@@ -127,15 +144,17 @@ def _encoder(
         f"correlation of {student.agreement:.2f} on speech that they were not fitted to "
         "(docs/browser.md)"
     )
-    return student.encoder, stream_statistics(sound, "mel"), (note,)
+    return _Ears(["mel"], student.encoder, stream_statistics(sound, "mel"), (note,))
 
 
-def _facts(run: Run, consent: str, voice: StreamStatistics) -> dict[str, Any]:
+def _facts(run: Run, consent: str, ears: _Ears) -> dict[str, Any]:
     """The header of `head.bin`."""
+    level, bands = ears.voice.level, ears.voice.bands
     return drawn_facts(run, consent) | {
         "scales": list(run.head.shape.scales),
         "fusion": run.head.shape.fusion,
-        "voice": {"level": voice.level, "bands": [round(float(x), 3) for x in voice.bands]},
+        "hears": list(ears.kinds),
+        "voice": {"level": level, "bands": [round(float(x), 3) for x in bands]},
     }
 
 

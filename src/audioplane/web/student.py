@@ -1,8 +1,8 @@
 """The student: an audio encoder that hears mel bands alone, distilled from a head's own.
 
-Browsers compute mel bands, but have no recogniser of phones. The student is taught by what the
-head's encoder says of its training speech, of that speech slower and faster, and of other sounds.
-It has the same layers and starts from the same weights, less those of the other features.
+For heads of features that the page does not compute, as `mel+phones`. The student is taught by
+what the head's encoder says of its training speech, of that speech slower and faster, and of other
+sounds. It has the same layers and starts from the same weights, less those of the other features.
 """
 
 from collections.abc import Sequence

@@ -32,7 +32,7 @@ def check_shape(head: Head) -> None:
 
 
 def head_arrays(head: Head, encoder: AudioEncoder) -> Arrays:
-    """All that turns mel windows and expressions into Gaussians; `encoder` hears mel alone."""
+    """All that turns windows of `encoder`'s features and expressions into Gaussians."""
     return drawn_arrays(head) | _prototypes(head) | encoder_arrays(encoder)
 
 

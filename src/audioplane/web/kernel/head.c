@@ -19,21 +19,6 @@ void *take(uint32_t bytes) {
   return (void *)at;
 }
 
-static inline float exp1(float x) {
-  x = x > 80 ? 80 : x < -80 ? -80 : x;
-  return wasm_f32x4_extract_lane(exp4(SPLAT(x)), 0);
-}
-
-static float log1(float x) { /* x > 0 */
-  union { float f; uint32_t u; } bits = {x};
-  int e = (int)(bits.u >> 23) - 127;
-  bits.u = (bits.u & 0x7fffffu) | 0x3f800000u;
-  if (bits.f > 1.41421356f) bits.f *= 0.5f, e++;
-  float t = (bits.f - 1) / (bits.f + 1), q = t * t;
-  float series = 1 + q * (1.0f / 3 + q * (0.2f + q * (1.0f / 7 + q * (1.0f / 9))));
-  return 2 * t * series + e * 0.6931471805599453f;
-}
-
 static float sin_small(float x) { /* |x| < pi / 2 */
   float q = x * x;
   return x * (1 - q / 6 * (1 - q / 20 * (1 - q / 42 * (1 - q / 72))));

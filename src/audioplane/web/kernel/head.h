@@ -58,4 +58,19 @@ static inline f4 exp4(f4 x) {
   return wasm_i32x4_add(s, wasm_i32x4_shl(shifted, 23));
 }
 
+static inline float exp1(float x) {
+  x = x > 80 ? 80 : x < -80 ? -80 : x;
+  return wasm_f32x4_extract_lane(exp4(SPLAT(x)), 0);
+}
+
+static inline float log1(float x) { /* x > 0 */
+  union { float f; uint32_t u; } bits = {x};
+  int e = (int)(bits.u >> 23) - 127;
+  bits.u = (bits.u & 0x7fffffu) | 0x3f800000u;
+  if (bits.f > 1.41421356f) bits.f *= 0.5f, e++;
+  float t = (bits.f - 1) / (bits.f + 1), q = t * t;
+  float series = 1 + q * (1.0f / 3 + q * (0.2f + q * (1.0f / 7 + q * (1.0f / 9))));
+  return 2 * t * series + e * 0.6931471805599453f;
+}
+
 #endif

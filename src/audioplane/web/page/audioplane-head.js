@@ -6,11 +6,11 @@
 //   stop()
 //   events: ready, speaking, listening, idle, error (event.detail says more)
 
-import { LOOK_AHEAD } from "./live.js";
+import { waited } from "./live.js";
 import { Painters } from "./painters.js";
 import { Resampler, resampled } from "./resample.js";
 
-const FPS = 25, AHEAD = 3, LEAD = 0.15, KEPT = 500, MIC_DELAY = LOOK_AHEAD + 0.1;
+const FPS = 25, AHEAD = 3, LEAD = 0.15, KEPT = 500, MIC_MARGIN = 0.1;
 const STYLE = `
 :host{display:inline-block;position:relative;line-height:0;max-width:100%}
 canvas{max-width:100%;height:auto;border-radius:inherit}
@@ -215,12 +215,13 @@ export class AudioplaneHead extends HTMLElement {
     const resampler = new Resampler(audio.sampleRate);
     const first = Math.max(this.#asked, this.#due()) + 1;
     const speech = { id, codes: [], whole: false, done: () => {}, first, began: first };
+    const delay = waited(this.facts.hears) + MIC_MARGIN;
     this.#speech = speech;
     this.#hearing.postMessage({ type: "listen" });
     ear.port.onmessage = ({ data }) => {
       const now = performance.now() / 1000;
       speech.since ??= now;
-      speech.clock ??= () => performance.now() / 1000 - speech.since - MIC_DELAY;
+      speech.clock ??= () => performance.now() / 1000 - speech.since - delay;
       this.#hearing.postMessage({ type: "push", id, samples: resampler.push(data) });
     };
     source.connect(ear);

@@ -145,21 +145,13 @@ export class Encoder {
     });
   }
 
-  /** The codes of a whole speech; `spoken` marks the frames in which its voice speaks. */
-  codes(windows, spoken) {
+  /** The codes of a whole speech; `spoken` marks the frames in which its voice speaks, `shares` says
+   * how much of each frame is speech. */
+  codes({ windows, spoken, shares }) {
     const raw = this.vectors(windows), norm = this.norm();
     raw.forEach((v, t) => spoken[t] && norm.update(v));
-    let share = 0;
-    return raw.map((v, t) => {
-      share = towards(share, spoken[t]);
-      return this.eased(this.code(norm.normalised(v)), share);
-    });
+    return raw.map((v, t) => this.eased(this.code(norm.normalised(v)), shares[t]));
   }
-}
-
-/** The share of speech in the next frame: a mouth comes to rest, or leaves it, in two. */
-export function towards(share, speaks) {
-  return Math.min(1, Math.max(0, share + (speaks ? 0.5 : -0.5)));
 }
 
 function softmax(scores) {

@@ -1,41 +1,45 @@
 // The codes of a head whose speech arrives in pieces (audioplane/drive/stream.py).
 
-import { towards } from "./encoder.js";
-import { blockPower, FRAME, joined, MelStream, PAUSE, RunningLevel, STEPS } from "./mel.js";
+import { lookAhead } from "./ears.js";
+import { blockPower, FRAME, PAUSE, RATE, RunningLevel } from "./mel.js";
 
 const BEFORE = 4, AFTER = 3;
 /** Seconds of sound after a frame that its code waits for. */
-export const LOOK_AHEAD = (7 * 320 + 160 + AFTER * FRAME) / 16000;
+export const waited = (kinds) => lookAhead(kinds) + (AFTER * FRAME) / RATE;
 
 export class Live {
-  constructor(head, encoder) {
-    const { voice } = head.facts;
+  constructor(ears, encoder) {
     this.encoder = encoder;
-    this.mel = new MelStream(voice);
-    this.level = new RunningLevel(voice.level);
+    this.ears = ears.listen();
+    this.level = new RunningLevel(ears.voice.level);
     this.norm = encoder.norm();
     this.silent = PAUSE;
-    this.share = 0;
-    this.steps = [];
     this.vectors = [];
     this.sound = new Float32Array(0);
+    this.missing = FRAME + Math.round(waited(ears.kinds) * RATE);
   }
 
   /** The codes of the frames that are settled after the next samples at 16 kHz. */
   push(samples) {
-    const sound = new Float32Array(this.sound.length + samples.length);
+    const sound = new Float32Array(this.sound.length + samples.length), codes = [];
     sound.set(this.sound), sound.set(samples, this.sound.length);
     this.sound = sound;
-    this.steps.push(...this.mel.push(samples));
-    while (this.steps.length >= STEPS) {
-      const vector = this.encoder.encode(joined(this.steps.slice(0, STEPS)));
-      this.steps.splice(0, 2);
+    for (; samples.length >= this.missing; this.missing = FRAME) {
+      this.hear(samples.subarray(0, this.missing));
+      samples = samples.subarray(this.missing);
+      codes.push(this.next());
+    }
+    this.missing -= samples.length;
+    this.hear(samples);
+    return codes;
+  }
+
+  hear(samples) {
+    for (const window of this.ears.push(samples)) {
+      const vector = this.encoder.encode(window);
       if (!this.vectors.length) for (let i = 0; i < BEFORE; i++) this.vectors.push(vector);
       this.vectors.push(vector);
     }
-    const codes = [];
-    while (this.vectors.length > BEFORE + AFTER) codes.push(this.next());
-    return codes;
   }
 
   next() {
@@ -44,8 +48,8 @@ export class Live {
     this.sound = this.sound.slice(FRAME);
     const raw = this.encoder.filter(this.vectors.slice(0, BEFORE + 1 + AFTER));
     this.vectors.shift();
-    if (this.silent <= PAUSE) this.norm.update(raw);
-    this.share = towards(this.share, this.silent <= PAUSE);
-    return this.encoder.eased(this.encoder.code(this.norm.normalised(raw)), this.share);
+    const spoken = this.silent <= PAUSE;
+    if (spoken) this.norm.update(raw);
+    return this.encoder.eased(this.encoder.code(this.norm.normalised(raw)), this.ears.share(spoken));
   }
 }

@@ -7,6 +7,8 @@ const FLOOR_DB = -20, CENTRE_DB = -4, SPREAD_DB = 12.5;
 const TARGET_DB = -23, MAX_GAIN_DB = 40, ABSOLUTE_GATE = 1e-7, RELATIVE_GATE = 10 ** -1.5;
 const FADE = 50, LONGEST = 3000, NOISE_BLOCKS = 500, NOISE_RATIO = 8;
 export const PAUSE = 8;
+/** Samples of sound after a frame's end that its window waits for. */
+export const MEL_AHEAD = STEPS_BEFORE * STEP + (ANALYSIS - STEP) / 2;
 
 const WINDOW = Float64Array.from({ length: ANALYSIS }, (_, i) =>
   0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 1)) / (ANALYSIS + 1)));
@@ -85,7 +87,8 @@ function blockPower(sound, block) {
   return sum / STEP;
 }
 
-/** Windows [16 · 80] of a whole sound, one a frame, and in which frames somebody speaks. */
+/** Steps of a whole sound, as many as its frames' windows span; its gain, which blocks are as loud as
+ * speech, and in which frames somebody speaks. */
 export function describe(sound) {
   const frames = Math.max(1, Math.floor(sound.length / FRAME));
   const blocks = Array.from({ length: Math.floor(sound.length / STEP) }, (_, b) =>
@@ -107,23 +110,27 @@ export function describe(sound) {
     step.forEach((x, i) => (totals[i] += x));
   });
   const means = totals.map((x) => (x + TYPICAL_WEIGHT * TYPICAL_DB) / (count + TYPICAL_WEIGHT));
-  const made = steps.map((step) => step.map((x, i) => normalised(x, means[i])));
   return {
-    windows: Array.from({ length: frames }, (_, t) => joined(made.slice(2 * t, 2 * t + STEPS))),
+    steps: steps.map((step) => step.map((x, i) => normalised(x, means[i]))),
+    gain,
+    active,
+    frames,
     spoken: Array.from({ length: frames }, (_, t) =>
       active.slice(Math.max(0, 2 * (t - PAUSE)), 2 * (t + PAUSE + 1)).some(Boolean)),
   };
 }
 
-export function joined(steps) {
-  const out = new Float32Array(steps.length * BANDS);
-  steps.forEach((step, i) => out.set(step, i * BANDS));
+/** Arrays of numbers, one after the other. */
+export function joined(parts) {
+  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) out.set(part, at), (at += part.length);
   return out;
 }
 
-/** The window of silence. */
+/** The step of silence. */
 export function silence() {
-  return new Float32Array(STEPS * BANDS).fill((FLOOR_DB - CENTRE_DB) / SPREAD_DB);
+  return new Float32Array(BANDS).fill((FLOOR_DB - CENTRE_DB) / SPREAD_DB);
 }
 
 /** A running mean that starts from an assumed one; of numbers, or of bands. */

@@ -1,20 +1,24 @@
 // A thread that hears or draws: messages in, codes or pixels out. Each holds the head of its own.
 
+import { Ears } from "./ears.js";
 import { Encoder } from "./encoder.js";
 import { Engine } from "./engine.js";
 import { readHead } from "./head_bin.js";
 import { Live } from "./live.js";
-import { describe, silence } from "./mel.js";
+import { Recogniser } from "./recogniser.js";
 import { pixelsOf, Torsos } from "./torsos.js";
 import { WebGL } from "./webgl.js";
 
-let engine, webgl, encoder, head, live, torsos;
+let engine, webgl, encoder, head, ears, live, torsos;
 
 const actions = {
   async hear({ src }) {
     head = readHead(await (await got(`${src}head.bin`)).arrayBuffer());
     encoder = new Encoder(head);
-    postMessage({ type: "hears", facts: head.facts, silence: encoder.rest(silence()) });
+    ears = opened(src, head);
+    const silence = encoder.rest(new Ears(head).silence());
+    postMessage({ type: "hears", facts: head.facts, silence });
+    await ears;
   },
 
   /** `by` is "webgl" or "wasm", else what is faster here. */
@@ -33,16 +37,17 @@ const actions = {
     postMessage({ type: "draws", milliseconds: Math.min(gpu, wasm), by: webgl ? "webgl" : "wasm" });
   },
 
-  speech({ samples, id }) {
-    const { windows, spoken } = describe(samples);
-    postMessage({ type: "codes", id, codes: encoder.codes(windows, spoken) });
+  async speech({ samples, id }) {
+    const codes = encoder.codes((await ears).describe(samples));
+    postMessage({ type: "codes", id, codes });
   },
 
-  listen() {
-    live = new Live(head, encoder);
+  async listen() {
+    live = new Live(await ears, encoder);
   },
 
-  push({ samples, id }) {
+  async push({ samples, id }) {
+    await ears;
     for (const code of live.push(samples)) postMessage({ type: "code", id, code });
   },
 
@@ -73,6 +78,17 @@ onmessage = async ({ data }) => {
     postMessage({ type: "error", message: error.message });
   }
 };
+
+/** The ears of a head, with a recogniser where it needs one. */
+async function opened(src, head) {
+  const ears = new Ears(head);
+  if (!ears.kinds.includes("ipa")) return ears;
+  const names = ["recogniser.bin", "head.wasm"];
+  const files = await Promise.all(names.map((name) => got(src + name)));
+  const [network, kernels] = await Promise.all(files.map((file) => file.arrayBuffer()));
+  ears.recogniser = new Recogniser(readHead(network), await WebAssembly.compile(kernels));
+  return ears;
+}
 
 async function got(address) {
   const answer = await fetch(address);

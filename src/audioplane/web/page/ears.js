@@ -1,0 +1,72 @@
+// What a head hears: its kinds of features side by side, and where somebody speaks.
+
+import { describeIpa, IPA_AHEAD, IpaStream, Peaks } from "./ipa.js";
+import { describe, FRAME, joined, MEL_AHEAD, MelStream, silence, STEPS } from "./mel.js";
+
+/** Seconds of sound after a frame for which a window of any of these kinds waits. */
+export const lookAhead = (kinds) => (kinds.includes("ipa") ? IPA_AHEAD : MEL_AHEAD) / 16000;
+
+/** A mouth comes to rest, or leaves it, in two frames. */
+const towards = (share, speaks) => Math.min(1, Math.max(0, share + (speaks ? 0.5 : -0.5)));
+
+export class Ears {
+  /** A head that `readHead` read; `recogniser` may come later, before anything is heard. */
+  constructor({ facts, arrays }) {
+    this.kinds = facts.hears;
+    this.voice = facts.voice;
+    this.arrays = arrays;
+  }
+
+  /** The window of silence. */
+  silence() {
+    const step = this.kinds.map((kind) => (kind === "mel" ? silence() : new Peaks(this.arrays).silence));
+    return joined(Array(STEPS).fill(joined(step)));
+  }
+
+  /** Windows of a whole sound, in which frames somebody speaks, and how much each one is speech. */
+  describe(sound) {
+    const { steps, ...level } = describe(sound), { spoken } = level;
+    const heard = this.kinds.includes("ipa") &&
+      describeIpa(sound, level, steps.length, this.recogniser, this.arrays);
+    const parts = this.kinds.map((kind) => (kind === "mel" ? steps : heard.steps));
+    const whole = steps.map((_, i) => joined(parts.map((part) => part[i])));
+    let share = 0;
+    return {
+      windows: spoken.map((_, t) => joined(whole.slice(2 * t, 2 * t + STEPS))),
+      spoken,
+      shares: heard ? heard.shares : spoken.map((is) => (share = towards(share, is))),
+    };
+  }
+
+  /** The same of a sound that arrives in pieces. */
+  listen() {
+    return new LiveEars(this);
+  }
+}
+
+class LiveEars {
+  constructor({ kinds, voice, recogniser, arrays }) {
+    this.parts = kinds.map((kind) =>
+      kind === "mel" ? new MelStream(voice) : new IpaStream(voice, recogniser, arrays));
+    this.steps = kinds.map(() => []);
+    this.gate = this.parts.find((part) => part instanceof IpaStream);
+    this.now = 0;
+  }
+
+  /** The windows that are settled after the next samples. */
+  push(samples) {
+    this.parts.forEach((part, i) => this.steps[i].push(...part.push(samples)));
+    const windows = [];
+    while (this.steps.every((steps) => steps.length >= STEPS)) {
+      const whole = this.steps[0].slice(0, STEPS).map((_, i) => joined(this.steps.map((s) => s[i])));
+      windows.push(joined(whole));
+      for (const steps of this.steps) steps.splice(0, 2);
+    }
+    return windows;
+  }
+
+  /** How much of the next frame is speech; `spoken`: whether it is loud enough. */
+  share(spoken) {
+    return this.gate ? this.gate.share() : (this.now = towards(this.now, spoken));
+  }
+}

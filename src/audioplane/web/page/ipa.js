@@ -1,0 +1,153 @@
+// Features of the phones of any language (audioplane/speech/ipa.py), and where somebody speaks
+// (audioplane/speech/activity.py).
+
+import { blockPower, RunningLevel, STEP, STEPS_BEFORE } from "./mel.js";
+
+const HEARD = 0.3, LEAD = 10, HOLD = 1, LONGEST = 10, SHORT = 60, EASE = 2, STEPS_PER_FRAME = 2;
+/** Samples of sound after a frame's end that its window waits for. */
+export const IPA_AHEAD = (7 + 4 + 3 + 5) * STEP + 360 + STEP;
+
+/** A matrix's columns weighed by a row of numbers, most of which are nearly zero. */
+function mixed(row, { data, shape: [, columns] }) {
+  const out = new Float32Array(columns);
+  row.forEach((p, i) => {
+    for (let c = 0; c < columns; c++) out[c] += p * data[i * columns + c];
+  });
+  return out;
+}
+
+/** Probabilities in, steps out; steps of silence come first. */
+export class Peaks {
+  constructor(arrays) {
+    this.arrays = arrays;
+    const reach = (arrays["ipa.smoothing"].data.length - 1) / 2;
+    const none = new Float32Array(arrays["ipa.centres"].data.length);
+    this.peaks = Array(reach + STEPS_BEFORE).fill(none);
+  }
+
+  /** The steps that are settled now. */
+  push(probabilities) {
+    for (const row of probabilities) this.peaks.push(mixed(row, this.arrays["ipa.columns"]));
+    const weights = this.arrays["ipa.smoothing"].data, steps = [];
+    for (; this.peaks.length >= weights.length; this.peaks.shift())
+      steps.push(this.normalised((c) =>
+        weights.reduce((sum, weight, lag) => sum + weight * this.peaks[lag][c], 0)));
+    return steps;
+  }
+
+  normalised(value) {
+    const spreads = this.arrays["ipa.spreads"].data;
+    return this.arrays["ipa.centres"].data.map((centre, c) => (value(c) - centre) / spreads[c]);
+  }
+
+  /** The step of silence. */
+  get silence() {
+    return this.normalised(() => 0);
+  }
+}
+
+/** Which steps hold a phone. */
+function phones(probabilities, arrays) {
+  const { data } = arrays["ipa.phone"];
+  return probabilities.map((row) => row.reduce((sum, p, i) => sum + p * data[i], 0) > HEARD);
+}
+
+/** `count` steps of a whole sound at a gain, and in which frames the mouth is not at rest. */
+export function describeIpa(sound, { gain, active, frames }, count, recogniser, arrays) {
+  const samples = Math.max(sound.length, count * STEP) + IPA_AHEAD;
+  const levelled = new Float32Array(samples);
+  sound.forEach((x, i) => (levelled[i] = x * gain));
+  recogniser.begin();
+  const probabilities = recogniser.push(levelled), gate = new RestGate();
+  gate.hear(bridged(phones(probabilities, arrays)));
+  gate.measure(active);
+  return {
+    steps: new Peaks(arrays).push(probabilities).slice(0, count),
+    shares: Array.from({ length: frames }, () => gate.share()),
+  };
+}
+
+/** Phones, and all steps of the short pauses between them. */
+function bridged(heard) {
+  const out = heard.slice();
+  let before = -Infinity;
+  heard.forEach((is, step) => {
+    if (!is) return;
+    if (step - before <= SHORT) out.fill(true, before, step);
+    before = step;
+  });
+  return out;
+}
+
+/** Steps of a sound that arrives in pieces. */
+export class IpaStream {
+  constructor(voice, recogniser, arrays) {
+    this.level = new RunningLevel(voice.level);
+    this.recogniser = recogniser;
+    this.arrays = arrays;
+    this.peaks = new Peaks(arrays);
+    this.gate = new RestGate();
+    this.rest = new Float32Array(0);
+    recogniser.begin();
+  }
+
+  /** The steps that are settled after the next samples. */
+  push(samples) {
+    const sound = new Float32Array(this.rest.length + samples.length);
+    sound.set(this.rest), sound.set(samples, this.rest.length);
+    const blocks = Math.floor(sound.length / STEP), active = [];
+    this.rest = sound.slice(blocks * STEP);
+    for (let b = 0; b < blocks; b++) {
+      active.push(this.level.update(blockPower(sound, b)));
+      for (let i = STEP * b; i < STEP * (b + 1); i++) sound[i] *= this.level.gain;
+    }
+    const probabilities = this.recogniser.push(sound.subarray(0, blocks * STEP));
+    this.gate.measure(active);
+    this.gate.hear(phones(probabilities, this.arrays));
+    return this.peaks.push(probabilities);
+  }
+
+  /** How much of the next frame is speech. */
+  share() {
+    return this.gate.share(phones(this.recogniser.ahead, this.arrays));
+  }
+}
+
+/** Frame by frame, how much of the mouth's motion is speech: 1, or 0 at rest. */
+class RestGate {
+  constructor() {
+    this.phones = []; // steps that hold one, from the next frame on
+    this.quiet = []; // steps less loud than speech, likewise
+    this.lastPhone = -LONGEST - 1;
+    this.lastQuiet = -1;
+    this.known = this.measured = this.step = this.now = 0;
+  }
+
+  /** Which of the next steps hold a phone. */
+  hear(heard) {
+    heard.forEach((is, i) => is && this.phones.push(this.known + i));
+    this.known += heard.length;
+  }
+
+  /** Which of the next steps are as loud as speech. */
+  measure(active) {
+    active.forEach((is, i) => is || this.quiet.push(this.measured + i));
+    this.measured += active.length;
+  }
+
+  /** The share of the next frame; `ahead` are phones expected after the known steps. */
+  share(ahead = []) {
+    const expected = ahead.flatMap((is, i) => (is ? [this.known + i] : []));
+    let speaks = false;
+    for (let step = this.step; step < this.step + STEPS_PER_FRAME; step++) {
+      while (this.phones[0] <= step) this.lastPhone = this.phones.shift();
+      while (this.quiet[0] <= step) this.lastQuiet = this.quiet.shift();
+      const near = [this.lastPhone, ...expected, ...this.phones.slice(0, 1)];
+      const last = Math.max(...near.filter((phone) => phone <= step));
+      const held = this.lastQuiet > last ? HOLD : LONGEST;
+      speaks ||= step - last <= held || near.some((p) => 0 < p - step && p - step <= LEAD);
+    }
+    this.step += STEPS_PER_FRAME;
+    return (this.now = Math.min(1, Math.max(0, this.now + (speaks ? 1 : -1) / EASE)));
+  }
+}

@@ -1,0 +1,88 @@
+"""What the exported page hears, against Python."""
+
+import numpy as np
+import pytest
+
+from audioplane.drive.stream import LiveHead
+from audioplane.speech import Speech, compute_features
+from audioplane.speech.activity import speech_shares
+from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
+from audioplane.web.head_bin import read_head_bin
+from tests.chromium import needs_chromium
+from tests.web.pages import asked, serving
+
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def phones_address(exported_phones):
+    with serving(exported_phones.made.path) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def spoken(voice):
+    """Speech between pauses, one of them long."""
+    pause = np.zeros(32000, np.float32)
+    return np.concatenate([pause[:9000], voice, pause, voice[:20000], pause[:17000]])
+
+
+def test_its_recogniser_gives_pythons_probabilities(visit, phones_address, spoken):
+    script = "return ears.recogniser.push(samples).map(row => [...row]);"
+    made = asked(visit(address=phones_address), script, spoken, (-1, 191))
+    stream = RecogniserStream(open_recogniser(), Span(4, 6, 200))
+    expected = stream.push(spoken)
+    assert made.shape == expected.shape
+    assert np.abs(made - expected).max() < 1e-3
+
+
+def test_its_features_are_pythons_and_it_rests_where_python_does(visit, phones_address, spoken):
+    script = """
+    const { windows, shares } = ears.describe(samples);
+    return [...windows.flatMap((w) => [...w]), ...shares];
+    """
+    speech = Speech(spoken)
+    made = asked(visit(address=phones_address), script, spoken)
+    expected, shares = compute_features(speech, "mel+ipa"), list(speech_shares(speech))
+    windows, eased = made[: expected.size], made[expected.size :]
+    assert np.abs(windows - expected.ravel()).max() < 1e-3
+    assert eased.tolist() == shares
+    assert {0.0, 0.5, 1.0} == set(shares)
+
+
+def test_sound_in_pieces_gives_pythons_codes_at_rest_too(
+    visit, exported_phones, phones_address, spoken
+):
+    script = """
+    const live = new Live(ears, encoder), codes = [];
+    for (let at = 0; at < samples.length; at += 441)
+      codes.push(...live.push(samples.slice(at, at + 441)));
+    return codes.map(c => [...c]);
+    """
+    found = asked(visit(address=phones_address), script, spoken)
+    run = exported_phones.run
+    live = LiveHead(exported_phones.talker.animator, run.speech, run.voice, rest=run.rest)
+    frames = live.push(spoken)
+    expected = np.stack([frame.code.numpy() for frame in frames])
+    assert found.size == expected.size
+    assert np.abs(found - expected.ravel()).max() < 0.01
+    at_rest = (expected == run.rest.numpy()).all(1)
+    assert 0.1 < at_rest.mean() < 0.9
+
+
+def test_the_folder_holds_the_recogniser_as_exact_as_the_wheels(exported_phones):
+    facts, arrays = read_head_bin(exported_phones.made.path / "recogniser.bin")
+    assert "hama" in facts["source"] and "Apache-2.0" in facts["source"]
+    network = open_recogniser()
+    (stem, bias), (out, _) = (pair for _, pair in zip(range(2), network.pairs(), strict=False))
+    weights = arrays["weights"]
+    assert np.array_equal(np.unique(weights[: stem.numel()]), np.unique(stem.numpy()))
+    first = weights[stem.numel() + bias.numel() :][: 144 * 8].reshape(144, 8)
+    assert np.array_equal(first, out[:8].T.numpy())
+    assert exported_phones.made.notes == ()
+
+
+def test_a_head_of_mel_bands_brings_no_recogniser(exported):
+    assert not (exported.made.path / "recogniser.bin").exists()
+    assert read_head_bin(exported.made.path / "head.bin")[0]["hears"] == ["mel"]
