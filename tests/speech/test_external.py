@@ -2,9 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from audioplane.errors import SpeechError
 from audioplane.speech import load_external_features
+from audioplane.speech.window import windows
 
 
 @pytest.mark.parametrize("shape", [(5, 16, 29), (5, 16, 44), (5, 2, 1024), (1, 1, 1)])
@@ -17,6 +19,23 @@ def test_features_of_prior_work_are_read(
     read = load_external_features(tmp_path / "a.npy")
     assert read.dtype == np.float32
     np.testing.assert_array_equal(read, written.astype(np.float32))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 1001, 2500])
+def test_windows_that_share_steps_take_the_memory_of_their_steps(
+    tmp_path: Path, frames: int
+) -> None:
+    steps = np.random.default_rng(1).standard_normal((2 * frames + 14, 5)).astype(np.float32)
+    for changed in (None, frames - 1):
+        written = windows(steps)
+        if changed is not None:
+            written[changed, 3] += 1
+        np.save(tmp_path / "a.npy", written)
+        read = load_external_features(tmp_path / "a.npy")
+        np.testing.assert_array_equal(read, written)
+        shared = read.strides[0] == 2 * read.strides[1]
+        assert shared == (changed is None or frames == 1)
+        assert torch.equal(torch.from_numpy(read)[-1:], torch.from_numpy(written)[-1:])
 
 
 @pytest.mark.parametrize(

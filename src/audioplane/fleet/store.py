@@ -68,6 +68,8 @@ class Store:
         protocols = self._fs.protocol
         names = {protocols} if isinstance(protocols, str) else set(protocols)
         self._whole = bool(names & _OBJECT_STORES)
+        # s3fs otherwise asks for each file's length first, to read large ones in parallel.
+        self._reading = {"max_concurrency": 1} if names & {"s3", "s3a"} else {}
 
     def __reduce__(self):
         return Store, (self.url, self.options)
@@ -115,7 +117,7 @@ class Store:
         place = self.place(name)
         with _access(place):
             try:
-                return self._fs.cat_file(place)
+                return self._fs.cat_file(place, **self._reading)
             except FileNotFoundError:
                 return None
 
@@ -156,7 +158,7 @@ class Store:
         if not places:
             return {}
         with _access(self._root):
-            found = self._fs.cat(list(places), on_error="omit")
+            found = self._fs.cat(list(places), on_error="omit", **self._reading)
         return {places[place]: data for place, data in found.items()}
 
     def read_all(self, folder: str) -> dict[str, bytes]:

@@ -78,7 +78,8 @@ def check_subject(subject: Subject) -> SubjectReport:
         except AudioplaneError:
             path = files["landmarks"]
             damaged[str(path.relative_to(subject.paths.root))] = "not 68 finite points"
-    table = None if subject.track else subject.blink_table
+    tracked = subject.track is not None
+    table = None if tracked else subject.blink_table
     usable = len(subject.train) + len(subject.val)
     return SubjectReport(
         folder=subject.paths.root,

@@ -70,9 +70,9 @@ class Subject:
         """Identity of the subject, wherever its folder is: a digest of its training cameras."""
         return hashlib.sha256(pose_file(self.paths).read_bytes()).hexdigest()
 
-    @cached_property
+    @property
     def track(self) -> Track | None:
-        """The tracker's rows; None where there are none, as in prior work's folders.
+        """The tracker's rows, read anew; None where there are none, as in prior work's folders.
 
         Raises `SubjectError` where the file is damaged or does not reach the last frame.
         """
@@ -107,8 +107,8 @@ class Subject:
 
     @cached_property
     def _blinks(self) -> Float[np.ndarray, "n 2"]:
-        if self.track is not None:
-            return self.track.blink
+        if (track := self.track) is not None:
+            return track.blink.copy()  # without the landmarks: 170 MB for half an hour
         if self.blink_table is not None:
             return np.stack([self.blink_table.closed] * 2, axis=1)
         return np.zeros((0, 2), np.float32)

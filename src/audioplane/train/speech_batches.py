@@ -25,6 +25,8 @@ from audioplane.train.losses import lip_loss
 
 _LEAST_SPREAD = 0.05
 """A smaller deviation of f_a between frames counts as collapse."""
+_BLOCK = 1000
+"""Frames whose features are measured at a time."""
 _PATIENCE = 300
 """Iterations of collapse after which the training stops."""
 
@@ -49,6 +51,17 @@ def learn_familiarity(subject: Subject, refs: Sequence[FrameRef]) -> Familiarity
     return Familiarity.learn(Speech(read_audio(subject.paths.audio)[: FRAME_SAMPLES * (last + 1)]))
 
 
+def _deviation(features: Float[np.ndarray, "t w f"]) -> float:
+    """Standard deviation of all numbers, block by block: in one go it takes their memory again."""
+    total = squares = 0.0
+    for start in range(0, len(features), _BLOCK):
+        block = features[start : start + _BLOCK].astype(np.float64)
+        total += float(block.sum())
+        squares += float(np.square(block).sum())
+    mean = total / features.size
+    return math.sqrt(max(0.0, squares / features.size - mean * mean))
+
+
 class SpeechBatches:
     """Encodes a frame's speech among runs of other frames, all augmented against overfitting to
     minutes of speech."""
@@ -70,7 +83,7 @@ class SpeechBatches:
         self._head, self._config, self._lip_weight = head, config, lip_weight
         self.windows = torch.from_numpy(features).to(head.device)
         self._low, self._high = min(rows), max(rows)
-        self._deviation = float(features[self._low : self._high + 1].std())
+        self._deviation = _deviation(features[self._low : self._high + 1])
         self._rows = torch.tensor(rows).to(head.device)
         self._apertures = torch.from_numpy(mouth_aperture(landmarks))
         self._lips = LipTargets(landmarks, views, np.array(rows), head.device)
