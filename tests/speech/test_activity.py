@@ -22,6 +22,7 @@ from audioplane.speech.activity import (
     speech_shares,
 )
 from audioplane.speech.ipa import recognise_once
+from audioplane.speech.spoken import CLOSED_LEAD
 from audioplane.synthetic import make_synthetic_sentence
 
 FRAMES = 100
@@ -51,6 +52,45 @@ def test_it_stays_open_while_the_sound_goes_on_but_not_for_long() -> None:
     assert ends[0] <= ends[1] < ends[2] <= (100 + LONGEST) // 2 + EASE
 
 
+def test_lips_are_closed_70_ms_before_the_peak_of_p_b_and_m() -> None:
+    gate, phones = RestGate(), np.zeros(2 * FRAMES, bool)
+    phones[::8] = True
+    gate.hear(phones)
+    gate.measure(EVERYWHERE)
+    closed = np.zeros(60, bool)
+    closed[[40, 41]] = True
+    gate.close(closed)
+    share = np.array([gate.share() for _ in range(FRAMES)])
+    middles = 0.04 * (np.arange(FRAMES) + 0.5)
+    lips = 0.02 * 40.5 - CLOSED_LEAD
+    assert abs(middles[share.argmin()] - lips) <= 0.02 and share.min() < 0.05
+    assert share[1:][np.abs(middles - lips)[1:] > 0.14].min() > 0.99
+
+
+def test_closures_that_are_expected_close_the_lips_in_time() -> None:
+    told, late = RestGate(), RestGate()
+    for gate in (told, late):
+        gate.hear(EVERYWHERE)
+        gate.close(NOWHERE[:36])
+    expected = np.eye(1, 6, 4, dtype=bool)[0]  # of step 40
+    share = [
+        [gate.share(None, e) for _ in range(20)] for gate, e in ((told, expected), (late, None))
+    ]
+    assert min(share[0]) < 0.05 and min(share[1][2:]) == 1
+
+
+def test_a_closure_lies_where_it_was_in_chunks_of_any_length() -> None:
+    found = []
+    for size in (3, 200):
+        gate, closed = RestGate(), np.zeros(2 * FRAMES, bool)
+        gate.hear(EVERYWHERE)
+        closed[[30, 90, 93]] = True
+        for first in range(0, len(closed), size):
+            gate.close(closed[first : first + size])
+        found.append([gate.share() for _ in range(FRAMES)])
+    assert found[0] == found[1] and sum(x < 0.25 for x in found[0]) >= 3
+
+
 def test_phones_that_come_late_or_are_expected() -> None:
     late, told = RestGate(), RestGate()
     for gate in (late, told):
@@ -62,6 +102,11 @@ def test_phones_that_come_late_or_are_expected() -> None:
     expected = np.eye(1, LEAD, 0, dtype=bool)[0]  # of step 20
     soon = [told.share(expected) for _ in range(9)]
     assert soon[0] == 0 and soon[-1] == 1
+
+
+def _open(heard: np.ndarray) -> np.ndarray:
+    """As `phone_probabilities` gives them: phones none of which closes the lips."""
+    return np.stack([heard, np.zeros_like(heard)], 1)
 
 
 def _shares(sound: np.ndarray) -> np.ndarray:
@@ -99,7 +144,7 @@ def test_pauses_are_bridged_alike_in_chunks_of_any_length(monkeypatch, size: int
     heard[401 : 400 + SHORT] = heard[401 + SHORT : 400 + 2 * SHORT + 1] = 0
     sound, found = np.zeros(740 * 640, np.float32), []
     for length in (size, 1500):
-        chunks = [heard[i : i + length] for i in range(0, 1500, length)]
+        chunks = [_open(heard[i : i + length]) for i in range(0, 1500, length)]
         monkeypatch.setattr(activity, "phone_probabilities", lambda speech, c=chunks: iter(c))
         found.append(_shares(sound))
     assert np.array_equal(*found) and 0 < found[0].mean() < 1
@@ -113,7 +158,7 @@ def test_a_share_waits_for_the_next_second_alone(monkeypatch: pytest.MonkeyPatch
         nonlocal asked
         for step in steps:
             asked += 1
-            yield np.array([step])
+            yield _open(np.array([step]))
 
     monkeypatch.setattr(activity, "phone_probabilities", heard)
     shares = speech_shares(Speech(np.zeros(1000 * 640, np.float32)))
@@ -125,7 +170,7 @@ def test_a_share_waits_for_the_next_second_alone(monkeypatch: pytest.MonkeyPatch
 def test_a_files_short_pauses_are_no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     heard = np.zeros(500, np.float32)
     heard[[50, 50 + SHORT, 50 + 2 * SHORT + 40]] = 0.9
-    monkeypatch.setattr(activity, "phone_probabilities", lambda speech: iter([heard]))
+    monkeypatch.setattr(activity, "phone_probabilities", lambda speech: iter([_open(heard)]))
     share = _shares(np.zeros(200 * 640, np.float32))
     assert (share[25 : 25 + SHORT // 2] == 1).all()
     assert (share[55 + SHORT // 2 : 60 + SHORT // 2] == 0).all()
@@ -145,8 +190,11 @@ def _sounds() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", _sounds())
-def test_rest_160_ms_after_speech_whatever_else_is_heard(name: str) -> None:
+def test_rest_160_ms_after_speech_whatever_else_is_heard(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("hama")
+    monkeypatch.setattr(activity, "CLOSES", 2.0)  # never
     said = make_synthetic_sentence(6.0, 1)
     speech = said.waveform
     end = Speech(speech).active_frames().nonzero()[0][-1] + 1

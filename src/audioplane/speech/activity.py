@@ -3,7 +3,7 @@
 Loudness does not tell speech from music, nor from a breath. The recogniser does: it hears phones in
 speech of any voice and language, and none elsewhere (docs/decisions/speech.md). A mouth is at rest
 where none is heard near: it opens ahead of the first phone, and after the last one it stays open
-as long as the sound goes on, but not for long.
+as long as the sound goes on, but not for long. For p, b and m it closes, as far as it does at rest.
 """
 
 from collections import deque
@@ -13,11 +13,13 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float
 
+from audioplane.clock import SAMPLE_RATE
 from audioplane.errors import SpeechError
-from audioplane.speech.ipa import LiveRecogniser, any_phone, phone_probabilities
+from audioplane.speech.ipa import LiveRecogniser, any_phone, closed_phone, phone_probabilities
 from audioplane.speech.sound import Speech
+from audioplane.speech.spoken import CLOSED_LEAD
 from audioplane.speech.step_stream import StreamStatistics
-from audioplane.speech.window import STEPS_PER_FRAME
+from audioplane.speech.window import STEP, STEPS_PER_FRAME
 
 HEARD = 0.3
 """Probability of all phones together from which a step holds one."""
@@ -31,10 +33,17 @@ SHORT = 60
 breathe, and open the mouth. What is live cannot know how long a pause will be."""
 EASE = 2
 """Frames in which the mouth comes to rest, or leaves it."""
+CLOSES = 0.5
+"""Probability of p, b and m together from which the lips close."""
+_CLOSING = 1.5
+"""Steps (30 ms), standard deviation in time of a closure (docs/decisions/drive.md)."""
+_CLOSED_LEAD = CLOSED_LEAD * SAMPLE_RATE / STEP
+"""Steps before the peak of p, b or m at which the lips are closed."""
 
 
 class RestGate:
-    """Frame by frame, how much of the mouth's motion is speech: 1, or 0 at rest."""
+    """Frame by frame, how much of the mouth's motion is speech: 1, or 0 at rest and where the lips
+    have to close."""
 
     def __init__(self) -> None:
         self._phones: deque[int] = deque()
@@ -42,9 +51,18 @@ class RestGate:
         self._quiet: deque[int] = deque()
         """Steps less loud than speech, likewise."""
         self._last_phone, self._last_quiet = -LONGEST - 1, -1
+        self._closures: deque[int] = deque()
+        """Steps that hold a phone whose lips close, from shortly before the next frame on."""
         self._known = self._measured = self._step = 0
         """Steps whose phones are known, whose loudness is, and before the next frame."""
+        self._closures_known = 0
+        """Steps of which it is known whether they hold one."""
         self._share = 0.0
+
+    def close(self, closed: Bool[np.ndarray, " s"]) -> None:
+        """Which of the next steps hold a phone whose lips close."""
+        self._closures.extend((self._closures_known + np.flatnonzero(closed)).tolist())
+        self._closures_known += len(closed)
 
     def hear(self, heard: Bool[np.ndarray, " s"]) -> None:
         """Which of the next steps hold a phone."""
@@ -56,8 +74,13 @@ class RestGate:
         self._quiet.extend((self._measured + np.flatnonzero(~active)).tolist())
         self._measured += len(active)
 
-    def share(self, ahead: Bool[np.ndarray, " s"] | None = None) -> float:
-        """The share of the next frame; `ahead` are phones expected after the known steps."""
+    def share(
+        self,
+        ahead: Bool[np.ndarray, " s"] | None = None,
+        closing: Bool[np.ndarray, " s"] | None = None,
+    ) -> float:
+        """The share of the next frame; `ahead` are phones expected after the known steps, and
+        `closing` those whose lips close."""
         expected = [] if ahead is None else (self._known + np.flatnonzero(ahead)).tolist()
         speaks = False
         for step in range(self._step, self._step + STEPS_PER_FRAME):
@@ -67,10 +90,24 @@ class RestGate:
             last = max(phone for phone in near if phone <= step)
             held = HOLD if self._last_quiet > last else LONGEST
             speaks |= step - last <= held or any(0 < phone - step <= LEAD for phone in near)
+        closed = self._closed(closing)
         self._step += STEPS_PER_FRAME
         towards = 1 / EASE if speaks else -1 / EASE
         self._share = min(1.0, max(0.0, self._share + towards))
-        return self._share
+        return self._share * (1 - closed)
+
+    def _closed(self, closing: Bool[np.ndarray, " s"] | None) -> float:
+        """How far the lips are closed in the middle of the next frame, 0 to 1."""
+        peak = self._step + STEPS_PER_FRAME / 2 - 0.5 + _CLOSED_LEAD
+        while self._closures and self._closures[0] < peak - 4 * _CLOSING:
+            self._closures.popleft()
+        steps = [*self._closures]
+        if closing is not None:
+            steps += (self._closures_known + np.flatnonzero(closing)).tolist()
+        if not steps:
+            return 0.0
+        away = np.abs(np.array(steps) - peak).min() / _CLOSING
+        return float(np.exp(-0.5 * away**2))
 
 
 def _passed(steps: deque[int], now: int, last: int) -> int:
@@ -87,7 +124,13 @@ def speech_shares(speech: Speech) -> Iterator[float]:
     Raises `SpeechError` where the recogniser is not installed.
     """
     gate, given, known, active = RestGate(), 0, 0, speech.active
-    for heard in _bridged(p > HEARD for p in phone_probabilities(speech)):
+
+    def phones() -> Iterator[Bool[np.ndarray, " _"]]:
+        for chunk in phone_probabilities(speech):
+            gate.close(chunk[:, 1] > CLOSES)
+            yield chunk[:, 0] > HEARD
+
+    for heard in _bridged(phones()):
         gate.hear(heard)
         gate.measure(active[known : known + len(heard)])
         known += len(heard)
@@ -133,10 +176,12 @@ class LiveGate:
         recognised = recogniser.last if self._is_shared else recogniser.push(sound)
         self._gate.measure(recognised.active)
         self._gate.hear(any_phone(recognised.probabilities) > HEARD)
+        self._gate.close(closed_phone(recognised.probabilities) > CLOSES)
 
     def share(self) -> float:
         """The share of the next frame, by what came."""
-        return self._gate.share(any_phone(self._recogniser.ahead) > HEARD)
+        ahead = self._recogniser.ahead
+        return self._gate.share(any_phone(ahead) > HEARD, closed_phone(ahead) > CLOSES)
 
 
 def missing_recogniser() -> str:

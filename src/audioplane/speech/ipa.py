@@ -53,6 +53,8 @@ _ROWS = [row.split(":") for row in _TABLE.replace("|", "\n").strip().splitlines(
 GROUPS = tuple(tuple(symbols.split()) for symbols, _ in _ROWS)
 """Symbols of the first columns; a column for each of `ARTICULATIONS` follows."""
 COLUMNS = len(GROUPS) + len(ARTICULATIONS)
+CLOSED_COLUMN = len(GROUPS) + ARTICULATIONS.index("closed")
+"""Of the phones for which the lips have to close."""
 SMOOTHING, REACH = 2.0, 4
 """Standard deviation and radius of the smoothing, steps: 94 ms wide at half its height."""
 CENTRES, SPREADS = (0.005, 0.035), (0.025, 0.064)
@@ -127,11 +129,11 @@ def symbol_peaks(speech: Speech) -> Iterator[tuple[int, str]]:
         first += len(chunk)
 
 
-def phone_probabilities(speech: Speech) -> Iterator[Float32[np.ndarray, " _"]]:
-    """Probability of a phone, whichever, in every step of a sound, in chunks; at least as many as
-    the sound has. Raises as `symbol_peaks` does."""
+def phone_probabilities(speech: Speech) -> Iterator[Float32[np.ndarray, "_ 2"]]:
+    """`any_phone` and `closed_phone` in every step of a sound, in chunks; at least as many as the
+    sound has. Raises as `symbol_peaks` does."""
     for chunk in _probabilities(speech):
-        yield any_phone(chunk)
+        yield np.stack([any_phone(chunk), closed_phone(chunk)], 1)
 
 
 def lip_openings(speech: Speech) -> Float32[np.ndarray, " s"]:
@@ -151,6 +153,11 @@ def lip_openings(speech: Speech) -> Float32[np.ndarray, " s"]:
 def any_phone(probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, " s"]:
     """Probability of any of the phones of `GROUPS`."""
     return probabilities @ symbol_columns()[:, : len(GROUPS)].sum(1)
+
+
+def closed_phone(probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, " s"]:
+    """Probability of a phone for which the lips have to close."""
+    return probabilities @ symbol_columns()[:, CLOSED_COLUMN]
 
 
 def _probabilities(

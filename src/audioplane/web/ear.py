@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from audioplane.speech.ipa import GROUPS, column_scales, smoothing_weights, symbol_columns
+from audioplane.speech.ipa import (
+    CLOSED_COLUMN,
+    GROUPS,
+    column_scales,
+    smoothing_weights,
+    symbol_columns,
+)
 from audioplane.speech.recogniser import open_recogniser
 from audioplane.web.head_bin import write_head_bin
 from audioplane.web.weights import Arrays
@@ -49,6 +55,7 @@ def ipa_arrays() -> Arrays:
     return {
         "ipa.columns": (columns, "f32"),
         "ipa.phone": (columns[:, : len(GROUPS)].sum(1), "f32"),
+        "ipa.closed": (columns[:, CLOSED_COLUMN], "f32"),
         "ipa.smoothing": (smoothing_weights(), "f32"),
         "ipa.centres": (centres, "f32"),
         "ipa.spreads": (spreads, "f32"),

@@ -3,6 +3,7 @@
 
 import { blockPower, RunningLevel, STEP, STEPS_BEFORE } from "./mel.js";
 
+const CLOSES = 0.5, CLOSING = 1.5, CLOSED_LEAD = 3.5;
 const HEARD = 0.3, LEAD = 10, HOLD = 1, LONGEST = 10, SHORT = 60, EASE = 2, STEPS_PER_FRAME = 2;
 /** Samples of sound after a frame's end that its window waits for. */
 export const IPA_AHEAD = (7 + 4 + 3 + 5) * STEP + 360 + STEP;
@@ -47,9 +48,14 @@ export class Peaks {
 }
 
 /** Which steps hold a phone. */
-function phones(probabilities, arrays) {
-  const { data } = arrays["ipa.phone"];
-  return probabilities.map((row) => row.reduce((sum, p, i) => sum + p * data[i], 0) > HEARD);
+const phones = (probabilities, arrays) => likely(probabilities, arrays["ipa.phone"], HEARD);
+
+/** Which steps hold a phone whose lips close. */
+const closures = (probabilities, arrays) => likely(probabilities, arrays["ipa.closed"], CLOSES);
+
+/** In which steps symbols of these weights are likely. */
+function likely(probabilities, { data }, least) {
+  return probabilities.map((row) => row.reduce((sum, p, i) => sum + p * data[i], 0) > least);
 }
 
 /** `count` steps of a whole sound at a gain, and in which frames the mouth is not at rest. */
@@ -60,6 +66,7 @@ export function describeIpa(sound, { gain, active, frames }, count, recogniser, 
   recogniser.begin();
   const probabilities = recogniser.push(levelled), gate = new RestGate();
   gate.hear(bridged(phones(probabilities, arrays)));
+  gate.close(closures(probabilities, arrays));
   gate.measure(active);
   return {
     steps: new Peaks(arrays).push(probabilities).slice(0, count),
@@ -104,20 +111,25 @@ export class IpaStream {
     const probabilities = this.recogniser.push(sound.subarray(0, blocks * STEP));
     this.gate.measure(active);
     this.gate.hear(phones(probabilities, this.arrays));
+    this.gate.close(closures(probabilities, this.arrays));
     return this.peaks.push(probabilities);
   }
 
   /** How much of the next frame is speech. */
   share() {
-    return this.gate.share(phones(this.recogniser.ahead, this.arrays));
+    const { ahead } = this.recogniser;
+    return this.gate.share(phones(ahead, this.arrays), closures(ahead, this.arrays));
   }
 }
 
-/** Frame by frame, how much of the mouth's motion is speech: 1, or 0 at rest. */
+/** Frame by frame, how much of the mouth's motion is speech: 1, or 0 at rest and where the lips have
+ * to close. */
 class RestGate {
   constructor() {
     this.phones = []; // steps that hold one, from the next frame on
     this.quiet = []; // steps less loud than speech, likewise
+    this.closures = []; // steps whose phone closes the lips, from shortly before the next frame on
+    this.closuresKnown = 0; // steps of which it is known
     this.lastPhone = -LONGEST - 1;
     this.lastQuiet = -1;
     this.known = this.measured = this.step = this.now = 0;
@@ -129,14 +141,21 @@ class RestGate {
     this.known += heard.length;
   }
 
+  /** Which of the next steps hold a phone whose lips close. */
+  close(closed) {
+    closed.forEach((is, i) => is && this.closures.push(this.closuresKnown + i));
+    this.closuresKnown += closed.length;
+  }
+
   /** Which of the next steps are as loud as speech. */
   measure(active) {
     active.forEach((is, i) => is || this.quiet.push(this.measured + i));
     this.measured += active.length;
   }
 
-  /** The share of the next frame; `ahead` are phones expected after the known steps. */
-  share(ahead = []) {
+  /** The share of the next frame; `ahead` are phones expected after the known steps, `closing`
+   * those whose lips close. */
+  share(ahead = [], closing = []) {
     const expected = ahead.flatMap((is, i) => (is ? [this.known + i] : []));
     let speaks = false;
     for (let step = this.step; step < this.step + STEPS_PER_FRAME; step++) {
@@ -147,7 +166,18 @@ class RestGate {
       const held = this.lastQuiet > last ? HOLD : LONGEST;
       speaks ||= step - last <= held || near.some((p) => 0 < p - step && p - step <= LEAD);
     }
+    const closed = this.closed(closing);
     this.step += STEPS_PER_FRAME;
-    return (this.now = Math.min(1, Math.max(0, this.now + (speaks ? 1 : -1) / EASE)));
+    this.now = Math.min(1, Math.max(0, this.now + (speaks ? 1 : -1) / EASE));
+    return this.now * (1 - closed);
+  }
+
+  /** How far the lips are closed in the middle of the next frame, 0 to 1. */
+  closed(closing) {
+    const peak = this.step + STEPS_PER_FRAME / 2 - 0.5 + CLOSED_LEAD;
+    while (this.closures[0] < peak - 4 * CLOSING) this.closures.shift();
+    const expected = closing.flatMap((is, i) => (is ? [this.closuresKnown + i] : []));
+    const away = [...this.closures, ...expected].map((step) => Math.abs(step - peak) / CLOSING);
+    return Math.exp(-0.5 * Math.min(...away) ** 2);
   }
 }
