@@ -18,7 +18,7 @@ from audioplane.drive.moment import Moment
 from audioplane.media.image import encode_image
 from audioplane.progress import Counter
 
-QUALITY = 88
+QUALITY = 75
 """Of WebP, 0 to 100 (docs/browser.md says what it costs)."""
 
 
