@@ -21,7 +21,7 @@ from audioplane.serve.app import make_app
 from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
 from audioplane.serve.open_heads import HeadSource, OpenHeads
-from audioplane.serve.torsos import with_kept_torsos
+from audioplane.serve.torsos import KeptTorsos, with_kept_torsos
 from audioplane.serve.workers import RemoteHead, Workers
 from tests.run.made import make_run
 from tests.serve.conftest import running, stated
@@ -165,6 +165,12 @@ def test_torsos_are_decoded_once_for_all_processes(spoken_subject, source, tmp_p
         patched.setattr(type(footage), "torso", again)
         for ref in footage.loop:
             assert np.array_equal(kept[1].plate(ref), true[ref.img_id])
+    ahead = with_kept_torsos(footage, footage.loop, tmp_path / "z.torsos")
+    assert isinstance(ahead, KeptTorsos)
+    thread = threading.Thread(target=ahead.decode_all)
+    thread.start()
+    thread.join()
+    assert set(ahead.there.tolist()) == {1}
     monkeypatch.setattr("audioplane.serve.torsos.MOST_BYTES", 1000)
     assert with_kept_torsos(footage, footage.loop, tmp_path / "y.torsos") is footage
 

@@ -1,6 +1,7 @@
 """The heads and streams of one worker: opened when asked for, let go when memory is short."""
 
 import itertools
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from audioplane.drive.stream import StreamFrame
 from audioplane.mark import Marker
 from audioplane.run import open_run
 from audioplane.serve.heads import LocalStream, ServedHead, open_head
-from audioplane.serve.torsos import with_kept_torsos
+from audioplane.serve.torsos import KeptTorsos, with_kept_torsos
 
 _MEMINFO = Path("/proc/meminfo")
 _SHORT = 0.1
@@ -54,7 +55,10 @@ class HeadSource:
         if torsos is not None:
             animator = talker.animator
             file = torsos / f"{self.name}.torsos"
-            animator.footage = with_kept_torsos(animator.footage, run.shown, file)
+            animator.footage = footage = with_kept_torsos(animator.footage, run.shown, file)
+            if isinstance(footage, KeptTorsos):
+                # Or the first minutes of a head would cost a fifth more than the later ones.
+                threading.Thread(target=footage.decode_all, daemon=True).start()
         head = open_head(talker, self.provenance, self.look_ahead)
         return replace(head, name=self.name)
 

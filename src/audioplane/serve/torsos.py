@@ -4,7 +4,10 @@ Decoding a torso takes a quarter of a frame's time, and two are needed while one
 another. The system drops pages of the file where memory is short, and they are read again.
 """
 
+import os
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +25,8 @@ MOST_BYTES = 1 << 30
 decoded anew."""
 _LOOKS = 8
 """Torsos that are looked at to find how far up they reach."""
+_LAST = 19
+"""Niceness of the thread that decodes ahead."""
 _ROOM = 16
 """Rows above them that are kept as well. What reaches further up is decoded anew."""
 
@@ -52,6 +57,13 @@ class KeptTorsos(FootageLike):
         plate = self.background.copy()
         plate[-len(lower) :] = over(lower, plate[-len(lower) :])
         return plate
+
+    def decode_all(self) -> None:
+        """Decode all that are not there yet, on what the machine has to spare (Linux)."""
+        with suppress(AttributeError, OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
+        for ref in self.refs:
+            self._lower(ref)
 
     def _lower(self, ref: FrameRef) -> UInt8[np.ndarray, "r w 4"] | None:
         """The last rows of a torso; None where it reaches further up, or is not among the kept."""
