@@ -33,7 +33,7 @@ SHORT = 60
 breathe, and open the mouth. What is live cannot know how long a pause will be."""
 EASE = 2
 """Frames in which the mouth comes to rest, or leaves it."""
-CLOSES = 0.5
+CLOSES = 0.4
 """Probability of p, b and m together from which the lips close."""
 _CLOSING = 1.5
 """Steps (30 ms), standard deviation in time of a closure (docs/decisions/drive.md)."""
