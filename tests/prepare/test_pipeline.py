@@ -95,7 +95,7 @@ def test_a_given_focal_length_is_the_cameras(clip, tmp_path):
 def test_late_sound_is_moved_to_its_images(clip, tmp_path, monkeypatch, asked, found, moved):
     seconds, believed = found
     offset = Offset(seconds, 0.5, 0.0 if believed else 0.5, np.zeros(41))
-    monkeypatch.setattr("audioplane.preflight.check.estimate_offset", lambda *_: offset)
+    monkeypatch.setattr("audioplane.preflight.check.estimate_offset", lambda *_, **__: offset)
     paths = SubjectPaths(tmp_path)
     paths.make_folders()
     record = Record(tmp_path / "r.json", "", {}, crop=CropBox(0, 0, SIZE), n_frames=FRAMES)
