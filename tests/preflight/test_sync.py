@@ -6,7 +6,7 @@ from audioplane.errors import SpeechError
 from audioplane.preflight import sync
 from audioplane.preflight.sync import Stretch, estimate_offset
 from audioplane.speech import Speech
-from audioplane.speech.ipa import LIPS_LEAD
+from audioplane.speech.spoken import OTHER_LEAD
 
 RATE = 12
 SECONDS = 20
@@ -79,7 +79,7 @@ def heard(opening: np.ndarray, late: float = 0.0):
 
     def openings(speech: Speech) -> np.ndarray:
         steps = speech.samples // 320 + 6
-        at = (np.arange(steps) + 0.5) / 50 - LIPS_LEAD - late
+        at = (np.arange(steps) + 0.5) / 50 - OTHER_LEAD - late
         return np.interp(at, np.arange(len(opening)) / 1000, opening).astype(np.float32)
 
     return openings

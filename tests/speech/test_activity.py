@@ -8,6 +8,7 @@ from audioplane.speech import (
     compute_features,
     feature_chunks,
     feature_kind,
+    ipa,
     open_stream,
     recogniser,
 )
@@ -21,7 +22,8 @@ from audioplane.speech.activity import (
     RestGate,
     speech_shares,
 )
-from audioplane.speech.ipa import recognise_once
+from audioplane.speech.ipa import LiveRecogniser, Recognised, recognise_once
+from audioplane.speech.recogniser import SYMBOLS
 from audioplane.speech.spoken import CLOSED_LEAD
 from audioplane.synthetic import make_synthetic_sentence
 
@@ -174,6 +176,40 @@ def test_a_files_short_pauses_are_no_rest(monkeypatch: pytest.MonkeyPatch) -> No
     share = _shares(np.zeros(200 * 640, np.float32))
     assert (share[25 : 25 + SHORT // 2] == 1).all()
     assert (share[55 + SHORT // 2 : 60 + SHORT // 2] == 0).all()
+
+
+@pytest.mark.parametrize("size", [3, 400])
+def test_a_files_closures_close_the_lips(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    steps = _open(np.ones(400, np.float32))
+    steps[120, 1] = 0.9
+    chunks = [steps[first : first + size] for first in range(0, 400, size)]
+    monkeypatch.setattr(activity, "phone_probabilities", lambda speech: iter(chunks))
+    share = _shares(np.zeros(150 * 640, np.float32))
+    assert share[58] < 0.25 and share[50:66].argmin() == 8
+    assert (share[10:50] > 0.99).all() and (share[66:140] > 0.99).all()
+
+
+def test_live_closures_close_the_lips_heard_or_expected() -> None:
+    m, o = ipa._SYMBOLS.index("m"), ipa._SYMBOLS.index("ɑ")
+    steps = np.zeros((60, SYMBOLS), np.float32)
+    steps[:, o] = 0.6
+    steps[40, m] = 1
+
+    class Recogniser(LiveRecogniser):
+        ahead = steps[:6]
+
+        def __init__(self) -> None:
+            pass
+
+    shared = Recogniser()
+    gate, share = LiveGate(StreamStatistics(), shared), []
+    for step in range(0, 48, 2):
+        shared.last = Recognised(steps[step : step + 2], np.ones(2, bool))
+        shared.ahead = steps[step + 2 : step + 8]
+        gate.push(np.zeros(640, np.float32))
+        share.append(gate.share())
+    assert share[18] < 0.25 and np.argmin(share[2:]) == 16
+    assert min(share[2:14]) > 0.99 and share[22] > 0.9
 
 
 def _sounds() -> dict[str, np.ndarray]:

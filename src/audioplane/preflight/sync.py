@@ -15,7 +15,8 @@ from scipy.ndimage import gaussian_filter1d
 from audioplane.clock import SAMPLE_RATE
 from audioplane.errors import SpeechError
 from audioplane.speech import Speech
-from audioplane.speech.ipa import LIPS_LEAD, lip_openings
+from audioplane.speech.ipa import lip_openings
+from audioplane.speech.spoken import OTHER_LEAD
 from audioplane.speech.vowels import vowel_level
 from audioplane.speech.window import STEP as WINDOW_STEP
 
@@ -158,7 +159,7 @@ def _heard(seen: Sequence[Stretch], waveform: Float[np.ndarray, " n"]) -> _Lips 
             opening[first:last] = lip_openings(Speech(sound))[: last - first]
         except SpeechError:
             return None
-    times = (np.arange(len(opening)) + 0.5) * (WINDOW_STEP / SAMPLE_RATE) - LIPS_LEAD
+    times = (np.arange(len(opening)) + 0.5) * (WINDOW_STEP / SAMPLE_RATE) - OTHER_LEAD
     return _lips(times, opening)
 
 

@@ -61,8 +61,6 @@ CENTRES, SPREADS = (0.005, 0.035), (0.025, 0.064)
 """Mean and standard deviation over speech of smoothed groups and of smoothed articulations."""
 _OPENINGS = {"open": 1.0, "closed": -0.6, "round": -0.3, "labiodental": -0.3}
 """What an articulation adds to the opening between the lips."""
-LIPS_LEAD = 0.03
-"""Seconds by which lips are ahead of what is heard of them (docs/decisions/preflight.md)."""
 CHUNK = 10 * SAMPLE_RATE
 """Samples recognised at a time."""
 _SYMBOLS = (
@@ -140,8 +138,8 @@ def lip_openings(speech: Speech) -> Float32[np.ndarray, " s"]:
     """How far apart a mouth's lips are for what is heard in every step, at least as many as the
     sound has: from −.6 at p, b and m to 1 at an open vowel, 0 where nothing is heard.
 
-    A phone is heard as a short peak, `LIPS_LEAD` after the lips have its shape. Raises
-    `SpeechError` where the recogniser does not load.
+    A phone is heard as a short peak, shortly after the lips have its shape (`speech.spoken`).
+    Raises `SpeechError` where the recogniser does not load.
     """
     shares = np.zeros(COLUMNS, np.float32)
     for name, share in _OPENINGS.items():
