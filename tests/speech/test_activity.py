@@ -7,7 +7,6 @@ from audioplane.speech import (
     activity,
     compute_features,
     feature_chunks,
-    feature_kind,
     ipa,
     open_stream,
     recogniser,
@@ -22,7 +21,7 @@ from audioplane.speech.activity import (
     RestGate,
     speech_shares,
 )
-from audioplane.speech.ipa import LiveRecogniser, Recognised, recognise_once
+from audioplane.speech.ipa import LiveRecogniser, Recognised
 from audioplane.speech.recogniser import SYMBOLS
 from audioplane.speech.spoken import CLOSED_LEAD
 from audioplane.synthetic import make_synthetic_sentence
@@ -118,7 +117,6 @@ def _shares(sound: np.ndarray) -> np.ndarray:
 def test_features_and_rest_share_one_recognition(monkeypatch) -> None:
     sound, pushed = np.pad(make_synthetic_sentence(12.0, 0).waveform, (0, 9000)), []
     push = recogniser.RecogniserStream.push
-    kind = feature_kind("mel+ipa")
 
     def counted(self, piece: np.ndarray) -> np.ndarray:
         pushed.append(len(piece))
@@ -130,13 +128,15 @@ def test_features_and_rest_share_one_recognition(monkeypatch) -> None:
     twice, pushed[:] = len(pushed), []
     once = Speech(sound.astype(np.float32))
     for _ in range(2):  # a sound may be spoken again
-        recognise_once(once, kind)
-        again = iter(feature_chunks(once, "mel+ipa"))
-        first, shares = next(again), speech_shares(once)
+        shares, again = speech_shares(once), iter(feature_chunks(once, "mel+ipa"))
+        first = next(again)
         assert next(shares) == rests[0]
         assert np.array_equal(np.concatenate([first, *again]), features)
         assert list(shares) == rests[1:]
-    assert len(pushed) == twice and once.recognition is None
+    assert len(pushed) == twice
+    # Who begins later hears everything, too.
+    late, begun = speech_shares(once), list(speech_shares(once))
+    assert begun == rests and list(speech_shares(once)) == rests and list(late) == rests
 
 
 @pytest.mark.parametrize("size", [1, 7, 55, 1000])

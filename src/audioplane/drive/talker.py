@@ -39,12 +39,10 @@ from audioplane.speech import (
     can_compute,
     compute_features,
     feature_chunks,
-    feature_kind,
     load_external_features,
 )
 from audioplane.speech.activity import missing_recogniser, speech_shares
 from audioplane.speech.familiarity import sound_warnings
-from audioplane.speech.ipa import recognise_once
 from audioplane.splat.device import choose_device
 
 MOST_ARTICULATE = 4.0
@@ -210,21 +208,22 @@ class Talker:
 
         Raises as `features` does.
         """
-        self._recognise_once(speech)
+        shares = self._shares(speech)
         codes = self.animator.codes(self.features(speech), speech.spoken_frames())
-        return torch.stack(list(self._at_rest(codes, speech)))
+        return torch.stack(list(self._at_rest(codes, shares)))
 
-    def _recognise_once(self, speech: Speech) -> None:
-        if self.rest is not None:
-            recognise_once(speech, feature_kind(self._computable()))
+    def _shares(self, speech: Speech) -> Iterator[float] | None:
+        """`speech_shares` where it comes to rest; to be asked for before the features are read, so
+        that both share one recognition."""
+        return None if self.rest is None else speech_shares(speech)
 
     def _at_rest(
-        self, codes: Iterable[Float[Tensor, " k"]], speech: Speech
+        self, codes: Iterable[Float[Tensor, " k"]], shares: Iterator[float] | None
     ) -> Iterable[Float[Tensor, " k"]]:
         """The codes, at rest where nobody speaks."""
-        if self.rest is None:
+        if self.rest is None or shares is None:
             return codes
-        return eased_codes(codes, speech_shares(speech), self.rest)
+        return eased_codes(codes, shares, self.rest)
 
     def strangeness(self, speech: Speech) -> float | None:
         """`Familiarity.strangeness`; None, too, for heads whose training speech is not known."""
@@ -283,10 +282,10 @@ class Talker:
         return self._described(Speech(speech))
 
     def _described(self, speech: Speech) -> "_Heard":
-        self._recognise_once(speech)
+        shares = self._shares(speech)
         chunks = feature_chunks(speech, self._computable(), self._model)
         spoken = speech.spoken_frames()
-        codes = self._at_rest(self.animator.code_chunks(chunks, spoken), speech)
+        codes = self._at_rest(self.animator.code_chunks(chunks, spoken), shares)
         return _Heard(speech.frames, codes, spoken.tolist())
 
     def _frames(self, heard: "_Heard", stated: Provenance) -> Iterator[DrivenFrame]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32
 
 from audioplane.clock import SAMPLE_RATE
 from audioplane.errors import SpeechError
@@ -121,12 +121,17 @@ def speech_shares(speech: Speech) -> Iterator[float]:
     """The share of every frame of a speech, in which short pauses are no rest; 1.2 s of it are
     held.
 
-    Raises `SpeechError` where the recogniser is not installed.
+    Features that are read after this call share its recognition. The first share raises
+    `SpeechError` where the recogniser is not installed.
     """
+    return _shares(speech, phone_probabilities(speech))
+
+
+def _shares(speech: Speech, probabilities: Iterator[Float32[np.ndarray, "_ 2"]]) -> Iterator[float]:
     gate, given, known, active = RestGate(), 0, 0, speech.active
 
     def phones() -> Iterator[Bool[np.ndarray, " _"]]:
-        for chunk in phone_probabilities(speech):
+        for chunk in probabilities:
             gate.close(chunk[:, 1] > CLOSES)
             yield chunk[:, 0] > HEARD
 

@@ -7,8 +7,8 @@ short peak, and is blank between: the peaks, smoothed over time, are the feature
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from itertools import tee
+from functools import cache, cached_property
+from weakref import ref
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
@@ -55,6 +55,10 @@ GROUPS = tuple(tuple(symbols.split()) for symbols, _ in _ROWS)
 COLUMNS = len(GROUPS) + len(ARTICULATIONS)
 CLOSED_COLUMN = len(GROUPS) + ARTICULATIONS.index("closed")
 """Of the phones for which the lips have to close."""
+CLOSED = frozenset(
+    symbol for symbols, made in _ROWS if "closed" in made.split() for symbol in symbols.split()
+)
+"""These phones: p, b, m and their kin."""
 SMOOTHING, REACH = 2.0, 4
 """Standard deviation and radius of the smoothing, steps: 94 ms wide at half its height."""
 CENTRES, SPREADS = (0.005, 0.035), (0.025, 0.064)
@@ -108,7 +112,7 @@ def ipa_windows(speech: Speech) -> Chunks:
 def ipa_steps(speech: Speech) -> Iterator[Float32[np.ndarray, "_ c"]]:
     """Steps, as many as `step_count`, the first `STEPS_BEFORE` steps early, in chunks."""
     missing, peaks = step_count(speech.frames), _Peaks()
-    for probabilities in _probabilities(speech, missing * STEP):
+    for probabilities in _probabilities(speech):
         steps = peaks.push(probabilities)[:missing]
         missing -= len(steps)
         yield steps
@@ -129,9 +133,12 @@ def symbol_peaks(speech: Speech) -> Iterator[tuple[int, str]]:
 
 def phone_probabilities(speech: Speech) -> Iterator[Float32[np.ndarray, "_ 2"]]:
     """`any_phone` and `closed_phone` in every step of a sound, in chunks; at least as many as the
-    sound has. Raises as `symbol_peaks` does."""
-    for chunk in _probabilities(speech):
-        yield np.stack([any_phone(chunk), closed_phone(chunk)], 1)
+    sound has. Raises as `symbol_peaks` does.
+
+    Features of kind `ipa` that are read after this call share the recognition.
+    """
+    chunks = _probabilities(speech)
+    return (np.stack([any_phone(chunk), closed_phone(chunk)], 1) for chunk in chunks)
 
 
 def lip_openings(speech: Speech) -> Float32[np.ndarray, " s"]:
@@ -158,38 +165,46 @@ def closed_phone(probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndar
     return probabilities @ symbol_columns()[:, CLOSED_COLUMN]
 
 
-def _probabilities(
-    speech: Speech, samples: int | None = None
-) -> Iterator[Float32[np.ndarray, "_ 191"]]:
-    """Of at least the steps in the first `samples`; all of the sound if not given."""
-    if speech.recognition is not None:
-        return speech.recognition()
-    return _recognised(speech, speech.samples if samples is None else samples)
+def _probabilities(speech: Speech) -> Iterator[Float32[np.ndarray, "_ 191"]]:
+    """Of at least the steps of a sound's frames.
+
+    Readers that are opened before one of them reads share one recognition, of which no more is
+    kept than the slowest has yet to read: 7 MB for three minutes.
+    """
+    begun = speech.recognition and speech.recognition()
+    if begun is None:
+        begun = _Recognition(_recognised(speech))
+        speech.recognition = ref(begun)
+    return _read(begun)
 
 
-def _recognised(speech: Speech, samples: int) -> Iterator[Float32[np.ndarray, "_ 191"]]:
+class _Recognition:
+    """What a recogniser has yet to say, for several readers."""
+
+    def __init__(self, said: Iterator[Float32[np.ndarray, "_ 191"]]):
+        self._said = said
+
+    @cached_property
+    def next(self) -> "tuple[Float32[np.ndarray, '_ 191'], _Recognition] | None":
+        """The next chunk and what follows it; None at the end."""
+        chunk = next(self._said, None)
+        return None if chunk is None else (chunk, _Recognition(self._said))
+
+
+def _read(recognition: _Recognition) -> Iterator[Float32[np.ndarray, "_ 191"]]:
+    while recognition.next is not None:
+        chunk, recognition = recognition.next
+        yield chunk
+
+
+def _recognised(speech: Speech) -> Iterator[Float32[np.ndarray, "_ 191"]]:
     from audioplane.speech.recogniser import RecogniserStream, Span, open_recogniser
 
     stream = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
+    samples = max(speech.samples, step_count(speech.frames) * STEP)
     starts, gain = range(0, samples + _LOOK_AHEAD, CHUNK), np.float32(speech.gain)
     for sound in speech.cut((start, start + CHUNK) for start in starts):
         yield stream.push(sound * gain)
-
-
-def recognise_once(speech: Speech, kind: FeatureKind) -> None:
-    """Let features of a kind and `phone_probabilities` share one recognition of a sound, each read
-    once; what one has read and the other has not is kept: 7 MB for three minutes."""
-    if NAME not in {part.name for part in kind.parts or (kind,)}:
-        return
-    branches = list(tee(_recognised(speech, step_count(speech.frames) * STEP), 2))
-
-    def branch() -> Iterator[np.ndarray]:
-        taken = branches.pop()
-        if not branches:
-            speech.recognition = None
-        return taken
-
-    speech.recognition = branch
 
 
 class _Peaks:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
+from weakref import ref
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
@@ -77,8 +78,8 @@ class Speech:
                 f"a sound is a waveform (an array) or a function that gives its blocks, not a "
                 f"{type(sound).__name__}"
             )
-        self.recognition: Callable[[], Iterator[np.ndarray]] | None = None
-        """What `ipa.recognise_once` keeps for those who read the phones."""
+        self.recognition: ref | None = None
+        """One that `ipa` has begun and nobody has read from yet, while there is one."""
 
     @staticmethod
     def read(path: Path | str, audio_track: int | None = None) -> "Speech":

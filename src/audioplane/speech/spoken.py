@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from audioplane.clock import SAMPLE_RATE
-from audioplane.speech.ipa import symbol_peaks
+from audioplane.speech.ipa import CLOSED, symbol_peaks
 from audioplane.speech.sound import Speech
 from audioplane.speech.window import STEP
 
-CLOSED = frozenset("p pʰ p͈ b ɓ m ɱ".split())
-"""Phones for which the lips have to close."""
 CLOSED_LEAD, OTHER_LEAD = 0.07, 0.03
 """Seconds before the peak at which the lips have the shape of a phone."""
 _REPEATED = 3

@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float
 from audioplane.clock import FPS
 from audioplane.errors import SpeechError
 from audioplane.speech import Speech
-from audioplane.speech.spoken import CLOSED, SpokenPhone, heard_phones
+from audioplane.speech.ipa import CLOSED
+from audioplane.speech.spoken import SpokenPhone, heard_phones
 
 ROUND = frozenset("u ũ ʉ ʊ o õ oʊ w y ʏ ø œ".split())
 OPEN = frozenset("a à ã ä å ɐ ɑ ɒ æ aɪ aʊ".split())
