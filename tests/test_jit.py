@@ -51,9 +51,9 @@ def test_without_any_folder_it_works_all_the_same(tmp_path):
 def test_kernels_belong_to_their_sources(monkeypatch, tmp_path):
     monkeypatch.setattr(jit, "cache_root", lambda: tmp_path)
     sources = jit._sources("audioplane.splat.cpu_blend")
-    assert {"audioplane.splat.simd", "audioplane.splat.constants"} < set(sources)
+    assert {"audioplane.simd", "audioplane.splat.constants"} < set(sources)
     folder = jit.cache_folder.__wrapped__("audioplane.splat.cpu_blend")
-    changed = sources | {"audioplane.splat.simd": b"another"}
+    changed = sources | {"audioplane.simd": b"another"}
     monkeypatch.setattr(jit, "_sources", lambda module: changed)
     assert jit.cache_folder.__wrapped__("audioplane.splat.cpu_blend") != folder
 
@@ -61,16 +61,18 @@ def test_kernels_belong_to_their_sources(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "line",
     [
-        "from audioplane.splat.simd import LANES",
-        "from audioplane.splat import cpu, simd",
-        "from audioplane.splat import (\n    simd as lanes,\n)",
-        "import audioplane.splat.simd",
+        "from audioplane.splat.constants import ALPHA_MIN",
+        "from audioplane.splat import cpu, constants",
+        "from audioplane.splat import (\n    constants as numbers,\n)",
+        "import audioplane.splat.constants",
     ],
 )
 def test_modules_are_seen_however_they_are_imported(line):
-    """`from audioplane.splat import simd` was once overlooked: old kernels met new code."""
-    assert "audioplane.splat.simd" in {*jit._imports(line.encode())}
-    assert jit._file_of("audioplane.splat.simd") and not jit._file_of("audioplane.splat.cpu.lanes")
+    """`from audioplane.splat import constants` was once overlooked: old kernels met new code."""
+    assert "audioplane.splat.constants" in {*jit._imports(line.encode())}
+    assert jit._file_of("audioplane.splat.constants") and not jit._file_of(
+        "audioplane.splat.cpu.lanes"
+    )
     assert "audioplane.clock" in {*jit._imports(b"from audioplane import clock")}
 
 

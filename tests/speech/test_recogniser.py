@@ -12,6 +12,7 @@ from audioplane.errors import SpeechError
 from audioplane.speech import recogniser
 from audioplane.speech.recogniser import (
     BEFORE,
+    Past,
     Recogniser,
     RecogniserStream,
     Span,
@@ -65,6 +66,14 @@ def test_steps_depend_on_what_is_in_reach_only(babble: Babble) -> None:
     assert abs(one[4:12] - two[4:12]).max() > 1e-3
 
 
+def test_what_is_known_may_be_moved_in_memory(babble: Babble, monkeypatch) -> None:
+    sound, span, made = babble(2.0), Span(settled=4, ahead=6, past=30), []
+    for moves in (1, 3, 1000):
+        monkeypatch.setattr(recogniser, "_MOVES", moves)
+        made.append(RecogniserStream(open_recogniser(), span).push(sound))
+    assert np.array_equal(made[0], made[2]) and np.array_equal(made[1], made[2])
+
+
 def test_probabilities_sum_to_one_and_those_ahead_are_kept(babble: Babble) -> None:
     stream = RecogniserStream(open_recogniser(), Span(settled=4, ahead=6, past=30))
     settled = stream.push(babble(1.0))
@@ -85,25 +94,20 @@ def test_it_equals_the_wheels_own_engine(babble: Babble) -> None:
     network, steps = open_recogniser(), len(expected)
     # The engine mirrors the sound at its ends, and sees all of it at once.
     mirrored = np.pad(sound, 200, mode="reflect")
-    x, span = _embedded_as_the_engine(network, mirrored, steps), Span(steps, 0, 1)
-    hidden = torch.zeros(1, 1, 1, steps + 1)
-    hidden[..., 0] = -torch.inf
-    with torch.inference_mode():
-        for layer in network.layers:
-            x = layer(x, recogniser._Past(1), hidden, span)
-        found = network.probabilities(x[0]).numpy()
-    np.testing.assert_allclose(found, expected, atol=2e-3)
+    x = _embedded_as_the_engine(network, mirrored, steps)
+    Past(Span(steps, 0, 1)).run(network, x)
+    np.testing.assert_allclose(network.probabilities(x), expected, atol=2e-3)
 
 
-def _embedded_as_the_engine(network: Recogniser, mirrored: np.ndarray, steps: int) -> torch.Tensor:
+def _embedded_as_the_engine(network: Recogniser, mirrored: np.ndarray, steps: int) -> np.ndarray:
     """Inputs of the first layer with zeros for the log-mel frames before the first and after the
     last, as the engine's convolution pads."""
-    spectra = torch.from_numpy(mirrored).unfold(0, 400, 160)
-    power = (spectra @ network._cosines).square() + (spectra @ network._sines).square()
-    mel = torch.nn.functional.pad((power @ network._mel).clamp_min(1e-10).log(), (0, 0, 1, 1))
-    threes = mel.unfold(0, 3, 2).flatten(1)[:steps]
-    stem = torch.nn.functional.linear(threes, *network._stem)
-    return torch.nn.functional.gelu(stem)[None]
+    parts = torch.from_numpy(mirrored).unfold(0, 400, 160) @ network._waves
+    power = parts[:, :201].square() + parts[:, 201:].square()
+    mel = (power @ network.filters()).clamp_min(1e-10).log()
+    threes = torch.nn.functional.pad(mel, (0, 0, 1, 1)).unfold(0, 3, 2).flatten(1)[:steps]
+    stem = torch.nn.functional.linear(threes, *network.stem())
+    return torch.nn.functional.gelu(stem).numpy()
 
 
 @pytest.mark.usefixtures("reopened")

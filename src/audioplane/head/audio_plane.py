@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from audioplane.head import plane_kernels
 from audioplane.head.audio import AUDIO_DIM
 from audioplane.head.plane_kernels import SETS
-from audioplane.splat.simd import LANES
+from audioplane.simd import LANES
 
 Attention = Literal["cross", "mlp"]
 Fusion = Literal["concat", "add", "multiply"]

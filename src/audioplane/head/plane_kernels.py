@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from audioplane.jit import jit
-from audioplane.splat.simd import LANE_BYTES, load, muladd, store
+from audioplane.simd import LANE_BYTES, load, muladd, store
 
 SETS = 3
 _FIRST = (0, 0, 1)

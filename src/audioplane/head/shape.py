@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from audioplane.head.audio_plane import SCALES, Attention, D, Fusion, H
 from audioplane.head.expression import BLINK
 from audioplane.head.plane_kernels import SETS
-from audioplane.splat.simd import LANES
+from audioplane.simd import LANES
 
 Encoder = Literal["audio-plane", "concat", "six-plane"]
 """The encoder of the deformation: audio by Eq. 6, audio appended to features of the space planes

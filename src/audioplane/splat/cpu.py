@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from audioplane.simd import LANES
 from audioplane.splat import cpu_bands, cpu_blend, cpu_project
-from audioplane.splat.simd import LANES
 from audioplane.splat.types import Splat
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numba import prange
 
 from audioplane.jit import jit
+from audioplane.simd import LANES
 from audioplane.splat.constants import ALPHA_MIN
-from audioplane.splat.simd import LANES
 
 BAND = LANES
 """Rows of a band."""

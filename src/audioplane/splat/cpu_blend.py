@@ -18,9 +18,7 @@ import numpy as np
 from numba import prange
 
 from audioplane.jit import jit
-from audioplane.splat.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
-from audioplane.splat.cpu_bands import BAND, COLOURS, LIMIT, OPACITY, A, B, C, X, Y
-from audioplane.splat.simd import (
+from audioplane.simd import (
     LANE_BYTES,
     LANES,
     any_above,
@@ -44,7 +42,7 @@ from audioplane.splat.simd import (
     store,
     where_above,
 )
-from audioplane.splat.simd_planes import (
+from audioplane.simd_planes import (
     add_lane_sums,
     dot_many,
     dot_planes,
@@ -55,6 +53,8 @@ from audioplane.splat.simd_planes import (
     store_planes,
     zero_pairs,
 )
+from audioplane.splat.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
+from audioplane.splat.cpu_bands import BAND, COLOURS, LIMIT, OPACITY, A, B, C, X, Y
 
 READY_X, READY_HALF_A = range(2)
 READY_BDY, READY_REST, READY_COLOURS = LANES, 2 * LANES, 3 * LANES

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from audioplane.errors import TrainingError
 from audioplane.head import Gaussians
 from audioplane.perceptual import LPIPS, SMALLEST_SIDE
-from audioplane.splat.simd import LANES
+from audioplane.simd import LANES
 from audioplane.train.config import LossWeights
 from audioplane.train.lips import LipTargets
 from audioplane.train.ssim_kernels import C1, C2, l1_and_dssim

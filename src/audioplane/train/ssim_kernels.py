@@ -19,7 +19,7 @@ from numba import prange
 from numba.extending import register_jitable
 
 from audioplane.jit import jit
-from audioplane.splat.simd import (
+from audioplane.simd import (
     LANE_BYTES,
     LANES,
     broadcast,

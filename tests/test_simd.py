@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from audioplane.splat import simd, simd_planes
+from audioplane import simd, simd_planes
 
 
 @njit
@@ -83,6 +83,23 @@ def _pairs(template, a, two, numbers, limits, out):
     simd_planes.store_planes(simd_planes.first_row(many), at, 64)
     simd_planes.store_planes(simd_planes.second_row(many), at + 32, 64)
     return simd.any_above(alpha, np.float32(0.5))
+
+
+@njit
+def _apart(template, planes, numbers, weight, out):
+    many = simd_planes.load_planes(template, planes.ctypes.data, 32)
+    w = simd.load(weight.ctypes.data)
+    many = simd_planes.muladd_apart(many, w, numbers.ctypes.data, numbers.strides[0])
+    simd_planes.store_planes(many, out.ctypes.data, 32)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_numbers_may_lie_apart(count):
+    rng = np.random.default_rng(count)
+    planes, numbers, weight = (rng.random(n, np.float32) for n in ((count, 8), (count, 5), 8))
+    out = np.empty_like(planes)
+    _apart((np.float32(0),) * count, planes, numbers, weight, out)
+    assert np.allclose(out, planes + weight * numbers[:, :1], rtol=1e-6)
 
 
 def test_exp_matches_numpy_where_it_counts():

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from audioplane.splat.simd import (
+from audioplane.simd import (
     FLOAT,
     INT,
     INT_VECTOR,
@@ -114,6 +114,22 @@ def muladd_many(typingctx, many, weight, address):
         return _tuple(context, builder, many, vectors)
 
     return many(many, many.dtype, types.intp), codegen
+
+
+@intrinsic
+def muladd_apart(typingctx, many, weight, address, stride):
+    """Each vector of a tuple plus weight times the number at its place in memory, `stride` bytes
+    apart."""
+
+    def codegen(context, builder, signature, args):
+        at, like, vectors = args[2], many.dtype, []
+        for vector in _elements(builder, many.count, args[0]):
+            number = _broadcast_load(builder, at, 0, like)
+            vectors.append(fused_multiply_add(builder, args[1], number, vector))
+            at = builder.add(at, args[3])
+        return _tuple(context, builder, many, vectors)
+
+    return many(many, many.dtype, types.intp, types.intp), codegen
 
 
 @intrinsic
