@@ -19,6 +19,7 @@ from audioplane.errors import SubjectError
 from audioplane.head import Gaussians, Head, View
 from audioplane.head import Motion as HeadMotion
 from audioplane.head.audio import RunningNorm
+from audioplane.head.frame_encoder import FrameEncoder
 from audioplane.mark import Marker
 from audioplane.run import Footage
 from audioplane.subject import FrameRef
@@ -132,10 +133,24 @@ class Animator:
 
         Raises `SubjectError` where not speech but time moves the head.
         """
-        if self.head.times is not None:
-            raise SubjectError("a head with --encoder six-plane follows the time, not speech")
+        self._check_heard()
         window = torch.from_numpy(run).to(self.head.device)
         return self.head.excerpt_codes(window, norm, spoken, self._articulation)
+
+    def frame_codes(
+        self, norm: RunningNorm
+    ) -> Callable[[Float[np.ndarray, "8 w f"], bool], Tensor]:
+        """As `excerpt_codes`, for one stream: the code [k] of each frame from its windows, and
+        whether it is spoken."""
+        self._check_heard()
+        if self.head.device.type != "cpu":
+            return lambda run, spoken: self.excerpt_codes(run, norm, spoken)[0]
+        encoder = FrameEncoder(self.head)
+        return lambda run, spoken: encoder.code(run, norm, spoken, self._articulation)[0]
+
+    def _check_heard(self) -> None:
+        if self.head.times is not None:
+            raise SubjectError("a head with --encoder six-plane follows the time, not speech")
 
     def view(self, at: FrameRef | Moment) -> View:
         """The camera of one of the subject's frames or of a moment, on the CPU."""

@@ -57,6 +57,7 @@ class LiveHead:
         """What renders it."""
         self._motion = animator.motion()
         self._norm = animator.head.encoder.running_norm()
+        self._code = animator.frame_codes(self._norm)
         self._silent = PAUSE
         """Frames since the last sound of a voice."""
         self._rest_code = rest
@@ -126,7 +127,7 @@ class LiveHead:
         active = [self._level.update(float(power)) for power in block_power(sound)]
         self._silent = 0 if any(active) else self._silent + 1
         spoken = self._silent <= PAUSE
-        code = self.animator.excerpt_codes(self._context(), self._norm, spoken)[0]
+        code = self._code(self._context(), spoken)
         if self._gate is not None and self._rest_code is not None:
             code = eased(code, self._gate.share(), self._rest_code)
         frame = StreamFrame(self._index, code, sound, self._motion.step(spoken))

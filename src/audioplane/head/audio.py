@@ -194,7 +194,17 @@ class AudioEncoder(nn.Module):
 
         `norm` holds the voice's statistics; these frames update it if they are `spoken`.
         """
-        raw, norm = self.raw_runs(run[None]), norm or self.running_norm()
+        return self.adapted(self.raw_runs(run[None]), norm, spoken, articulation)
+
+    def adapted(
+        self,
+        raw: Float[Tensor, "t 64"],
+        norm: RunningNorm | None,
+        spoken: bool,
+        articulation: float,
+    ) -> Float[Tensor, "t 64"]:
+        """As `excerpt`, from the vectors before normalisation."""
+        norm = norm or self.running_norm()
         if spoken:
             norm.update(raw)
         return articulation * norm.normalised(raw)

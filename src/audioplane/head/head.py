@@ -187,7 +187,11 @@ class Head(nn.Module):
 
         Not for the six-plane encoder, whose code is the time.
         """
-        return self.spread(self._represent(self.encoder.excerpt(run, norm, spoken, articulation)))
+        return self.codes_of(self.encoder.excerpt(run, norm, spoken, articulation))
+
+    def codes_of(self, vectors: Float[Tensor, "t 64"]) -> Float[Tensor, "t k"]:
+        """Codes of frames from their audio vectors."""
+        return self.spread(self._represent(vectors))
 
     def body_weights(self) -> Float[Tensor, " n"] | None:
         """How much the body moves each Gaussian, 0 to 1; None where the head has no body."""

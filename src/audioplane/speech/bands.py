@@ -39,7 +39,7 @@ def power_spectra(piece: Float[np.ndarray, " n"]) -> Float64[np.ndarray, "s 513"
     piece = piece.astype(np.float64)
     emphasised = piece[1:] - PRE_EMPHASIS * piece[:-1]
     frames = np.lib.stride_tricks.sliding_window_view(emphasised, ANALYSIS)[::STEP]
-    window = np.hanning(ANALYSIS + 2)[1:-1]
+    window = _window()
     spectra = np.fft.rfft(frames * window, FFT)
     return (spectra.real**2 + spectra.imag**2) / window.sum() ** 2
 
@@ -54,6 +54,11 @@ def typical_mean(total: Float64[np.ndarray, " 80"], count: int) -> Float32[np.nd
     fewer these are."""
     total = total + TYPICAL_WEIGHT * TYPICAL_DB
     return (total / (count + TYPICAL_WEIGHT)).astype(np.float32)
+
+
+@cache
+def _window() -> Float64[np.ndarray, " n"]:
+    return np.hanning(ANALYSIS + 2)[1:-1]
 
 
 @cache

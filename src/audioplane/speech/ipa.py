@@ -94,6 +94,13 @@ def symbol_columns() -> Float32[np.ndarray, "191 c"]:
     return table
 
 
+@cache
+def _phones() -> Float32[np.ndarray, "191"]:
+    """1 for the symbols of `GROUPS`, which each are in one."""
+    return symbol_columns()[:, : len(GROUPS)].sum(1)
+
+
+@cache
 def column_scales() -> tuple[Float32[np.ndarray, " c"], Float32[np.ndarray, " c"]]:
     """Mean and deviation of every column."""
     counts = (len(GROUPS), len(ARTICULATIONS))
@@ -157,7 +164,7 @@ def lip_openings(speech: Speech) -> Float32[np.ndarray, " s"]:
 
 def any_phone(probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, " s"]:
     """Probability of any of the phones of `GROUPS`."""
-    return probabilities @ symbol_columns()[:, : len(GROUPS)].sum(1)
+    return probabilities @ _phones()
 
 
 def closed_phone(probabilities: Float32[np.ndarray, "s 191"]) -> Float32[np.ndarray, " s"]:
@@ -266,6 +273,7 @@ class LiveRecogniser:
         return self._stream.ahead
 
 
+@cache
 def smoothing_weights() -> Float32[np.ndarray, " w"]:
     """Of the steps from `REACH` before one to `REACH` after it; their sum is 1."""
     weights = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / SMOOTHING) ** 2)

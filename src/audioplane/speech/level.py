@@ -106,7 +106,10 @@ class RunningLevel:
     def __init__(self, assumed: float):
         """`assumed`: mean power of active speech."""
         self._loud, self._active = RunningMean(assumed), RunningMean(assumed)
-        self._recent: deque[float] = deque(maxlen=NOISE_BLOCKS)
+        self._faintest: deque[tuple[int, float]] = deque()
+        """Of the last `NOISE_BLOCKS` blocks those that are fainter than all after them: number and
+        power."""
+        self._blocks = 0
 
     @property
     def gain(self) -> float:
@@ -115,8 +118,13 @@ class RunningLevel:
 
     def update(self, power: float) -> bool:
         """Add the power of the next block; returns whether it counts as speech."""
-        self._recent.append(power)
-        floor = NOISE_RATIO * min(self._recent)
+        while self._faintest and self._faintest[-1][1] >= power:
+            self._faintest.pop()
+        self._faintest.append((self._blocks, power))
+        self._blocks += 1
+        if self._faintest[0][0] < self._blocks - NOISE_BLOCKS:
+            self._faintest.popleft()
+        floor = NOISE_RATIO * self._faintest[0][1]
         if power <= max(floor, 10 ** (ABSOLUTE_GATE_DB / 10)):
             return False
         self._loud.add(power)

@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from audioplane.errors import SpeechError
+from audioplane.simd_products import flat
 from audioplane.speech.recogniser_kernels import (
     COLUMNS,
     REACH,
@@ -121,9 +122,9 @@ class Recogniser:
         self._mel = w["mel_fb"]
         self._stem = w["onnx::Conv_801"].flatten(1), w["onnx::Conv_802"]
         name = "acoustic_model.model.proj."
-        self.out = flat((w[name + "weight"][:, :, 0], w[name + "bias"]))
+        self.out = flat(w[name + "weight"][:, :, 0].numpy(), w[name + "bias"].numpy())
         """Weights of the last product, as `flat` lays them."""
-        self.layers = np.stack([flat(*_layer_pairs(w, i)) for i in range(_LAYERS)])
+        self.layers = np.stack([_layer(w, i) for i in range(_LAYERS)])
         """Weights of each block, in the order in which they are used."""
 
     def filters(self) -> Float[Tensor, "201 80"]:
@@ -150,22 +151,8 @@ class Recogniser:
         return made[:, :SYMBOLS]
 
 
-def flat(*pairs: tuple[Tensor, ...]) -> Float32[np.ndarray, " n"]:
-    """Weights and biases in one line, as kernels read them (`recogniser_kernels`).
-
-    A matrix [outputs, inputs] lies as panels [inputs, 8] of its outputs, taps [channels, 1, taps]
-    tap by tap, numbers as they are; all padded by zeros to whole panels.
-    """
-    return np.concatenate([_laid(x.numpy()) for pair in pairs for x in pair])
-
-
-def _laid(x: np.ndarray) -> Float32[np.ndarray, " n"]:
-    if x.ndim == 3:
-        return x[:, 0].T.ravel()
-    padded = np.pad(x, [(0, -len(x) % _PANEL)] + [(0, 0)] * (x.ndim - 1))
-    if x.ndim == 1:
-        return padded
-    return padded.reshape(-1, _PANEL, x.shape[1]).transpose(0, 2, 1).ravel()
+def _layer(w: Weights, index: int) -> Float32[np.ndarray, " n"]:
+    return flat(*(x.numpy() for pair in _layer_pairs(w, index) for x in pair))
 
 
 def _layer_pairs(w: Weights, index: int) -> Iterator[Pair]:

@@ -3,8 +3,8 @@
 Libraries are made for large products; a chunk has ten rows, and between its products lie some
 hundred small operations.
 
-Legend: x, y: addresses of rows of float32; a *panel* is eight columns of a matrix, [inputs, 8], one
-after another (`Recogniser`); *known* steps are those before a chunk and the chunk's own.
+Legend: x, y, w: addresses of float32, of weights as `simd_products.flat` lays them; *known* steps
+are those before a chunk and the chunk's own.
 """
 
 from typing import NamedTuple, no_type_check
@@ -25,7 +25,7 @@ from audioplane.simd import (
     store,
     where_above,
 )
-from audioplane.simd_planes import load_planes, muladd_apart, store_planes
+from audioplane.simd_products import product, tiles
 
 WIDTH, HEADS, REACH = 144, 4, 15
 """Numbers of a step, heads of the attention, steps to either side in the convolution."""
@@ -38,9 +38,6 @@ _ROOM = -(-_SIZE // LANES) * LANES
 VALUES = HEADS * _ROOM
 _FOUR = 4
 """Bytes of a number."""
-_TEN = (0,) * 10
-"""Rows that are multiplied at a time; what is left over, one by one."""
-_ONE_ROW = (0,)
 _ONE, _HALF, _ZERO = np.float32(1), np.float32(0.5), np.float32(0)
 _LIMIT = np.float32(80)
 _NEVER = np.float32(-1e30)
@@ -66,43 +63,6 @@ def scratch_for(rows: int, past: int) -> Scratch:
     wide = WIDTH, WIDTH, _WIDE, 3 * WIDTH, 2 * WIDTH, known, _ROOM
     rooms = [np.zeros((rows, columns), np.float32) for columns in wide]
     return Scratch(*rooms, zeros=np.zeros(LANES, np.float32))
-
-
-@jit(nogil=True)
-@no_type_check
-def _tile(template, x, panel, step, start, y, apart, inputs):
-    """Rows of x, a panel (`step` bytes from one row of it to the next) and what is added to them
-    → eight columns of y. `apart`: bytes between rows of x, and of y."""
-    many = load_planes(template, start, 0)
-    for i in range(inputs):
-        many = muladd_apart(many, load(panel + i * step), x + i * _FOUR, apart[0])
-    store_planes(many, y, apart[1])
-
-
-@jit(nogil=True)
-@no_type_check
-def _tiles(x, rows, panel, step, start, y, apart, inputs):
-    """`_tile` for any number of rows."""
-    row = 0
-    while row + len(_TEN) <= rows:
-        at = x + row * apart[0], y + row * apart[1]
-        _tile(_TEN, at[0], panel, step, start, at[1], apart, inputs)
-        row += len(_TEN)
-    while row < rows:
-        at = x + row * apart[0], y + row * apart[1]
-        _tile(_ONE_ROW, at[0], panel, step, start, at[1], apart, inputs)
-        row += 1
-
-
-@jit(nogil=True)
-@no_type_check
-def _product(x, rows, w, y, inputs, columns):
-    """y [rows, columns] = x [rows, inputs] · panels + biases, which follow the panels."""
-    bias = w + inputs * columns * _FOUR
-    apart = inputs * _FOUR, columns * _FOUR
-    for c in range(0, columns, LANES):
-        panel = w + c * inputs * _FOUR
-        _tiles(x, rows, panel, LANE_BYTES, bias + c * _FOUR, y + c * _FOUR, apart, inputs)
 
 
 @jit(nogil=True)
@@ -148,11 +108,11 @@ def _feed_forward(x, rows, w, scratch):
     up = w + 2 * WIDTH * _FOUR
     down = up + (WIDTH + 1) * _WIDE * _FOUR
     _normalise(x, rows, w, inner)
-    _product(inner, rows, up, wide, WIDTH, _WIDE)
+    product(inner, rows, up, wide, WIDTH, _WIDE)
     for at in range(0, rows * _WIDE * _FOUR, LANE_BYTES):
         v = load(wide + at)
         store(wide + at, v * _sigmoid(v))
-    _product(wide, rows, down, made, _WIDE, WIDTH)
+    product(wide, rows, down, made, _WIDE, WIDTH)
     _add(x, made, rows * WIDTH, _HALF)
     return down + (_WIDE + 1) * WIDTH * _FOUR
 
@@ -204,12 +164,12 @@ def _attend(scratch, keys, values, span):
         near = keys.ctypes.data + h * _SIZE * key_step + first * _FOUR
         apart = qkv.shape[1] * _FOUR, wide
         for at in range(0, scores.shape[1] * _FOUR, LANE_BYTES):
-            _tiles(query, rows, near + at, key_step, zeros, of_scores + at, apart, _SIZE)
+            tiles(query, rows, near + at, key_step, zeros, of_scores + at, apart, _SIZE)
         _softmax(scores, known)
         value = values.ctypes.data + first * value_step + h * _ROOM * _FOUR
         apart, into = (wide, _ROOM * _FOUR), taken.ctypes.data
         for at in range(0, _ROOM * _FOUR, LANE_BYTES):
-            _tiles(of_scores, rows, value + at, value_step, zeros, into + at, apart, known)
+            tiles(of_scores, rows, value + at, value_step, zeros, into + at, apart, known)
         scratch.inner[:, h * _SIZE : (h + 1) * _SIZE] = taken[:, :_SIZE]
 
 
@@ -258,21 +218,21 @@ def layers(x, weights, known, span, scratch):
     for layer in range(len(weights)):
         w = _feed_forward(at, rows, weights[layer].ctypes.data, scratch)
         _normalise(at, rows, w, near)
-        _product(near, rows, w + norm, qkv, WIDTH, 3 * WIDTH)
+        product(near, rows, w + norm, qkv, WIDTH, 3 * WIDTH)
         w += norm + 3 * square
         _attend(scratch, keys[layer], values[layer], span)
-        _product(near, rows, w, out, WIDTH, WIDTH)
+        product(near, rows, w, out, WIDTH, WIDTH)
         _add(at, out, rows * WIDTH, _ONE)
         w += square
         _normalise(at, rows, w, near)
-        _product(near, rows, w + norm, both, WIDTH, 2 * WIDTH)
+        product(near, rows, w + norm, both, WIDTH, 2 * WIDTH)
         w += norm + 2 * square
         line = lines[layer]
         _gate(scratch.both, line[REACH:])
         _convolve(line, rows, w, near)
         line[:REACH] = line[span[2] : span[2] + REACH].copy()
         w += (_TAPS + 1) * WIDTH * _FOUR
-        _product(near, rows, w, out, WIDTH, WIDTH)
+        product(near, rows, w, out, WIDTH, WIDTH)
         _add(at, out, rows * WIDTH, _ONE)
         w = _feed_forward(at, rows, w + square, scratch)
         _normalise(at, rows, w, at)
@@ -282,5 +242,5 @@ def layers(x, weights, known, span, scratch):
 @no_type_check
 def probabilities(x, weights, symbols, made):
     """Of the symbols, into made [rows, COLUMNS], from a chunk x after all layers."""
-    _product(x.ctypes.data, len(x), weights.ctypes.data, made.ctypes.data, WIDTH, COLUMNS)
+    product(x.ctypes.data, len(x), weights.ctypes.data, made.ctypes.data, WIDTH, COLUMNS)
     _softmax(made, symbols)

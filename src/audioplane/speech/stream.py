@@ -57,7 +57,7 @@ class SpeechStream:
         span, columns = step_count(count), []
         for part, kept in zip(self._parts, self._steps, strict=True):
             steps = _joined(kept, part.predict())
-            columns.append(np.pad(steps[:span], ((0, max(0, span - len(steps))), (0, 0)), "edge"))
+            columns.append(steps[np.minimum(np.arange(span), len(steps) - 1)])
         return windows(np.concatenate(columns, 1))
 
     def finish(self) -> Float32[np.ndarray, "t w f"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audioplane.simd_products import flat
 from audioplane.speech.ipa import (
     CLOSED_COLUMN,
     GROUPS,
@@ -14,7 +15,7 @@ from audioplane.speech.ipa import (
     smoothing_weights,
     symbol_columns,
 )
-from audioplane.speech.recogniser import flat, open_recogniser
+from audioplane.speech.recogniser import open_recogniser
 from audioplane.web.head_bin import write_head_bin
 from audioplane.web.weights import Arrays
 
@@ -31,10 +32,10 @@ def write_recogniser(path: Path) -> None:
     stem = stem.unflatten(1, (-1, _TAPS)).transpose(1, 2).flatten(1)
     arrays: Arrays = {
         "weights": (
-            np.concatenate([flat((stem, bias)), network.out, network.layers.ravel()]),
+            np.concatenate([flat(stem.numpy(), bias.numpy()), network.out, network.layers.ravel()]),
             "f16",
         ),
-        "filters": (flat((network.filters().T,)), "f32"),
+        "filters": (flat(network.filters().T.numpy()), "f32"),
     }
     write_head_bin(path, {"format": 1, "source": _SOURCE}, arrays)
 
