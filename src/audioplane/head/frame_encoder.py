@@ -30,7 +30,8 @@ class FrameEncoder:
         self._scratch: Scratch | None = None
         self._head, self._prototypes = head, None
         if head.prototypes is not None and head.prototypes.attention == "cross":
-            queries, grids = head.prototypes.queries, list(head.prototypes.grids)
+            queries = [x for x in head.prototypes.queries if isinstance(x, nn.Linear)]
+            grids = list(head.prototypes.grids)
             self._prototypes = (
                 np.stack([query.weight.detach().numpy() for query in queries]),
                 np.stack([query.bias.detach().numpy() for query in queries]),

@@ -11,7 +11,6 @@ import json
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
@@ -213,8 +212,9 @@ class Session:
                         self._wake.set()
                     await outlet.sound(frame)
             self._came.clear()
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._came.wait(), _TICK)
+            tick = loop.call_later(_TICK, self._came.set)  # `wait_for` makes a task each time
+            await self._came.wait()
+            tick.cancel()
 
     async def draw(self, outlet: Outlet) -> None:
         """Render the newest frame that is due, again and again, until cancelled.
@@ -263,7 +263,11 @@ class Session:
     def age(self, index: int) -> float:
         """Seconds since the end of a frame's sound came in."""
         end = (index + 1) * FRAME_SAMPLES
-        came = next((at for fed, at in self._fed_at if fed >= end), None)
+        came = None
+        for fed, at in reversed(self._fed_at):
+            if fed < end:
+                break
+            came = at
         now = asyncio.get_running_loop().time()
         return 0.0 if came is None else now - came
 

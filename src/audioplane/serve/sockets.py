@@ -95,12 +95,13 @@ async def serve_socket(service: Service, socket: WebSocket) -> None:
     session = None
     try:
         await socket.accept()
-        send = _sender(socket)
+        send = _Sender(socket)
         asked = (service.heads, head, service.limits, ahead, drawn_there)
         session = await asyncio.to_thread(Session, *asked)
         outlet = (DrawnThereOutlet if drawn_there else SocketOutlet)(session, send)
         works = session.works(outlet, send)
-        await service.run(session, _receive(session, socket, service.limits), *works)
+        receive = _receive(session, socket, service.limits)
+        await service.run(session, receive, send.watch(), *works)
     except ServeError as e:  # its worker died
         with suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(_FAILED, str(e))
@@ -121,23 +122,33 @@ def _number(text: str | None) -> float | None:
     return seconds if 0 <= seconds < float("inf") else None
 
 
-def _sender(socket: WebSocket) -> Send:
-    """Sends one message after the other.
+class _Sender:
+    """Sends one message after the other."""
 
-    Raises `TimeoutError` if the client does not take it, `WebSocketDisconnect` if it is gone.
-    """
-    turn = asyncio.Lock()
+    def __init__(self, socket: WebSocket):
+        self._socket, self._turn = socket, asyncio.Lock()
+        self._began: float | None = None
+        """When the message that is being sent was begun."""
 
-    async def send(message: bytes | str) -> None:
+    async def __call__(self, message: bytes | str) -> None:
+        """Raises `WebSocketDisconnect` if the client is gone."""
         data = {"bytes": message} if isinstance(message, bytes) else {"text": message}
-        async with turn:
+        async with self._turn:
+            self._began = asyncio.get_running_loop().time()
             try:
-                sent = socket.send({"type": "websocket.send", **data})
-                await asyncio.wait_for(sent, _SEND_SECONDS)
+                await self._socket.send({"type": "websocket.send", **data})
             except RuntimeError:  # what Starlette and uvicorn raise for a closed socket
                 raise WebSocketDisconnect(_GONE) from None
+            finally:
+                self._began = None
 
-    return send
+    async def watch(self) -> None:
+        """Raise `TimeoutError` once the client does not take a message."""
+        while True:
+            await asyncio.sleep(_SEND_SECONDS / 5)
+            now = asyncio.get_running_loop().time()
+            if self._began is not None and now - self._began > _SEND_SECONDS:
+                raise asyncio.TimeoutError
 
 
 async def _receive(session: Session, socket: WebSocket, limits: Limits) -> None:
