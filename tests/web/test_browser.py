@@ -17,6 +17,7 @@ from audioplane.media.image import decode_image
 from audioplane.speech import Speech, compute_features
 from audioplane.web.head_bin import read_head_bin
 from tests.chromium import DESKTOP, PHONE, needs_chromium, record
+from tests.media.images import decoded_chunks
 from tests.web.conftest import KEY
 from tests.web.pages import ELEMENT, ENGINE, asked, serving, until
 
@@ -73,22 +74,37 @@ def test_the_kernels_draw_pythons_images(visit, exported, voice):
 def test_every_pose_has_its_own_recorded_torso(visit, exported_torso):
     script = """
     const { Torsos } = await import("/torsos.js"), all = [];
-    const torsos = new Torsos(await (await fetch("/torso.bin")).blob(), head.facts.torso);
-    for (const t of [0, 7, 19, 30]) {
+    const torsos = new Torsos(await (await fetch("/torso.bin")).arrayBuffer(), head.facts.torso);
+    for (const t of [0, 7, 19, 30, 6, 38, 1]) {
       await torsos.lay(engine, t);
-      engine.compose(new Float32Array(192), engine.recorded(t < 20 ? t : 38 - t));
+      engine.compose(new Float32Array(192), engine.recorded(engine.row(t)));
       all.push([...new Uint8Array(engine.wasm.memory.buffer, engine.at.out, 4 * 64 * 64)]);
     }
     return all;
     """
-    animator = exported_torso.talker.animator
+    animator, times = exported_torso.talker.animator, (0, 7, 19, 30, 6, 38, 1)
+    decoded = plates(exported_torso.made.path)
+    assert len(decoded) == 38  # the way back has images of its own
     with serving(exported_torso.made.path) as address:
-        made = asked(visit(address=address), script, shape=(4, 64, 64, 4))
-    for image, t in zip(made, (0, 7, 19, 30), strict=True):
-        at = ping_pong(t, 20)
-        ref, plate = animator.footage.loop[at], plates(exported_torso.made.path)[at]
-        assert psnr(plate, animator.footage.plate(ref)) > 30
+        made = asked(visit(address=address), script, shape=(7, 64, 64, 4))
+    for image, t in zip(made, times, strict=True):
+        ref, plate = animator.footage.loop[ping_pong(t, 20)], decoded[t % 38]
+        assert psnr(plate, animator.footage.plate(ref)) > 35
         assert psnr(image[..., :3], animator.draw(torch.zeros(192), ref, plate).image) > 45
+
+
+def test_a_browser_that_decodes_no_torsos_shows_one_moment(visit, exported_torso):
+    script = """
+    const { decodes } = await import("/torsos.js");
+    const before = await decodes(head.facts.torso);
+    delete globalThis.VideoDecoder;
+    engine.still = !(await decodes(head.facts.torso));
+    return [before, engine.still, engine.row(7)].map(Number);
+    """
+    with serving(exported_torso.made.path) as address:
+        page = visit(address=address)
+        assert asked(page, script).tolist() == [1, 1, 0]
+        assert page.evaluate(f"{ELEMENT}.statistics.still") is False
 
 
 def test_it_moves_along_its_path_and_eases_through_jumps(visit, exported_path):
@@ -111,13 +127,14 @@ def plates(folder) -> list[np.ndarray]:
     """The plates in an exported folder."""
     facts = read_head_bin(folder / "head.bin")[0]["torso"]
     background = decode_image((folder / "background.webp").read_bytes(), 3)
-    file, at, found = (folder / "torso.bin").read_bytes(), 0, []
-    for size in facts["sizes"]:
-        part, whole = decode_image(file[at : at + size], 3), background.copy()
-        (height, width), top, left = part.shape[:2], facts["top"], facts["left"]
-        whole[top : top + height, left : left + width] = part
+    file, ends = (folder / "torso.bin").read_bytes(), np.cumsum(facts["sizes"])
+    chunks = [file[end - size : end] for size, end in zip(facts["sizes"], ends, strict=True)]
+    height, width, top, left = (facts[name] for name in ("height", "width", "top", "left"))
+    found = []
+    for part in decoded_chunks(chunks):
+        whole = background.copy()
+        whole[top : top + height, left : left + width] = part[:height, :width]
         found.append(whole)
-        at += size
     return found
 
 

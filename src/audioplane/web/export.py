@@ -40,7 +40,7 @@ TORSO, RECOGNISER = "torso.bin", "recogniser.bin"
 _HEARD = {"mel", "ipa"}
 """Kinds of features that the page computes."""
 _MOST_MOMENTS, _MOST_TORSOS = 3000, 900
-"""That a page shows; where each has its own torso, 7 kB at 512 x 512 pixels."""
+"""That a page shows; where each has its own torso, 2 kB at 512 x 512 pixels."""
 _DEFAULT = ProvenanceOptions()
 
 
@@ -108,7 +108,7 @@ def export_web(
     if run.torso == "recorded":
         files.append(out / TORSO)
         step = Counter(report, "torsos", len(moments))
-        facts["torso"] = write_plates(out / TORSO, moments, animator, step)
+        facts["torso"] = write_plates(out / TORSO, moments, path["path"][0], animator, step)
     write_head_bin(out / HEAD, facts, arrays)
     write_background(animator.plate(moments[0]), out / BACKGROUND)
     files += _copy_page(out)
@@ -162,9 +162,14 @@ def _shown(run: Run) -> tuple[Sequence[Moment], Arrays]:
     """The moments that the page shows, and the path along which it does; to and fro without."""
     most = _MOST_TORSOS if run.torso == "recorded" else _MOST_MOMENTS
     path = None if run.motion is None else find_path(run.motion, most)
-    if path is None:
-        return [Moment(ref) for ref in run.footage.loop], {}
-    return path.moments, {"path": (path.rows, "f32")}
+    if path is not None:
+        return path.moments, {"path": (path.rows, "f32")}
+    moments = [Moment(ref) for ref in run.footage.loop]
+    if run.torso != "recorded":
+        return moments, {}
+    # Torsos are decoded forwards alone: the way back has its own.
+    moments += moments[-2:0:-1]
+    return moments, {"path": (np.arange(len(moments), dtype=np.uint16), "f32")}
 
 
 def _moment_arrays(moments: Sequence[Moment], animator: Animator) -> Arrays:

@@ -1,8 +1,8 @@
 """What lies behind the Gaussians of a head whose torso is recorded: an image for each pose.
 
-`torso.bin` holds WebP images one after the other, each the part of a plate that a torso ever
-covers, so that a browser shows the torso that belongs to a pose and no other. A video would be
-smaller, but browsers do not promise which of its frames they show.
+`torso.bin` holds them as chunks of VP9 one after the other, each the part of a plate that a torso
+ever covers. Browsers decode chunk by chunk (WebCodecs), so they show the torso that belongs to a
+pose and no other; what a `<video>` shows, and when, they do not promise.
 """
 
 from collections.abc import Sequence
@@ -10,33 +10,47 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Integer, UInt8
 
 from audioplane.assets import write_atomically
 from audioplane.drive.animator import Animator
 from audioplane.drive.moment import Moment
-from audioplane.media.image import encode_image
+from audioplane.media.vp9 import CODEC, encode_chunks
 from audioplane.progress import Counter
 
-QUALITY = 75
-"""Of WebP, 0 to 100 (docs/browser.md says what it costs)."""
+QUALITY = 18
+"""Of VP9, 0 (best) to 63 (docs/browser.md says what it costs)."""
 
 
 def write_plates(
-    path: Path, moments: Sequence[Moment], animator: Animator, step: Counter
+    path: Path,
+    moments: Sequence[Moment],
+    rows: Integer[np.ndarray, " t"],
+    animator: Animator,
+    step: Counter,
 ) -> dict[str, Any]:
     """Write the plates of moments; returns where they lie in a frame and in the file.
+
+    `rows`: which moments are shown one after the other; after the last comes the first.
 
     Raises `MediaError` where it cannot be written.
     """
     left, top, right, bottom = _covered(moments, animator)
+    keys = entered(rows)
+    parts = (animator.plate(moment)[top:bottom, left:right] for moment in moments)
     sizes = []
     with write_atomically(path) as partial, partial.open("wb") as file:
-        for moment in moments:
-            part = np.ascontiguousarray(animator.plate(moment)[top:bottom, left:right])
-            sizes.append(file.write(encode_image(part, ".webp", QUALITY)))
+        for chunk in encode_chunks(parts, QUALITY, keys):
+            sizes.append(file.write(chunk))
             step()
-    return {"left": left, "top": top, "sizes": sizes}
+    place = {"left": left, "top": top, "width": right - left, "height": bottom - top}
+    return {"codec": CODEC, **place, "sizes": sizes, "keys": sorted(keys)}
+
+
+def entered(rows: Integer[np.ndarray, " t"]) -> set[int]:
+    """The first row, and those that are not always shown after the one before."""
+    rows = rows.astype(int)
+    return {0, *rows[np.roll(rows, 1) + 1 != rows].tolist()}
 
 
 def _covered(moments: Sequence[Moment], animator: Animator) -> tuple[int, int, int, int]:

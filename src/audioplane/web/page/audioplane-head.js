@@ -137,8 +137,8 @@ export class AudioplaneHead extends HTMLElement {
     const due = this.#due();
     this.#show(due);
     this.#finish(due);
-    const { milliseconds, ready: workers, by } = this.#painters;
-    Object.assign(this.statistics, { milliseconds, workers, by });
+    const { milliseconds, ready: workers, by, still } = this.#painters;
+    Object.assign(this.statistics, { milliseconds, workers, by, still });
     for (let draw; this.#asked < due + AHEAD && (draw = this.#painters.free); ) {
       const index = (this.#asked = Math.max(this.#asked + 1, due));
       draw({ index, code: this.#code(index), buffer: this.#buffers.pop() });

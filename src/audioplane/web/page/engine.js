@@ -53,6 +53,8 @@ export class Engine {
     }
     this.wasm.start(this.head);
     this.bands = Math.ceil(height / 8);
+    /** Whether one moment is shown for ever. */
+    this.still = false;
   }
 
   /** Numbers in the kernels' memory, which may have moved since the last call. */
@@ -84,6 +86,7 @@ export class Engine {
   /** The row of what is shown in frame `index`: on the path, or to and fro. */
   row(index) {
     const { path } = this.arrays;
+    if (this.still) return 0;
     return path ? path.data[index % path.data.length] : pingPong(index, this.loop);
   }
 

@@ -29,9 +29,10 @@ export class Painters {
   }
 
   #answers = {
-    draws: ({ milliseconds, by }, worker) => {
+    draws: ({ milliseconds, by, still }, worker) => {
       worker.busy = false;
       this.by = by;
+      this.still = still;
       this.milliseconds = milliseconds;
       if (++this.ready > 1) return;
       const cores = navigator.hardwareConcurrency || 2;

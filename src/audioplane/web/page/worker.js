@@ -6,7 +6,7 @@ import { Engine } from "./engine.js";
 import { readHead } from "./head_bin.js";
 import { Live } from "./live.js";
 import { Recogniser } from "./recogniser.js";
-import { pixelsOf, Torsos } from "./torsos.js";
+import { decodes, pixelsOf, Torsos } from "./torsos.js";
 import { WebGL } from "./webgl.js";
 
 let engine, webgl, encoder, head, ears, live, torsos;
@@ -29,12 +29,15 @@ const actions = {
     engine = new Engine(head, module);
     if (mark) engine.setMark(mark);
     engine.setPlate((await pixelsOf(background)).data);
-    if (head.facts.torso) torsos = new Torsos(await (torso ?? got(`${src}torso.bin`)), head.facts.torso);
+    const { torso: facts } = head.facts;
+    engine.still = !!facts && !(await decodes(facts));
+    if (facts && !engine.still)
+      torsos = new Torsos(await (torso ?? (await got(`${src}torso.bin`))).arrayBuffer(), facts);
     const slow = by === "webgl", wasm = slow ? Infinity : timed(engine);
     webgl = by === "wasm" ? undefined : WebGL.of(engine, slow);
     const gpu = webgl ? timed(webgl, () => webgl.pixels(null, 1, 1)) : Infinity;
     if (gpu >= wasm) webgl = undefined;
-    postMessage({ type: "draws", milliseconds: Math.min(gpu, wasm), by: webgl ? "webgl" : "wasm" });
+    postMessage({ type: "draws", milliseconds: Math.min(gpu, wasm), by: webgl ? "webgl" : "wasm", still: engine.still });
   },
 
   async speech({ samples, id }) {
