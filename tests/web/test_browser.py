@@ -138,16 +138,18 @@ def plates(folder) -> list[np.ndarray]:
     return found
 
 
-def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice):
+@pytest.mark.parametrize("most", [None, 0.24, 0.05])
+def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice, most):
     script = """
     delete head.arrays.rest;
-    const live = new Live(ears, encoder), codes = [];
+    const live = new Live(ears, encoder, MOST), codes = [];
     for (let at = 0; at < samples.length; at += 441)
       codes.push(...live.push(samples.slice(at, at + 441)));
     return codes.map(c => [...c]);
     """
-    found = asked(visit(), script, voice)
-    live = LiveHead(exported.talker.animator, "mel", exported.run.voice)
+    found = asked(visit(), script.replace("MOST", "Infinity" if most is None else f"{most}"), voice)
+    ahead = None if most is None else round(16000 * most)
+    live = LiveHead(exported.talker.animator, "mel", exported.run.voice, ahead)
     expected = np.stack([frame.code.numpy() for frame in live.push(voice)])
     assert found.size == expected.size
     assert np.abs(found - expected.ravel()).max() < 0.01

@@ -75,18 +75,21 @@ def test_its_lips_close_where_pythons_do(visit, phones_address, monkeypatch):
     assert (shares[2:] < 0.25).sum() >= 4 and (shares == 1).mean() > 0.5
 
 
+@pytest.mark.parametrize("most", [None, 0.24, 0])
 def test_sound_in_pieces_gives_pythons_codes_at_rest_too(
-    visit, exported_phones, phones_address, spoken
+    visit, exported_phones, phones_address, spoken, most
 ):
+    """With all the sound ahead that is used, or with what has not come yet predicted."""
     script = """
-    const live = new Live(ears, encoder), codes = [];
+    const live = new Live(ears, encoder, MOST), codes = [];
     for (let at = 0; at < samples.length; at += 441)
       codes.push(...live.push(samples.slice(at, at + 441)));
     return codes.map(c => [...c]);
     """
+    script = script.replace("MOST", "Infinity" if most is None else f"{most}")
     found = asked(visit(address=phones_address), script, spoken)
-    run = exported_phones.run
-    live = LiveHead(exported_phones.talker.animator, run.speech, run.voice, rest=run.rest)
+    run, ahead = exported_phones.run, None if most is None else round(16000 * most)
+    live = LiveHead(exported_phones.talker.animator, run.speech, run.voice, ahead, run.rest)
     frames = live.push(spoken)
     expected = np.stack([frame.code.numpy() for frame in frames])
     assert found.size == expected.size

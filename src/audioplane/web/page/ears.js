@@ -65,6 +65,15 @@ class LiveEars {
     return windows;
   }
 
+  /** The next `count` windows as predicted now: each part's best estimate of the sound so far, then
+   * its last step repeated. */
+  predict(count) {
+    const parts = this.parts.map((part, i) => [...this.steps[i], ...part.predict()]);
+    const step = (i) => joined(parts.map((steps) => steps[Math.min(i, steps.length - 1)]));
+    const whole = Array.from({ length: 2 * (count - 1) + STEPS }, (_, i) => step(i));
+    return Array.from({ length: count }, (_, t) => joined(whole.slice(2 * t, 2 * t + STEPS)));
+  }
+
   /** How much of the next frame is speech; `spoken`: whether it is loud enough. */
   share(spoken) {
     return this.gate ? this.gate.share() : (this.now = towards(this.now, spoken));

@@ -21,19 +21,34 @@ function mixed(row, { data, shape: [, columns] }) {
 export class Peaks {
   constructor(arrays) {
     this.arrays = arrays;
-    const reach = (arrays["ipa.smoothing"].data.length - 1) / 2;
-    const none = new Float32Array(arrays["ipa.centres"].data.length);
-    this.peaks = Array(reach + STEPS_BEFORE).fill(none);
+    this.reach = (arrays["ipa.smoothing"].data.length - 1) / 2;
+    this.none = new Float32Array(arrays["ipa.centres"].data.length);
+    this.peaks = Array(this.reach + STEPS_BEFORE).fill(this.none);
   }
 
   /** The steps that are settled now. */
   push(probabilities) {
-    for (const row of probabilities) this.peaks.push(mixed(row, this.arrays["ipa.columns"]));
-    const weights = this.arrays["ipa.smoothing"].data, steps = [];
-    for (; this.peaks.length >= weights.length; this.peaks.shift())
-      steps.push(this.normalised((c) =>
-        weights.reduce((sum, weight, lag) => sum + weight * this.peaks[lag][c], 0)));
+    this.peaks.push(...this.columns(probabilities));
+    const steps = this.smoothed(this.peaks);
+    this.peaks.splice(0, steps.length);
     return steps;
+  }
+
+  /** The steps that probabilities ahead give, as if no peaks followed. */
+  predict(ahead) {
+    const after = Array(this.reach).fill(this.none);
+    return this.smoothed([...this.peaks, ...this.columns(ahead), ...after]);
+  }
+
+  columns(probabilities) {
+    return probabilities.map((row) => mixed(row, this.arrays["ipa.columns"]));
+  }
+
+  /** Steps of all peaks but the outer ones, which smoothing reaches. */
+  smoothed(peaks) {
+    const weights = this.arrays["ipa.smoothing"].data;
+    return Array.from({ length: Math.max(0, peaks.length - 2 * this.reach) }, (_, i) =>
+      this.normalised((c) => weights.reduce((sum, weight, lag) => sum + weight * peaks[i + lag][c], 0)));
   }
 
   normalised(value) {
@@ -113,6 +128,11 @@ export class IpaStream {
     this.gate.hear(phones(probabilities, this.arrays));
     this.gate.close(closures(probabilities, this.arrays));
     return this.peaks.push(probabilities);
+  }
+
+  /** The steps after the settled ones, as far as they are thought of. */
+  predict() {
+    return this.peaks.predict(this.recogniser.ahead);
   }
 
   /** How much of the next frame is speech. */

@@ -203,6 +203,11 @@ export class MelStream {
     return steps;
   }
 
+  /** The steps after the settled ones, as far as they are thought of. */
+  predict() {
+    return [];
+  }
+
   step(powers, power) {
     const spoken = this.quiet === 0 && this.level.update(power);
     this.quiet = Math.max(0, this.quiet - 1);
