@@ -158,12 +158,12 @@ def test_codes_adapt_to_a_voice_but_not_to_silence(animator, speech):
     still = live.push(np.zeros(16000 * 2, np.float32))
     spoken = live.push(speech) + live.finish()
     plain = animator.excerpt_codes(np.zeros((8, 16, 80), np.float32))
-    norm = live._norm
-    adapted = animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), norm)
+    voice = live._voice
+    adapted = animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), voice)
     assert not torch.allclose(plain, adapted, atol=1e-3)
     assert len(still) + len(spoken) == len(speech) // FRAME_SAMPLES + 50
     silent = LiveHead(animator, "mel")
     silent.push(np.zeros(16000 * 4, np.float32))
     torch.testing.assert_close(
-        animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), silent._norm), plain
+        animator.excerpt_codes(np.zeros((8, 16, 80), np.float32), silent._voice), plain
     )

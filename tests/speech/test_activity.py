@@ -24,6 +24,7 @@ from audioplane.speech.activity import (
 from audioplane.speech.ipa import LiveRecogniser, Recognised
 from audioplane.speech.recogniser import SYMBOLS
 from audioplane.speech.spoken import CLOSED_LEAD
+from audioplane.speech.window import STEP
 from audioplane.synthetic import make_synthetic_sentence
 
 FRAMES = 100
@@ -204,12 +205,49 @@ def test_live_closures_close_the_lips_heard_or_expected() -> None:
     shared = Recogniser()
     gate, share = LiveGate(StreamStatistics(), shared), []
     for step in range(0, 48, 2):
-        shared.last = Recognised(steps[step : step + 2], np.ones(2, bool))
+        shared.last = Recognised(steps[step : step + 2], np.ones(2))
         shared.ahead = steps[step + 2 : step + 8]
         gate.push(np.zeros(640, np.float32))
         share.append(gate.share())
     assert share[18] < 0.25 and np.argmin(share[2:]) == 16
     assert min(share[2:14]) > 0.99 and share[22] > 0.9
+
+
+def _levels(after: float) -> np.ndarray:
+    """100 steps of speech of even loudness, and 40 that are so many dB louder."""
+    sound = np.sqrt(2) * 0.1 * np.sin(0.25 * np.arange(140 * STEP))
+    sound[100 * STEP :] *= 10 ** (after / 20)
+    return sound.astype(np.float32)
+
+
+def test_music_ten_db_below_the_speech_does_not_hold_the_mouth_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = np.zeros((140, 2), np.float32)
+    steps[3:100:8, 0] = 0.9
+    monkeypatch.setattr(activity, "phone_probabilities", lambda speech: iter([steps]))
+    loud, faint = (np.flatnonzero(_shares(_levels(after)))[-1] for after in (-4.0, -10.0))
+    assert faint == (99 + HOLD) // 2 + EASE - 1 < loud == (99 + LONGEST) // 2 + EASE - 1
+
+
+def test_live_music_ten_db_below_the_speech_does_not_hold_it_open_either() -> None:
+    class Recogniser(LiveRecogniser):
+        ahead = np.zeros((0, SYMBOLS), np.float32)
+
+        def __init__(self) -> None:
+            pass
+
+    def last(loudness: float) -> int:
+        shared, steps = Recogniser(), np.zeros((2, SYMBOLS), np.float32)
+        gate, shares = LiveGate(StreamStatistics(), shared), []
+        for frame in range(40):
+            steps[:, ipa._SYMBOLS.index("ɑ")] = frame == 20
+            shared.last = Recognised(steps, np.full(2, 1.0 if frame <= 20 else loudness))
+            gate.push(np.zeros(640, np.float32))
+            shares.append(gate.share())
+        return int(np.flatnonzero(shares)[-1])
+
+    assert last(10**-1.0) == last(0.0) < last(10**-0.4)
 
 
 def _sounds() -> dict[str, np.ndarray]:

@@ -13,12 +13,12 @@ from torch import Tensor
 from audioplane.drive.backdrop import over_nothing, unmixed
 from audioplane.drive.moment import Moment, between, torso_between
 from audioplane.drive.motion import Motion, ToAndFro
+from audioplane.drive.opening import Articulation, Voice
 from audioplane.drive.renderer import renderer_for
 from audioplane.drive.upper_face import UpperFace
 from audioplane.errors import SubjectError
 from audioplane.head import Gaussians, Head, View
 from audioplane.head import Motion as HeadMotion
-from audioplane.head.audio import RunningNorm
 from audioplane.head.frame_encoder import FrameEncoder
 from audioplane.mark import Marker
 from audioplane.run import Footage
@@ -52,7 +52,7 @@ class Animator:
         footage: Footage,
         views: dict[int, Tensor],
         bodies: dict[int, Tensor] | None = None,
-        articulation: float = 1.0,
+        articulation: Articulation | None = None,
         face: UpperFace | None = None,
         motion: Callable[[], Motion] | None = None,
         transparent: bool = False,
@@ -64,12 +64,12 @@ class Animator:
             footage: the frames that lend pose, expression, torso and background.
             views: refined world→camera matrices by img_id; other frames keep the tracked ones.
             bodies: of a head with a body, its refined views (`View.body`) likewise.
-            articulation: factor on how far speech moves the lips.
+            articulation: how far speech moves the lips; None as far as the head's codes do.
             face: what brows, lids and eyes do while it speaks; None for what was recorded.
             motion: begins the motion of a speech; None plays `footage.loop` to and fro.
             transparent: whether plates and frames have an alpha instead of a background.
         """
-        self._articulation, self._face = articulation, face
+        self._articulation, self._face = articulation or Articulation(), face
         self.head, self.footage, self._views = head, footage, dict(views)
         self._bodies = dict(bodies or {})
         self.transparent = transparent
@@ -91,10 +91,7 @@ class Animator:
 
         Raises `SubjectError` if the features are of another kind.
         """
-        features, device = self._checked(features), self.head.device
-        frames = None if spoken is None else torch.from_numpy(spoken).to(device)
-        heard = torch.from_numpy(features).to(device)
-        return self.head.audio_codes(heard, spoken=frames, articulation=self._articulation)
+        return torch.stack(list(self.code_chunks([features], spoken)))
 
     @torch.no_grad()
     def code_chunks(
@@ -103,10 +100,11 @@ class Animator:
         spoken: Bool[np.ndarray, " t"] | None = None,
     ) -> Iterator[Float[Tensor, " k"]]:
         """As `codes`, one by one, of features that come in chunks: a speech of any length."""
-        device = self.head.device
+        device, lips = self.head.device, self._articulation
         frames = None if spoken is None else torch.from_numpy(spoken).to(device)
         tensors = (torch.from_numpy(self._checked(chunk)).to(device) for chunk in chunks)
-        for codes in self.head.audio_code_chunks(tensors, frames, self._articulation):
+        told = self.head.audio_code_chunks(tensors, frames, lips.factor)
+        for codes in lips.gain().chunks(told, frames):
             yield from codes
 
     def _checked(self, features: Float[np.ndarray, "t w f"]) -> Float[np.ndarray, "t w f"]:
@@ -125,28 +123,44 @@ class Animator:
 
     @torch.no_grad()
     def excerpt_codes(
-        self, run: Float[np.ndarray, "u w f"], norm: RunningNorm | None = None, spoken: bool = False
+        self, run: Float[np.ndarray, "u w f"], voice: Voice | None = None, spoken: bool = False
     ) -> Float[Tensor, "t k"]:
         """Audio codes of the frames of a run of features that have 4 before and 3 after them.
 
-        `norm` holds the voice's statistics; these frames update it if they are `spoken`.
+        `voice` holds the voice's statistics; these frames update it if they are `spoken`.
 
         Raises `SubjectError` where not speech but time moves the head.
         """
         self._check_heard()
+        voice = voice or self.voice()
         window = torch.from_numpy(run).to(self.head.device)
-        return self.head.excerpt_codes(window, norm, spoken, self._articulation)
+        codes = self.head.excerpt_codes(window, voice.norm, spoken, self._articulation.factor)
+        return self._opened(codes, voice, spoken)
+
+    def voice(self) -> Voice:
+        """The statistics of a voice that has not spoken yet."""
+        return Voice(self.head.encoder.running_norm(), self._articulation.gain())
 
     def frame_codes(
-        self, norm: RunningNorm
-    ) -> Callable[[Float[np.ndarray, "8 w f"], bool], Tensor]:
-        """As `excerpt_codes`, for one stream: the code [k] of each frame from its windows, and
-        whether it is spoken."""
+        self, voice: Voice
+    ) -> Callable[[Float[np.ndarray, "8 w f"], bool], Float[Tensor, " k"]]:
+        """As `excerpt_codes`, for one stream: the code of each frame from its windows, and whether
+        it is spoken."""
         self._check_heard()
         if self.head.device.type != "cpu":
-            return lambda run, spoken: self.excerpt_codes(run, norm, spoken)[0]
-        encoder = FrameEncoder(self.head)
-        return lambda run, spoken: encoder.code(run, norm, spoken, self._articulation)[0]
+            return lambda run, spoken: self.excerpt_codes(run, voice, spoken)[0]
+        encoder, factor = FrameEncoder(self.head), self._articulation.factor
+
+        def code(run: Float[np.ndarray, "8 w f"], spoken: bool) -> Float[Tensor, " k"]:
+            return self._opened(encoder.code(run, voice.norm, spoken, factor), voice, spoken)[0]
+
+        return code
+
+    @staticmethod
+    def _opened(codes: Float[Tensor, "t k"], voice: Voice, spoken: bool) -> Float[Tensor, "t k"]:
+        if spoken:
+            voice.gain.update(codes)
+        return voice.gain.applied(codes)
 
     def _check_heard(self) -> None:
         if self.head.times is not None:

@@ -56,8 +56,8 @@ class LiveHead:
         self.animator = animator
         """What renders it."""
         self._motion = animator.motion()
-        self._norm = animator.head.encoder.running_norm()
-        self._code = animator.frame_codes(self._norm)
+        self._voice = animator.voice()
+        self._code = animator.frame_codes(self._voice)
         self._silent = PAUSE
         """Frames since the last sound of a voice."""
         self._rest_code = rest

@@ -24,6 +24,7 @@ from audioplane.credentials.provenance import who_agreed
 from audioplane.drive.animator import Animator, DrivenFrame
 from audioplane.drive.backdrop import TRANSPARENT, BackdropFootage, read_backdrop
 from audioplane.drive.motion import GraphMotion
+from audioplane.drive.opening import Articulation
 from audioplane.drive.output import SOUND_RATE, check_drive_output, open_drive_output
 from audioplane.drive.posed_footage import pose_footage
 from audioplane.drive.rest import eased_codes
@@ -118,7 +119,7 @@ class Talker:
             footage,
             run.views,
             run.bodies,
-            articulation,
+            Articulation(articulation, run.opening),
             upper_face(run, footage, face),
             motion,
             transparent=background == TRANSPARENT,

@@ -16,6 +16,7 @@ from audioplane.assets import sha256_of, write_text
 from audioplane.clock import spread_over
 from audioplane.credentials import Provenance
 from audioplane.drive import Animator, DrivenFrame
+from audioplane.drive.opening import Articulation
 from audioplane.errors import ModelError, SpeechError
 from audioplane.evaluate.figures.attention import strongest_prototypes
 from audioplane.evaluate.figures.contact_sheet import SheetRow, contact_sheet
@@ -149,7 +150,8 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
 
 def _work(run: Run, device: torch.device, tools: Tools, report: Report) -> _Work:
     person = run.subject
-    animator = Animator(run.head.to(device), run.subject_footage, run.views, run.bodies)
+    lips = Articulation(opening=run.opening)
+    animator = Animator(run.head.to(device), run.subject_footage, run.views, run.bodies, lips)
     features = person.features(run.speech)
     codes = animator.codes(features)
     held_out = HeldOut.of(animator, person, codes)

@@ -10,9 +10,12 @@ from torch import Tensor
 
 from audioplane.errors import CheckpointError
 from audioplane.head import Head, HeadShape
+from audioplane.run.opening import LipOpening
 from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
 from audioplane.speech.familiarity import Familiarity
 
+OPENING = "opening"
+"""Prefix of the names of the tensors of `LipOpening`."""
 _STATE = "gaussian_parameters."
 """Prefix of the names of the Gaussians in a head's state."""
 
@@ -44,6 +47,8 @@ class TrainedHead:
     rest_code: Float[Tensor, " k"] | None = None
     """The code of its mouth at rest (`run.rest`); None in older files, and where not speech but
     time moves the head."""
+    lip_opening: LipOpening | None = None
+    """How far its codes part the lips; None likewise."""
 
     @property
     def torso(self) -> Literal["recorded", "model"]:
@@ -89,6 +94,8 @@ def trained_tensors(trained: TrainedHead) -> dict[str, Tensor]:
         tensors |= familiarity_tensors(trained.familiarity)
     if trained.rest_code is not None:
         tensors["rest"] = trained.rest_code
+    if trained.lip_opening is not None:
+        tensors |= prefixed(OPENING, trained.lip_opening.tensors())
     return tensors
 
 
@@ -102,6 +109,7 @@ def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> Trained
         head = Head(HeadShape.from_facts(facts["shape"]), torch.Generator())
         fill_head(head, tensors)
         ids = [int(i) for i in facts["pose_ids"]]
+        opening = under(OPENING, tensors)
         trained = TrainedHead(
             head=head.requires_grad_(False).eval(),
             speech=str(facts["speech"]),
@@ -115,6 +123,7 @@ def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> Trained
             settings=dict(facts["settings"]),
             familiarity=familiarity_from(tensors),
             rest_code=tensors.get("rest"),
+            lip_opening=LipOpening.from_tensors(opening) if opening else None,
         )
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as e:
         raise damaged(path, f"{type(e).__name__}: {e}") from e

@@ -11,7 +11,7 @@ from audioplane.assets import check_output
 from audioplane.head import Head
 from audioplane.media.image import encode_image
 from audioplane.progress import Counter, Report, ignore
-from audioplane.run.head_file import trained_facts, trained_tensors
+from audioplane.run.head_file import OPENING, trained_facts, trained_tensors
 from audioplane.run.packed import (
     BACKGROUND,
     BODIES,
@@ -53,6 +53,8 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     tensors = trained_tensors(run)
     if run.rest is not None:
         tensors["rest"] = run.rest
+    if run.opening is not None:
+        tensors |= prefixed(OPENING, run.opening.tensors())
     _fold(run.head, tensors)
     torsos = run.shown if run.torso == "recorded" else ()
     step = Counter(report, "pack", len(torsos))

@@ -3,7 +3,8 @@
 Loudness does not tell speech from music, nor from a breath. The recogniser does: it hears phones in
 speech of any voice and language, and none elsewhere (docs/decisions/speech.md). A mouth is at rest
 where none is heard near: it opens ahead of the first phone, and after the last one it stays open
-as long as the sound goes on, but not for long. For p, b and m it closes, as far as it does at rest.
+as long as the sound goes on as loud, but not for long. For p, b and m it closes, as far as it does
+at rest.
 """
 
 from collections import deque
@@ -33,6 +34,8 @@ SHORT = 60
 breathe, and open the mouth. What is live cannot know how long a pause will be."""
 EASE = 2
 """Frames in which the mouth comes to rest, or leaves it."""
+DRAWN = 10 ** (-8 / 10)
+"""Power over the speech's mean from which a sound may be a drawn vowel: 8 dB below."""
 CLOSES = 0.4
 """Probability of p, b and m together from which the lips close."""
 _CLOSING = 1.5
@@ -49,7 +52,7 @@ class RestGate:
         self._phones: deque[int] = deque()
         """Steps that hold a phone, from the next frame on."""
         self._quiet: deque[int] = deque()
-        """Steps less loud than speech, likewise."""
+        """Steps less loud than a drawn vowel, likewise."""
         self._last_phone, self._last_quiet = -LONGEST - 1, -1
         self._closures: deque[int] = deque()
         """Steps that hold a phone whose lips close, from shortly before the next frame on."""
@@ -69,10 +72,10 @@ class RestGate:
         self._phones.extend((self._known + np.flatnonzero(heard)).tolist())
         self._known += len(heard)
 
-    def measure(self, active: Bool[np.ndarray, " s"]) -> None:
-        """Which of the next steps are as loud as speech."""
-        self._quiet.extend((self._measured + np.flatnonzero(~active)).tolist())
-        self._measured += len(active)
+    def measure(self, drawn: Bool[np.ndarray, " s"]) -> None:
+        """Which of the next steps are as loud as a drawn vowel."""
+        self._quiet.extend((self._measured + np.flatnonzero(~drawn)).tolist())
+        self._measured += len(drawn)
 
     def share(
         self,
@@ -128,7 +131,8 @@ def speech_shares(speech: Speech) -> Iterator[float]:
 
 
 def _shares(speech: Speech, probabilities: Iterator[Float32[np.ndarray, "_ 2"]]) -> Iterator[float]:
-    gate, given, known, active = RestGate(), 0, 0, speech.active
+    gate, given, known = RestGate(), 0, 0
+    drawn = speech.active & (speech.power >= DRAWN * (speech.level or 0.0))
 
     def phones() -> Iterator[Bool[np.ndarray, " _"]]:
         for chunk in probabilities:
@@ -137,7 +141,7 @@ def _shares(speech: Speech, probabilities: Iterator[Float32[np.ndarray, "_ 2"]])
 
     for heard in _bridged(phones()):
         gate.hear(heard)
-        gate.measure(active[known : known + len(heard)])
+        gate.measure(drawn[known : known + len(heard)])
         known += len(heard)
         ready = min(speech.frames, (known - LEAD) // STEPS_PER_FRAME)
         for _ in range(given, ready):
@@ -179,7 +183,7 @@ class LiveGate:
         """Add the next samples at 16 kHz."""
         recogniser = self._recogniser
         recognised = recogniser.last if self._is_shared else recogniser.push(sound)
-        self._gate.measure(recognised.active)
+        self._gate.measure(recognised.loudness >= DRAWN)
         self._gate.hear(any_phone(recognised.probabilities) > HEARD)
         self._gate.close(closed_phone(recognised.probabilities) > CLOSES)
 

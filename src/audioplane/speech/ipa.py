@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from weakref import ref
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Float, Float32, Float64
 
 from audioplane.clock import SAMPLE_RATE
 from audioplane.speech.kinds import Chunks, FeatureKind
@@ -239,8 +239,8 @@ class Recognised:
     """Steps that are settled."""
 
     probabilities: Float32[np.ndarray, "s 191"]
-    active: Bool[np.ndarray, " b"]
-    """Which of the sound's next blocks, as long as a step, are as loud as speech."""
+    loudness: Float64[np.ndarray, " b"]
+    """Power of the sound's next blocks, as long as a step, over the speech's mean; 0 in pauses."""
 
 
 class LiveRecogniser:
@@ -252,7 +252,7 @@ class LiveRecogniser:
 
         self._stream = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
         self._level, self._rest = RunningLevel(statistics.level), np.zeros(0, np.float32)
-        self.last = Recognised(self._stream.ahead, np.zeros(0, bool))
+        self.last = Recognised(self._stream.ahead, np.zeros(0))
         """What the latest push settled."""
 
     def push(self, sound: Float[np.ndarray, " n"]) -> Recognised:
@@ -260,11 +260,13 @@ class LiveRecogniser:
         self._rest = np.concatenate([self._rest, sound.astype(np.float32)])
         count = len(self._rest) // BLOCK
         blocks, self._rest = np.split(self._rest, [count * BLOCK])
-        levelled, active = [np.zeros(0, np.float32)], np.zeros(count, bool)
+        levelled, loudness = [np.zeros(0, np.float32)], np.zeros(count)
         for i, block in enumerate(blocks.reshape(count, BLOCK)):
-            active[i] = self._level.update(float(block @ block) / BLOCK)
+            power = float(block @ block) / BLOCK
+            if self._level.update(power):
+                loudness[i] = power / self._level.level
             levelled.append(block * np.float32(self._level.gain))
-        self.last = Recognised(self._stream.push(np.concatenate(levelled)), active)
+        self.last = Recognised(self._stream.push(np.concatenate(levelled)), loudness)
         return self.last
 
     @property

@@ -112,9 +112,14 @@ class RunningLevel:
         self._blocks = 0
 
     @property
+    def level(self) -> float:
+        """Mean power of the speech."""
+        return float(self._active.value())
+
+    @property
     def gain(self) -> float:
         """Factor that brings the speech to `TARGET_DB`."""
-        return power_gain(float(self._active.value()))
+        return power_gain(self.level)
 
     def update(self, power: float) -> bool:
         """Add the power of the next block; returns whether it counts as speech."""

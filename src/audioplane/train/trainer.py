@@ -18,6 +18,8 @@ from audioplane.head import BY_EXPRESSION, STILL, Gaussians, Head, Motion, follo
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, TrainedHead, write_head
 from audioplane.run.head_file import fill_head, head_tensors, todays_name
+from audioplane.run.opening import lip_opening
+from audioplane.run.rest import rest_code
 from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
 from audioplane.speech.familiarity import Familiarity
 from audioplane.splat import Splat
@@ -327,6 +329,7 @@ class Trainer:
         """Write the head alone, with the refined views of the training frames."""
         ids = [ref.img_id for ref in self.train_refs]
         bodies = {} if self.bodies is None else self.bodies.refined()
+        mouth = self.batches.mouth()
         trained = TrainedHead(
             head=self.head,
             speech=self.config.speech,
@@ -339,7 +342,8 @@ class Trainer:
             consent=self.subject.info.consent,
             settings=asdict(self.config),
             familiarity=self._familiarity,
-            rest_code=self.batches.rest_code(),
+            rest_code=None if mouth is None else rest_code(*mouth),
+            lip_opening=None if mouth is None else lip_opening(*mouth),
         )
         write_head(path, trained)
 

@@ -99,6 +99,9 @@ def export_web(
     arrays["mark"] = (mark_cells(payload, key), "i8")
     if run.rest is not None:
         arrays["rest"] = (run.rest.numpy().astype(np.float32), "f32")
+    if run.opening is not None:
+        own = run.opening.tensors().items()
+        arrays |= {f"opening.{name}": (tensor.numpy(), "f32") for name, tensor in own}
     facts = _facts(run, consent, ears)
     files = [out / HEAD, out / BACKGROUND]
     if "ipa" in ears.kinds:

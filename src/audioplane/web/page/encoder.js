@@ -1,6 +1,7 @@
 // The audio encoder: mel windows to the code of a frame (audioplane/head/audio.py, audio_plane.py).
 
 import { linear } from "./engine.js";
+import { OpeningGain } from "./opening.js";
 
 const STEPS = 16, BEFORE = 4, AFTER = 3, SLOPE = 0.02, DIM = 64, SETS = 3;
 const ENOUGH = 25, FACTOR = 2;
@@ -85,6 +86,10 @@ export class Encoder {
     return new RunningNorm(this.arrays);
   }
 
+  gain() {
+    return new OpeningGain(this.arrays);
+  }
+
   /** AudioNet: a window [16, features] of the steps to 64 numbers. */
   encode(window) {
     const features = window.length / STEPS;
@@ -148,9 +153,11 @@ export class Encoder {
   /** The codes of a whole speech; `spoken` marks the frames in which its voice speaks, `shares` says
    * how much of each frame is speech. */
   codes({ windows, spoken, shares }) {
-    const raw = this.vectors(windows), norm = this.norm();
+    const raw = this.vectors(windows), norm = this.norm(), gain = this.gain();
     raw.forEach((v, t) => spoken[t] && norm.update(v));
-    return raw.map((v, t) => this.eased(this.code(norm.normalised(v)), shares[t]));
+    const told = raw.map((v) => this.code(norm.normalised(v)));
+    told.forEach((code, t) => spoken[t] && gain.update(code));
+    return told.map((code, t) => this.eased(gain.applied(code), shares[t]));
   }
 }
 

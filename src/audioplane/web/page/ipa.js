@@ -3,7 +3,7 @@
 
 import { blockPower, RunningLevel, STEP, STEPS_BEFORE } from "./mel.js";
 
-const CLOSES = 0.4, CLOSING = 1.5, CLOSED_LEAD = 3.5;
+const CLOSES = 0.4, DRAWN = 10 ** -0.8, CLOSING = 1.5, CLOSED_LEAD = 3.5;
 const HEARD = 0.3, LEAD = 10, HOLD = 1, LONGEST = 10, SHORT = 60, EASE = 2, STEPS_PER_FRAME = 2;
 /** Samples of sound after a frame's end that its window waits for. */
 export const IPA_AHEAD = (7 + 4 + 3 + 5) * STEP + 360 + STEP;
@@ -74,7 +74,7 @@ function likely(probabilities, { data }, least) {
 }
 
 /** `count` steps of a whole sound at a gain, and in which frames the mouth is not at rest. */
-export function describeIpa(sound, { gain, active, frames }, count, recogniser, arrays) {
+export function describeIpa(sound, { gain, loudness, frames }, count, recogniser, arrays) {
   const samples = Math.max(sound.length, count * STEP) + IPA_AHEAD;
   const levelled = new Float32Array(samples);
   sound.forEach((x, i) => (levelled[i] = x * gain));
@@ -82,7 +82,7 @@ export function describeIpa(sound, { gain, active, frames }, count, recogniser, 
   const probabilities = recogniser.push(levelled), gate = new RestGate();
   gate.hear(bridged(phones(probabilities, arrays)));
   gate.close(closures(probabilities, arrays));
-  gate.measure(active);
+  gate.measure(loudness.map((x) => x >= DRAWN));
   return {
     steps: new Peaks(arrays).push(probabilities).slice(0, count),
     shares: Array.from({ length: frames }, () => gate.share()),
@@ -117,14 +117,15 @@ export class IpaStream {
   push(samples) {
     const sound = new Float32Array(this.rest.length + samples.length);
     sound.set(this.rest), sound.set(samples, this.rest.length);
-    const blocks = Math.floor(sound.length / STEP), active = [];
+    const blocks = Math.floor(sound.length / STEP), drawn = [];
     this.rest = sound.slice(blocks * STEP);
     for (let b = 0; b < blocks; b++) {
-      active.push(this.level.update(blockPower(sound, b)));
+      const power = blockPower(sound, b);
+      drawn.push(this.level.update(power) && power / this.level.level >= DRAWN);
       for (let i = STEP * b; i < STEP * (b + 1); i++) sound[i] *= this.level.gain;
     }
     const probabilities = this.recogniser.push(sound.subarray(0, blocks * STEP));
-    this.gate.measure(active);
+    this.gate.measure(drawn);
     this.gate.hear(phones(probabilities, this.arrays));
     this.gate.close(closures(probabilities, this.arrays));
     return this.peaks.push(probabilities);
@@ -147,7 +148,7 @@ export class IpaStream {
 class RestGate {
   constructor() {
     this.phones = []; // steps that hold one, from the next frame on
-    this.quiet = []; // steps less loud than speech, likewise
+    this.quiet = []; // steps less loud than a drawn vowel, likewise
     this.closures = []; // steps whose phone closes the lips, from shortly before the next frame on
     this.closuresKnown = 0; // steps of which it is known
     this.lastPhone = -LONGEST - 1;
@@ -167,10 +168,10 @@ class RestGate {
     this.closuresKnown += closed.length;
   }
 
-  /** Which of the next steps are as loud as speech. */
-  measure(active) {
-    active.forEach((is, i) => is || this.quiet.push(this.measured + i));
-    this.measured += active.length;
+  /** Which of the next steps are as loud as a drawn vowel. */
+  measure(drawn) {
+    drawn.forEach((is, i) => is || this.quiet.push(this.measured + i));
+    this.measured += drawn.length;
   }
 
   /** The share of the next frame; `ahead` are phones expected after the known steps, `closing`

@@ -15,6 +15,7 @@ export class Live {
     this.ears = ears.listen();
     this.level = new RunningLevel(ears.voice.level);
     this.norm = encoder.norm();
+    this.gain = encoder.gain();
     this.silent = PAUSE;
     /** Of settled windows, from `BEFORE` frames before the next one on. */
     this.vectors = [];
@@ -76,6 +77,8 @@ export class Live {
     if (!this.vectors.shift()) this.late++;
     const spoken = this.silent <= PAUSE;
     if (spoken) this.norm.update(raw);
-    return this.encoder.eased(this.encoder.code(this.norm.normalised(raw)), this.ears.share(spoken));
+    const code = this.encoder.code(this.norm.normalised(raw));
+    if (spoken) this.gain.update(code);
+    return this.encoder.eased(this.gain.applied(code), this.ears.share(spoken));
   }
 }

@@ -87,8 +87,8 @@ function blockPower(sound, block) {
   return sum / STEP;
 }
 
-/** Steps of a whole sound, as many as its frames' windows span; its gain, which blocks are as loud as
- * speech, and in which frames somebody speaks. */
+/** Steps of a whole sound, as many as its frames' windows span; its gain, the power of its
+ * blocks over the speech's mean, 0 in pauses, and in which frames somebody speaks. */
 export function describe(sound) {
   const frames = Math.max(1, Math.floor(sound.length / FRAME));
   const blocks = Array.from({ length: Math.floor(sound.length / STEP) }, (_, b) =>
@@ -97,7 +97,8 @@ export function describe(sound) {
   const least = loud.length ? meanOf(loud) * RELATIVE_GATE : Infinity;
   const active = blocks.map((p) => p > ABSOLUTE_GATE && p >= least);
   const spoken = blocks.filter((_, b) => active[b]);
-  const gain = spoken.length ? gainOf(meanOf(spoken)) : 1;
+  const level = spoken.length ? meanOf(spoken) : 1;
+  const gain = spoken.length ? gainOf(level) : 1;
   const steps = Array.from({ length: 2 * (frames - 1) + STEPS }, (_, i) =>
     bandPowers(sound, STEP * (i - STEPS_BEFORE) + STEP / 2 - ANALYSIS / 2)
       .map((p) => decibels(p * gain * gain)));
@@ -113,7 +114,7 @@ export function describe(sound) {
   return {
     steps: steps.map((step) => step.map((x, i) => normalised(x, means[i]))),
     gain,
-    active,
+    loudness: blocks.map((p, b) => (active[b] ? p / level : 0)),
     frames,
     spoken: Array.from({ length: frames }, (_, t) =>
       active.slice(Math.max(0, 2 * (t - PAUSE)), 2 * (t + PAUSE + 1)).some(Boolean)),
@@ -164,8 +165,12 @@ export class RunningLevel {
     this.recent = [];
   }
 
+  get level() {
+    return this.active.value()[0];
+  }
+
   get gain() {
-    return gainOf(this.active.value()[0]);
+    return gainOf(this.level);
   }
 
   /** Add the power of the next block; whether it counts as speech. */

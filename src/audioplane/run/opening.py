@@ -1,0 +1,74 @@
+"""How far the codes of a head part its lips, and what moves them further.
+
+A head learns the mean of all lips that go with a sound, so it opens and closes its mouth less than
+the person did: the less, the less the sound tells. A linear law of the recorded opening in the
+codes says how much less, and in which direction of the codes the missing part lies.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+_RIDGE = 0.01
+"""Of the law, as a share of the codes' mean variance."""
+_LEAST = 1e-6
+"""Deviation of the aperture below which a mouth does not move."""
+_OUTER = 0.02
+"""Share of the training frames whose opening lies outside the range, on either side."""
+
+
+@dataclass(frozen=True)
+class LipOpening:
+    """The opening between the lips, in standard deviations from its mean over the training
+    frames."""
+
+    read: Float[Tensor, " k"]
+    """A code times this, less `offset`, is its opening."""
+    offset: float
+    move: Float[Tensor, " k"]
+    """What codes have in common whose opening is further by 1."""
+    spread: float
+    """Standard deviation of what the codes of the training frames say; 1 is the recorded one's."""
+    low: float
+    high: float
+    """Recorded openings: nearly all are between these."""
+
+    def of(self, codes: Float[Tensor, "t k"]) -> Float[Tensor, " t"]:
+        """The openings that codes stand for."""
+        return codes @ self.read - self.offset
+
+    def tensors(self) -> dict[str, Tensor]:
+        """As a head file keeps it."""
+        numbers = torch.tensor([self.offset, self.spread, self.low, self.high])
+        return {"read": self.read, "move": self.move, "numbers": numbers}
+
+    @staticmethod
+    def from_tensors(tensors: dict[str, Tensor]) -> "LipOpening":
+        """The inverse of `tensors`. Raises `KeyError` or `ValueError` for others."""
+        offset, spread, low, high = tensors["numbers"].tolist()
+        return LipOpening(tensors["read"], offset, tensors["move"], spread, low, high)
+
+
+def lip_opening(codes: Float[Tensor, "t k"], apertures: Float[Tensor, " t"]) -> LipOpening | None:
+    """The law of the training frames, by ridge regression; None where nothing opens or moves.
+
+    Args:
+        codes: Of the training frames.
+        apertures: Of the mouths recorded in them (`face.regions.mouth_aperture`).
+    """
+    own, deviation = codes.double(), apertures.std(correction=0)
+    mean = own.mean(0)
+    away = own - mean
+    squares = away.T @ away
+    if not (deviation > _LEAST and squares.trace() > 0):
+        return None
+    recorded = (apertures - apertures.mean()) / deviation
+    damped = squares + _RIDGE * squares.diagonal().mean() * torch.eye(len(squares)).to(squares)
+    read = torch.linalg.solve(damped, away.T @ recorded.to(squares))
+    found = away @ read
+    move = away.T @ found / found.square().sum()
+    low, high = recorded.quantile(torch.tensor([_OUTER, 1 - _OUTER]).to(recorded)).tolist()
+    spread = found.std(correction=0).item()
+    return LipOpening(read.to(codes), (mean @ read).item(), move.to(codes), spread, low, high)
