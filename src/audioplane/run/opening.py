@@ -41,14 +41,16 @@ class LipOpening:
 
     def tensors(self) -> dict[str, Tensor]:
         """As a head file keeps it."""
-        numbers = torch.tensor([self.offset, self.spread, self.low, self.high])
-        return {"read": self.read, "move": self.move, "numbers": numbers}
+        numbers = [self.offset, self.spread, self.low, self.high]
+        kept = torch.tensor(numbers, dtype=torch.float64)
+        return {"read": self.read, "move": self.move, "numbers": kept}
 
     @staticmethod
     def from_tensors(tensors: dict[str, Tensor]) -> "LipOpening":
         """The inverse of `tensors`. Raises `KeyError` or `ValueError` for others."""
         offset, spread, low, high = tensors["numbers"].tolist()
-        return LipOpening(tensors["read"], offset, tensors["move"], spread, low, high)
+        read, move = tensors["read"].clone(), tensors["move"].clone()  # aligned: the same sums
+        return LipOpening(read, offset, move, spread, low, high)
 
 
 def lip_opening(codes: Float[Tensor, "t k"], apertures: Float[Tensor, " t"]) -> LipOpening | None:
