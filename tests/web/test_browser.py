@@ -241,6 +241,31 @@ def test_a_text_without_a_voice_says_why_not(visit):
     assert said.startswith("NotSupportedError: browsers do not give")
 
 
+def test_a_gpu_is_asked_for_while_the_kernels_draw_and_then_draws_alone(visit):
+    script = """
+    const made = [];
+    globalThis.Worker = class {
+      sent = [];
+      constructor() { made.push(this); }
+      postMessage({ type }) { this.sent.push(type); }
+      terminate() { this.ended = true; }
+    };
+    const { Painters } = await import("/painters.js");
+    let begun = 0;
+    const painters = new Painters({}, { ready: () => begun++, frame() {}, error() {} });
+    const [first] = made, tell = (worker, data) => worker.onmessage({ data });
+    tell(first, { type: "draws", milliseconds: 50, by: "wasm" });
+    const asking = made.find(({ sent }) => sent[0] === "gpu"), before = first.sent.join();
+    tell(asking, { type: "gpu", is: true });
+    const after = first.sent.join();
+    tell(first, { type: "compared", milliseconds: 3, by: "webgl" });
+    const left = made.filter(({ ended }) => !ended);
+    return [begun, before === "draw", after === "draw,compare", painters.by === "webgl",
+      painters.milliseconds, painters.ready, left.length, left[0] === first].map(Number);
+    """
+    assert asked(visit(), script).tolist() == [1, 1, 1, 1, 3, 1, 1, 1]
+
+
 GPU = """
 const { WebGL } = await import("/webgl.js");
 const webgl = WebGL.of(engine, true);

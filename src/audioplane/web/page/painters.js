@@ -4,6 +4,7 @@ const SLOW = 22, MOST = 4; // milliseconds of a frame that one worker may take; 
 
 export class Painters {
   #workers = [];
+  #asking;
   #first;
   #on;
   milliseconds = 0; // of the last frame
@@ -40,6 +41,14 @@ export class Painters {
       const wanted = Math.min(Math.ceil(milliseconds / SLOW), most);
       for (let n = 1; n < wanted; n++) this.#add();
       this.#on.ready();
+      if (!this.#first.by) this.#askForGpu();
+    },
+    compared: ({ milliseconds, by }) => {
+      if (by !== "webgl") return;
+      this.by = by;
+      this.milliseconds = milliseconds;
+      for (const worker of this.#workers.splice(1)) worker.terminate();
+      this.ready = 1;
     },
     frame: (frame, worker) => {
       worker.busy = false;
@@ -48,6 +57,16 @@ export class Painters {
     },
     error: (error) => this.#on.error(error),
   };
+
+  /** In a worker of its own, while the kernels draw: it may take long. */
+  #askForGpu() {
+    const asking = (this.#asking = new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
+    asking.onmessage = ({ data: { is } }) => {
+      asking.terminate();
+      if (is) this.#workers[0]?.postMessage({ type: "compare" });
+    };
+    asking.postMessage({ type: "gpu" });
+  }
 
   /** A function that lets a worker draw a frame; none while all are busy. */
   get free() {
@@ -59,6 +78,7 @@ export class Painters {
   }
 
   close() {
+    this.#asking?.terminate();
     for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
   }

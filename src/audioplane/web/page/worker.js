@@ -10,6 +10,7 @@ import { decodes, pixelsOf, Torsos } from "./torsos.js";
 import { WebGL } from "./webgl.js";
 
 let engine, webgl, encoder, head, ears, live, torsos;
+let wasm; // milliseconds of a frame by the kernels
 
 const actions = {
   async hear({ src }) {
@@ -21,7 +22,7 @@ const actions = {
     await ears;
   },
 
-  /** `by` is "webgl" or "wasm", else what is faster here. */
+  /** `by` is "webgl", or the kernels draw. */
   async draw({ src, files, mark, by }) {
     const { head: file, kernels, background, torso } = files ?? (await filesOf(src));
     const module = await WebAssembly.compile(await kernels.arrayBuffer());
@@ -33,11 +34,23 @@ const actions = {
     engine.still = !!facts && !(await decodes(facts));
     if (facts && !engine.still)
       torsos = new Torsos(await (torso ?? (await got(`${src}torso.bin`))).arrayBuffer(), facts);
-    const slow = by === "webgl", wasm = slow ? Infinity : timed(engine);
-    webgl = by === "wasm" ? undefined : WebGL.of(engine, slow);
-    const gpu = webgl ? timed(webgl, () => webgl.pixels(null, 1, 1)) : Infinity;
-    if (gpu >= wasm) webgl = undefined;
-    postMessage({ type: "draws", milliseconds: Math.min(gpu, wasm), by: webgl ? "webgl" : "wasm", still: engine.still });
+    webgl = by === "webgl" ? WebGL.of(engine, true) : undefined;
+    const milliseconds = webgl ? onGpu() : (wasm = timed(engine));
+    postMessage({ type: "draws", milliseconds, by: webgl ? "webgl" : "wasm", still: engine.still });
+  },
+
+  /** Whether there is a GPU. Where there is none browsers may take seconds to say so. */
+  async gpu() {
+    const wanted = { failIfMajorPerformanceCaveat: true };
+    postMessage({ type: "gpu", is: !!new OffscreenCanvas(1, 1).getContext("webgl2", wanted) });
+  },
+
+  /** Draw on the GPU from now on if that is faster. */
+  async compare() {
+    webgl = WebGL.of(engine);
+    const milliseconds = webgl ? onGpu() : Infinity;
+    if (milliseconds >= wasm) webgl = undefined;
+    postMessage({ type: "compared", milliseconds, by: webgl ? "webgl" : "wasm" });
   },
 
   async speech({ samples, id }) {
@@ -104,6 +117,8 @@ async function filesOf(src) {
   const [head, kernels, background] = await Promise.all(names.map((name) => got(src + name)));
   return { head, kernels, background };
 }
+
+const onGpu = () => timed(webgl, () => webgl.pixels(null, 1, 1));
 
 /** Milliseconds of a frame that an engine or a GPU draws, the median of five. */
 function timed(painter, done = () => {}) {
