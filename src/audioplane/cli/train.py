@@ -39,6 +39,9 @@ class Switches:
     """What is below the head: the recording's own torso, as in the paper, or Gaussians of the whole
     person, hair, neck and shoulders in one. Presets demo and laptop are auto: the whole person
     where hair falls onto the shoulders."""
+    detail: bool | None = None
+    """Whether the head gets a map of what its Gaussians are too large for: skin, grain and fine
+    lines of one frame, which they carry. Preset laptop does."""
     cell_features: int | None = None
     """D, numbers that a cell holds; a multiple of 8."""
 

@@ -75,6 +75,6 @@ def composite(image, transmittance, plate, out, dynamic):
         for x in range(width):
             for c in range(3):
                 value = front[c, x] + clear[x] * np.float32(behind[3 * x + c])
-                made[3 * x + c] = np.uint8(min(value, _TOP) + _HALF)
+                made[3 * x + c] = np.uint8(min(max(value, _ZERO), _TOP) + _HALF)
         for x in range(width):
             dynamic[y, x] = min(image[3, y, x], _ONE)

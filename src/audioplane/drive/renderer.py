@@ -10,7 +10,15 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from audioplane.drive import frame_kernels
-from audioplane.head import Head, Motion, View, body_kernels, follow_body, splat_head
+from audioplane.head import (
+    Head,
+    Motion,
+    View,
+    body_kernels,
+    detail_kernels,
+    follow_body,
+    splat_head,
+)
 from audioplane.head.body import body_motion
 from audioplane.splat.cpu import Canvas
 
@@ -40,6 +48,7 @@ class FrameRenderer:
         self._weights = None
         if weights is not None:
             self._weights, self._placed = weights.numpy(), (means.copy(), quats.copy())
+        self._detail = None if head.detail is None else head.detail.arrays()
         self._features = np.zeros((n, 4), np.float32)
         self._width = width
         self._canvas = Canvas(n, 4, width, height)
@@ -63,9 +72,13 @@ class FrameRenderer:
         centre = -viewmat[:3, :3].T @ viewmat[:3, 3]
         frame_kernels.see_colours(sh, means, centre, self._features)
         self._features[self._index[: self._n_audio], 3] = dynamism[: self._n_audio]
-        self._canvas.draw(means, quats, scales, opacities, self._features, viewmat, view.K.numpy())
+        K, canvas = view.K.numpy(), self._canvas
+        canvas.draw(means, quats, scales, opacities, self._features, viewmat, K)
+        if self._detail is not None:
+            seen = canvas.image, canvas.transmittance
+            detail_kernels.add_detail(self._detail, means, viewmat, K, *seen)
         out, dynamic = np.empty_like(plate), np.empty(plate.shape[:2], np.float32)
-        frame_kernels.composite(self._canvas.image, self._canvas.transmittance, plate, out, dynamic)
+        frame_kernels.composite(canvas.image, canvas.transmittance, plate, out, dynamic)
         return out, dynamic
 
     @property
@@ -82,6 +95,7 @@ class TensorRenderer:
         self._head = head
         self._S = head.space_features(torch.cat(head.moving()))
         self._weights = head.body_weights()
+        self._detail = None if head.detail is None else head.detail.to(head.device)
 
     @torch.no_grad()
     def render(
@@ -93,7 +107,11 @@ class TensorRenderer:
         gaussians = follow_body(gaussians, self._weights, view.viewmat, view.body)
         splat = splat_head(gaussians, dynamism, view, behind)
         image, self.coverage = splat.image, splat.alpha.cpu().numpy()
-        colours = (255 * image[..., :3]).clamp_max(255) + 0.5
+        shown = image[..., :3]
+        if self._detail is not None:
+            shading = splat.alpha * self._detail.shading(gaussians.means, view)
+            shown = shown + shading[..., None]
+        colours = (255 * shown).clamp(0, 255) + 0.5
         dynamic = image[..., 3].clamp_max(1)
         return colours.to(torch.uint8).cpu().numpy(), dynamic.cpu().numpy()
 

@@ -2,6 +2,7 @@
 
 from audioplane.head.audio_plane import Attention, Fusion
 from audioplane.head.body import follow_body
+from audioplane.head.detail import DetailMap
 from audioplane.head.expression import BLINK, ExpressionCode
 from audioplane.head.gaussians import Gaussians
 from audioplane.head.head import (
@@ -23,6 +24,7 @@ __all__ = [
     "BY_EXPRESSION",
     "STILL",
     "Attention",
+    "DetailMap",
     "Encoder",
     "ExpressionCode",
     "Fusion",

@@ -16,6 +16,7 @@ from audioplane.head.audio_plane import (
 )
 from audioplane.head.body import BodyWeights
 from audioplane.head.deformation import DeformationField, apply_deformation, read_delta
+from audioplane.head.detail import DetailMap
 from audioplane.head.expression import ExpressionCode
 from audioplane.head.gaussians import SH_BASES, Gaussians, sh_colours
 from audioplane.head.plane_kernels import SETS
@@ -71,6 +72,8 @@ class Head(nn.Module):
             self.expression = ExpressionCode(shape.expression, code)
             self.field = DeformationField(features, appended, shape.dynamism)
         self.body = BodyWeights() if shape.body else None
+        self.detail: DetailMap | None = None
+        """Of a trained head, which is drawn with it (`train/detail.py`)."""
         sizes = ((3,), (4,), (3,), (), (SH_BASES, 3))
         self.gaussians = Gaussians(*(torch.zeros(0, *s) for s in sizes))
         self.folded: Tensor | None

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.errors import CheckpointError
-from audioplane.head import Head, HeadShape
+from audioplane.head import DetailMap, Head, HeadShape
 from audioplane.run.opening import LipOpening
 from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
 from audioplane.speech.familiarity import Familiarity
@@ -96,6 +96,8 @@ def trained_tensors(trained: TrainedHead) -> dict[str, Tensor]:
         tensors["rest"] = trained.rest_code
     if trained.lip_opening is not None:
         tensors |= prefixed(OPENING, trained.lip_opening.tensors())
+    if trained.head.detail is not None:
+        tensors |= prefixed("detail", trained.head.detail.tensors())
     return tensors
 
 
@@ -108,6 +110,8 @@ def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> Trained
         facts = _of_version_1(facts) if facts["version"] == 1 else facts
         head = Head(HeadShape.from_facts(facts["shape"]), torch.Generator())
         fill_head(head, tensors)
+        if detail := under("detail", tensors):
+            head.detail = DetailMap.of(detail, len(head.gaussians))
         ids = [int(i) for i in facts["pose_ids"]]
         opening = under(OPENING, tensors)
         trained = TrainedHead(

@@ -38,6 +38,9 @@ class ModelConfig:
     """What is below the head: the recording's own torso (the paper), or Gaussians of the whole
     person that follow head and body (`head/body.py`). "auto": the whole person where hair falls
     onto the shoulders and the body's motion is known, else the recording's torso."""
+    detail: bool = False
+    """Whether the trained head gets a map of what its Gaussians are too large for: skin, grain and
+    fine lines (`train/detail.py`)."""
 
     def shape(self, feature_dim: int, n_rows: int, expression: int = BLINK) -> HeadShape:
         """The head for n rows of speech features of a length, and the numbers of an expression.
@@ -274,7 +277,7 @@ PRESETS: dict[str, TrainConfig] = {
         coarse_iterations=2_000,
         fine_iterations=10_000,
         half_size_iterations=8_000,
-        model=ModelConfig(moving="face", expression="upper-face", torso="auto"),
+        model=ModelConfig(moving="face", expression="upper-face", torso="auto", detail=True),
         loss=LossWeights(lips=1.0),
         density=DensityConfig(maximum=10_000, until=6_000),
         audio=AudioConfig(noise=2.5, tilt=0.7, shift=1, teacher_forcing=True),

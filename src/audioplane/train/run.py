@@ -14,9 +14,10 @@ from audioplane import __version__
 from audioplane.assets import write_text
 from audioplane.errors import TrainingError
 from audioplane.perceptual import LPIPS
-from audioplane.run import RunPaths
+from audioplane.run import RunPaths, read_head, write_head
 from audioplane.subject import Subject, check_subject
 from audioplane.train.config import TrainConfig
+from audioplane.train.detail import learn_detail
 from audioplane.train.events import Progress, TrainEvent
 from audioplane.train.lock import lock
 from audioplane.train.losses import ExtraLosses
@@ -86,9 +87,20 @@ def train_head(
                 log.write(as_line(event) + "\n")
                 log.flush()
             yield event
-        if not paths.head.exists() and trainer.iteration == trainer.total:
+        if trainer.iteration < trainer.total:
+            return
+        if not paths.head.exists():
             with trainer.kept_weights():
                 trainer.save_head(paths.head)
+        if trainer.config.model.detail:
+            _add_detail(paths.head, subject)
+
+
+def _add_detail(path: Path, subject: Subject) -> None:
+    trained = read_head(path)
+    if trained.head.detail is None:
+        trained.head.detail = learn_detail(trained, subject)
+        write_head(path, trained)
 
 
 def as_line(event: TrainEvent) -> str:
