@@ -1,5 +1,6 @@
 """An untrained head of a person, exported, and what Python makes of the same speech."""
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
@@ -10,7 +11,9 @@ import torch
 from audioplane.credentials import ProvenanceOptions
 from audioplane.drive import Talker
 from audioplane.drive.moment import Moment
-from audioplane.head import Head
+from audioplane.head import DetailMap, Head
+from audioplane.head.detail import mesh_size
+from audioplane.head.detail_kernels import STEP
 from audioplane.run import Run, open_run
 from audioplane.speech import Speech, compute_features
 from audioplane.synthetic import make_synthetic_sentence
@@ -65,6 +68,35 @@ def exported_torso(spoken_subject, tmp_path_factory, mark_key) -> Exported:
     run = open_run(make_run(root / "run", spoken_subject), spoken_subject.paths.root)
     options = ProvenanceOptions(mark_key=mark_key)
     return Exported(run, export_web(run, root / "site", options), Talker(run, provenance=options))
+
+
+@pytest.fixture(scope="session")
+def exported_detail(exported, tmp_path_factory, mark_key) -> Exported:
+    """The same head with a detail map of up to 32 byte values."""
+    head = deepcopy(exported.run.head)
+    head.detail = coarse_map(exported.run)
+    run = replace(exported.run, head=head)
+    out, options = tmp_path_factory.mktemp("detail"), ProvenanceOptions(mark_key=mark_key)
+    return Exported(run, export_web(run, out, options), Talker(run, provenance=options))
+
+
+def coarse_map(run: Run) -> DetailMap:
+    """Squares of four pixels in a part of the first frame, carried by the Gaussians near them."""
+    (width, height), generator = run.footage.size, np.random.default_rng(5)
+    squares = generator.integers(-127, 128, (height // 4, width // 4)).astype(np.int8)
+    texture = squares.repeat(4, 0).repeat(4, 1)
+    texture[:9], texture[:, -14:] = 0, 0
+    view = run.view(run.footage.loop[0])
+    points = run.head.gaussians.means @ view[:3, :3].T + view[:3, 3]
+    points = points @ torch.as_tensor(run.footage.K, dtype=torch.float32).T
+    points = points[:, :2] / points[:, 2:]
+    rows, columns = mesh_size(height, width)
+    grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).flip(1)
+    carriers = torch.cdist((STEP * grid).float(), points).topk(3, largest=False).indices
+    weights = torch.tensor([0.5, 0.3, 0.2]).repeat(len(carriers), 1)
+    origins = (weights[..., None] * points[carriers]).sum(1)
+    parts = carriers.int(), weights, origins
+    return DetailMap(torch.from_numpy(texture), *(x.view(rows, columns, -1) for x in parts))
 
 
 @pytest.fixture(scope="session")

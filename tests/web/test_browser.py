@@ -63,12 +63,20 @@ def test_the_same_sound_gives_pythons_features(visit, exported, voice):
     assert np.abs(windows - compute_features(Speech(voice), "mel").ravel()).max() < 1e-3
 
 
-def test_the_kernels_draw_pythons_images(visit, exported, voice):
+@pytest.fixture(params=["exported", "exported_detail"])
+def plain_or_detailed(request):
+    """A head without a detail map, and one with a strong one."""
+    return request.getfixturevalue(request.param)
+
+
+def test_the_kernels_draw_pythons_images(visit, plain_or_detailed, voice):
     composed = """(code, pose) => {
       engine.compose(code, pose);
       return engine.bytes("out", 4 * 160 * 160);
     }"""
-    assert_pythons_images(visit(), exported, voice, 10, composed)
+    with serving(plain_or_detailed.made.path) as address:
+        page = visit(address=address)
+        assert_pythons_images(page, plain_or_detailed, voice, 10, composed)
 
 
 def test_every_pose_has_its_own_recorded_torso(visit, exported_torso):
@@ -272,10 +280,12 @@ const webgl = WebGL.of(engine, true);
 """
 
 
-def test_a_gpu_draws_pythons_images_too(visit, exported, voice):
+def test_a_gpu_draws_pythons_images_too(visit, plain_or_detailed, voice):
     """In Chromium's software GL."""
     composed = "(...frame) => { webgl.compose(...frame); return webgl.pixels(webgl.image); }"
-    assert_pythons_images(visit(), exported, voice, 4, composed, GPU)
+    with serving(plain_or_detailed.made.path) as address:
+        page = visit(address=address)
+        assert_pythons_images(page, plain_or_detailed, voice, 4, composed, GPU)
 
 
 def test_a_gpu_marks_as_the_kernels_do(visit):

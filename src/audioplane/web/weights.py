@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from audioplane.errors import CheckpointError
-from audioplane.head import Head
+from audioplane.head import DetailMap, Head
 from audioplane.head.audio import AudioEncoder
 from audioplane.head.audio_plane import AudioPrototypes
 from audioplane.head.deformation import DELTA
@@ -55,7 +55,26 @@ def drawn_arrays(head: Head) -> Arrays:
     weights = head.body_weights()
     if weights is not None:
         arrays["weights"] = (_array(weights), "f16")
+    if head.detail is not None:
+        arrays |= _detail(head.detail)
     return arrays | _field(head) | _expression(head)
+
+
+def _detail(detail: DetailMap) -> Arrays:
+    """The detail map, its texture cut to what is there; `corner` is where that begins (x, y)."""
+    texture = detail.texture.numpy()
+    rows, columns = (np.flatnonzero(texture.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return {}
+    left, top = columns[0], rows[0]
+    carriers = detail.carriers.numpy().astype(np.float32)
+    return {
+        "detail.texture": (texture[top : rows[-1] + 1, left : columns[-1] + 1], "i8"),
+        "detail.corner": (np.array([left, top], np.float32), "f32"),
+        "detail.carriers": (carriers, "u16" if carriers.max() < 1 << 16 else "f32"),
+        "detail.weights": (_array(detail.weights), "u16"),
+        "detail.origins": (_array(detail.origins), "u16"),
+    }
 
 
 def _field(head: Head) -> Arrays:

@@ -17,7 +17,7 @@ _FLAGS = (
 def build(out: Path) -> None:
     """Compile the kernels. Raises `CalledProcessError` if ziglang is missing or fails."""
     folder = Path(__file__).parent
-    sources = [folder / name for name in ("head.c", "splat.c", "mark.c", "ear.c")]
+    sources = [folder / name for name in ("head.c", "splat.c", "detail.c", "mark.c", "ear.c")]
     command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS.split(), "-o", out, *sources]
     subprocess.run(command, check=True)
 

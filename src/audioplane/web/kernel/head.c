@@ -76,7 +76,6 @@ Head *API(make)(int n, int moving, int features, int width, int height, int has_
   h->band_start = take(4 * (height / BAND + 3));
   h->tiles = (width + 7) / 8;
   h->counts = take(4 * h->tiles);
-  h->image = take(16 * BAND * 8 * h->tiles);
   h->strengths = take(4 * 64 * 64 * 16), h->cell_counts = take(4 * 64 * 64 * 16);
   return h;
 }

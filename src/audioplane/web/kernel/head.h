@@ -17,7 +17,7 @@ typedef v128_t f4;
 
 enum { SH = 12, BAND = 8 }; /* spherical harmonics of a colour; rows of a band */
 
-/* A head and its canvas. JavaScript fills the arrays up to `plate` (engine.js knows their order). */
+/* A head and its canvas. JavaScript fills the arrays up to `origins` (engine.js knows their order). */
 typedef struct {
   int n, moving, features, width, height;
   float *means, *quats, *log_scales, *logits, *sh;   /* raw [n, 3|4|3|1|12] */
@@ -30,12 +30,17 @@ typedef struct {
   float *view, *motion;                              /* [3, 4] + fx fy cx cy; [3, 4] + rotation */
   float *waves, *grain;                              /* of the mark [2, h, w], [h, w] */
   uint8_t *plate, *out;                              /* RGBA [h, w] */
+  int8_t *texture;                                   /* of the detail map [h + 2, w + 2], or 0 */
+  int *carriers;                                     /* of its mesh [rows, columns, carried] */
+  float *shares, *origins;                           /* theirs, [rows, columns, 2] */
   /* from here on for this file alone */
   float *m_means, *m_quats, *m_scales, *m_opacities, *m_limits, *m_sh;
   float *p_means, *p_quats, *scaled, *record, *extents, *depths, *ready;
   int *order, *other, *first_band, *pairs, *band_start, *reach, *counts, *listed;
   int drawn, room, tiles;
-  float *image, *strengths, *cell_counts;
+  float *strengths, *cell_counts;
+  int carried;
+  float *moved, *seen;
 } Head;
 
 /* Memory that is never given back. */
@@ -43,6 +48,10 @@ void *take(uint32_t bytes);
 
 /* Means and quaternions where the body is (head/body_kernels.py). */
 void follow_body(Head *h);
+
+/* The detail map's part in a frame and in eight of its pixels (detail.c). */
+void place_detail(Head *h);
+void add_detail(const Head *h, int y, int tile, float *made);
 
 /* exp(x), relative error 3e-7 for |x| < 8; finite nonsense where |x| > 87. */
 static inline f4 exp4(f4 x) {

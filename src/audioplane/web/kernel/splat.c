@@ -17,7 +17,8 @@ static const float LOG_ALPHA_MIN = -5.541263545158426f;
 
 static float clamp(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
 
-/* x, y, A, B, C, opacity, limit, _, r, g, b, _ of one Gaussian; extents 0 where it is not drawn. */
+/* x, y, A, B, C, opacity, limit, _, r, g, b, _ of one Gaussian; of one that is not drawn x and y
+   alone, and extents 0. */
 static void project(Head *h, int i, const float *m, const float *q, const float *centre) {
   const float *V = h->view;
   float fx = V[12], fy = V[13], cx = V[14], cy = V[15], W = h->width, H = h->height;
@@ -27,9 +28,10 @@ static void project(Head *h, int i, const float *m, const float *q, const float 
   float py = V[4] * m[0] + V[5] * m[1] + V[6] * m[2] + V[7];
   float pz = V[8] * m[0] + V[9] * m[1] + V[10] * m[2] + V[11];
   float opacity = h->m_opacities[i];
-  h->depths[i] = pz;
+  float rz = 1 / pz, mx = fx * px * rz + cx, my = fy * py * rz + cy;
+  h->depths[i] = pz, o[0] = mx, o[1] = my;
   if (!(pz > NEAR) || !(opacity > ALPHA_MIN)) return;
-  float rz = 1 / pz, w = q[0], x = q[1], y = q[2], z = q[3];
+  float w = q[0], x = q[1], y = q[2], z = q[3];
   float squared = w * w + x * x + y * y + z * z;
   if (squared > 0) {
     float inverse = 1 / __builtin_sqrtf(squared);
@@ -51,12 +53,12 @@ static void project(Head *h, int i, const float *m, const float *q, const float 
     float u1 = (t1[0] * R[0][k] + t1[1] * R[1][k] + t1[2] * R[2][k]) * s;
     a += u0 * u0, b += u0 * u1, c += u1 * u1;
   }
-  float det = a * c - b * b, mx = fx * px * rz + cx, my = fy * py * rz + cy;
+  float det = a * c - b * b;
   if (!(det > 0)) return;
   float cut = 2 * h->m_limits[i], ex = __builtin_sqrtf(cut * a), ey = __builtin_sqrtf(cut * c);
   if (!(mx + ex > 0.5f && mx - ex < W - 0.5f && my + ey > 0.5f && my - ey < H - 0.5f)) return;
   e[0] = ex, e[1] = ey;
-  o[0] = mx, o[1] = my, o[2] = c / det, o[3] = -b / det, o[4] = a / det;
+  o[2] = c / det, o[3] = -b / det, o[4] = a / det;
   o[5] = opacity, o[6] = h->m_limits[i];
   float dx = m[0] - centre[0], dy = m[1] - centre[1], dz = m[2] - centre[2];
   float unit = SH_C1 / __builtin_sqrtf(dx * dx + dy * dy + dz * dz);
@@ -222,8 +224,8 @@ static void composite4(const float *c, const uint8_t *plate, uint8_t *out) {
     v128_t byte = wasm_v128_and(wasm_u32x4_shr(p, 8 * k), wasm_i32x4_splat(255));
     f4 value = ADD(MUL(LOAD(c + 4 * k), SPLAT(255)),
                    MUL(LOAD(c + 12), wasm_f32x4_convert_i32x4(byte)));
-    value = ADD(wasm_f32x4_pmin(value, SPLAT(255)), SPLAT(0.5f));
-    made = wasm_v128_or(made, wasm_i32x4_shl(wasm_i32x4_trunc_sat_f32x4(value), 8 * k));
+    value = ADD(wasm_f32x4_pmin(value, SPLAT(255)), SPLAT(0.5f)); /* below 0 it will be 0 */
+    made = wasm_v128_or(made, wasm_i32x4_shl(wasm_u32x4_trunc_sat_f32x4(value), 8 * k));
   }
   STORE(out, wasm_v128_or(made, wasm_i32x4_splat((int)0xff000000)));
 }
@@ -236,6 +238,7 @@ void API(order)(Head *h) {
   for (int a = 0; a < 3; a++) centre[a] = -(V[a] * V[3] + V[4 + a] * V[7] + V[8 + a] * V[11]);
   for (int i = 0; i < h->n; i++) project(h, i, means + 3 * i, quats + 4 * i, centre);
   sort(h);
+  if (h->texture) place_detail(h);
 }
 
 int API(drawn)(Head *h) { return h->drawn; }
@@ -264,6 +267,7 @@ void API(blend)(Head *h, int from, int to) {
           n += (reach[k] >> row) & 1;
         }
         blend_row(h->ready, listed, n, row, 8 * t, made);
+        if (n && h->texture) add_detail(h, top + row, t, made);
         int at = 4 * ((top + row) * h->width + 8 * t);
         composite4(made, h->plate + at, h->out + at);
         if (8 * t + 4 < h->width) composite4(made + 16, h->plate + at + 16, h->out + at + 16);

@@ -7,13 +7,15 @@ import { turnOf, waves } from "./mark.js";
 const FIELDS = [
   "n", "moving", "features", "width", "height", "means", "quats", "logScales", "logits", "sh",
   "weights", "index", "S", "first", "firstBias", "second", "secondBias", "third", "thirdBias",
-  "gate", "code", "view", "motion", "waves", "grain", "plate", "out",
+  "gate", "code", "view", "motion", "waves", "grain", "plate", "out", "texture", "carriers", "shares",
+  "origins",
 ];
 const COPIED = {
   means: "means", quats: "quats", logScales: "log_scales", logits: "logits", sh: "sh", S: "S",
   weights: "weights", first: "field.first", firstBias: "field.first_bias",
   second: "field.second", secondBias: "field.second_bias", third: "field.third",
-  thirdBias: "field.third_bias", gate: "field.gate",
+  thirdBias: "field.third_bias", gate: "field.gate", shares: "detail.weights",
+  origins: "detail.origins",
 };
 
 /** Step t of 0 … n − 1 and back, without end. */
@@ -38,6 +40,10 @@ export class Engine {
     this.byAudio = audio;
     this.moving = moving;
     this.head = this.wasm.make(n, moving, features, width, height, arrays.weights ? 1 : 0);
+    const mesh = arrays["detail.carriers"]?.shape;
+    /** Columns and rows of the detail map's mesh, where the head has one. */
+    this.mesh = mesh && { width: mesh[1], height: mesh[0] };
+    if (mesh) this.wasm.carry(this.head, mesh[2]);
     const places = new Uint32Array(this.wasm.memory.buffer, this.head, FIELDS.length);
     this.at = Object.fromEntries(FIELDS.map((name, i) => [name, places[i]]));
     for (const [field, name] of Object.entries(COPIED)) {
@@ -45,6 +51,7 @@ export class Engine {
     }
     const index = new Int32Array(this.wasm.memory.buffer, this.at.index, moving);
     index.set(arrays.index.data);
+    if (mesh) this.setDetail();
     if (arrays.mark) this.setMark(arrays.mark.data);
     const grain = this.floats("grain", width * height);
     for (let i = 0, seed = 1; i < grain.length; i++) {
@@ -72,6 +79,28 @@ export class Engine {
     const { width, height } = this.size;
     this.floats("waves", 2 * width * height).set(waves(cells, width, height));
     this.marked = true;
+  }
+
+  /** Put the detail map's texture and the Gaussians that carry it into the kernels' memory. */
+  setDetail() {
+    const { arrays: a, at, wasm } = this, { data, shape } = a["detail.texture"];
+    const [left, top] = a["detail.corner"].data, [rows, across] = shape, texture = this.texture();
+    for (let y = 0; y < rows; y++)
+      texture.set(data.subarray(across * y, across * (y + 1)), (top + y + 1) * (this.size.width + 2) + left + 1);
+    const { data: carriers } = a["detail.carriers"];
+    new Int32Array(wasm.memory.buffer, at.carriers, carriers.length).set(carriers.map(Math.round));
+  }
+
+  /** The detail map's texture [height + 2, width + 2], in a ring of zeros. */
+  texture() {
+    const { width, height } = this.size;
+    return new Int8Array(this.wasm.memory.buffer, this.at.texture, (width + 2) * (height + 2));
+  }
+
+  /** Where the vertices of the image are in that texture in the last pose, (x, y). */
+  seen() {
+    const { wasm, head, mesh } = this;
+    return new Float32Array(wasm.memory.buffer, wasm.seen(head), 2 * mesh.width * mesh.height);
   }
 
   /** What lies behind the Gaussians, RGBA; or a part of it, `across` pixels wide. */

@@ -37,12 +37,24 @@ void main() {
   float alpha = min(exp(l), .999);
   made = vec4(colour * alpha, alpha);
 }`;
-const OVER_PLATE = `${HEADER}
+// With the detail map: the mesh of kernel/detail.c and its texture, a vertex every eight pixels.
+const PLAIN = `
+float shade() { return 0.; }`;
+const DETAILED = `
+uniform sampler2D seen, detail; uniform vec2 size;
+float shade() {
+  vec2 cell = gl_FragCoord.xy / 8., part = fract(cell);
+  ivec2 at = ivec2(cell), x = ivec2(1, 0), y = ivec2(0, 1);
+  vec2 above = mix(texelFetch(seen, at, 0).xy, texelFetch(seen, at + x, 0).xy, part.x);
+  vec2 below = mix(texelFetch(seen, at + y, 0).xy, texelFetch(seen, at + x + y, 0).xy, part.x);
+  return texture(detail, (mix(above, below, part.y) + 1.) / (size + 2.)).r * 127. * .25 / 255.;
+}`;
+const OVER_PLATE = `
 uniform sampler2D blended, plate; out vec4 made;
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
   vec4 b = texelFetch(blended, at, 0);
-  made = vec4(floor(min(255. * (b.rgb + (1. - b.a) * texelFetch(plate, at, 0).rgb), 255.) + .5) / 255., 1);
+  made = vec4(floor(min(255. * (b.rgb + b.a * shade() + (1. - b.a) * texelFetch(plate, at, 0).rgb), 255.) + .5) / 255., 1);
 }`;
 // Of each cell of the mark: strength by the slopes of green, and pixels that were looked at.
 const STRENGTHS = `${HEADER}
@@ -110,7 +122,7 @@ export class WebGL {
     this.sums = this.target(gl.RG32F, 1, this.down);
     this.power = this.target(gl.RG32F, 1, 1);
     this.quads = this.program(QUADS, BLENDED);
-    this.over = this.program(WHOLE, OVER_PLATE);
+    this.over = this.program(WHOLE, HEADER + (engine.mesh ? DETAILED : PLAIN) + OVER_PLATE);
     this.strengths = this.program(WHOLE, STRENGTHS);
     this.adding = this.program(WHOLE, POWER);
     this.marking = this.program(WHOLE, MARKED);
@@ -124,11 +136,25 @@ export class WebGL {
     gl.vertexAttribIPointer(place, 1, gl.UNSIGNED_INT, 0, 0);
     gl.vertexAttribDivisor(place, 1);
     this.fill(this.waves, gl.RGBA, gl.FLOAT, this.wavesAndGrain());
+    if (engine.mesh) this.setDetail();
   }
 
   /** Whether it can draw no more: the browser took the GPU away. */
   get lost() {
     return this.gl.isContextLost();
+  }
+
+  /** The detail map's texture, which is nothing beyond its ring of zeros. */
+  setDetail() {
+    const { gl, engine } = this, { width, height } = engine.size;
+    this.seen = this.texture(gl.RG32F, engine.mesh.width, engine.mesh.height);
+    this.detail = this.texture(gl.R8_SNORM, width + 2, height + 2);
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+    this.fill(this.detail, gl.RED, gl.BYTE, engine.texture());
+    for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER])
+      gl.texParameteri(gl.TEXTURE_2D, name, gl.LINEAR);
+    for (const name of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T])
+      gl.texParameteri(gl.TEXTURE_2D, name, gl.CLAMP_TO_EDGE);
   }
 
   texture(format, width, height) {
@@ -231,7 +257,9 @@ export class WebGL {
     gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, order.length);
     gl.disable(gl.BLEND);
     gl.bindVertexArray(this.plain);
-    this.begin(this.over, this.image, { blended: this.blended, plate: this.plate });
+    const { blended, plate, seen, detail } = this;
+    if (seen) this.fill(seen, gl.RG, gl.FLOAT, engine.seen());
+    this.begin(this.over, this.image, { blended, plate, ...(seen && { seen, detail }) });
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 3);
   }
 
