@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from audioplane.bench.scenes import seeded_detail
 from audioplane.drive.renderer import FrameRenderer, TensorRenderer, renderer_for
 from audioplane.head import Motion, splat_head
 from tests.gpu import gpu, stand_in
@@ -61,3 +62,15 @@ def test_a_gpu_draws_as_the_cpu():
 @gpu
 def test_a_real_gpu_draws_as_the_cpu():
     _assert_alike(_frame(make_head().to("cuda")), _frame(make_head()))
+
+
+def test_a_gpu_draws_the_detail_map_as_the_cpu():
+    def drawn(head):
+        head.detail = seeded_detail(make_head(), view())
+        return _frame(head)
+
+    expected = drawn(make_head())
+    without, _ = _frame(make_head())
+    assert np.abs(expected[0].astype(int) - without).max() > 2
+    with stand_in() as device:
+        _assert_alike(drawn(make_head().requires_grad_(False).to(device)), expected)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from audioplane.errors import TrainingError
-from audioplane.train.config import PRESETS
-from audioplane.train.initial import find_bounds, random_gaussians, with_known_torso
+from audioplane.train.config import PRESETS, with_fine_iterations
+from audioplane.train.initial import decided_for, find_bounds, random_gaussians
 from audioplane.train.views import observe
 
 
@@ -56,11 +56,20 @@ def test_long_hair_asks_for_the_whole_person(spoken_subject, person, long_haired
     assert config.model.torso == "auto"
 
     def torso_of(subject):
-        return with_known_torso(config, subject).model.torso
+        return decided_for(subject, config).model.torso
 
     assert torso_of(person) == "recorded"
     assert torso_of(long_haired) == "recorded", "its body's motion is not known"
     monkeypatch.setattr("audioplane.train.initial.has_long_hair", lambda _: True)
     assert torso_of(person) == "model"
-    told = config.with_changes(model={"torso": "recorded"})
-    assert with_known_torso(told, person) is told
+    told = config.with_changes(model={"torso": "recorded"}, passes=0)
+    assert decided_for(person, told) is told
+
+
+def test_a_short_video_is_trained_shorter(spoken_subject):
+    config = PRESETS["laptop"]
+    decided = decided_for(spoken_subject, config)
+    assert decided.fine_iterations == config.passes * len(spoken_subject.train) == 1_000
+    assert decided == decided_for(spoken_subject, decided)
+    for told in (with_fine_iterations(config, 9_000), config.with_changes(fine_iterations=999)):
+        assert decided_for(spoken_subject, told).fine_iterations == told.fine_iterations

@@ -4,7 +4,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audioplane.head import BY_AUDIO, BY_EXPRESSION, Gaussians, Head, HeadShape, View
+from audioplane.head import (
+    BY_AUDIO,
+    BY_EXPRESSION,
+    DetailMap,
+    Gaussians,
+    Head,
+    HeadShape,
+    View,
+)
+from audioplane.head.detail import mesh_size
+from audioplane.head.detail_kernels import STEP
 from audioplane.speech.kinds import DEFAULT_KIND, feature_kind
 
 _RADII = (0.08, 0.11, 0.09)
@@ -74,3 +84,22 @@ def seeded_head(n: int, feature_dim: int = feature_kind(DEFAULT_KIND).size) -> H
     head.high.copy_(1.2 * torch.tensor(_RADII))
     torch.nn.init.normal_(head.field.output.weight, std=0.05, generator=generator)
     return head.requires_grad_(False)
+
+
+def seeded_detail(head: Head, seen: View) -> DetailMap:
+    """A detail map over a whole image of a head; the eight Gaussians nearest in it carry a
+    vertex."""
+    generator = torch.Generator().manual_seed(4)
+    rows, columns = mesh_size(seen.height, seen.width)
+    points = (head.gaussians.means @ seen.viewmat[:3, :3].T + seen.viewmat[:3, 3]) @ seen.K.T
+    points = points[:, :2] / points[:, 2:]
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    vertices = STEP * torch.stack([x, y], -1).reshape(-1, 2).float()
+    carriers = torch.cdist(vertices, points).topk(8, largest=False).indices
+    size, shape = (seen.height, seen.width), (rows, columns, -1)
+    return DetailMap(
+        torch.randint(-20, 20, size, generator=generator, dtype=torch.int8),
+        carriers.int().view(shape),
+        torch.full((rows, columns, 8), 1 / 8),
+        points[carriers].mean(1).view(shape),
+    )

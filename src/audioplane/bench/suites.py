@@ -3,12 +3,13 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from audioplane.bench.measure import Figure, Stopwatch
-from audioplane.bench.scenes import seeded_head, standard_scene, view
+from audioplane.bench.scenes import seeded_detail, seeded_head, standard_scene, view
 from audioplane.drive import Animator
 from audioplane.drive.renderer import renderer_for
 from audioplane.head import Motion
@@ -79,13 +80,14 @@ def _backward(watch: Stopwatch, n: int, size: int, name: str, goal: float | None
 def bench_head(watch: Stopwatch) -> Iterator[Figure]:
     """A head as `drive` renders it: from speech features to the finished image, `uint8`."""
     for n, goal in ((10_000, 1.1), (20_000, 1.6)):
-        head = seeded_head(n).to(watch.device)
+        seen, head = view(_SIZE), seeded_head(n)
+        detail, head = seeded_detail(head, seen), head.to(watch.device)
         generator = torch.Generator().manual_seed(3)
         windows = torch.randn(250, 16, head.shape.feature_dim, generator=generator)
         windows = windows.to(watch.device)
         shape = (_SIZE, _SIZE, 3)
         plate = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).numpy()
-        renderer, seen = renderer_for(head, _SIZE, _SIZE), view(_SIZE)
+        renderer = renderer_for(head, _SIZE, _SIZE)
 
         def speak(head=head, windows=windows) -> torch.Tensor:
             with torch.no_grad():
@@ -106,6 +108,9 @@ def bench_head(watch: Stopwatch) -> Iterator[Figure]:
         yield drawn
         whole = Figure("both", coded.ms + drawn.ms, coded.m + drawn.m, n, goal)
         yield replace(whole, note=f"{1e3 / whole.ms:.0f} frames/s")
+        head.detail = detail
+        detailed = partial(draw, renderer_for(head, _SIZE, _SIZE))
+        yield watch.time("codes to image with a detail map, a frame", detailed, 25, gaussians=n)
 
 
 def bench_drive(watch: Stopwatch) -> Iterator[Figure]:

@@ -82,7 +82,7 @@ class Train:
         from audioplane.subject import check_subject, load_subject
         from audioplane.train import PRESETS, read_prior
         from audioplane.train.config import with_fine_iterations, without_lpips
-        from audioplane.train.initial import with_known_torso
+        from audioplane.train.initial import decided_for
         from audioplane.train.run import train_head
 
         chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
@@ -104,16 +104,21 @@ class Train:
         subject = load_subject(self.subject)
         for line in check_subject(subject).warnings():
             console.print(line)
-        model = config.model
+        model, planned = config.model, config.fine_iterations
         with progress_reports(self) as report:
             subject = complete_subject(
                 subject, config.speech, model.torso, model.expression, report
             )
-        config = with_known_torso(config, subject)
+        config = decided_for(subject, config)
         if model.torso == "auto" and config.model.torso == "model":
             console.print(
                 "hair falls onto the shoulders: head, hair and torso are learned as one; "
                 "--torso recorded keeps the recording's torso"
+            )
+        if config.fine_iterations < planned:
+            console.print(
+                f"a short video: {config.fine_iterations:,} fine iterations instead of "
+                f"{planned:,}, which would make the head worse; --iterations has its own number"
             )
         if model.expression == "upper-face" and not subject.has_expression:
             console.print(

@@ -69,7 +69,8 @@ class Animator:
             motion: begins the motion of a speech; None plays `footage.loop` to and fro.
             transparent: whether plates and frames have an alpha instead of a background.
         """
-        self._articulation, self._face = articulation or Articulation(), face
+        self._articulation = (articulation or Articulation()).to(head.device)
+        self._face = face
         self.head, self.footage, self._views = head, footage, dict(views)
         self._bodies = dict(bodies or {})
         self.transparent = transparent

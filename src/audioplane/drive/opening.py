@@ -1,9 +1,10 @@
 """Lips that part as far as the person's, whoever speaks."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -79,6 +80,11 @@ class Articulation:
     """Of what the head learned: on the audio vectors (`AudioEncoder`), and on the opening."""
     opening: LipOpening | None = None
     """The law by which lips part as far as the recorded ones; None for as far as the codes say."""
+
+    def to(self, device: torch.device) -> "Articulation":
+        """The same on the device of the codes."""
+        law = self.opening
+        return self if law is None else replace(self, opening=law.to(device))
 
     def gain(self) -> OpeningGain:
         """For a voice that has not spoken yet."""

@@ -5,7 +5,7 @@ the person did: the less, the less the sound tells. A linear law of the recorded
 codes says how much less, and in which direction of the codes the missing part lies.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -38,6 +38,10 @@ class LipOpening:
     def of(self, codes: Float[Tensor, "t k"]) -> Float[Tensor, " t"]:
         """The openings that codes stand for."""
         return codes @ self.read - self.offset
+
+    def to(self, device: torch.device) -> "LipOpening":
+        """The same on a device."""
+        return replace(self, read=self.read.to(device), move=self.move.to(device))
 
     def tensors(self) -> dict[str, Tensor]:
         """As a head file keeps it."""

@@ -179,6 +179,9 @@ class TrainConfig:
     """Iterations without deformation (paper §4.1)."""
     fine_iterations: int = 100_000
     """Iterations of everything together (paper §4.1)."""
+    passes: int = 0
+    """Most times that the fine stage sees each training frame: it is shortened for a short video,
+    which longer training makes worse. 0 is no bound."""
     half_size_iterations: int = 0
     """Of all iterations, how many at the start see images of half the size."""
     model: ModelConfig = ModelConfig()
@@ -276,6 +279,7 @@ PRESETS: dict[str, TrainConfig] = {
         prior=SYNTHETIC,
         coarse_iterations=2_000,
         fine_iterations=10_000,
+        passes=20,
         half_size_iterations=8_000,
         model=ModelConfig(moving="face", expression="upper-face", torso="auto", detail=True),
         loss=LossWeights(lips=1.0),
@@ -296,7 +300,8 @@ def without_lpips(config: TrainConfig) -> TrainConfig:
 
 
 def with_fine_iterations(config: TrainConfig, iterations: int) -> TrainConfig:
-    """The same plan with a longer or shorter fine stage; what depends on it scales with it.
+    """The same plan with a longer or shorter fine stage, however short the video; what depends on
+    it scales with it.
 
     Raises `TrainingError` for less than one iteration.
     """
@@ -310,6 +315,7 @@ def with_fine_iterations(config: TrainConfig, iterations: int) -> TrainConfig:
 
     return config.with_changes(
         fine_iterations=iterations,
+        passes=0,
         half_size_iterations=scaled(config.half_size_iterations),
         density={"until": scaled(config.density.until)},
         validate_every=max(1, round(config.validate_every * min(1.0, share))),

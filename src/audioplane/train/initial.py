@@ -13,7 +13,7 @@ from audioplane.head.body import BodyWeights
 from audioplane.head.gaussians import SH_BASES, colour_to_sh
 from audioplane.subject import FrameRef, Subject
 from audioplane.subject.hair import has_long_hair
-from audioplane.train.config import TrainConfig
+from audioplane.train.config import TrainConfig, with_fine_iterations
 from audioplane.train.density import joined
 from audioplane.train.views import Observation, look_up, observe, project
 
@@ -46,15 +46,17 @@ class Start:
     """World units."""
 
 
-def with_known_torso(config: TrainConfig, subject: Subject) -> TrainConfig:
-    """The settings with "auto" decided: what this subject gets below its head.
+def decided_for(subject: Subject, config: TrainConfig) -> TrainConfig:
+    """The settings with all decided that depends on the subject: what it gets below its head, and
+    how long a fine stage its video bears (`TrainConfig.passes`).
 
     Raises `MediaError` or `SubjectError` where labels or the body's motion are damaged.
     """
-    if config.model.torso != "auto":
-        return config
-    whole = subject.body(subject.train[0]) is not None and has_long_hair(subject)
-    return config.with_changes(model={"torso": "model" if whole else "recorded"})
+    if config.model.torso == "auto":
+        whole = subject.body(subject.train[0]) is not None and has_long_hair(subject)
+        config = config.with_changes(model={"torso": "model" if whole else "recorded"})
+    most = config.passes * len(subject.train)
+    return with_fine_iterations(config, most) if 0 < most < config.fine_iterations else config
 
 
 def start_head(

@@ -42,7 +42,7 @@ from audioplane.train.events import (
 )
 from audioplane.train.frame_loss import FrameLoss, mean_dynamism
 from audioplane.train.frames import FrameStore, TrainFrame
-from audioplane.train.initial import start_head, with_known_torso
+from audioplane.train.initial import decided_for, start_head
 from audioplane.train.losses import ExtraLosses, ImageLoss
 from audioplane.train.optim import EMA_EVERY, Ema, Optimisers
 from audioplane.train.poses import PoseTable
@@ -75,7 +75,7 @@ class Trainer:
 
         Whatever is random is drawn on the CPU: every device trains on the same.
         """
-        config, prior = started_from(with_known_torso(config, subject), prior)
+        config, prior = started_from(decided_for(subject, config), prior)
         self._extra = dict(extra_losses or {})
         weights = config.loss if config.model.dynamism else replace(config.loss, mask=0.0)
         loss = ImageLoss(weights, lpips, self._extra, device)
