@@ -57,6 +57,13 @@ def test_it_is_learned_once_and_the_same_again(path, spoken_subject, monkeypatch
     list(train_head(spoken_subject, CONFIG, path.parent))
 
 
+def test_few_frames_are_enough(path, spoken_subject):
+    trained = read_head(path)
+    few = dict(list(trained.views.items())[:10])
+    shape = spoken_subject.background.shape[:2]
+    assert learned.learn_detail(replace(trained, views=few), spoken_subject).texture.shape == shape
+
+
 def test_a_damaged_map_is_an_error(path, tmp_path):
     tensors, facts = load_tensors(path)
     tensors["detail/carriers"] = tensors["detail/carriers"] - 1000

@@ -13,8 +13,7 @@ from audioplane.head import (
     HeadShape,
     View,
 )
-from audioplane.head.detail import mesh_size
-from audioplane.head.detail_kernels import STEP
+from audioplane.head.detail import carried, seen_at, vertices
 from audioplane.speech.kinds import DEFAULT_KIND, feature_kind
 
 _RADII = (0.08, 0.11, 0.09)
@@ -90,16 +89,10 @@ def seeded_detail(head: Head, seen: View) -> DetailMap:
     """A detail map over a whole image of a head; the eight Gaussians nearest in it carry a
     vertex."""
     generator = torch.Generator().manual_seed(4)
-    rows, columns = mesh_size(seen.height, seen.width)
-    points = (head.gaussians.means @ seen.viewmat[:3, :3].T + seen.viewmat[:3, 3]) @ seen.K.T
-    points = points[:, :2] / points[:, 2:]
-    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-    vertices = STEP * torch.stack([x, y], -1).reshape(-1, 2).float()
-    carriers = torch.cdist(vertices, points).topk(8, largest=False).indices
-    size, shape = (seen.height, seen.width), (rows, columns, -1)
-    return DetailMap(
-        torch.randint(-20, 20, size, generator=generator, dtype=torch.int8),
-        carriers.int().view(shape),
-        torch.full((rows, columns, 8), 1 / 8),
-        points[carriers].mean(1).view(shape),
-    )
+    points, places = seen_at(head.gaussians.means, seen), vertices(seen.height, seen.width)
+    nearest = torch.cdist(places.view(-1, 2), points).topk(8, largest=False).indices
+    carriers = nearest.int().view(*places.shape[:2], -1)
+    weights = torch.full(carriers.shape, 1 / 8)
+    size = seen.height, seen.width
+    texture = torch.randint(-20, 20, size, generator=generator, dtype=torch.int8)
+    return DetailMap(texture, carriers, weights, carried(points, carriers, weights))

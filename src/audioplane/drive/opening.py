@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from audioplane.head.audio import LEARNT, RunningNorm
+from audioplane.head.audio import RunningNorm, learnt_from
 from audioplane.run.opening import LipOpening
 
 _ENOUGH = 100
@@ -60,16 +59,9 @@ class OpeningGain:
     ) -> Iterator[Float[Tensor, "_ k"]]:
         """`applied` to a speech that comes in chunks, of which the first `LEARNT` frames, those
         `spoken`, tell the voice; they are held."""
-        held, rest, first = list[Tensor](), iter(chunks), 0
-        if spoken is not None and self._opening is not None:
-            for codes in rest:
-                end = min(first + len(codes), LEARNT)
-                self.update(codes[: end - first][spoken[first:end]])
-                held.append(codes)
-                first += len(codes)
-                if first >= LEARNT:
-                    break
-        yield from map(self.applied, chain(held, rest))
+        if self._opening is None:
+            spoken = None
+        yield from map(self.applied, learnt_from(chunks, spoken, self.update))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Legend: W steps of the feature window, F features a step, a the audio vector of Eq. 4.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 import torch
@@ -171,16 +171,8 @@ class AudioEncoder(nn.Module):
 
         A voice's statistics are those of the first `LEARNT` frames, which are held for them.
         """
-        norm, held, rest, first = self.running_norm(), list[Tensor](), iter(raw), 0
-        if spoken is not None:
-            for vectors in rest:
-                end = min(first + len(vectors), LEARNT)
-                norm.update(vectors[: end - first][spoken[first:end]])
-                held.append(vectors)
-                first += len(vectors)
-                if first >= LEARNT:
-                    break
-        for vectors in chain(held, rest):
+        norm = self.running_norm()
+        for vectors in learnt_from(raw, spoken, norm.update):
             yield articulation * norm.normalised(vectors)
 
     def excerpt(
@@ -235,3 +227,22 @@ class AudioEncoder(nn.Module):
     def _whole(self, windows: Float[Tensor, "t w f"]) -> Float[Tensor, "t 64"]:
         """Raw vectors of a whole speech, block by block."""
         return torch.cat(list(self.raw([windows])))
+
+
+def learnt_from(
+    chunks: Iterable[Float[Tensor, "_ d"]],
+    spoken: Bool[Tensor, " t"] | None,
+    update: Callable[[Float[Tensor, "_ d"]], None],
+) -> Iterator[Float[Tensor, "_ d"]]:
+    """The chunks of a speech, of which the first ones are held until `update` has had those of the
+    first `LEARNT` frames that are `spoken`; None: it gets none."""
+    held, rest, first = list[Tensor](), iter(chunks), 0
+    if spoken is not None:
+        for rows in rest:
+            end = min(first + len(rows), LEARNT)
+            update(rows[: end - first][spoken[first:end]])
+            held.append(rows)
+            first += len(rows)
+            if first >= LEARNT:
+                break
+    yield from chain(held, rest)

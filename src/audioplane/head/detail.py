@@ -72,18 +72,14 @@ class DetailMap:
             means: of all Gaussians of the frame, where they are drawn.
             view: of the reference frame's size.
         """
-        viewmat, K = (x.to(means.device) for x in (view.viewmat, view.K))
-        points = (means @ viewmat[:3, :3].T + viewmat[:3, 3]) @ K.T
-        points = points[:, :2] / points[:, 2:]
-        carried = (self.weights[..., None] * points[self.carriers.long()]).sum(2)
-        moved = (carried - self.origins).permute(2, 0, 1)[None]
-        rows, columns = self.carriers.shape[:2]
-        nodes = _grid(rows, columns, means.device) * STEP
+        height, width = self.texture.shape
+        now = carried(seen_at(means, view), self.carriers, self.weights)
+        moved = (now - self.origins).permute(2, 0, 1)[None]
+        nodes = vertices(height, width).to(means.device)
         seen = nodes
         for _ in range(ROUNDS):
             seen = nodes - _sampled(moved, seen / STEP)
-        height, width = self.texture.shape
-        pixels = (_grid(height, width, means.device) + 0.5) / STEP
+        pixels = (_grid(height, width).to(means.device) + 0.5) / STEP
         found = _sampled(seen.permute(2, 0, 1)[None], pixels)
         size = found.new_tensor([width, height])
         unit = 2 * found / size - 1
@@ -96,11 +92,28 @@ def mesh_size(height: int, width: int) -> tuple[int, int]:
     return -(-height // STEP) + 1, -(-width // STEP) + 1
 
 
-def _grid(rows: int, columns: int, device: torch.device) -> Float[Tensor, "r c 2"]:
+def vertices(height: int, width: int) -> Float[Tensor, "r c 2"]:
+    """Where the vertices of the mesh over an image are in the reference frame, pixels (x, y)."""
+    return STEP * _grid(*mesh_size(height, width))
+
+
+def seen_at(points: Float[Tensor, "n 3"], view: View) -> Float[Tensor, "n 2"]:
+    """Where points are in the image, pixels."""
+    viewmat, K = (x.to(points.device) for x in (view.viewmat, view.K))
+    seen = (points @ viewmat[:3, :3].T + viewmat[:3, 3]) @ K.T
+    return seen[:, :2] / seen[:, 2:]
+
+
+def carried(
+    points: Float[Tensor, "n 2"], carriers: Int32[Tensor, "r c k"], weights: Float[Tensor, "r c k"]
+) -> Float[Tensor, "r c 2"]:
+    """Means of some points, by their weights."""
+    return (weights[..., None] * points[carriers.long()]).sum(2)
+
+
+def _grid(rows: int, columns: int) -> Float[Tensor, "r c 2"]:
     """The indices (x, y) of a grid."""
-    y, x = torch.meshgrid(
-        torch.arange(rows, device=device), torch.arange(columns, device=device), indexing="ij"
-    )
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     return torch.stack([x, y], -1).float()
 
 

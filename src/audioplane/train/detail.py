@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Bool, Float32
 from torch import Tensor
 
+from audioplane.clock import spread_over
 from audioplane.face.regions import face_width, mouth_mask
 from audioplane.head import DetailMap, Gaussians, Motion, View, follow_body, splat_head
-from audioplane.head.detail import mesh_size
+from audioplane.head.detail import carried, seen_at, vertices
 from audioplane.head.detail_kernels import LEVEL, STEP
 from audioplane.run import TrainedHead
 from audioplane.splat.constants import ALPHA_MAX, ALPHA_MIN
@@ -71,9 +72,10 @@ def learn_detail(trained: TrainedHead, subject: Subject) -> DetailMap:
     Raises `MediaError` where an image of the subject is damaged.
     """
     known = [ref for ref in subject.train if ref.img_id in trained.views]
-    refs = [known[i] for i in np.linspace(0, len(known) - 1, _FRAMES).astype(int)]
+    refs = [known[i] for i in spread_over(len(known), _FRAMES)]
     frames = list(_shown(trained, subject, refs))
-    reference = frames[_reference(frames)]
+    index = _reference(frames)
+    reference = frames[index]
     mesh = _mesh(reference)
     points = _carried(reference, mesh).numpy()
     grids = [_texels(_carried(frame, mesh).numpy() - points, frame) for frame in frames]
@@ -86,7 +88,6 @@ def learn_detail(trained: TrainedHead, subject: Subject) -> DetailMap:
     )  # fmt: skip
     inside = np.clip((reference.coverage - 0.9) / 0.09, 0, 1)
     face = _face(subject, reference.ref)
-    index = frames.index(reference)
     texture = _texture(render, recording, index, face & (inside == 1))
     texture *= inside * (1 - _mouth(subject, reference.ref))
     most = np.iinfo(np.int8).max
@@ -151,11 +152,9 @@ def _mesh(reference: _Shown) -> tuple[Tensor, Tensor]:
     order = depths.argsort(stable=True)
     means, conics = means[order], torch.linalg.inv(covariances)[order]
     opacities = g.logits.sigmoid()[order]
-    rows, columns = mesh_size(view.height, view.width)
-    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-    vertices = STEP * torch.stack([x, y], -1).reshape(-1, 2).float()
-    found = []
-    for some in vertices.split(256):
+    places = vertices(view.height, view.width)
+    shape, flat, found = (*places.shape[:2], -1), places.view(-1, 2), []
+    for some in flat.split(256):
         offset = some[:, None] - means
         exponent = torch.einsum("vni,nij,vnj->vn", offset, conics, offset)
         alpha = (opacities * torch.exp(-exponent / 2)).clamp_max(ALPHA_MAX)
@@ -167,19 +166,15 @@ def _mesh(reference: _Shown) -> tuple[Tensor, Tensor]:
         torch.cat([getattr(f, name) for f in found]) for name in ("values", "indices")
     )
     covered = shares.sum(1) >= shares.sum(1).max().clamp_max(_COVERED)
-    nearest = torch.cdist(vertices, vertices[covered]).argmin(1)
+    nearest = torch.cdist(flat, flat[covered]).argmin(1)
     shares, carriers = shares[covered][nearest], order[chosen[covered][nearest]]
     weights = shares / shares.sum(1, keepdim=True)
-    return carriers.int().view(rows, columns, -1), weights.view(rows, columns, -1)
+    return carriers.int().view(shape), weights.view(shape)
 
 
 def _carried(frame: _Shown, mesh: tuple[Tensor, Tensor]) -> Tensor:
     """Where the carriers' mean is in a frame, pixels [r, c, 2]."""
-    carriers, weights = mesh
-    g, view = frame.gaussians, frame.view
-    points = (g.means @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]) @ view.K.T
-    points = points[:, :2] / points[:, 2:]
-    return (weights[..., None] * points[carriers.long()]).sum(2)
+    return carried(seen_at(frame.gaussians.means, frame.view), *mesh)
 
 
 def _texels(moved: Float32[np.ndarray, "r c 2"], frame: _Shown) -> tuple[Grey, Grey]:
