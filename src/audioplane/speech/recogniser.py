@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from audioplane.errors import SpeechError
+from audioplane.simd import LANES
 from audioplane.simd_products import flat
 from audioplane.speech.recogniser_kernels import (
     COLUMNS,
@@ -47,7 +48,7 @@ HOP, FFT = 160, 400
 """Samples between spectra, of which a step has two, and under each."""
 BEFORE = HOP + FFT // 2
 """Samples that a step's spectra reach before its first sample, and beyond that after it."""
-_LAYERS, _PANEL = 4, 8
+_LAYERS = 4
 _MOVES = 50
 """Chunks after which what is known is moved to the front of its memory."""
 
@@ -187,7 +188,7 @@ class Past:
     def __init__(self, span: Span):
         self._span = span
         rows = span.settled + span.ahead
-        room = span.past + rows + span.settled * _MOVES + _PANEL
+        room = span.past + rows + span.settled * _MOVES + LANES
         self._keys = np.zeros((_LAYERS, WIDTH, room), np.float32)
         self._values = np.zeros((_LAYERS, room, VALUES), np.float32)
         self._lines = np.zeros((_LAYERS, REACH + rows, WIDTH), np.float32)
@@ -198,7 +199,7 @@ class Past:
     def run(self, network: Recogniser, x: Float32[np.ndarray, "r 144"]) -> None:
         """Run the steps of the next chunk through all layers, in place; the settled ones are then
         past."""
-        if self._last + len(x) + _PANEL > self._keys.shape[2]:
+        if self._last + len(x) + LANES > self._keys.shape[2]:
             count = self._last - self._first
             self._keys[:, :, :count] = self._keys[:, :, self._first : self._last].copy()
             self._values[:, :count] = self._values[:, self._first : self._last].copy()
