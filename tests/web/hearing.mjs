@@ -14,8 +14,8 @@ const bytes = (path) => Uint8Array.from(readFileSync(new URL(path))).buffer;
 const work = () => process.cpuUsage().user / 1e3; // milliseconds of processor time
 
 const kernels = await WebAssembly.compile(bytes(`${site}/head.wasm`));
-const head = readHead(bytes(`${site}/head.bin`)), ears = new Ears(head), encoder = new Encoder(head);
-ears.recogniser = new Recogniser(readHead(bytes(`${site}/recogniser.bin`)), kernels);
+const head = await readHead(bytes(`${site}/head.bin`)), ears = new Ears(head), encoder = new Encoder(head);
+ears.recogniser = new Recogniser(await readHead(bytes(`${site}/recogniser.bin`)), kernels);
 const sound = Float32Array.from(new Int16Array(bytes(wav).slice(44)), (x) => x / 32768);
 
 const live = new Live(ears, encoder), PIECE = 320;

@@ -21,7 +21,7 @@ const names = ["head_bin", "engine", "encoder", "ears", "live", "recogniser"];
 const [{ readHead }, { Engine }, { Encoder }, { Ears }, { Live }, { Recogniser }] =
   await Promise.all(names.map((name) => import(`/${name}.js`)));
 const bytes = async (name) => (await fetch(name)).arrayBuffer();
-const head = readHead(await bytes("/head.bin"));
+const head = await readHead(await bytes("/head.bin"));
 const image = await createImageBitmap(new Blob([await bytes("/background.webp")]));
 const canvas = new OffscreenCanvas(image.width, image.height);
 canvas.getContext("2d").drawImage(image, 0, 0);
@@ -31,7 +31,7 @@ const engine = new Engine(head, module);
 engine.setPlate(plate);
 const encoder = new Encoder(head), ears = new Ears(head), samples = Float32Array.from(given);
 if (ears.kinds.includes("ipa"))
-  ears.recogniser = new Recogniser(readHead(await bytes("/recogniser.bin")), module);
+  ears.recogniser = new Recogniser(await readHead(await bytes("/recogniser.bin")), module);
 """
 ELEMENT = "document.querySelector('audioplane-head')"
 """The first head of a page."""

@@ -9,7 +9,7 @@ HERE = Path(build.__file__).parent
 
 
 def test_the_built_file_is_small():
-    assert (HERE / "head.wasm").stat().st_size < 30_000
+    assert (HERE / "head.wasm").stat().st_size < 25_000
 
 
 def test_building_it_anew_gives_the_same_bytes(tmp_path):

@@ -18,7 +18,7 @@ from audioplane.mark import MarkPayload
 from audioplane.mark.pattern import payload_cells, sync_cells
 from audioplane.media.image import encode_image
 from audioplane.run import Footage, Run
-from audioplane.web.head_bin import write_head_bin
+from audioplane.web.head_bin import FORMAT, write_head_bin
 from audioplane.web.weights import Arrays, check_shape, drawn_arrays
 
 HEAD, BACKGROUND, KERNELS = "head.bin", "background.webp", "head.wasm"
@@ -61,7 +61,7 @@ def drawn_facts(run: Run, consent: str) -> dict[str, Any]:
     """The header of `head.bin` but for what hearing needs."""
     width, height = run.footage.size
     return {
-        "format": 1,
+        "format": FORMAT,
         "generator": "audioplane",
         "ai_generated": True,
         "consent": consent,

@@ -50,7 +50,7 @@ def drawn_arrays(head: Head) -> Arrays:
         "logits": (_array(g.logits), "f16"),
         "sh": (_array(g.sh.flatten(1)), "f16"),
         "index": (index.numpy().astype(np.float32), "f32"),
-        "S": (_array(head.space_features(index)), "f16"),
+        "S": (_array(head.space_features(index)), "i16"),
     }
     weights = head.body_weights()
     if weights is not None:

@@ -42,19 +42,23 @@ static inline f4 sigmoid4(f4 x) {
 
 /* ---- products ---- */
 
+/* The compiler is asked for small code (build.py); these loops are quicker unrolled. */
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#define UNROLLED_BY_4 _Pragma("clang loop unroll_count(4)")
+
 static inline __attribute__((always_inline)) void rows_by_panel(
     int rows, const float *x, int stride, const float *w, f4 b0, f4 b1, float *y, int columns,
     int k) {
   f4 a[5][2];
-  for (int r = 0; r < rows; r++) a[r][0] = b0, a[r][1] = b1;
-  for (int i = 0; i < k; i++, w += 8) {
+  UNROLLED for (int r = 0; r < rows; r++) a[r][0] = b0, a[r][1] = b1;
+  UNROLLED_BY_4 for (int i = 0; i < k; i++, w += 8) {
     f4 w0 = LOAD(w), w1 = LOAD(w + 4);
-    for (int r = 0; r < rows; r++) {
+    UNROLLED for (int r = 0; r < rows; r++) {
       f4 v = wasm_v128_load32_splat(x + r * stride + i);
       a[r][0] = ADD(a[r][0], MUL(v, w0)), a[r][1] = ADD(a[r][1], MUL(v, w1));
     }
   }
-  for (int r = 0; r < rows; r++)
+  UNROLLED for (int r = 0; r < rows; r++)
     STORE(y + r * columns, a[r][0]), STORE(y + r * columns + 4, a[r][1]);
 }
 
@@ -157,21 +161,21 @@ static void attend_to(const float *query, const float *known, int first, float *
   float top = -1e30f, total = 0;
   for (int k = first; k < KNOWN; k++) {
     f4 dot = SPLAT(0);
-    for (int i = 0; i < SIZE; i += 4)
+    UNROLLED for (int i = 0; i < SIZE; i += 4)
       dot = ADD(dot, MUL(LOAD(query + i), LOAD(known + k * 2 * WIDTH + i)));
     scores[k] = sum4(dot) / 6; /* the root of SIZE */
     if (scores[k] > top) top = scores[k];
   }
   f4 sums[SIZE / 4];
-  for (int i = 0; i < SIZE / 4; i++) sums[i] = SPLAT(0);
+  UNROLLED for (int i = 0; i < SIZE / 4; i++) sums[i] = SPLAT(0);
   for (int k = first; k < KNOWN; k++) {
     float away = scores[k] - top;
     f4 share = exp4(SPLAT(away < -80 ? -80 : away));
     total += wasm_f32x4_extract_lane(share, 0);
-    for (int i = 0; i < SIZE / 4; i++)
+    UNROLLED for (int i = 0; i < SIZE / 4; i++)
       sums[i] = ADD(sums[i], MUL(share, LOAD(known + k * 2 * WIDTH + WIDTH + 4 * i)));
   }
-  for (int i = 0; i < SIZE / 4; i++) STORE(y + 4 * i, MUL(sums[i], SPLAT(1 / total)));
+  UNROLLED for (int i = 0; i < SIZE / 4; i++) STORE(y + 4 * i, MUL(sums[i], SPLAT(1 / total)));
 }
 
 static void attend(float *x, Layer *l) {
@@ -201,7 +205,7 @@ static void convolve(float *x, Layer *l) {
   for (int r = 0; r < SEEN; r++)
     for (int i = 0; i < WIDTH; i += 4) {
       f4 y = LOAD(l->taps.bias + i);
-      for (int t = 0; t < TAPS; t++)
+      UNROLLED for (int t = 0; t < TAPS; t++)
         y = ADD(y, MUL(LOAD(l->taps.w + t * WIDTH + i), LOAD(l->line + (r + t) * WIDTH + i)));
       STORE(inner + r * WIDTH + i, MUL(y, sigmoid4(y)));
     }

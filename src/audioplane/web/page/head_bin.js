@@ -1,33 +1,52 @@
 // head.bin: a JSON header and quantised arrays (audioplane/web/head_bin.py).
 
-const SIZES = { f32: 4, f16: 2, u16: 2, i8: 1, u8: 1 };
+const SIZES = { f32: 4, f16: 2, u16: 2, i16: 2, i8: 1, u8: 1 }, FORMAT = 2;
 
 /** {facts, arrays} of the file's bytes; arrays are {data: Float32Array, shape}. */
-export function readHead(buffer) {
+export async function readHead(buffer) {
   const bytes = new DataView(buffer);
   if (bytes.byteLength < 8 || bytes.getUint32(0, false) !== 0x41504831)
     throw new Error("head.bin is no exported head");
   const end = 8 + bytes.getUint32(4, true);
   const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, end - 8)));
-  if (facts.format !== 1) throw new Error(`head.bin has format ${facts.format}, this page reads 1`);
-  const arrays = {};
-  for (const [name, entry] of Object.entries(facts.arrays)) {
-    arrays[name] = { data: decode(buffer, end + entry.offset, entry), shape: entry.shape };
-  }
+  if (facts.format !== FORMAT)
+    throw new Error(`head.bin has format ${facts.format}, this page reads ${FORMAT}`);
+  const stream = await inflated(new Uint8Array(buffer, end)), arrays = {};
+  for (const [name, entry] of Object.entries(facts.arrays))
+    arrays[name] = { data: decode(stream, entry), shape: entry.shape };
   delete facts.arrays;
   return { facts, arrays };
 }
 
-function decode(buffer, at, { type, shape, low, step }) {
-  const count = shape.reduce((a, b) => a * b, 1);
-  if (at + count * SIZES[type] > buffer.byteLength) throw new Error("head.bin is cut short");
-  if (type === "f32") return new Float32Array(buffer, at, count);
-  if (type === "i8") return Float32Array.from(new Int8Array(buffer, at, count));
-  if (type === "u8") return new Uint8Array(buffer, at, count);
-  const raw = new Uint16Array(buffer, at, count);
+async function inflated(bytes) {
+  const whole = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  try {
+    return new Uint8Array(await new Response(whole).arrayBuffer());
+  } catch (error) {
+    throw new Error(`head.bin is damaged or cut short (${error.message})`);
+  }
+}
+
+function decode(stream, { type, shape, offset, low, step }) {
+  const count = shape.reduce((a, b) => a * b, 1), size = SIZES[type];
+  const buffer = whole(stream.subarray(offset, offset + count * size), size);
+  if (type === "f32") return new Float32Array(buffer);
+  if (type === "i8") return Float32Array.from(new Int8Array(buffer));
+  if (type === "u8") return new Uint8Array(buffer);
+  const raw = new Uint16Array(buffer);
   if (type === "f16") return halves(raw);
-  const columns = low.length;
-  return Float32Array.from(raw, (x, i) => low[i % columns] + x * step[i % columns]);
+  const out = new Float32Array(count);
+  if (type === "i16") for (let i = 0; i < count; i++) out[i] = step * ((raw[i] >> 1) ^ -(raw[i] & 1));
+  else for (let i = 0, c = low.length; i < count; i++) out[i] = low[i % c] + raw[i] * step[i % c];
+  return out;
+}
+
+/** Numbers of `size` bytes, of which all first bytes come first, then all second ones. */
+function whole(planes, size) {
+  const out = new Uint8Array(planes.length), count = planes.length / size;
+  for (let p = 0; p < size; p++)
+    for (let i = 0, at = p; i < count; i++, at += size) out[at] = planes[p * count + i];
+  return out.buffer;
 }
 
 /** float16 to float32: shifted into place, a factor of 2^112 mends the exponent. */

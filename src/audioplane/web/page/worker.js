@@ -14,7 +14,7 @@ let wasm; // milliseconds of a frame by the kernels
 
 const actions = {
   async hear({ src }) {
-    head = readHead(await (await got(`${src}head.bin`)).arrayBuffer());
+    head = await readHead(await (await got(`${src}head.bin`)).arrayBuffer());
     encoder = new Encoder(head);
     ears = opened(src, head);
     const silence = encoder.rest(new Ears(head).silence());
@@ -26,7 +26,7 @@ const actions = {
   async draw({ src, files, mark, by }) {
     const { head: file, kernels, background, torso } = files ?? (await filesOf(src));
     const module = await WebAssembly.compile(await kernels.arrayBuffer());
-    head = readHead(await file.arrayBuffer());
+    head = await readHead(await file.arrayBuffer());
     engine = new Engine(head, module);
     if (mark) engine.setMark(mark);
     engine.setPlate((await pixelsOf(background)).data);
@@ -102,7 +102,7 @@ async function opened(src, head) {
   const names = ["recogniser.bin", "head.wasm"];
   const files = await Promise.all(names.map((name) => got(src + name)));
   const [network, kernels] = await Promise.all(files.map((file) => file.arrayBuffer()));
-  ears.recogniser = new Recogniser(readHead(network), await WebAssembly.compile(kernels));
+  ears.recogniser = new Recogniser(await readHead(network), await WebAssembly.compile(kernels));
   return ears;
 }
 
