@@ -138,9 +138,6 @@ def test_lips_open_as_with_the_wheels_own_weights(visit, exported_phones, phones
     read = exported_phones.run.opening.tensors()["read"].numpy()
     found = heard_in_pieces(visit(address=phones_address), spoken, None) @ read
     expected = heard_by_python(exported_phones, spoken, None) @ read
-    print(
-        "CORR", np.corrcoef(found, expected)[0, 1], np.abs(found - expected).max() / expected.std()
-    )
     assert np.corrcoef(found, expected)[0, 1] > 0.999
 
 
