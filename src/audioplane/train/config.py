@@ -79,12 +79,15 @@ class LossWeights:
     """Margin of L_mask (paper §4.1)."""
     mouth: float = 2.0
     """L1 inside the mouth mask counts this much more."""
+    texture: float = 0.0
+    """Fineness of the mouth's texture (`train/losses.py`), in fine iterations at full size; 0 is
+    the paper."""
     lips: float = 0.0
     """Lip supervision (`train/lips.py`); 0 is the paper."""
 
     def describe(self) -> str:
         """What is minimised between images, for people."""
-        terms = {"D-SSIM": self.dssim, "LPIPS": self.lpips}
+        terms = {"D-SSIM": self.dssim, "LPIPS": self.lpips, "mouth texture": self.texture}
         return " + ".join(["L1", *(f"{weight} {name}" for name, weight in terms.items() if weight)])
 
 
@@ -282,7 +285,7 @@ PRESETS: dict[str, TrainConfig] = {
         passes=20,
         half_size_iterations=8_000,
         model=ModelConfig(moving="face", expression="upper-face", torso="auto", detail=True),
-        loss=LossWeights(lips=1.0),
+        loss=LossWeights(texture=8.0, lips=1.0),
         density=DensityConfig(maximum=10_000, until=6_000),
         audio=AudioConfig(noise=2.5, tilt=0.7, shift=1, teacher_forcing=True),
         ema=True,

@@ -86,7 +86,10 @@ class FrameLoss:
         # Plane by plane, as the rasterizer draws: slices along the planes copy less.
         planes = splat.image.permute(2, 0, 1)
         image = planes[:3].permute(1, 2, 0)
-        step = Step(iteration, fine, image, target, planes[3], mouth, mask, gaussians, dynamism)
+        full_size = frame.mask.shape[1] == self.full_size
+        step = Step(
+            iteration, fine, full_size, image, target, planes[3], mouth, mask, gaussians, dynamism
+        )
         return FrameResult(
             frame.scale * self._loss(step),
             psnr(image, target),

@@ -8,7 +8,7 @@ loss of your own is a function of a `Step`, given to training with its weight.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,14 @@ from audioplane.train.ssim_kernels import C1, C2, l1_and_dssim
 _DRIFT = 0.2
 """Weight of the mean lip error of a run of frames, beside how its frames differ."""
 _RADIUS, _SIGMA = 5, 1.5
-_SUM = sum(math.exp(-(k**2) / (2 * _SIGMA**2)) for k in range(-_RADIUS, _RADIUS + 1))
+_BANDS = (0.8, 1.6)
+"""Standard deviations of the blurs that bound the bands of texture, pixels."""
+_AROUND = 2.5
+"""The same of the window in which a band's deviation is taken."""
+_MOUTH_MARGIN = 16
+"""Around the mouth, so that the blurs do not see an edge, pixels."""
+_FLAT = 1e-3
+"""Deviation of a band below which a place has no texture, images from 0 to 1."""
 
 
 class _Photometric(torch.autograd.Function):
@@ -71,7 +78,7 @@ def photometric_torch(x: Tensor, y: Tensor, weight: Tensor, lambda_dssim: float)
     """
     x, y = x.permute(2, 0, 1), y.permute(2, 0, 1)
     height, width = weight.shape
-    blur = _blur_matrix(max(height, width), x)
+    blur = _blur_matrix(max(height, width), _SIGMA, x)
     moments = torch.stack([x, y, x * x, y * y, x * y])
     mx, my, exx, eyy, exy = blur[:height, :height] @ moments @ blur[:width, :width]
     sxx, syy, sxy = exx - mx * mx, eyy - my * my, exy - mx * my
@@ -80,11 +87,49 @@ def photometric_torch(x: Tensor, y: Tensor, weight: Tensor, lambda_dssim: float)
     return (1 - lambda_dssim) * l1 + lambda_dssim * (1 - ssim.mean())
 
 
-def _blur_matrix(n: int, like: Tensor) -> Float[Tensor, "n n"]:
+def _blur_matrix(n: int, sigma: float, like: Tensor) -> Float[Tensor, "n n"]:
     """Symmetric; its product with a row of n pixels blurs it, with zeros beyond the border."""
+    radius = round(sigma * _RADIUS / _SIGMA)
     at = torch.arange(n, dtype=like.dtype, device=like.device)
     apart = (at[:, None] - at).abs()
-    return torch.exp(apart**2 / (-2 * _SIGMA**2)) / _SUM * (apart <= _RADIUS)
+    total = sum(math.exp(-(k**2) / (2 * sigma**2)) for k in range(-radius, radius + 1))
+    return torch.exp(apart**2 / (-2 * sigma**2)) / total * (apart <= radius)
+
+
+def texture_loss(
+    render: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"], mouth: Float[Tensor, "h w"]
+) -> Float[Tensor, ""]:
+    """How far the mouth is from being as finely textured as recorded, wherever its details lie.
+
+    L1 of lips and teeth that are a pixel from where they were expected is least for a blur. This
+    compares only how much a place deviates: the mean over the image of
+    m · |√(μ(b_x²) + ε) − √(μ(b_y²) + ε)|, b two bands of each colour.
+    """
+    rows, columns = (torch.nonzero(mouth.amax(k))[:, 0] for k in (1, 0))
+    if len(rows) == 0:
+        return render.new_zeros(())
+    top, left = (max(0, int(x[0]) - _MOUTH_MARGIN) for x in (rows, columns))
+    bottom, right = (int(x[-1]) + 1 + _MOUTH_MARGIN for x in (rows, columns))
+    cut = np.s_[top:bottom, left:right]
+    pairs = zip(_deviations(render[cut]), _deviations(target[cut]), strict=True)
+    missing = sum(((x - y).abs() * mouth[cut]).sum() for x, y in pairs)
+    return missing / target.numel()
+
+
+def _deviations(image: Float[Tensor, "h w 3"]) -> Iterator[Float[Tensor, "3 h w"]]:
+    """How much each colour of an image deviates around each place, band by band."""
+    planes = image.permute(2, 0, 1).contiguous()
+    height, width = planes.shape[1:]
+
+    def blurred(x: Tensor, sigma: float) -> Tensor:
+        blur = _blur_matrix(max(height, width), sigma, x)
+        return blur[:height, :height] @ x @ blur[:width, :width]
+
+    finer = planes
+    for sigma in _BANDS:
+        coarser = blurred(planes, sigma)
+        yield (blurred((finer - coarser).square(), _AROUND) + _FLAT**2).sqrt()
+        finer = coarser
 
 
 def mask_loss(g: Float[Tensor, "h w"], m: Float[Tensor, "h w"], margin: float) -> Float[Tensor, ""]:
@@ -126,6 +171,8 @@ class Step:
     iteration: int
     fine: bool
     """Whether the audio deforms the head already (the fine stage)."""
+    full_size: bool
+    """Whether the images have the size of the subject's frames."""
     image: Float[Tensor, "h w 3"]
     """The render x."""
     target: Float[Tensor, "h w 3"]
@@ -179,6 +226,8 @@ class ImageLoss:
             loss = loss + w.lpips * self._lpips(*pair).mean()
         if step.fine and w.mask:
             loss = loss + w.mask * mask_loss(step.dynamic_map, step.mouth, w.margin)
+        if step.fine and step.full_size and w.texture:
+            loss = loss + w.texture * texture_loss(*pair, step.mouth)
         for weight, function in self._extra.values():
             loss = loss + weight * function(step)
         return loss
