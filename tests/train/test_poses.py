@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from audioplane.train.poses import PoseTable
+from audioplane.train.poses import PoseTable, RefinedViews
 
 TRACKED = np.tile(np.eye(4), (3, 1, 1))
 TRACKED[:, 2, 3] = 1.0
@@ -30,3 +30,17 @@ def test_a_kept_table_goes_on():
         t.view(0, refining=True)[:3].square().sum().backward()
         t.step(0.1)
     assert torch.equal(table.corrections, again.corrections)
+
+
+def test_head_and_body_are_refined_together():
+    away = TRACKED + np.diag([0, 0, 0.1, 0])
+    views, head_alone = RefinedViews(TRACKED, away, 0.2), RefinedViews(TRACKED, None, 0.2)
+    assert head_alone.of(1, refining=False)[1] is None and head_alone.refined()[1] is None
+    head, body = views.of(1, refining=True)
+    (head.sum() + body.sum()).backward()
+    views.step(0.1)
+    for refined, tracked in zip(views.refined(), (TRACKED, away), strict=True):
+        assert (refined != torch.from_numpy(tracked).float()).any((1, 2)).tolist() == [0, 1, 0]
+    again = RefinedViews(TRACKED, away, 0.2)
+    again.load(views.state())
+    assert all(map(torch.equal, again.refined(), views.refined()))

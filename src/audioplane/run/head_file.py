@@ -11,7 +11,7 @@ from torch import Tensor
 from audioplane.errors import CheckpointError
 from audioplane.head import DetailMap, Head, HeadShape
 from audioplane.run.opening import LipOpening
-from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
+from audioplane.run.tensors import load_tensors, prefixed, reading, save_tensors, under
 from audioplane.speech.familiarity import Familiarity
 
 OPENING = "opening"
@@ -106,7 +106,7 @@ def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> Trained
 
     Raises `CheckpointError`, naming the file, where they do not belong together.
     """
-    try:
+    with reading(path):
         facts = _of_version_1(facts) if facts["version"] == 1 else facts
         head = Head(HeadShape.from_facts(facts["shape"]), torch.Generator())
         fill_head(head, tensors)
@@ -129,8 +129,6 @@ def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> Trained
             rest_code=tensors.get("rest"),
             lip_opening=LipOpening.from_tensors(opening) if opening else None,
         )
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as e:
-        raise damaged(path, f"{type(e).__name__}: {e}") from e
     if any(view.shape != (4, 4) for view in (*trained.views.values(), *trained.bodies.values())):
         raise CheckpointError(f"{path} holds poses that are not 4 x 4 matrices")
     return trained

@@ -5,7 +5,8 @@ Checkpoints, head files and packs are such files. Version 1 had no checksum.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -97,6 +98,18 @@ def damaged(path: Path, why: object) -> CheckpointError:
         f"{path} is damaged or no file of audioplane ({why}): copy it again; a checkpoint or head "
         "that was made here may be deleted, training goes on from the last good checkpoint"
     )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Where the contents of a file do not fit what is made of them, the file is damaged.
+
+    Raises `CheckpointError` for what Python and PyTorch raise then.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as e:
+        raise damaged(path, f"{type(e).__name__}: {e}") from e
 
 
 def digest(tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> str:

@@ -61,6 +61,16 @@ class DensityControl:
         self.gradient_sum, self.seen = mean.new_zeros(n), mean.new_zeros(n)
         return keep, added
 
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps."""
+        return {"gradient_sum": self.gradient_sum, "seen": self.seen}
+
+    def load(self, state: dict[str, Tensor], count: int) -> None:
+        """Take up what `state` kept. Raises `ValueError` where that is not of so many Gaussians."""
+        if {len(x) for x in state.values()} != {count}:
+            raise ValueError(f"the density control's sums are not of {count} Gaussians")
+        self.gradient_sum, self.seen = state["gradient_sum"], state["seen"]
+
 
 def _take(gaussians: Gaussians, mask: Tensor) -> Gaussians:
     return Gaussians(**{k: v.detach()[mask] for k, v in gaussians.tensors().items()})

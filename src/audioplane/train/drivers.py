@@ -16,6 +16,8 @@ from audioplane.train.views import Observation, look_up, project
 _HARDLY_SEEN = 3e-5
 """Of the head's pixels: what fills less of them is not worth deforming."""
 _VIEWS = 8
+_OF_THE_BODY = 0.5
+"""Weight of the body from which neither audio nor expression deforms a Gaussian."""
 
 
 def expression_numbers(model: ModelConfig, subject: Subject) -> int:
@@ -29,6 +31,27 @@ def learn_range(head: Head, subject: Subject, refs: tuple[FrameRef, ...]) -> Non
     if head.shape.expression != BLINK:
         rows = np.stack([subject.expression(ref) for ref in refs])
         head.expression.learn_range(rows, NARROWEST)
+
+
+def assign_drivers(
+    head: Head,
+    views: list[Observation],
+    K: Float[np.ndarray, "3 3"],
+    moving: str,
+    settled: bool = False,
+) -> None:
+    """Tell a head what drives each of its Gaussians; `moving` as of `choose_drivers`.
+
+    `settled`: no Gaussian comes or goes any more, so that an expression of the whole upper face
+    need not drive those that are hidden.
+    """
+    upper_face = head.shape.expression != BLINK
+    driver = choose_drivers(head.gaussians.means, views, K, moving, upper_face)
+    if (weights := head.body_weights()) is not None:
+        driver[weights > _OF_THE_BODY] = STILL
+    if settled and upper_face:
+        driver[hardly_seen(head.gaussians, views, K) & (driver == BY_EXPRESSION)] = STILL
+    head.moved_by = driver
 
 
 def choose_drivers(

@@ -1,4 +1,5 @@
-"""Corrections of the training frames' views (`head/poses.py`), and their optimiser."""
+"""The training frames' views as far as they are refined: corrections (`head/poses.py`) that their
+own Adam moves."""
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from audioplane.train.optim import SparseAdam
 
 
 class PoseTable:
-    """View matrices of all training frames, of the head or of the body, as far as they are refined.
+    """View matrices of all training frames, of the head or of the body.
 
     On the CPU always: a GPU takes longer to start work on six numbers than it would save.
     """
@@ -54,3 +55,54 @@ class PoseTable:
         """Take up what `state` kept."""
         self.corrections.copy_(tensors[f"{name}s"])
         self._adam.load(under(f"{name}_adam", tensors))
+
+
+class RefinedViews:
+    """The views of the training frames: of the head and, where the head has one, of the body."""
+
+    def __init__(
+        self,
+        heads: Float[np.ndarray, "n 4 4"],
+        bodies: Float[np.ndarray, "n 4 4"] | None,
+        head_width: float,
+    ):
+        """As they are tracked, world→camera."""
+        self._heads = PoseTable(heads, head_width)
+        self._bodies = None if bodies is None else PoseTable(bodies, head_width)
+        self._tables = {"pose": self._heads}
+        if self._bodies is not None:
+            self._tables["body_pose"] = self._bodies
+
+    def of(
+        self, i: int, refining: bool
+    ) -> tuple[Float[Tensor, "4 4"], Float[Tensor, "4 4"] | None]:
+        """One frame's views of head and body, as `PoseTable.view`."""
+        body = None if self._bodies is None else self._bodies.view(i, refining)
+        return self._heads.view(i, refining), body
+
+    def step(self, rate: float) -> None:
+        """Move the corrections that have a gradient."""
+        for table in self._tables.values():
+            table.step(rate)
+
+    def centre(self) -> None:
+        """Remove the mean corrections of head and body."""
+        for table in self._tables.values():
+            table.centre()
+
+    def refined(self) -> tuple[Float[Tensor, "n 4 4"], Float[Tensor, "n 4 4"] | None]:
+        """All views of head and body as they are now."""
+        bodies = None if self._bodies is None else self._bodies.refined()
+        return self._heads.refined(), bodies
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps."""
+        tensors: dict[str, Tensor] = {}
+        for name, table in self._tables.items():
+            tensors |= table.state(name)
+        return tensors
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take up what `state` kept. Raises `KeyError` where some of it is missing."""
+        for name, table in self._tables.items():
+            table.load(name, tensors)

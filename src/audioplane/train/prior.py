@@ -13,7 +13,7 @@ from torch import Tensor
 
 from audioplane.errors import CheckpointError, TrainingError
 from audioplane.head import Head, HeadShape
-from audioplane.run.tensors import damaged, load_tensors, save_tensors
+from audioplane.run.tensors import damaged, load_tensors, reading, save_tensors
 from audioplane.train.config import SYNTHETIC, TrainConfig
 
 _PARTS = ("encoder", "prototypes")
@@ -123,7 +123,7 @@ def read_prior(path: Path) -> Prior:
     tensors, facts = load_tensors(path)
     if facts.get("holds") != "prior":
         raise CheckpointError(f"{path} is no prior: make one with train_prior or 'prior'")
-    try:
+    with reading(path):
         prior = Prior(
             tensors=tensors,
             speech=str(facts["speech"]),
@@ -135,8 +135,6 @@ def read_prior(path: Path) -> Prior:
             sha256=str(facts["sha256"]),
         )
         fitting = audio_state(Head(prior.shape, torch.Generator()))
-    except (KeyError, TypeError, ValueError, AttributeError) as e:
-        raise damaged(path, f"{type(e).__name__}: {e}") from e
     if {k: v.shape for k, v in fitting.items()} != {k: v.shape for k, v in tensors.items()}:
         raise damaged(path, "its tensors do not fit its shape")
     return prior

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from audioplane.errors import TrainingError
 from audioplane.head import Head
-from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
+from audioplane.run.tensors import load_tensors, prefixed, reading, save_tensors, under
 from audioplane.speech import compute_features
 from audioplane.speech.kinds import DEFAULT_KIND
 from audioplane.subject import FrameRef, Subject
@@ -208,7 +208,7 @@ class _PriorTraining:
             raise TrainingError(
                 f"{path} is of other people or settings: delete it, or choose another file"
             )
-        try:
+        with reading(path):
             self.head.load_state_dict(self.head.state_dict() | under("networks", tensors))
             for i, person in enumerate(self._people):
                 person.reader.load_state_dict(under(f"readers/{i}", tensors))
@@ -217,8 +217,6 @@ class _PriorTraining:
             state["state"] = {i: under(f"adam/{i}", tensors) for i in range(count)}
             self._adam.load_state_dict(state)
             self.iteration, self.loss = int(facts["at"]), float(facts["loss"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as e:
-            raise damaged(path, f"{type(e).__name__}: {e}") from e
 
     def write(self, out: Path) -> PriorWritten:
         """Write the prior."""

@@ -14,25 +14,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.errors import TrainingError
-from audioplane.head import BY_EXPRESSION, STILL, Gaussians, Head, Motion, follow_body
+from audioplane.head import Gaussians, Head, Motion, follow_body
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, TrainedHead, write_head
-from audioplane.run.head_file import fill_head, head_tensors, todays_name
+from audioplane.run.head_file import fill_head, head_tensors
 from audioplane.run.opening import lip_opening
 from audioplane.run.rest import rest_code
-from audioplane.run.tensors import damaged, load_tensors, prefixed, save_tensors, under
+from audioplane.run.tensors import prefixed, reading, under
 from audioplane.speech.familiarity import Familiarity
 from audioplane.splat import Splat
 from audioplane.subject import FrameRef, Subject
-from audioplane.subject.expression import BLINK
+from audioplane.train.checkpoint import RunIdentity, read_checkpoint, write_checkpoint
 from audioplane.train.config import TrainConfig
 from audioplane.train.density import DensityControl, DensityLimits
-from audioplane.train.drivers import (
-    choose_drivers,
-    expression_numbers,
-    hardly_seen,
-    learn_range,
-)
+from audioplane.train.drivers import assign_drivers, expression_numbers, learn_range
 from audioplane.train.events import (
     CheckpointSaved,
     Progress,
@@ -45,7 +40,7 @@ from audioplane.train.frames import FrameStore, TrainFrame
 from audioplane.train.initial import decided_for, start_head
 from audioplane.train.losses import ExtraLosses, ImageLoss
 from audioplane.train.optim import EMA_EVERY, Ema, Optimisers
-from audioplane.train.poses import PoseTable
+from audioplane.train.poses import RefinedViews
 from audioplane.train.prior import Prior, started_from
 from audioplane.train.schedule import Schedule
 from audioplane.train.speech_batches import SpeechBatches, learn_familiarity
@@ -53,8 +48,7 @@ from audioplane.train.threads import one_torch_thread
 from audioplane.train.validation import is_worth_keeping, judge
 
 _PROGRESS_EVERY = 10
-_OF_THE_BODY = 0.5
-"""Weight of the body from which neither audio nor expression deforms a Gaussian."""
+_CENTRE_EVERY = 100
 _TOO_LARGE = 0.5
 """Head widths: a Gaussian this large is removed."""
 
@@ -76,9 +70,9 @@ class Trainer:
         Whatever is random is drawn on the CPU: every device trains on the same.
         """
         config, prior = started_from(decided_for(subject, config), prior)
-        self._extra = dict(extra_losses or {})
+        extra_losses = dict(extra_losses or {})
         weights = config.loss if config.model.dynamism else replace(config.loss, mask=0.0)
-        loss = ImageLoss(weights, lpips, self._extra, device)
+        loss = ImageLoss(weights, lpips, extra_losses, device)
         self._frame_loss = FrameLoss(loss, subject.K, subject.background.shape[1], device)
         self.subject, self.config = subject, config
         features = subject.features(config.speech)
@@ -88,6 +82,12 @@ class Trainer:
                 f"{len(subject.train)} training frames are too few: bring a longer video"
             )
         self.train_refs, self.val_refs = subject.train[:-n_val], subject.train[-n_val:]
+        self._identity = RunIdentity(
+            config,
+            {name: weight for name, (weight, _) in extra_losses.items()},
+            subject.identity,
+            [ref.img_id for ref in self.train_refs],
+        )
         self._schedule = Schedule(config, len(self.train_refs), self._frame_loss.full_size)
         # Some subjects of prior work have one frame more than rows of features.
         self._last_row = len(features) - 1
@@ -99,7 +99,7 @@ class Trainer:
         learn_range(self.head, subject, self.train_refs)
         self._start = start_head(self.head, subject, self.train_refs, config, generator)
         self.head_width = self._start.head_width
-        self._refresh_drivers()
+        self._assign_drivers()
         self.head.to(device)
         rows = [self._row(ref) for ref in self.train_refs]
         landmarks = np.stack([subject.landmarks(ref) for ref in self.train_refs])
@@ -107,8 +107,7 @@ class Trainer:
         self.batches = SpeechBatches(
             self.head, features, rows, landmarks, views, config.audio, config.loss.lips
         )
-        self.poses = PoseTable(views, self.head_width)
-        self.bodies = self._body_poses()
+        self.views = RefinedViews(views, self._body_views(), self.head_width)
         self._make_optimisers()
         self.density = DensityControl(len(self.head.gaussians), device)
         self.frames = FrameStore(subject, person=self.head.body is not None)
@@ -117,12 +116,11 @@ class Trainer:
         self.best = math.inf
         self._means = RunningMeans()
 
-    def _body_poses(self) -> PoseTable | None:
+    def _body_views(self) -> Float[np.ndarray, "n 4 4"] | None:
         """Of a head with a body. Raises `SubjectError` where the body has not been tracked."""
         if self.head.body is None:
             return None
-        views = [self.subject.body_view(ref) for ref in self.train_refs]
-        return PoseTable(np.stack(views), self.head_width)
+        return np.stack([self.subject.body_view(ref) for ref in self.train_refs])
 
     def _make_optimisers(self) -> None:
         c = self.config
@@ -134,7 +132,7 @@ class Trainer:
     @property
     def loss_name(self) -> str:
         """What is minimised between images, for people."""
-        extra = [f"{weight} {name}" for name, (weight, _) in self._extra.items()]
+        extra = [f"{weight} {name}" for name, weight in self._identity.extra_losses.items()]
         return " + ".join([self.config.loss.describe(), *extra])
 
     @property
@@ -145,20 +143,9 @@ class Trainer:
     def _row(self, ref: FrameRef) -> int:
         return min(ref.aud_id, self._last_row)
 
-    def _refresh_drivers(self, settled: bool = False) -> None:
-        """`settled`: no Gaussian comes or goes any more, so that hidden ones can be left alone."""
-        self.head.moved_by = choose_drivers(
-            self.head.gaussians.means,
-            self._start.views,
-            self.subject.K,
-            self.config.model.moving,
-            self.head.shape.expression != BLINK,
-        )
-        if (weights := self.head.body_weights()) is not None:
-            self.head.moved_by[weights > _OF_THE_BODY] = STILL
-        if settled and self.head.shape.expression != BLINK:
-            hidden = hardly_seen(self.head.gaussians, self._start.views, self.subject.K)
-            self.head.moved_by[hidden & (self.head.moved_by == BY_EXPRESSION)] = STILL
+    def _assign_drivers(self, settled: bool = False) -> None:
+        moving = self.config.model.moving
+        assign_drivers(self.head, self._start.views, self.subject.K, moving, settled)
 
     def run(self, out: Path, stop: threading.Event | None = None) -> Iterator[TrainEvent]:
         """Train to the end, writing checkpoints into `out`.
@@ -223,7 +210,7 @@ class Trainer:
         if i + 1 < self.total:
             self.frames.expect(self.train_refs[plan.frame(i + 1)], plan.width(i + 1))
 
-        viewmat = self.poses.view(index, refining)
+        viewmat, body = self.views.of(index, refining)
         gaussians = self.head.gaussians
         dynamism, extra = gaussians.logits.new_zeros(len(gaussians)), 0.0
         if fine:
@@ -232,7 +219,6 @@ class Trainer:
             if speech.lips is not None:
                 extra = c.loss.lips * speech.lips
             gaussians, dynamism = self.head.deform(Motion(speech.code, self._expression_code(ref)))
-        body = None if self.bodies is None else self.bodies.view(index, refining)
         gaussians = follow_body(gaussians, self.head.body_weights(), viewmat, body)
         with self._finite():
             result = self._frame_loss(i, frame, viewmat, gaussians, dynamism, fine, generator)
@@ -254,11 +240,9 @@ class Trainer:
             self.density.observe(splat, (width, height))
         self.optimisers.step(i, fine)
         if refining:
-            for table in (self.poses, self.bodies):
-                if table is not None:
-                    table.step(c.rates.poses * 0.1 ** (i / self.total))
-                    if i % 100 == 0:
-                        table.centre()
+            self.views.step(c.rates.poses * 0.1 ** (i / self.total))
+            if i % _CENTRE_EVERY == 0:
+                self.views.centre()
         if c.density.first <= i < c.density.until and (i + 1) % c.density.every == 0:
             self._densify()
 
@@ -297,29 +281,23 @@ class Trainer:
         generator = self._schedule.generator(-1 - self.iteration)
         keep, added = self.density.plan(self.head.gaussians, limits, generator)
         self.optimisers.gaussians.resize(keep, added)
-        self._refresh_drivers(settled=self.iteration + self.config.density.every >= c.until)
+        self._assign_drivers(settled=self.iteration + self.config.density.every >= c.until)
 
     @torch.no_grad()
     def _validate(self) -> Validated:
         """Mouth error and PSNR on frames of the training share that were never trained on."""
-        first = self._row(self.val_refs[0])
-        codes = self.head.audio_codes(self.batches.windows[first:], first)
+        head, first = self.head, self._row(self.val_refs[0])
+        codes = head.audio_codes(self.batches.windows[first:], first)
+        S, weights = head.space_features(torch.cat(head.moving())), head.body_weights()
 
-        def motion(ref: FrameRef) -> Motion:
-            return Motion(codes[self._row(ref) - first], self._expression_code(ref))
-
-        def placed(gaussians: Gaussians, ref: FrameRef) -> Gaussians:
-            if self.bodies is None:
-                return gaussians
-            views = (
-                torch.from_numpy(x).float() for x in (ref.viewmat, self.subject.body_view(ref))
-            )
-            return follow_body(gaussians, self.head.body_weights(), *views)
+        def spoken(ref: FrameRef) -> tuple[Gaussians, Float[Tensor, " n"]]:
+            motion = Motion(codes[self._row(ref) - first], self._expression_code(ref))
+            gaussians, dynamism = head.deform(motion, S)
+            body = None if weights is None else _matrix(self.subject.body_view(ref))
+            return follow_body(gaussians, weights, _matrix(ref.viewmat), body), dynamism
 
         with self._finite():
-            error, quality = judge(
-                self.head, motion, placed, self.val_refs, self.frames, self._frame_loss
-            )
+            error, quality = judge(spoken, self.val_refs, self.frames, self._frame_loss)
         kept = is_worth_keeping(error, self.best, len(self.val_refs))
         self.best = min(self.best, error)
         return Validated(self.iteration, error, quality, kept)
@@ -327,15 +305,14 @@ class Trainer:
     @torch.no_grad()
     def save_head(self, path: Path) -> None:
         """Write the head alone, with the refined views of the training frames."""
-        ids = [ref.img_id for ref in self.train_refs]
-        bodies = {} if self.bodies is None else self.bodies.refined()
+        ids, (views, bodies) = self._identity.pose_ids, self.views.refined()
         mouth = self.batches.mouth()
         trained = TrainedHead(
             head=self.head,
             speech=self.config.speech,
             identity=self.subject.identity,
-            views=dict(zip(ids, self.poses.refined(), strict=True)),
-            bodies=dict(zip(ids, bodies, strict=True)) if len(bodies) else {},
+            views=dict(zip(ids, views, strict=True)),
+            bodies={} if bodies is None else dict(zip(ids, bodies, strict=True)),
             iteration=self.iteration,
             seed=self.config.seed,
             loss=self.loss_name,
@@ -351,20 +328,6 @@ class Trainer:
     def _familiarity(self) -> Familiarity | None:
         return learn_familiarity(self.subject, self.train_refs)
 
-    def _facts(self) -> dict:
-        return {
-            "iteration": self.iteration,
-            "config": asdict(self.config),
-            "identity": self.subject.identity,
-            "pose_ids": [r.img_id for r in self.train_refs],
-            "head_width": self.head_width,
-            "best": self.best,
-            "ema_count": self.ema.count,
-            "means": asdict(self._means),
-            "collapsed_for": self.batches.collapsed_for,
-            "extra_losses": {name: weight for name, (weight, _) in self._extra.items()},
-        }
-
     def save(self, path: Path) -> None:
         """Write a checkpoint from which `resume` goes on bit for bit.
 
@@ -373,50 +336,41 @@ class Trainer:
         tensors = head_tensors(self.head)
         if not all(torch.isfinite(t).all() for t in tensors.values()):
             raise TrainingError(self._not_finite("a tensor"))
+        tensors |= self.views.state()
         tensors |= prefixed("optimisers", self.optimisers.state())
-        tensors |= self.poses.state("pose")
-        if self.bodies is not None:
-            tensors |= self.bodies.state("body_pose")
         tensors |= prefixed("lip_reader", dict(self.batches.reader.state_dict()))
         tensors |= prefixed("ema", self.ema.tensors)
-        tensors["density/gradient_sum"] = self.density.gradient_sum
-        tensors["density/seen"] = self.density.seen
-        save_tensors(path, tensors, self._facts())
+        tensors |= prefixed("density", self.density.state())
+        facts = {
+            "iteration": self.iteration,
+            "best": self.best,
+            "ema_count": self.ema.count,
+            "means": asdict(self._means),
+            "collapsed_for": self.batches.collapsed_for,
+        }
+        write_checkpoint(path, self._identity, tensors, facts)
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint of the same subject and settings, whatever device made it.
 
         Raises `CheckpointError` if it cannot be read, `TrainingError` if the settings differ.
         """
-        tensors, facts = load_tensors(path)
-        try:
-            self._take_up(path, tensors, facts)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as e:
-            raise damaged(path, f"{type(e).__name__}: {e}") from e
+        tensors, facts = read_checkpoint(path, self._identity)
+        with reading(path):
+            self._take_up({k: x.to(self.head.device) for k, x in tensors.items()}, facts)
 
-    def _take_up(self, path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
-        same = TrainConfig.from_json(facts["config"]) == self.config
-        extra = {name: weight for name, (weight, _) in self._extra.items()}
-        if not same or facts.get("extra_losses", {}) != extra:
-            raise TrainingError(f"{path} was made with other settings: choose another folder")
-        ids = [r.img_id for r in self.train_refs]
-        if facts["identity"] != self.subject.identity or facts["pose_ids"] != ids:
-            raise TrainingError(f"{path} was made of another subject: choose another folder")
-        tensors = {todays_name(k): x.to(self.head.device) for k, x in tensors.items()}
+    def _take_up(self, tensors: dict[str, Tensor], facts: dict) -> None:
         fill_head(self.head, tensors)
         self.batches.reader.load_state_dict(under("lip_reader", tensors))
         self._make_optimisers()
         self.optimisers.load(under("optimisers", tensors))
-        self.poses.load("pose", tensors)
-        if self.bodies is not None:
-            self.bodies.load("body_pose", tensors)
-        for name in ("gradient_sum", "seen"):
-            kept = tensors[f"density/{name}"]
-            if kept.shape != (len(self.head.gaussians),):
-                raise ValueError(f"density/{name} has shape {tuple(kept.shape)}")
-            setattr(self.density, name, kept)
-        self.ema.tensors = under("ema", tensors) or under("average", tensors)  # 0.1
-        self.ema.count = facts.get("ema_count", facts.get("averaged", 0))
+        self.views.load(tensors)
+        self.density.load(under("density", tensors), len(self.head.gaussians))
+        self.ema.tensors, self.ema.count = under("ema", tensors), facts["ema_count"]
         self.iteration, self.best = facts["iteration"], facts["best"]
         self._means = RunningMeans(**facts["means"])
-        self.batches.collapsed_for = facts.get("collapsed_for", facts.get("deaf", 0))
+        self.batches.collapsed_for = facts["collapsed_for"]
+
+
+def _matrix(view: Float[np.ndarray, "4 4"]) -> Float[Tensor, "4 4"]:
+    return torch.from_numpy(view).float()

@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from audioplane.clock import spread_over
-from audioplane.head import Gaussians, Head, Motion
+from audioplane.head import Gaussians
 from audioplane.subject import FrameRef
 from audioplane.train.frame_loss import FrameLoss
 from audioplane.train.frames import FrameStore
@@ -32,24 +34,21 @@ def is_worth_keeping(error: float, least: float, n_frames: int) -> bool:
 
 @torch.no_grad()
 def judge(
-    head: Head,
-    motions: Callable[[FrameRef], Motion],
-    placed: Callable[[Gaussians, FrameRef], Gaussians],
+    spoken: Callable[[FrameRef], tuple[Gaussians, Float[Tensor, " n"]]],
     refs: tuple[FrameRef, ...],
     frames: FrameStore,
     frame_loss: FrameLoss,
 ) -> tuple[float, float]:
     """Mean absolute error in the mouth's mask (0 to 1) and PSNR (dB) over frames, `MOST` of them.
 
-    Raises `ValueError` where the head cannot be rendered or an error is not finite.
+    `spoken` gives the Gaussians of a frame and their dynamism. Raises `ValueError` where they
+    cannot be rendered or an error is not finite.
     """
-    S = head.space_features(torch.cat(head.moving()))
     errors, qualities = [], []
     for ref in (refs[i] for i in spread_over(len(refs), MOST)):
         # Always full size: errors of different sizes could not be compared.
         frame = frames.get(ref, frame_loss.full_size)
-        gaussians, dynamism = head.deform(motions(ref), S)
-        render, target = frame_loss.render_whole(frame, ref, placed(gaussians, ref), dynamism)
+        render, target = frame_loss.render_whole(frame, ref, *spoken(ref))
         mouth = frame_loss.put(frame.mouth if frame.mouth.any() else frame.mask)
         errors.append((render - target).abs()[mouth].mean().item())
         qualities.append(psnr(render, target))
