@@ -59,3 +59,9 @@ def test_the_body_is_followed_where_hair_lies_on_it(older, long_haired, monkeypa
     assert not asked
     complete_subject(long_haired, "mel", "auto")
     assert asked == [long_haired]
+
+
+def test_where_the_body_is_known_nobody_looks_at_the_hair(person, monkeypatch):
+    looked = []
+    monkeypatch.setattr(complete, "has_long_hair", looked.append)
+    assert complete_subject(person, "mel", "auto") is person and not looked

@@ -1,14 +1,19 @@
 """`audioplane train`."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
 from audioplane.cli.arguments import Device, PathArgument
 from audioplane.cli.console import console, progress_reports
 from audioplane.cli.weights import LpipsWeights
+
+if TYPE_CHECKING:
+    from audioplane.subject import Subject
+    from audioplane.train import Prior, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,38 @@ class Train:
         from audioplane.errors import TrainingError
         from audioplane.prepare import complete_subject
         from audioplane.subject import check_subject, load_subject
-        from audioplane.train import PRESETS, read_prior
-        from audioplane.train.config import with_fine_iterations, without_lpips
+        from audioplane.train.config import without_lpips
         from audioplane.train.initial import decided_for
         from audioplane.train.run import train_head
+
+        config, prior = self._settings()
+        device = use_device(self.device)
+        console.print(f"device: {device}")
+        lpips = self.weights.find() if config.loss.lpips else None
+        if config.loss.lpips and lpips is None:
+            config = without_lpips(config)
+        console.print(f"loss between images: {config.loss.describe()}")
+        subject = load_subject(self.subject)
+        for line in check_subject(subject).warnings():
+            console.print(line)
+        model = config.model
+        with progress_reports(self) as report:
+            subject = complete_subject(
+                subject, config.speech, model.torso, model.expression, report
+            )
+        decided = decided_for(subject, config)
+        for line in _decisions(subject, config, decided):
+            console.print(line)
+        with signals_set() as stop:
+            events = train_head(subject, decided, self.out, device, lpips, stop, prior=prior)
+            show_training(events)
+        if stop.is_set():
+            raise TrainingError("stopped; a checkpoint is kept, the same command goes on from it")
+
+    def _settings(self) -> "tuple[TrainConfig, Prior | None]":
+        """The preset with what was asked for, and the prior that was."""
+        from audioplane.train import PRESETS, read_prior
+        from audioplane.train.config import with_fine_iterations
 
         chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
         loss = {"margin": chosen.pop("margin")} if "margin" in chosen else {}
@@ -95,38 +128,24 @@ class Train:
             config = replace(config, speech=speech)
         if self.iterations is not None:
             config = with_fine_iterations(config, self.iterations)
-        device = use_device(self.device)
-        console.print(f"device: {device}")
-        lpips = self.weights.find() if config.loss.lpips else None
-        if config.loss.lpips and lpips is None:
-            config = without_lpips(config)
-        console.print(f"loss between images: {config.loss.describe()}")
-        subject = load_subject(self.subject)
-        for line in check_subject(subject).warnings():
-            console.print(line)
-        model, planned = config.model, config.fine_iterations
-        with progress_reports(self) as report:
-            subject = complete_subject(
-                subject, config.speech, model.torso, model.expression, report
-            )
-        config = decided_for(subject, config)
-        if model.torso == "auto" and config.model.torso == "model":
-            console.print(
-                "hair falls onto the shoulders: head, hair and torso are learned as one; "
-                "--torso recorded keeps the recording's torso"
-            )
-        if config.fine_iterations < planned:
-            console.print(
-                f"a short video: {config.fine_iterations:,} fine iterations instead of "
-                f"{planned:,}, which would make the head worse; --iterations has its own number"
-            )
-        if model.expression == "upper-face" and not subject.has_expression:
-            console.print(
-                "the subject has no expression.npy and no landmarker is at hand: brows and gaze "
-                "are not learned, blinks are"
-            )
-        with signals_set() as stop:
-            events = train_head(subject, config, self.out, device, lpips, stop, prior=prior)
-            show_training(events)
-        if stop.is_set():
-            raise TrainingError("stopped; a checkpoint is kept, the same command goes on from it")
+        return config, prior
+
+
+def _decisions(subject: "Subject", asked: "TrainConfig", decided: "TrainConfig") -> Iterator[str]:
+    """What a training does otherwise than its settings ask, or that they left to the subject."""
+    if asked.model.torso == "auto" and decided.model.torso == "model":
+        yield (
+            "hair falls onto the shoulders: head, hair and torso are learned as one; "
+            "--torso recorded keeps the recording's torso"
+        )
+    if decided.fine_iterations < asked.fine_iterations:
+        yield (
+            f"a short video: {decided.fine_iterations:,} fine iterations instead of "
+            f"{asked.fine_iterations:,}, which would make the head worse; --iterations has its own "
+            "number"
+        )
+    if asked.model.expression == "upper-face" and not subject.has_expression:
+        yield (
+            "the subject has no expression.npy and no landmarker is at hand: brows and gaze are "
+            "not learned, blinks are"
+        )

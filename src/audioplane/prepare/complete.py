@@ -34,11 +34,16 @@ def complete_subject(
         SpeechError: the sound has no speech features.
     """
     subject = with_features(subject, speech, report)
-    if torso == "model" or (torso == "auto" and has_long_hair(subject)):
+    if torso == "model" or (torso == "auto" and _needs_body(subject)):
         subject = with_body(subject, report)
     if expression == "upper-face":
         subject = with_expression(subject, report=report)
     return subject
+
+
+def _needs_body(subject: Subject) -> bool:
+    """Whether a torso that is chosen by the hair asks for a motion that is not known yet."""
+    return not subject.paths.body.exists() and has_long_hair(subject)
 
 
 def with_features(subject: Subject, kind: str, report: Report = ignore) -> Subject:
