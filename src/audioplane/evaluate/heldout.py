@@ -105,8 +105,8 @@ class HeldOut:
 
 
 def rows_of(refs: Sequence[FrameRef], n: int) -> list[int]:
-    """The row of speech, of `n`, for each frame: some subjects lack the last rows."""
-    return [min(ref.aud_id, n - 1) for ref in refs]
+    """The row of speech, of `n`, for each frame."""
+    return [ref.feature_row(n) for ref in refs]
 
 
 def score_head(

@@ -57,7 +57,7 @@ def measure_streaks(animator: Animator, codes: Float[Tensor, "t k"]) -> Streaks:
     weights = animator.head.body_weights()
     for index in spread_over(len(refs), FRAMES + 2)[1:-1]:
         ref = refs[index]
-        gaussians, dynamism = animator.deformed(codes[min(ref.aud_id, len(codes) - 1)], ref)
+        gaussians, dynamism = animator.deformed(codes[ref.feature_row(len(codes))], ref)
         view = animator.view(ref)
         nothing = torch.zeros(3, device=dynamism.device)
         for yaw in (-TURN, 0, TURN):

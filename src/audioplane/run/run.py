@@ -160,7 +160,7 @@ class Run(TrainedHead):
             landmarks = np.stack([self.subject.landmarks(ref) for ref in refs])
         except AudioplaneError:
             return None
-        rows = [min(ref.aud_id, len(features) - 1) for ref in refs]
+        rows = [ref.feature_row(len(features)) for ref in refs]
         windows = torch.from_numpy(features).to(self.head.device)
         with torch.no_grad():
             codes = self.head.audio_codes(windows)[rows]

@@ -36,6 +36,10 @@ class FrameRef:
     viewmat: Float[np.ndarray, "4 4"]
     """World→camera, OpenCV axes, metres."""
 
+    def feature_row(self, count: int) -> int:
+        """Row of its speech features, of `count`: subjects of prior work may lack the last rows."""
+        return min(self.aud_id, count - 1)
+
 
 @dataclass(frozen=True)
 class Split:

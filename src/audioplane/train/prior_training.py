@@ -249,7 +249,7 @@ def _require_different(subjects: Sequence[Subject], held_out: Subject | None) ->
 
 
 def _rows(subject: Subject, count: int) -> list[int]:
-    return [min(ref.aud_id, count - 1) for ref in subject.train]
+    return [ref.feature_row(count) for ref in subject.train]
 
 
 def _track(subject: Subject, refs: Sequence[FrameRef]) -> tuple[np.ndarray, np.ndarray]:

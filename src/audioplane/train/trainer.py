@@ -89,8 +89,6 @@ class Trainer:
             [ref.img_id for ref in self.train_refs],
         )
         self._schedule = Schedule(config, len(self.train_refs), self._frame_loss.full_size)
-        # Some subjects of prior work have one frame more than rows of features.
-        self._last_row = len(features) - 1
         generator = torch.Generator().manual_seed(config.seed)
         numbers = expression_numbers(config.model, subject)
         self.head = Head(config.model.shape(features.shape[2], len(features), numbers), generator)
@@ -101,7 +99,7 @@ class Trainer:
         self.head_width = self._start.head_width
         self._assign_drivers()
         self.head.to(device)
-        rows = [self._row(ref) for ref in self.train_refs]
+        rows = [ref.feature_row(len(features)) for ref in self.train_refs]
         landmarks = np.stack([subject.landmarks(ref) for ref in self.train_refs])
         views = np.stack([ref.viewmat for ref in self.train_refs])
         self.batches = SpeechBatches(
@@ -141,7 +139,7 @@ class Trainer:
         return self.config.iterations
 
     def _row(self, ref: FrameRef) -> int:
-        return min(ref.aud_id, self._last_row)
+        return ref.feature_row(len(self.batches.windows))
 
     def _assign_drivers(self, settled: bool = False) -> None:
         moving = self.config.model.moving
