@@ -152,7 +152,7 @@ class Head(nn.Module):
         if self.times is not None:
             rows = torch.arange(first, first + len(windows), device=self.device)
             return rows.to(self.low.dtype)[:, None]
-        return self.spread(self._represent(self.encoder(windows, spoken, articulation)))
+        return self.codes_of(self.encoder(windows, spoken, articulation))
 
     def audio_code_chunks(
         self,
@@ -170,7 +170,7 @@ class Head(nn.Module):
             return
         raw = self.encoder.raw(chunks)
         for vectors in self.encoder.normalised_chunks(raw, spoken, articulation):
-            yield self.spread(self._represent(vectors))
+            yield self.codes_of(vectors)
 
     def prototype_weights(self, windows: Float[Tensor, "t w f"]) -> list[Float[Tensor, "t _"]]:
         """Weights of the audio prototypes in a speech's frames, scale by scale (Eq. 4).

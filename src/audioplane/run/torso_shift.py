@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from audioplane.jit import jit
 
 BODY_POINTS = np.array([[-0.16, 0.22, 0], [0.16, 0.22, 0], [0, 0.2, -0.05]])
-"""Shoulders and collar, metres in the world of `upright_axes`."""
+"""Shoulders and collar, metres, as `projected` takes them."""
 
 
 def projected(

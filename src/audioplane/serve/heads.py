@@ -16,6 +16,7 @@ from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.credentials import Provenance
 from audioplane.drive import Animator, Talker
 from audioplane.drive.stream import LiveHead, StreamFrame
+from audioplane.drive.talker import LOOK_AHEAD
 from audioplane.errors import ServeError
 from audioplane.mark import Marker
 from audioplane.media.image import encode_image
@@ -167,7 +168,7 @@ class Heads:
         self.drawing = ThreadPoolExecutor(threads, thread_name_prefix="drawing")
 
 
-def open_head(talker: Talker, provenance: Provenance, look_ahead: float = 0.24) -> ServedHead:
+def open_head(talker: Talker, provenance: Provenance, look_ahead: float = LOOK_AHEAD) -> ServedHead:
     """A head under the name of its run; measures its time to render.
 
     `look_ahead`: seconds of sound after a frame that are waited for. Raises `ServeError` for a

@@ -15,6 +15,7 @@ from audioplane.credentials import Provenance
 from audioplane.drive import Talker
 from audioplane.drive.moment import Moment
 from audioplane.drive.stream import StreamFrame
+from audioplane.drive.talker import LOOK_AHEAD
 from audioplane.mark import Marker
 from audioplane.run import open_run
 from audioplane.serve.heads import LocalStream, ServedHead, open_head
@@ -39,7 +40,7 @@ class HeadSource:
     device: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of `Talker`."""
-    look_ahead: float = 0.24
+    look_ahead: float = LOOK_AHEAD
     """Seconds (`open_head`)."""
     drawn_there: bool = False
     """Whether clients may draw it by themselves (`web.drawing.check_drawing`)."""

@@ -82,7 +82,7 @@ class Phoneme:
     hiss_hz: float
     """Centre of the friction noise, Hz."""
     shape: tuple[float, float, float, float, float, float]
-    """jaw, width, rounding, upper, lower, tongue: targets of `ArticulationState`."""
+    """jaw, width, rounding, upper, lower, tongue: where the articulators go (`Articulation`)."""
     grip: float
     """How strongly the shape asserts itself against its neighbours'."""
 

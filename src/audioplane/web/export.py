@@ -37,7 +37,7 @@ from audioplane.web.student import teach
 from audioplane.web.weights import Arrays, check_shape, head_arrays
 
 TORSO, RECOGNISER = "torso.bin", "recogniser.bin"
-_HEARD = {"mel", "ipa"}
+_PAGE_KINDS = {"mel", "ipa"}
 """Kinds of features that the page computes."""
 _MOST_MOMENTS, _MOST_TORSOS = 3000, 900
 """That a page shows; where each has its own torso, 2 kB at 512 x 512 pixels."""
@@ -89,12 +89,12 @@ def export_web(
         raise CredentialsError("mark=False: a head is not exported without the mark")
     check_shape(run.head)
     check_output(out / HEAD)
-    ears = _ears(run, speech, report)
+    audio = _audio_side(run, speech, report)
     session = new_session()
     payload = MarkPayload(int(run.sha256[:8], 16), int(session, 16))
     moments, path = _shown(run)
     animator = Animator(run.head, run.footage, run.views, run.bodies)
-    arrays = head_arrays(run.head, ears.encoder) | camera_array(run) | path
+    arrays = head_arrays(run.head, audio.encoder) | camera_array(run) | path
     arrays |= _moment_arrays(moments, animator)
     arrays["mark"] = (mark_cells(payload, key), "i8")
     if run.rest is not None:
@@ -102,9 +102,9 @@ def export_web(
     if run.opening is not None:
         own = run.opening.tensors().items()
         arrays |= {f"opening.{name}": (tensor.numpy(), "f32") for name, tensor in own}
-    facts = _facts(run, consent, ears)
+    facts = _facts(run, consent, audio)
     files = [out / HEAD, out / BACKGROUND]
-    if "ipa" in ears.kinds:
+    if "ipa" in audio.kinds:
         arrays |= ipa_arrays()
         files.append(out / RECOGNISER)
         write_recogniser(out / RECOGNISER)
@@ -115,12 +115,12 @@ def export_web(
     write_head_bin(out / HEAD, facts, arrays)
     write_background(animator.plate(moments[0]), out / BACKGROUND)
     files += _copy_page(out)
-    return WebExport(out, sum(file.stat().st_size for file in files), session, ears.notes)
+    return WebExport(out, sum(file.stat().st_size for file in files), session, audio.notes)
 
 
 @dataclass(frozen=True)
-class _Ears:
-    """What hears in the browser."""
+class _AudioSide:
+    """What turns sound into codes in the browser."""
 
     kinds: Sequence[str]
     """Of features, side by side."""
@@ -130,10 +130,10 @@ class _Ears:
     notes: tuple[str, ...] = ()
 
 
-def _ears(run: Run, speech: Sequence[Path], report: Report) -> _Ears:
+def _audio_side(run: Run, speech: Sequence[Path], report: Report) -> _AudioSide:
     """The head's own, or a student where the page does not compute its features."""
-    if set(kinds := run.speech.split("+")) <= _HEARD:
-        return _Ears(kinds, run.head.encoder, run.voice or StreamStatistics())
+    if set(kinds := run.speech.split("+")) <= _PAGE_KINDS:
+        return _AudioSide(kinds, run.head.encoder, run.voice or StreamStatistics())
     own = run.subject.paths.audio
     if not own.is_file():
         raise SpeechError(
@@ -147,16 +147,16 @@ def _ears(run: Run, speech: Sequence[Path], report: Report) -> _Ears:
         f"correlation of {student.agreement:.2f} on speech that they were not fitted to "
         "(docs/browser.md)"
     )
-    return _Ears(["mel"], student.encoder, stream_statistics(sound, "mel"), (note,))
+    return _AudioSide(["mel"], student.encoder, stream_statistics(sound, "mel"), (note,))
 
 
-def _facts(run: Run, consent: str, ears: _Ears) -> dict[str, Any]:
+def _facts(run: Run, consent: str, audio: _AudioSide) -> dict[str, Any]:
     """The header of `head.bin`."""
-    level, bands = ears.voice.level, ears.voice.bands
+    level, bands = audio.voice.level, audio.voice.bands
     return drawn_facts(run, consent) | {
         "scales": list(run.head.shape.scales),
         "fusion": run.head.shape.fusion,
-        "hears": list(ears.kinds),
+        "hears": list(audio.kinds),
         "voice": {"level": level, "bands": [round(float(x), 3) for x in bands]},
     }
 
