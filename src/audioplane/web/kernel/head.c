@@ -133,7 +133,6 @@ void API(deform)(Head *h, int from, int to) {
   }
 }
 
-
 void follow_body(Head *h) {
   const float *m = h->motion, *turn = h->motion + 12;
   float angle = __builtin_sqrtf(turn[0] * turn[0] + turn[1] * turn[1] + turn[2] * turn[2]);

@@ -33,7 +33,7 @@ typedef struct {
   int8_t *texture;                                   /* of the detail map [h + 2, w + 2], or 0 */
   int *carriers;                                     /* of its mesh [rows, columns, carried] */
   float *shares, *origins;                           /* theirs, [rows, columns, 2] */
-  /* from here on for this file alone */
+  /* from here on the kernels' own */
   float *m_means, *m_quats, *m_scales, *m_opacities, *m_limits, *m_sh;
   float *p_means, *p_quats, *scaled, *record, *extents, *depths, *ready;
   int *order, *other, *first_band, *pairs, *band_start, *reach, *counts, *listed;

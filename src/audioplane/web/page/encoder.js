@@ -1,4 +1,4 @@
-// The audio encoder: mel windows to the code of a frame (audioplane/head/audio.py, audio_plane.py).
+// The audio encoder: windows of speech features to the code of a frame (audioplane/head/audio.py, audio_plane.py).
 
 import { linear } from "./engine.js";
 import { OpeningGain } from "./opening.js";

@@ -1,7 +1,7 @@
 // Features of the phones of any language (audioplane/speech/ipa.py), and where somebody speaks
 // (audioplane/speech/activity.py).
 
-import { blockPower, RunningLevel, STEP, STEPS_BEFORE } from "./mel.js";
+import { blockPower, joined, RunningLevel, STEP, STEPS_BEFORE } from "./mel.js";
 
 const CLOSES = 0.4, DRAWN = 10 ** -0.8, CLOSING = 1.5, CLOSED_LEAD = 3.5;
 const HEARD = 0.3, LEAD = 10, HOLD = 1, LONGEST = 10, SHORT = 60, EASE = 2, STEPS_PER_FRAME = 2;
@@ -115,8 +115,7 @@ export class IpaStream {
 
   /** The steps that are settled after the next samples. */
   push(samples) {
-    const sound = new Float32Array(this.rest.length + samples.length);
-    sound.set(this.rest), sound.set(samples, this.rest.length);
+    const sound = joined([this.rest, samples]);
     const blocks = Math.floor(sound.length / STEP), drawn = [];
     this.rest = sound.slice(blocks * STEP);
     for (let b = 0; b < blocks; b++) {

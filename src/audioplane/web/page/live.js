@@ -1,7 +1,7 @@
 // The codes of a head whose speech arrives in pieces (audioplane/drive/stream.py).
 
 import { lookAhead } from "./ears.js";
-import { blockPower, FRAME, PAUSE, RATE, RunningLevel } from "./mel.js";
+import { blockPower, FRAME, joined, PAUSE, RATE, RunningLevel } from "./mel.js";
 
 const BEFORE = 4, AFTER = 3;
 /** Seconds of sound after a frame that its code waits for: all that it uses, or `most`; what has not
@@ -28,9 +28,8 @@ export class Live {
 
   /** The codes of the frames that are settled after the next samples at 16 kHz. */
   push(samples) {
-    const sound = new Float32Array(this.sound.length + samples.length), codes = [];
-    sound.set(this.sound), sound.set(samples, this.sound.length);
-    this.sound = sound;
+    const codes = [];
+    this.sound = joined([this.sound, samples]);
     for (; samples.length >= this.missing; this.missing = FRAME) {
       this.hear(samples.subarray(0, this.missing));
       samples = samples.subarray(this.missing);

@@ -196,8 +196,7 @@ export class MelStream {
 
   /** The steps that are settled after the next samples. */
   push(samples) {
-    const sound = new Float32Array(this.sound.length + samples.length);
-    sound.set(this.sound), sound.set(samples, this.sound.length);
+    const sound = joined([this.sound, samples]);
     const ahead = (ANALYSIS - STEP) / 2;
     const count = Math.max(0, Math.floor((sound.length - STEP - ahead) / STEP)), steps = [];
     for (let i = 0; i < count; i++) {
