@@ -7,6 +7,7 @@ import pytest
 from audioplane.errors import MediaError
 from audioplane.media.audio import read_audio, write_wav
 from tests.media.images import grey
+from tests.media.late_sound import with_late_sound
 
 SECONDS = 1.0
 
@@ -128,17 +129,7 @@ def test_sound_that_starts_after_the_images_keeps_its_place(make_video, tmp_path
     beep[:8000] = 0
     images = [grey(i) for i in range(25)]
     path = make_video(images, range(0, 1000, 40), "a.mkv", sound=beep, sound_codec="pcm_s16le")
-    late = tmp_path / "late.mkv"
-    with av.open(str(path)) as source, av.open(str(late), "w") as target:
-        streams = {s.index: target.add_stream_from_template(s) for s in source.streams}
-        for packet in source.demux():
-            if packet.pts is None:
-                continue
-            if packet.stream.type == "audio":
-                packet.pts += round(0.4 / packet.time_base)
-                packet.dts += round(0.4 / packet.time_base)
-            packet.stream = streams[packet.stream.index]
-            target.mux(packet)
+    late = with_late_sound(path, tmp_path / "late.mkv", 0.4)
     onset = np.flatnonzero(np.abs(read_audio(late)) > 0.1)[0] / 16000
     early = np.flatnonzero(np.abs(read_audio(path)) > 0.1)[0] / 16000
     assert onset - early == pytest.approx(0.4, abs=0.03)

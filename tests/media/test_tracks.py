@@ -9,6 +9,7 @@ import pytest
 from audioplane.errors import MediaError
 from audioplane.media.audio import audio_blocks, read_audio, write_wav
 from audioplane.media.tracks import choose_track, sound_tracks
+from tests.media.late_sound import with_late_sound
 
 RATE = 16000
 
@@ -105,17 +106,7 @@ def test_a_track_can_be_chosen_and_a_wrong_number_names_them(tmp_path):
 def test_where_the_sound_begins_and_ends_is_known(tmp_path):
     """Frames before the first sample are no silence."""
     path = with_tracks(tmp_path / "a.mkv", speech(1.0))
-    late = tmp_path / "late.mkv"
-    with av.open(str(path)) as source, av.open(str(late), "w") as target:
-        streams = {s.index: target.add_stream_from_template(s) for s in source.streams}
-        for packet in source.demux():
-            if packet.pts is None:
-                continue
-            if packet.stream.type == "audio":
-                packet.pts += round(0.6 / packet.time_base)
-                packet.dts += round(0.6 / packet.time_base)
-            packet.stream = streams[packet.stream.index]
-            target.mux(packet)
+    late = with_late_sound(path, tmp_path / "late.mkv", 0.6)
     track = choose_track(late)
     assert track.begins == pytest.approx(0.6, abs=0.07)
     assert track.ends == pytest.approx(1.6, abs=0.1)

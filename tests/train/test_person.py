@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from audioplane.drive import Animator
 from audioplane.drive.moment import Moment
@@ -93,10 +92,9 @@ def test_a_killed_run_ends_with_the_same_bits(person, trained, tmp_path):
         if isinstance(event, Progress) and event.iteration == 50:
             break
     list(train_head(person, PLAN, tmp_path))
-    ends = [load_tensors(RunPaths(p).checkpoint(80))[0] for p in (trained[0], tmp_path)]
-    assert ends[0].keys() == ends[1].keys()
-    assert all(torch.equal(ends[0][k], ends[1][k]) for k in ends[0])
-    assert ends[0]["body_poses"].abs().max() > 0
+    first, second = (RunPaths(p).checkpoint(80) for p in (trained[0], tmp_path))
+    assert first.read_bytes() == second.read_bytes()
+    assert load_tensors(first)[0]["body_poses"].abs().max() > 0
 
 
 def test_a_pack_of_it_holds_no_torsos(person, trained, tmp_path):

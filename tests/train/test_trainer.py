@@ -111,11 +111,8 @@ def test_a_killed_run_ends_with_the_same_bits(
     assert RunPaths(tmp_path).latest() == RunPaths(tmp_path).checkpoint(resumed_at)
     events = list(train_head(spoken_subject, TINY, tmp_path))
     assert min(e.iteration for e in events) == resumed_at + 10
-    for a, b in ((RunPaths(p).checkpoint(80) for p in (out, tmp_path)),):
-        (first, facts), (second, other) = load_tensors(a), load_tensors(b)
-        assert first.keys() == second.keys()
-        assert all(torch.equal(first[k], second[k]) for k in first)
-        assert facts == other
+    first, second = (RunPaths(p).checkpoint(80).read_bytes() for p in (out, tmp_path))
+    assert first == second
 
 
 def test_other_settings_do_not_go_on_with_a_run(finished, spoken_subject):
@@ -147,14 +144,13 @@ def test_a_finished_run_that_lost_its_head_gets_the_same_again(spoken_subject, t
     )
     list(train_head(spoken_subject, plan, tmp_path))
     paths, codes = RunPaths(tmp_path), codes_of(tmp_path, spoken_subject)
-    first = load_tensors(paths.head)[0]
+    first = paths.head.read_bytes()
     kept = load_tensors(paths.checkpoint(60))[0]
     assert (kept["head/encoder.std"] != 1).all()
     paths.head.unlink()
     assert list(train_head(spoken_subject, plan, tmp_path)) == []
     assert torch.equal(codes_of(tmp_path, spoken_subject), codes)
-    again = load_tensors(paths.head)[0]
-    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert paths.head.read_bytes() == first
 
 
 def test_a_damaged_checkpoint_is_named(finished, spoken_subject, tmp_path):
@@ -301,7 +297,9 @@ def test_every_variant_trains_and_loads(spoken_subject, tmp_path, switches):
     assert codes.std(0).mean() > 1e-4
     lines = trained.head.grid.lines
     assert ((lines == 1).all()) == (plan.model.encoder != "audio-plane")
-    assert Trainer(spoken_subject, plan).resume(RunPaths(tmp_path).latest()) is None
+    again = Trainer(spoken_subject, plan)
+    again.resume(RunPaths(tmp_path).latest())
+    assert again.iteration == 20
 
 
 def test_six_planes_resume_with_the_same_bits(spoken_subject, tmp_path):
@@ -313,10 +311,8 @@ def test_six_planes_resume_with_the_same_bits(spoken_subject, tmp_path):
     last = [RunPaths(tmp_path / name).checkpoint(30) for name in ("killed", "whole")]
     for name in ("killed", "whole"):
         list(train_head(spoken_subject, plan, tmp_path / name))
-    first, second = (load_tensors(path)[0] for path in last)
-    assert first["head/times.table"].std() > 0
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[k], second[k]) for k in first)
+    assert load_tensors(last[0])[0]["head/times.table"].std() > 0
+    assert last[0].read_bytes() == last[1].read_bytes()
 
 
 def test_cells_that_the_kernels_cannot_take_are_refused(spoken_subject):
