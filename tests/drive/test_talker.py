@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from audioplane.drive import Talker
+from audioplane.drive import Animator, Talker
+from audioplane.drive.moment import Moment
 from audioplane.drive.stream import LiveHead
 from audioplane.experiments.stress.stimuli import music, noise, shout
 from audioplane.run import open_run
@@ -41,6 +42,17 @@ def test_what_open_is_asked_for_reaches_the_talker(run_folder, spoken_subject, m
     Talker.open(run_folder, subject=spoken_subject.paths.root, device="cpu", **asked)
     reached = dict(zip(names, given, strict=True))
     assert {name: reached[name] for name in asked} == asked
+
+
+def test_a_talker_lets_the_planes_go_and_draws_the_same(run_folder, spoken_subject):
+    run, kept = (open_run(run_folder, spoken_subject.paths.root) for _ in range(2))
+    talker = Talker(run)
+    whole = Animator(kept.head, kept.footage, kept.views)
+    assert run.head.folded is not None and kept.head.folded is None
+    code, ref = whole.codes(spoken_subject.features(run.speech)[:9])[8], spoken_subject.train[3]
+    plate = whole.plate(Moment(ref))
+    images = [animator.draw(code, ref, plate).image for animator in (talker.animator, whole)]
+    assert np.array_equal(*images)
 
 
 def test_talkers_of_one_run_have_their_own_articulation(run_folder, spoken_subject):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from audioplane.run.motion_graph import (
     EASE,
@@ -31,6 +32,16 @@ def test_jumps_join_moments_of_like_pose_and_motion():
     assert len({(shots[a], shots[b]) for a, b in zip(graph.exits, graph.entries, strict=True)}) == 4
     assert (shots[graph.exits] == shots[graph.exits + EASE]).all()
     assert (shots[graph.entries] == shots[graph.entries + EASE - 1]).all()
+
+
+def test_jumps_may_be_looked_at_few_at_a_time(monkeypatch):
+    footage = Swaying((600, 500))
+    whole = graph_of(footage)
+    monkeypatch.setattr("audioplane.run.motion_graph._TOGETHER", 7)
+    parts = graph_of(footage)
+    assert whole is not None and parts is not None and len(whole.exits) > 7
+    for name, x in whole.tensors().items():
+        assert torch.equal(x, parts.tensors()[name]), name
 
 
 def test_no_jump_is_sharper_than_the_recording():

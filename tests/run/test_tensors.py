@@ -18,6 +18,13 @@ def test_round_trip(tmp_path):
     assert torch.equal(tensors["x"], torch.arange(3.0)) and facts["iteration"] == 7
 
 
+def test_one_tensor_does_not_hold_the_others(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_tensors(path, {"small": torch.zeros(1), "large": torch.zeros(1000)}, {})
+    small = load_tensors(path)[0]["small"]
+    assert small.untyped_storage().nbytes() == 4
+
+
 def test_damaged_bytes_are_an_error_that_says_what_to_do(tmp_path):
     path = tmp_path / "a.safetensors"
     save_tensors(path, {"x": torch.zeros(100)}, {})

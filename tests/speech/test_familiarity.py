@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
@@ -25,6 +27,19 @@ def test_more_of_the_same_is_near_and_music_is_far(known):
     strange = known.strangeness(Speech(music(4.0)))
     assert same is not None and 0.5 < same < 1.6
     assert strange is not None and strange > 2 * STRANGE
+
+
+def test_memory_does_not_grow_with_the_sound(known):
+    minute = np.tile(make_synthetic_sentence(6.0, seed=5).waveform, 10)
+
+    def peak(minutes):
+        tracemalloc.start()
+        assert known.strangeness(Speech(lambda: [minute] * minutes)) < STRANGE
+        megabytes = tracemalloc.get_traced_memory()[1] / 1e6
+        tracemalloc.stop()
+        return megabytes
+
+    assert peak(5) < peak(2) + 1
 
 
 def test_steady_sounds_vary_less_than_speech(known):

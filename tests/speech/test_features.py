@@ -119,7 +119,7 @@ def test_chunks_of_blocks_are_the_features_of_the_whole(babble: Babble, kind: st
 def test_memory_does_not_grow_with_the_sound(
     babble: Babble, monkeypatch: pytest.MonkeyPatch, kind: str, minutes: int
 ) -> None:
-    """Of sounds too long for their mel bands to be kept, as those above ten minutes are."""
+    """Of sounds too long for their mel bands to be kept, as those above a minute are."""
     monkeypatch.setattr("audioplane.speech.sound.KEPT", 30 * SAMPLE_RATE)
 
     def peak(minutes: int) -> float:

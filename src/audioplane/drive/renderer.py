@@ -37,7 +37,7 @@ class FrameRenderer:
         index = torch.cat([by_audio, by_expression])
         self._n_audio, self._index = len(by_audio), index.numpy()
         with torch.no_grad():
-            self._S = head.space_features(index)
+            self._S = head.space_features(index) if head.folded is None else head.folded
         self._raw = _arrays(head.gaussians.tensors())
         means, quats, log_scales, logits, sh = self._raw
         opacities = 1 / (1 + np.exp(-logits))

@@ -26,7 +26,6 @@ from audioplane.drive.backdrop import TRANSPARENT, BackdropFootage, read_backdro
 from audioplane.drive.motion import GraphMotion
 from audioplane.drive.opening import Articulation
 from audioplane.drive.output import SOUND_RATE, check_drive_output, open_drive_output
-from audioplane.drive.posed_footage import pose_footage
 from audioplane.drive.rest import eased_codes
 from audioplane.drive.stream import LiveHead
 from audioplane.drive.upper_face import AS_RECORDED, FaceOptions, upper_face
@@ -107,6 +106,8 @@ class Talker:
         """For people: which of the poses asked for were eased back, or why it moves to and fro."""
         footage, motion = run.footage, None
         if poses is not None:
+            from audioplane.drive.posed_footage import pose_footage  # imports scipy, 30 MB
+
             footage, self.notes = pose_footage(run, poses)
         elif run.motion is not None:
             motion = partial(GraphMotion, run.motion, seed)
@@ -114,8 +115,11 @@ class Talker:
             self.notes = (_to_and_fro(run),)
         if background not in (None, TRANSPARENT):
             footage = BackdropFootage(footage, read_backdrop(background, footage.size))
+        head = run.head.to(device)
+        if head.folded is None:  # the planes are for training: 25 MB
+            head.fold(head.space_features(torch.cat(head.moving())))
         self.animator = Animator(
-            run.head.to(device),
+            head,
             footage,
             run.views,
             run.bodies,

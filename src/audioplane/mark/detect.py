@@ -21,7 +21,6 @@ from itertools import islice
 import cv2
 import numpy as np
 from jaxtyping import Complex64, Float32, UInt8
-from scipy import fft
 
 from audioplane.clock import FPS
 from audioplane.mark.code import decode
@@ -156,6 +155,8 @@ class _Window:
 
     def _correlate(self, y: Complex64[np.ndarray, "h w"]) -> tuple[float, int, int]:
         """Best fit of the sync anywhere on y, and the corner of its first cell there."""
+        from scipy import fft  # not for whoever only marks
+
         template = np.zeros((GRID * _CELL, GRID * _CELL), np.complex64)
         template[_CELL // 2 :: _CELL, _CELL // 2 :: _CELL] = self._sync
         shape = [fft.next_fast_len(a + b) for a, b in zip(y.shape, template.shape, strict=True)]

@@ -8,10 +8,9 @@ import math
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64, Int64
 
 from audioplane.assets import write_atomically
 from audioplane.clock import SAMPLE_RATE
@@ -128,14 +127,10 @@ class _Resampler:
     """Samples, at least, that are filtered at once."""
 
     def __init__(self, source_rate: int, rate: int):
-        # Its import takes half a second, which a sound of the right rate does not need.
-        from scipy.signal import firwin
-
         common = math.gcd(source_rate, rate)
         self._up, self._down = rate // common, source_rate // common
         reach = 10 * max(self._up, self._down)
-        window: Any = ("kaiser", 5.0)
-        self._filter = firwin(2 * reach + 1, 1 / max(self._up, self._down), window=window)
+        self._phases = _phases(reach, self._up, self._down)
         # Whole periods of the two rates, so that pieces begin where a sample of each falls.
         self._margin = math.ceil(reach / self._up / self._down) * self._down
         self._held = np.zeros(0, np.float32)
@@ -157,12 +152,36 @@ class _Resampler:
         return self._filtered(self._before, len(self._held))
 
     def _filtered(self, first: int, end: int) -> Float32[np.ndarray, " _"]:
-        from scipy.signal import resample_poly
+        """Samples for the held ones from `first`, where a period of the rates begins, to `end`."""
+        weights, last = self._phases
+        periods = np.arange(first, end, self._down)
+        behind = len(weights) - 1
+        known = self._held[: end + self._margin].astype(np.float64)
+        known = np.pad(known, (behind, self._margin + self._down))
+        # One row for each sample of a period; of each sample, the oldest known one counts first.
+        at = last[:, None] + periods
+        out = np.zeros(at.shape)
+        for lag, weight in enumerate(weights):
+            out += weight[:, None] * known[at + lag]
+        count = math.ceil((end - first) * self._up / self._down)
+        return out.T.reshape(-1)[:count].astype(np.float32)
 
-        known = self._held[: end + self._margin]
-        out = resample_poly(known, self._up, self._down, window=self._filter)
-        begin = first * self._up // self._down
-        return out[begin : math.ceil(end * self._up / self._down)].astype(np.float32)
+
+def _phases(
+    reach: int, up: int, down: int
+) -> tuple[Float64[np.ndarray, "lags up"], Int64[np.ndarray, " up"]]:
+    """The low-pass of a resampling by up / down, 2 `reach` + 1 weights, by the samples of a period.
+
+    Returns the weights of known samples, the oldest first, and which is the last with a weight.
+    """
+    # As scipy.signal, whose import takes half a second and 60 MB.
+    place, cutoff = np.arange(-reach, reach + 1.0), 1 / max(up, down)
+    low_pass = cutoff * np.sinc(cutoff * place) * np.kaiser(len(place), 5.0)
+    low_pass *= up / low_pass.sum()
+    lags = -(-len(low_pass) // up)
+    by_phase = np.pad(low_pass, (0, lags * up - len(low_pass))).reshape(lags, up)
+    last, phase = np.divmod(np.arange(up) * down + reach, up)
+    return by_phase[::-1, phase], last
 
 
 def write_wav(path: Path, waveform: Float32[np.ndarray, " n"], rate: int = SAMPLE_RATE) -> None:

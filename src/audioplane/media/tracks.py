@@ -1,6 +1,7 @@
 """The sound tracks of a file: their content, the choice of the one with speech, its channel mix."""
 
 import math
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -209,8 +210,8 @@ class _Look:
     timeline: ChannelTimeline
     gram: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     """Sums of the products of two channels' samples."""
-    levels: list[np.ndarray] = field(default_factory=list)
-    """dB of each channel between 300 and 3400 Hz, a frame each."""
+    levels: list[array] = field(default_factory=list)
+    """Of each channel its dB between 300 and 3400 Hz, a number for each frame."""
     peak: float = 0.0
     fault: str = ""
 
@@ -237,7 +238,11 @@ class _Look:
         self.gram += piece @ piece.T
         self.peak = max(self.peak, float(np.abs(piece).max(initial=0)))
         if piece.shape[1] >= 64:
-            self.levels.append(_band_levels(piece, self.timeline.rate))
+            self.levels = self.levels or [array("d") for _ in piece]
+            for levels, level in zip(
+                self.levels, _band_levels(piece, self.timeline.rate), strict=True
+            ):
+                levels.append(level)
 
     def track(self, number: int, stream: Any) -> SoundTrack:
         """The result of the scan."""
@@ -251,7 +256,7 @@ class _Look:
         power = np.diag(self.gram) / count * scale**2
         weights, said = _mix(self.gram)
         loudest = int(power.argmax())
-        moving = np.array([levels[loudest] for levels in self.levels]) + 20 * math.log10(scale)
+        moving = np.array(self.levels[loudest] if self.levels else ()) + 20 * math.log10(scale)
         fault = self.fault
         if not scale > 1e-10:
             fault = fault or f"holds samples up to {self.peak:.0e}: it is damaged"

@@ -13,8 +13,6 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int64, UInt8
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from audioplane.head import BLINK
@@ -53,6 +51,8 @@ _ENOUGH = 1 / 3
 """Share of the frames that has to be within reach,"""
 _PLENTY = 500
 """or so many of them."""
+_TOGETHER = 5_000
+"""Jumps whose frames are looked at together: 50 MB."""
 _SHARPEST = 99
 """Percentile of the recording's second differences that no jump may exceed,"""
 _UNSEEN = 0.1
@@ -189,7 +189,9 @@ def _jumps(traits: Traits) -> _Jumps:
     whole &= traits.shots[entries] == traits.shots[to + rest]
     exits, entries = exits[whole], entries[whole]
     costs = _differences(signs, exits, entries)
-    fine = (costs <= 1) & _smooth(traits, exits, entries)
+    likely = np.flatnonzero(costs <= 1)
+    blocks = np.split(likely, range(_TOGETHER, len(likely), _TOGETHER))
+    fine = np.concatenate([i[_smooth(traits, exits[i], entries[i])] for i in blocks])
     return _best_of_cells(exits[fine], entries[fine], costs[fine])
 
 
@@ -310,6 +312,9 @@ def _with_like_torsos(
 
 def _within_reach(graph: MotionGraph, shots: Int64[np.ndarray, " n"]) -> MotionGraph | None:
     """The largest part in which every frame can be reached from every other; None without jumps."""
+    from scipy.sparse import coo_array  # 40 MB, which a kept graph does not need
+    from scipy.sparse.csgraph import connected_components
+
     n = len(shots)
     if not len(graph.exits):
         return None

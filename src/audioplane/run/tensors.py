@@ -49,7 +49,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     try:
         with safe_open(path, "pt") as file:
             facts = _facts(file, path)
-            tensors = {k: file.get_tensor(k) for k in file.keys()}
+            # Copies, so that one small tensor does not keep the whole file in memory.
+            tensors = {k: file.get_tensor(k).clone() for k in file.keys()}
     except (OSError, SafetensorError, ValueError) as e:
         raise damaged(path, e) from e
     check_digest(path, tensors, facts)

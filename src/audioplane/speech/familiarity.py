@@ -186,4 +186,4 @@ def _squared_distances(
 
 def _nearest(distances: Float[np.ndarray, "t k"]) -> Float[np.ndarray, " t"]:
     """Distance to the `NEIGHBOUR`-th nearest, row by row."""
-    return np.partition(distances, NEIGHBOUR - 1, axis=1)[:, NEIGHBOUR - 1]
+    return np.partition(distances, NEIGHBOUR - 1, axis=1)[:, NEIGHBOUR - 1].copy()

@@ -6,7 +6,7 @@
     for warning in sound_warnings(speech, familiarity):
         print(warning)
 
-Everything is computed at first use, and kept; mel bands of sounds longer than ten minutes are not
+Everything is computed at first use, and kept; mel bands of sounds longer than a minute are not
 kept.
 """
 
@@ -49,8 +49,8 @@ CHUNK = 500
 NARROW_DB = -28.0
 """Mean power in the bands above 4.3 kHz, against those from 500 to 3000 Hz, below which a sound is
 narrow-band. Ten recordings have −4 to 7, one of 1961 −29; all of them on a telephone −40 to −50."""
-KEPT = 600 * SAMPLE_RATE
-"""Samples of the longest sound whose mel bands are kept: 10 MB."""
+KEPT = 60 * SAMPLE_RATE
+"""Samples of the longest sound that is kept once decoded, with its mel bands: 5 MB."""
 _PIECE = 3000 * BLOCK
 """Samples searched at a time for the peak: a minute."""
 _PEAK = 0.999
@@ -83,8 +83,8 @@ class Speech:
 
     @staticmethod
     def read(path: Path | str, audio_track: int | None = None) -> "Speech":
-        """The sound of an audio or video file (`media.audio.read_audio`): in memory up to ten
-        minutes, decoded for each use if longer. Raises `MediaError`."""
+        """The sound of an audio or video file (`media.audio.read_audio`): in memory up to a minute,
+        decoded for each use if longer. Raises `MediaError`."""
         from audioplane.media.audio import (
             audio_blocks,
         )  # imports the decoders, which not every use needs

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation, Slerp
 
 from audioplane.clock import FPS
 from audioplane.errors import MediaError, PoseError, SubjectError
@@ -134,6 +133,8 @@ def _at_25(
 
     Raises `ValueError` where times are not finite, fall together, or span more than an hour.
     """
+    from scipy.spatial.transform import Rotation, Slerp  # 30 MB, which few need
+
     order = np.argsort(seconds)
     seconds, views = seconds[order] - seconds[order[0]], views[order]
     if len(seconds) == 1:
