@@ -154,15 +154,14 @@ class _Resampler:
     def _filtered(self, first: int, end: int) -> Float32[np.ndarray, " _"]:
         """Samples for the held ones from `first`, where a period of the rates begins, to `end`."""
         weights, last = self._phases
-        periods = np.arange(first, end, self._down)
-        behind = len(weights) - 1
+        behind, periods = len(weights) - 1, -(-(end - first) // self._down)
         known = self._held[: end + self._margin].astype(np.float64)
-        known = np.pad(known, (behind, self._margin + self._down))
+        known = np.pad(known, (behind, self._margin + self._down))[first:]
         # One row for each sample of a period; of each sample, the oldest known one counts first.
-        at = last[:, None] + periods
-        out = np.zeros(at.shape)
-        for lag, weight in enumerate(weights):
-            out += weight[:, None] * known[at + lag]
+        out = np.zeros((len(last), periods))
+        for row, of_row, newest in zip(out, weights.T, last, strict=True):
+            for lag, weight in enumerate(of_row):
+                row += weight * known[newest + lag :: self._down][:periods]
         count = math.ceil((end - first) * self._up / self._down)
         return out.T.reshape(-1)[:count].astype(np.float32)
 
