@@ -112,8 +112,8 @@ def texture_loss(
     bottom, right = (int(x[-1]) + 1 + _MOUTH_MARGIN for x in (rows, columns))
     cut = np.s_[top:bottom, left:right]
     pairs = zip(_deviations(render[cut]), _deviations(target[cut]), strict=True)
-    missing = sum(((x - y).abs() * mouth[cut]).sum() for x, y in pairs)
-    return missing / target.numel()
+    missing = [((x - y).abs() * mouth[cut]).sum() for x, y in pairs]
+    return torch.stack(missing).sum() / target.numel()
 
 
 def _deviations(image: Float[Tensor, "h w 3"]) -> Iterator[Float[Tensor, "3 h w"]]:
