@@ -48,7 +48,7 @@ HOP, FFT = 160, 400
 """Samples between spectra, of which a step has two, and under each."""
 BEFORE = HOP + FFT // 2
 """Samples that a step's spectra reach before its first sample, and beyond that after it."""
-LAYERS = 4
+_LAYERS = 4
 _MOVES = 50
 """Chunks after which what is known is moved to the front of its memory."""
 
@@ -71,12 +71,7 @@ class Span:
 
 @cache
 def open_recogniser() -> "Recogniser":
-    """The network with the wheel's weights, kept once opened. Raises as `read_weights`."""
-    return Recogniser(read_weights())
-
-
-def read_weights() -> Weights:
-    """The wheel's weights.
+    """The network with the wheel's weights, kept once opened.
 
     Raises `SpeechError` where the wheel is not installed, or its file is another one.
     """
@@ -93,7 +88,7 @@ def read_weights() -> Weights:
             f"the recogniser of {PACKAGE} does not load ({e}): pip install {PACKAGE}==1.7.0, or "
             "use the speech features 'mel+phones'"
         ) from e
-    return unpack(packed)
+    return Recogniser(unpack(packed))
 
 
 def unpack(packed: bytes) -> Weights:
@@ -130,7 +125,7 @@ class Recogniser:
         name = "acoustic_model.model.proj."
         self.out = flat(w[name + "weight"][:, :, 0].numpy(), w[name + "bias"].numpy())
         """Weights of the last product, as `flat` lays them."""
-        self.layers = np.stack([_layer(w, i) for i in range(LAYERS)])
+        self.layers = np.stack([_layer(w, i) for i in range(_LAYERS)])
         """Weights of each block, in the order in which they are used."""
 
     def filters(self) -> Float[Tensor, "201 80"]:
@@ -158,10 +153,10 @@ class Recogniser:
 
 
 def _layer(w: Weights, index: int) -> Float32[np.ndarray, " n"]:
-    return flat(*(x.numpy() for pair in layer_pairs(w, index) for x in pair))
+    return flat(*(x.numpy() for pair in _layer_pairs(w, index) for x in pair))
 
 
-def layer_pairs(w: Weights, index: int) -> Iterator[Pair]:
+def _layer_pairs(w: Weights, index: int) -> Iterator[Pair]:
     """Weights and biases of one conformer block in the order in which they are used: half a
     feed-forward, attention, convolution, half a feed-forward, and the last norm."""
     name = f"acoustic_model.model.blocks.{index}."
@@ -194,9 +189,9 @@ class Past:
         self._span = span
         rows = span.settled + span.ahead
         room = span.past + rows + span.settled * _MOVES + LANES
-        self._keys = np.zeros((LAYERS, WIDTH, room), np.float32)
-        self._values = np.zeros((LAYERS, room, VALUES), np.float32)
-        self._lines = np.zeros((LAYERS, REACH + rows, WIDTH), np.float32)
+        self._keys = np.zeros((_LAYERS, WIDTH, room), np.float32)
+        self._values = np.zeros((_LAYERS, room, VALUES), np.float32)
+        self._lines = np.zeros((_LAYERS, REACH + rows, WIDTH), np.float32)
         self._scratch = scratch_for(rows, span.past)
         self._first = self._last = 0
         """Known steps are in these places of `_keys` and `_values`."""

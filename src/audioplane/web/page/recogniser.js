@@ -1,7 +1,5 @@
 // The recogniser of phones along a sound (audioplane/speech/recogniser.py), by kernel/ear.c.
 
-import { joined } from "./mel.js";
-
 const HOP = 160, FFT = 400, BEFORE = 360, BINS = 201, PARTS = 416, PANEL = 8;
 const SYMBOLS = 191, ROW = 192, SETTLED = 4, AHEAD = 6;
 
@@ -20,13 +18,12 @@ function waves(out) {
 
 export class Recogniser {
   /** recogniser.bin as `readHead` read it; `module` is the compiled head.wasm. */
-  constructor({ arrays: { filters, ...parts } }, module) {
+  constructor({ arrays: { weights, filters } }, module) {
     this.wasm = new WebAssembly.Instance(module, {}).exports;
-    const weights = joined(Object.values(parts).map(({ data }) => data)); // in the kernels' order
-    const ear = this.wasm.ear_make(weights.length), { buffer } = this.wasm.memory;
+    const ear = this.wasm.ear_make(weights.data.length), { buffer } = this.wasm.memory;
     const places = new Uint32Array(buffer, ear, 5);
     const floats = (i, count) => new Float32Array(buffer, places[i], count);
-    floats(0, weights.length).set(weights);
+    floats(0, weights.data.length).set(weights.data);
     floats(1, filters.data.length).set(filters.data);
     waves(floats(2, FFT * PARTS));
     this.heard = floats(3, FFT);
