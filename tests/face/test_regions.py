@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from audioplane.face.regions import (
+    eye_aperture,
+    eyes_mask,
     face_box,
     face_width,
     mouth_aperture,
@@ -37,6 +39,16 @@ def test_the_mask_is_the_lip_grown_by_a_share_of_the_face(landmarks):
     assert small[130, 100] and not small[130, 128]
     assert large[130, 128] and not large[130, 135]
     assert large[small].all()
+
+
+def test_the_mask_of_both_eyes_leaves_the_nose_between_them(landmarks):
+    for first, x in ((36, 65), (42, 115)):
+        around = [(0, 0), (6, -4), (14, -4), (20, 0), (14, 4), (6, 4)]
+        landmarks[first : first + 6] = [(x + dx, 80 + dy) for dx, dy in around]
+    assert np.isclose(eye_aperture(landmarks), 8 / 70)
+    small, large = (eyes_mask(landmarks, 200, 200, dilation=d) for d in (0.0, 0.05))
+    assert small[80, 75] and small[80, 125] and not small[80, 100] and not small[72, 75]
+    assert large[72, 75] and not large[80, 100] and large[small].all()
 
 
 def test_boxes_stay_inside_the_image(landmarks):

@@ -7,6 +7,7 @@ import torch
 
 from audioplane.drive.renderer import FrameRenderer
 from audioplane.errors import CheckpointError
+from audioplane.face.regions import eyes_mask, mouth_mask
 from audioplane.head import Motion, View
 from audioplane.run import RunPaths, load_tensors, read_head, save_tensors
 from audioplane.train import detail as learned
@@ -55,6 +56,21 @@ def test_it_is_learned_once_and_the_same_again(path, spoken_subject, monkeypatch
     assert all(torch.equal(x, again[k]) for k, x in trained.head.detail.tensors().items())
     monkeypatch.setattr("audioplane.train.run.learn_detail", None)
     list(train_head(spoken_subject, CONFIG, path.parent))
+
+
+@torch.no_grad()
+def test_lips_and_lids_hardly_carry_it(path, spoken_subject, monkeypatch):
+    trained, refs = read_head(path), []
+    trained.head.gaussians.logits.fill_(4.0)
+    lively = learned._lively
+    monkeypatch.setattr(learned, "_lively", lambda s, ref: refs.append(ref) or lively(s, ref))
+    texture = learned.learn_detail(trained, spoken_subject).texture.abs().float().numpy()
+    monkeypatch.setattr(learned, "_lively", lambda *_: np.float32(0))
+    everywhere = learned.learn_detail(trained, spoken_subject).texture.abs().float().numpy()
+    for mask in (eyes_mask, mouth_mask):
+        inside = mask(spoken_subject.landmarks(refs[0]), *texture.shape, dilation=0.0)
+        assert texture[inside].mean() < 0.25 * everywhere[inside].mean()
+    assert texture.sum() > 0.5 * everywhere.sum()
 
 
 def test_few_frames_are_enough(path, spoken_subject):

@@ -23,9 +23,23 @@ def mouth_mask(
     landmarks: Float[np.ndarray, "68 2"], height: int, width: int, dilation: float = MOUTH_DILATION
 ) -> Bool[np.ndarray, "h w"]:
     """The paper's mask m (§3.4): the outer-lip polygon, dilated by a fraction of face width."""
+    return _dilated([landmarks[48:60]], height, width, dilation * face_width(landmarks))
+
+
+def eyes_mask(
+    landmarks: Float[np.ndarray, "68 2"], height: int, width: int, dilation: float
+) -> Bool[np.ndarray, "h w"]:
+    """What lies between the lids of both eyes, dilated by a fraction of face width."""
+    eyes = [landmarks[36:42], landmarks[42:48]]
+    return _dilated(eyes, height, width, dilation * face_width(landmarks))
+
+
+def _dilated(
+    polygons: list[np.ndarray], height: int, width: int, reach: float
+) -> Bool[np.ndarray, "h w"]:
     mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [np.round(landmarks[48:60]).astype(np.int32)], (1,))
-    radius = max(1, round(dilation * face_width(landmarks)))
+    cv2.fillPoly(mask, [np.round(points).astype(np.int32) for points in polygons], (1,))
+    radius = max(1, round(reach))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.dilate(mask, kernel).astype(bool)
 
@@ -36,6 +50,19 @@ def mouth_aperture(landmarks: Float[np.ndarray, "*t 68 2"]) -> Float[np.ndarray,
     Without unit: 0 is closed, 0.3 wide open.
     """
     upper, lower = landmarks[..., [61, 62, 63], :], landmarks[..., [67, 66, 65], :]
+    return _opening(landmarks, upper, lower)
+
+
+def eye_aperture(landmarks: Float[np.ndarray, "*t 68 2"]) -> Float[np.ndarray, "*t"]:
+    """Mean opening of both eyes' lids, two pairs each, over the distance of the outer eye corners.
+
+    Without unit: 0 is closed, .1 open.
+    """
+    upper, lower = landmarks[..., [37, 38, 43, 44], :], landmarks[..., [41, 40, 47, 46], :]
+    return _opening(landmarks, upper, lower)
+
+
+def _opening(landmarks: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
     opening = np.linalg.norm(upper - lower, axis=-1).mean(-1)
     width = np.linalg.norm(landmarks[..., 45, :] - landmarks[..., 36, :], axis=-1)
     return np.asarray(opening / width)

@@ -185,6 +185,8 @@ class TrainConfig:
     passes: int = 0
     """Most times that the fine stage sees each training frame: it is shortened for a short video,
     which longer training makes worse. 0 is no bound."""
+    blinks: int = 1
+    """Times that an epoch of the fine stage shows a frame in which the eyes are closed."""
     half_size_iterations: int = 0
     """Of all iterations, how many at the start see images of half the size."""
     model: ModelConfig = ModelConfig()
@@ -283,6 +285,7 @@ PRESETS: dict[str, TrainConfig] = {
         coarse_iterations=2_000,
         fine_iterations=10_000,
         passes=20,
+        blinks=4,
         half_size_iterations=8_000,
         model=ModelConfig(moving="face", expression="upper-face", torso="auto", detail=True),
         loss=LossWeights(texture=8.0, lips=1.0),

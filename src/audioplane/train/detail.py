@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32
 from torch import Tensor
 
 from audioplane.clock import spread_over
-from audioplane.face.regions import face_width, mouth_mask
+from audioplane.face.regions import eyes_mask, face_width, mouth_mask
 from audioplane.head import DetailMap, Gaussians, Motion, View, follow_body, splat_head
 from audioplane.head.detail import carried, seen_at, vertices
 from audioplane.head.detail_kernels import LEVEL, STEP
@@ -45,6 +45,8 @@ _FLOW_BLUR, _FLOW_MOST = 4.0, 3.0
 _MOUTH, _MOUTH_FADES = 0.12, 0.04
 """How far the mouth's mask reaches beyond the outer lip, and the deviation of its blur, in widths
 of the face: what moves most must not carry a still image."""
+_EYES, _EYES_FADE = 0.03, 0.012
+"""The same of the eyes beyond their lids' edges: a lid that closes must not carry an iris."""
 _SKIN = 0.3
 """Quantile of the deviations inside the face that is its skin's."""
 
@@ -89,7 +91,7 @@ def learn_detail(trained: TrainedHead, subject: Subject) -> DetailMap:
     inside = np.clip((reference.coverage - 0.9) / 0.09, 0, 1)
     face = _face(subject, reference.ref)
     texture = _texture(render, recording, index, face & (inside == 1))
-    texture *= inside * (1 - _mouth(subject, reference.ref))
+    texture *= inside * (1 - _lively(subject, reference.ref))
     most = np.iinfo(np.int8).max
     whole = np.clip(np.rint(texture / LEVEL), -most, most).astype(np.int8)
     origins = torch.from_numpy(points).float()
@@ -192,11 +194,16 @@ def _face(subject: Subject, ref: FrameRef) -> Bool[np.ndarray, "h w"]:
     return cv2.fillConvexPoly(drawn, hull, 1) > 0
 
 
-def _mouth(subject: Subject, ref: FrameRef) -> Grey:
-    """1 on the lips and the mouth of a frame, fading out around them."""
+def _lively(subject: Subject, ref: FrameRef) -> Grey:
+    """1 on mouth and eyes of a frame, fading out around them."""
     landmarks, size = subject.landmarks(ref), subject.background.shape[:2]
-    mask = mouth_mask(landmarks, *size, dilation=_MOUTH).astype(np.float32)
-    return cv2.GaussianBlur(mask, (0, 0), _MOUTH_FADES * face_width(landmarks))
+    width = face_width(landmarks)
+    mouth = mouth_mask(landmarks, *size, dilation=_MOUTH).astype(np.float32)
+    eyes = eyes_mask(landmarks, *size, dilation=_EYES).astype(np.float32)
+    return np.maximum(
+        cv2.GaussianBlur(mouth, (0, 0), _MOUTH_FADES * width),
+        cv2.GaussianBlur(eyes, (0, 0), _EYES_FADE * width),
+    )
 
 
 def _texture(

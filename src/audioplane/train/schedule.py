@@ -2,12 +2,17 @@
 
 from functools import lru_cache
 
+import numpy as np
 import torch
+from jaxtyping import Float
 
+from audioplane.face.regions import eye_aperture
 from audioplane.train.config import TrainConfig
 
 _OF_A_PERSON = 1.4
 """A whole person may have this many times the Gaussians of a head."""
+_CLOSED = 0.6
+"""Of the median eye aperture: below it eyes are closed, or nearly so."""
 
 
 @lru_cache(maxsize=2)
@@ -17,11 +22,20 @@ def frame_order(n: int, epoch: int, seed: int) -> tuple[int, ...]:
     return tuple(torch.randperm(n, generator=generator).tolist())
 
 
+def closed_eyes(landmarks: Float[np.ndarray, "n 68 2"]) -> list[int]:
+    """Rows of the frames in which the eyes are closed."""
+    aperture = eye_aperture(landmarks)
+    return np.flatnonzero(aperture < _CLOSED * np.median(aperture)).tolist()
+
+
 class Schedule:
     """The plan of a run over n training frames; resuming needs no state of it."""
 
-    def __init__(self, config: TrainConfig, n_frames: int, full_width: int):
-        self._config, self._n, self._full_width = config, n_frames, full_width
+    def __init__(self, config: TrainConfig, n_frames: int, full_width: int, closed: list[int]):
+        """`closed` are the rows of frames with closed eyes."""
+        self._config, self._full_width = config, full_width
+        self._coarse = list(range(n_frames))
+        self._fine = self._coarse + closed * (config.blinks - 1)
 
     def generator(self, iteration: int) -> torch.Generator:
         """Everything random in an iteration."""
@@ -29,7 +43,9 @@ class Schedule:
 
     def frame(self, iteration: int) -> int:
         """Row of its training frame."""
-        return frame_order(self._n, iteration // self._n, self._config.seed)[iteration % self._n]
+        rows = self._coarse if iteration < self._config.coarse_iterations else self._fine
+        epoch, place = divmod(iteration, len(rows))
+        return rows[frame_order(len(rows), epoch, self._config.seed)[place]]
 
     def width(self, iteration: int) -> int:
         """Width of its images, pixels."""

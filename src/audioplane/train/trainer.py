@@ -42,7 +42,7 @@ from audioplane.train.losses import ExtraLosses, ImageLoss
 from audioplane.train.optim import EMA_EVERY, Ema, Optimisers
 from audioplane.train.poses import RefinedViews
 from audioplane.train.prior import Prior, started_from
-from audioplane.train.schedule import Schedule
+from audioplane.train.schedule import Schedule, closed_eyes
 from audioplane.train.speech_batches import SpeechBatches, learn_familiarity
 from audioplane.train.threads import one_torch_thread
 from audioplane.train.validation import is_worth_keeping, judge
@@ -88,7 +88,10 @@ class Trainer:
             subject.identity,
             [ref.img_id for ref in self.train_refs],
         )
-        self._schedule = Schedule(config, len(self.train_refs), self._frame_loss.full_size)
+        landmarks = np.stack([subject.landmarks(ref) for ref in self.train_refs])
+        self._schedule = Schedule(
+            config, len(landmarks), self._frame_loss.full_size, closed_eyes(landmarks)
+        )
         generator = torch.Generator().manual_seed(config.seed)
         numbers = expression_numbers(config.model, subject)
         self.head = Head(config.model.shape(features.shape[2], len(features), numbers), generator)
@@ -100,7 +103,6 @@ class Trainer:
         self._assign_drivers()
         self.head.to(device)
         rows = [ref.feature_row(len(features)) for ref in self.train_refs]
-        landmarks = np.stack([subject.landmarks(ref) for ref in self.train_refs])
         views = np.stack([ref.viewmat for ref in self.train_refs])
         self.batches = SpeechBatches(
             self.head, features, rows, landmarks, views, config.audio, config.loss.lips
