@@ -45,6 +45,23 @@ def test_it_learns(finished, spoken_subject):
     assert after.mouth_l1 < before.mouth_l1
 
 
+def test_blinks_and_full_size_are_told_to_schedule_and_losses(spoken_subject, monkeypatch):
+    monkeypatch.setattr("audioplane.train.trainer.closed_eyes", lambda landmarks: [1, 4])
+    seen = {}
+
+    def look(step):
+        seen[step.iteration] = step.full_size
+        return step.image.new_zeros(())
+
+    trainer = Trainer(spoken_subject, replace(TINY, blinks=8), extra_losses={"look": (1.0, look)})
+    for trainer.iteration in (19, 20):
+        trainer._step()
+    trainer.frames.close()
+    assert seen == {19: False, 20: True}
+    fine = [trainer._schedule.frame(i) for i in range(40, 80)]
+    assert fine.count(1) + fine.count(4) > 5
+
+
 def test_of_long_videos_some_frames_judge(spoken_subject, monkeypatch):
     monkeypatch.setattr("audioplane.train.validation.MOST", 3)
     trainer = Trainer(spoken_subject, replace(TINY, validation_share=0.3))

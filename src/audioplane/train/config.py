@@ -183,7 +183,7 @@ class TrainConfig:
     fine_iterations: int = 100_000
     """Iterations of everything together (paper §4.1)."""
     passes: int = 0
-    """Most times that the fine stage sees each training frame: it is shortened for a short video,
+    """Most iterations of the fine stage for each training frame: it is shortened for a short video,
     which longer training makes worse. 0 is no bound."""
     blinks: int = 1
     """Times that an epoch of the fine stage shows a frame in which the eyes are closed."""

@@ -8,7 +8,7 @@ loss of your own is a function of a `Step`, given to training with its weight.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,25 +111,26 @@ def texture_loss(
     top, left = (max(0, int(x[0]) - _MOUTH_MARGIN) for x in (rows, columns))
     bottom, right = (int(x[-1]) + 1 + _MOUTH_MARGIN for x in (rows, columns))
     cut = np.s_[top:bottom, left:right]
-    pairs = zip(_deviations(render[cut]), _deviations(target[cut]), strict=True)
-    missing = [((x - y).abs() * mouth[cut]).sum() for x, y in pairs]
-    return torch.stack(missing).sum() / target.numel()
+    size = max(mouth[cut].shape)
+    around, *blurs = (_blur_matrix(size, sigma, render) for sigma in (_AROUND, *_BANDS))
+    x, y = (_deviations(image[cut], blurs, around) for image in (render, target))
+    return ((x - y).abs() * mouth[cut]).sum() / target.numel()
 
 
-def _deviations(image: Float[Tensor, "h w 3"]) -> Iterator[Float[Tensor, "3 h w"]]:
+def _deviations(
+    image: Float[Tensor, "h w 3"],
+    blurs: Sequence[Float[Tensor, "n n"]],
+    around: Float[Tensor, "n n"],
+) -> Float[Tensor, "b 3 h w"]:
     """How much each colour of an image deviates around each place, band by band."""
     planes = image.permute(2, 0, 1).contiguous()
     height, width = planes.shape[1:]
-
-    def blurred(x: Tensor, sigma: float) -> Tensor:
-        blur = _blur_matrix(max(height, width), sigma, x)
-        return blur[:height, :height] @ x @ blur[:width, :width]
-
-    finer = planes
-    for sigma in _BANDS:
-        coarser = blurred(planes, sigma)
-        yield (blurred((finer - coarser).square(), _AROUND) + _FLAT**2).sqrt()
-        finer = coarser
+    coarser = torch.stack(
+        [blur[:height, :height] @ planes @ blur[:width, :width] for blur in blurs]
+    )
+    bands = torch.cat([planes[None], coarser[:-1]]) - coarser
+    squares = around[:height, :height] @ bands.square() @ around[:width, :width]
+    return (squares + _FLAT**2).sqrt()
 
 
 def mask_loss(g: Float[Tensor, "h w"], m: Float[Tensor, "h w"], margin: float) -> Float[Tensor, ""]:
