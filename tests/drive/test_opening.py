@@ -27,7 +27,7 @@ def test_a_voice_opens_the_lips_as_far_as_the_person_did(deviation):
     gain, codes = OpeningGain(LAW), voice(deviation)
     gain.update(codes)
     opened = LAW.of(gain.applied(codes))
-    assert opened.std() == pytest.approx(1.15, abs=0.02) and abs(opened.mean() - 0.1) < 0.05
+    assert opened.std() == pytest.approx(1.25, abs=0.02) and abs(opened.mean() - 0.1) < 0.05
     moved = gain.applied(codes) - codes
     torch.testing.assert_close(moved[:, 0], 2 * moved[:, 1])
 
@@ -39,7 +39,7 @@ def test_they_are_not_held_back_nor_opened_further_than_recorded():
     gain, faint = OpeningGain(LAW), voice(0.1)
     gain.update(faint)
     spread = LAW.of(gain.applied(faint)).std() / LAW.of(faint).std()
-    assert spread == pytest.approx(1.6, abs=1e-3)
+    assert spread == pytest.approx(1.8, abs=1e-3)
     gain = OpeningGain(replace(LAW, low=-1.0, high=1.0))
     opened, told = LAW.of(gain.applied(wide)), LAW.of(wide)
     inside = told.abs() <= 1
@@ -54,7 +54,7 @@ def test_it_begins_with_the_training_and_moves_to_the_voice():
     for frames in codes.split([0, 25, 100, 2875]):
         gain.update(frames)
         found.append(LAW.of(gain.applied(one)).item())
-    assert found[0] == pytest.approx(1.15 / 0.8)
+    assert found[0] == pytest.approx(1.25 / 0.8)
     later = OpeningGain(LAW)
     later.update(codes)
     assert abs(found[-1] - LAW.of(later.applied(one)).item()) < 0.02
@@ -87,7 +87,7 @@ def test_talkers_open_files_and_live_speech_further(spoken_subject, tmp_path):
         ratio = (
             law.of(codes(talker, sound))[spoken].std() / law.of(codes(plain, sound))[spoken].std()
         )
-        assert ratio == pytest.approx(1.6, abs=0.05)
+        assert ratio == pytest.approx(1.8, abs=0.05)
     still = _in_a_file(Talker(run, articulation=0.0), sound)
     assert still.std(0).max() < 1e-5
 

@@ -1,6 +1,6 @@
 """A soak of the live server: clients in real time, for as long as asked.
 
-    python -m tests.serve.soak RUN --name HEAD --clients 4 --minutes 10
+    python -m tests.serve.soak RUN --clients 4 --minutes 10
 
 Starts `audioplane serve`, speaks synthetic sentences to it, and prints once a minute: memory of all
 server processes (without the torsos in their shared file), frames/s, the 95th percentile of the
@@ -21,6 +21,7 @@ import threading
 import time
 import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from websockets.sync.client import connect
 
@@ -51,8 +52,15 @@ class Client(threading.Thread):
         self._address = f"ws://127.0.0.1:{port}/api/live?head={head}&ahead=1"
         self._seconds, self._pcm = seconds, pcm
         self.minutes: list[Minute] = []
+        self.failed: Exception | None = None
 
     def run(self) -> None:
+        try:
+            self._talk()
+        except Exception as e:  # noqa: BLE001 - whatever it is, `soak` raises it
+            self.failed = e
+
+    def _talk(self) -> None:
         piece = 2 * FRAME_SAMPLES
         with connect(self._address, max_size=None) as line:
             began, sent, heard = time.monotonic(), 0, dict[int, float]()
@@ -113,7 +121,10 @@ def _row(clients: list[Client], at: int) -> dict[str, float]:
 
 
 def soak(run: str, name: str, clients: int, minutes: float, workers: int = 0) -> list[dict]:
-    """One row a minute; `memory_mb` at its end. The first is the warm-up."""
+    """One row a minute; `memory_mb` at its end. The first is the warm-up.
+
+    Raises what a client fails with: a server that refuses it, or hangs up.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -138,6 +149,8 @@ def soak(run: str, name: str, clients: int, minutes: float, workers: int = 0) ->
                 if min(len(t.minutes) for t in threads) > at + 1:
                     break
                 time.sleep(0.5)
+            if failed := next((t.failed for t in threads if t.failed), None):
+                raise failed
             row = {"minute": at + 1, "memory_mb": memory(server.pid), "load": os.getloadavg()[0]}
             rows.append(row | _row(threads, at))
             print(json.dumps({k: round(v, 1) for k, v in rows[-1].items()}), flush=True)
@@ -150,11 +163,12 @@ def soak(run: str, name: str, clients: int, minutes: float, workers: int = 0) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run")
-    parser.add_argument("--name", required=True)
+    parser.add_argument("--name", help="of the head on the server; that of its folder by default")
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=10)
     asked = parser.parse_args()
-    soak(asked.run, asked.name, asked.clients, asked.minutes)
+    name = asked.name or Path(asked.run).name
+    soak(asked.run, name, asked.clients, asked.minutes)
 
 
 if __name__ == "__main__":

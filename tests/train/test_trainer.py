@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from audioplane.errors import CheckpointError, SubjectError, TrainingError
+from audioplane.face.regions import mouth_aperture
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, load_tensors, open_run
+from audioplane.run.opening import Mouths, lip_opening
 from audioplane.subject import SubjectPaths, load_subject
 from audioplane.train import CheckpointSaved, Progress, TrainConfig, Trainer, Validated
 from audioplane.train.config import PRESETS, without_lpips
@@ -87,6 +89,26 @@ def test_the_newest_good_head_is_kept_with_its_poses(finished, spoken_subject):
     # The last twentieth of the training frames only chooses the best head.
     assert sorted(trained.views) == [r.img_id for r in train[: len(trained.views)]]
     assert len(trained.views) == len(train) - max(1, round(0.05 * len(train)))
+
+
+def test_how_far_lips_part_is_told_by_unseen_frames_too(finished, spoken_subject):
+    trained = open_run(finished[0])
+    features = torch.from_numpy(spoken_subject.features(trained.speech))
+
+    def mouths(refs):
+        rows = [ref.feature_row(len(features)) for ref in refs]
+        codes = trained.head.audio_codes(features[rows[0] : rows[-1] + 1])
+        landmarks = np.stack([spoken_subject.landmarks(ref) for ref in refs])
+        apertures = torch.from_numpy(mouth_aperture(landmarks))
+        return Mouths(codes[[row - rows[0] for row in rows]], apertures)
+
+    unseen = len(spoken_subject.train) - len(trained.views)
+    heard, unheard = (
+        mouths(refs) for refs in (spoken_subject.train[:-unseen], spoken_subject.train[-unseen:])
+    )
+    spread = trained.lip_opening.spread
+    assert spread == pytest.approx(lip_opening(heard, unheard).spread, rel=1e-4)
+    assert spread != pytest.approx(lip_opening(heard).spread, rel=1e-4)
 
 
 def test_a_head_that_got_much_worse_is_not_kept():

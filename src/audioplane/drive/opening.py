@@ -12,10 +12,10 @@ from audioplane.run.opening import LipOpening
 
 _ENOUGH = 100
 """Frames with speech (4 s) after which a voice's own spread counts as much as the training's."""
-_SPREAD = 1.15
+_SPREAD = 1.25
 """What codes' openings should deviate by, in recorded standard deviations: images show less of it
 than the codes say (docs/decisions/drive.md)."""
-_MOST = 1.6
+_MOST = 1.8
 """Factor on the opening, at most."""
 
 

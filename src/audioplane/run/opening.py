@@ -17,6 +17,17 @@ _LEAST = 1e-6
 """Deviation of the aperture below which a mouth does not move."""
 _OUTER = 0.02
 """Share of the training frames whose opening lies outside the range, on either side."""
+_ENOUGH = 50
+"""Unheard frames (2 s) that tell the spread as much as all training frames do."""
+
+
+@dataclass(frozen=True)
+class Mouths:
+    """What codes can be compared with."""
+
+    codes: Float[Tensor, "t k"]
+    apertures: Float[Tensor, " t"]
+    """Recorded in the same frames (`face.regions.mouth_aperture`)."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class LipOpening:
     move: Float[Tensor, " k"]
     """What codes have in common whose opening is further by 1."""
     spread: float
-    """Standard deviation of what the codes of the training frames say; 1 is the recorded one's."""
+    """Standard deviation of what codes say; 1 is the recorded one's."""
     low: float
     high: float
     """Recorded openings: nearly all are between these."""
@@ -57,24 +68,34 @@ class LipOpening:
         return LipOpening(read, offset, move, spread, low, high)
 
 
-def lip_opening(codes: Float[Tensor, "t k"], apertures: Float[Tensor, " t"]) -> LipOpening | None:
+def lip_opening(heard: Mouths, unheard: Mouths | None = None) -> LipOpening | None:
     """The law of the training frames, by ridge regression; None where nothing opens or moves.
 
+    Codes of speech that a head was trained on say more than others: how far they part the lips is
+    told by both.
+
     Args:
-        codes: Of the training frames.
-        apertures: Of the mouths recorded in them (`face.regions.mouth_aperture`).
+        heard: The training frames.
+        unheard: Frames whose speech was not trained on; None where there are none.
     """
-    own, deviation = codes.double(), apertures.std(correction=0)
+    own, apertures = heard.codes.double(), heard.apertures
+    centre, deviation = apertures.mean(), apertures.std(correction=0)
     mean = own.mean(0)
     away = own - mean
     squares = away.T @ away
     if not (deviation > _LEAST and squares.trace() > 0):
         return None
-    recorded = (apertures - apertures.mean()) / deviation
+    recorded = (apertures - centre) / deviation
     damped = squares + _RIDGE * squares.diagonal().mean() * torch.eye(len(squares)).to(squares)
     read = torch.linalg.solve(damped, away.T @ recorded.to(squares))
     found = away @ read
     move = away.T @ found / found.square().sum()
     low, high = recorded.quantile(torch.tensor([_OUTER, 1 - _OUTER]).to(recorded)).tolist()
-    spread = found.std(correction=0).item()
-    return LipOpening(read.to(codes), (mean @ read).item(), move.to(codes), spread, low, high)
+    said, true = found.var(correction=0).item(), 1.0
+    if unheard is not None:
+        share = len(unheard.codes) / _ENOUGH
+        said += share * (unheard.codes.double() @ read).var(correction=0).item()
+        true += share * (unheard.apertures / deviation).var(correction=0).item()
+    spread = (said / true) ** 0.5
+    read, move, offset = read.to(heard.codes), move.to(heard.codes), (mean @ read).item()
+    return LipOpening(read, offset, move, spread, low, high)

@@ -18,7 +18,7 @@ from audioplane.run.footage import Footage, SubjectFootage
 from audioplane.run.head_file import TrainedHead, read_head
 from audioplane.run.kept_graph import kept_graph
 from audioplane.run.motion_graph import CHOICE, MotionGraph, motion_graph, shown_frames
-from audioplane.run.opening import LipOpening, lip_opening
+from audioplane.run.opening import LipOpening, Mouths, lip_opening
 from audioplane.run.packed import Pack, read_pack
 from audioplane.run.paths import RunPaths
 from audioplane.run.rest import rest_code
@@ -141,17 +141,19 @@ class Run(TrainedHead):
         subject; None where neither tells it, or time moves the head."""
         if self.rest_code is not None:
             return self.rest_code
-        return None if self._learnt is None else rest_code(*self._learnt)
+        return (
+            None if self._learnt is None else rest_code(self._learnt.codes, self._learnt.apertures)
+        )
 
     @cached_property
     def opening(self) -> LipOpening | None:
         """How far its codes part the lips; likewise."""
         if self.lip_opening is not None:
             return self.lip_opening
-        return None if self._learnt is None else lip_opening(*self._learnt)
+        return None if self._learnt is None else lip_opening(self._learnt)
 
     @cached_property
-    def _learnt(self) -> tuple[Float[Tensor, "t k"], Float[Tensor, " t"]] | None:
+    def _learnt(self) -> Mouths | None:
         """Codes and recorded apertures of the training frames, where the subject tells them."""
         if self.packed or self.head.times is not None:
             return None
@@ -164,7 +166,7 @@ class Run(TrainedHead):
         windows = torch.from_numpy(features).to(self.head.device)
         with torch.no_grad():
             codes = self.head.audio_codes(windows)[rows]
-        return codes, torch.from_numpy(mouth_aperture(landmarks))
+        return Mouths(codes, torch.from_numpy(mouth_aperture(landmarks)))
 
     def view(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
         """World→camera matrix of a frame: refined for training frames, else as tracked."""

@@ -15,6 +15,7 @@ from audioplane.face.regions import mouth_aperture
 from audioplane.head import Head
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.media.audio import read_audio
+from audioplane.run.opening import Mouths
 from audioplane.speech import Speech
 from audioplane.speech.familiarity import Familiarity
 from audioplane.subject import FrameRef, Subject
@@ -101,13 +102,13 @@ class SpeechBatches:
         return self.windows[self._low : self._high + 1]
 
     @torch.no_grad()
-    def mouth(self) -> tuple[Float[Tensor, "t k"], Float[Tensor, " t"]] | None:
+    def mouth(self) -> Mouths | None:
         """Codes and recorded mouth apertures of the training frames, from which `run.rest` and
         `run.opening` learn; None where time moves the head."""
         if self._head.times is not None:
             return None
         codes = self._head.audio_codes(self.train_windows)
-        return codes[self._rows - self._low], self._apertures
+        return Mouths(codes[self._rows - self._low], self._apertures)
 
     def encode(self, row: int, generator: torch.Generator) -> EncodedSpeech:
         """Encode the frame at a feature row.

@@ -14,11 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audioplane.errors import TrainingError
+from audioplane.face.regions import mouth_aperture
 from audioplane.head import Gaussians, Head, Motion, follow_body
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, TrainedHead, write_head
 from audioplane.run.head_file import fill_head, head_tensors
-from audioplane.run.opening import lip_opening
+from audioplane.run.opening import Mouths, lip_opening
 from audioplane.run.rest import rest_code
 from audioplane.run.tensors import prefixed, reading, under
 from audioplane.speech.familiarity import Familiarity
@@ -319,10 +320,18 @@ class Trainer:
             consent=self.subject.info.consent,
             settings=asdict(self.config),
             familiarity=self._familiarity,
-            rest_code=None if mouth is None else rest_code(*mouth),
-            lip_opening=None if mouth is None else lip_opening(*mouth),
+            rest_code=None if mouth is None else rest_code(mouth.codes, mouth.apertures),
+            lip_opening=None if mouth is None else lip_opening(mouth, self._unheard_mouth()),
         )
         write_head(path, trained)
+
+    def _unheard_mouth(self) -> Mouths:
+        """Codes and recorded apertures of the frames that only judge."""
+        rows = [self._row(ref) for ref in self.val_refs]
+        codes = self.head.audio_codes(self.batches.windows[rows[0] : rows[-1] + 1], rows[0])
+        landmarks = np.stack([self.subject.landmarks(ref) for ref in self.val_refs])
+        apertures = torch.from_numpy(mouth_aperture(landmarks))
+        return Mouths(codes[[row - rows[0] for row in rows]], apertures)
 
     @cached_property
     def _familiarity(self) -> Familiarity | None:

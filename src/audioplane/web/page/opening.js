@@ -1,6 +1,6 @@
 // Lips that part as far as the person's, whoever speaks (audioplane/drive/opening.py).
 
-const ENOUGH = 100, SPREAD = 1.15, MOST = 1.6;
+const ENOUGH = 100, SPREAD = 1.25, MOST = 1.8;
 
 export class OpeningGain {
   /** Of the arrays of a head; where they hold no law, codes stay as they are. */
