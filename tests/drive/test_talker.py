@@ -1,8 +1,11 @@
+import gc
 import inspect
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from audioplane.drive import Animator, Talker
 from audioplane.drive.moment import Moment
@@ -44,15 +47,24 @@ def test_what_open_is_asked_for_reaches_the_talker(run_folder, spoken_subject, m
     assert {name: reached[name] for name in asked} == asked
 
 
-def test_a_talker_lets_the_planes_go_and_draws_the_same(run_folder, spoken_subject):
-    run, kept = (open_run(run_folder, spoken_subject.paths.root) for _ in range(2))
+def test_a_talker_draws_the_same_without_planes_and_leaves_its_run_as_it_is(
+    run_folder, spoken_subject
+):
+    run = open_run(run_folder, spoken_subject.paths.root)
+    before = {name: x.clone() for name, x in run.head.state_dict().items()}
     talker = Talker(run)
-    whole = Animator(kept.head, kept.footage, kept.views)
-    assert run.head.folded is not None and kept.head.folded is None
+    whole = Animator(run.head, run.footage, run.views)
+    assert run.head.folded is None and "grid.planes" not in talker.run.head.state_dict()
+    assert all(torch.equal(x, before.pop(name)) for name, x in run.head.state_dict().items())
+    assert not before
     code, ref = whole.codes(spoken_subject.features(run.speech)[:9])[8], spoken_subject.train[3]
     plate = whole.plate(Moment(ref))
     images = [animator.draw(code, ref, plate).image for animator in (talker.animator, whole)]
     assert np.array_equal(*images)
+    planes = weakref.ref(run.head.grid)
+    del run, whole, images
+    gc.collect()
+    assert planes() is None
 
 
 def test_talkers_of_one_run_have_their_own_articulation(run_folder, spoken_subject):

@@ -55,22 +55,21 @@ class Drive:
         from audioplane.cli.device import use_device
         from audioplane.drive import Talker
         from audioplane.drive.output import check_drive_output
-        from audioplane.run import open_run
 
         transparent = self.background == "transparent"
         check_drive_output(self.out, self.speech, self.crf, transparent)
         started = time.perf_counter()
-        device = use_device(self.device)
-        talker = Talker(
-            open_run(self.run_folder, self.subject),
-            device,
-            self.articulation,
-            self.speech_model,
-            self.provenance,
-            self.poses,
-            self.face.options(),
-            self.seed,
-            self.background,
+        talker = Talker.open(
+            self.run_folder,
+            subject=self.subject,
+            device=str(use_device(self.device)),
+            articulation=self.articulation,
+            speech_model=self.speech_model,
+            provenance=self.provenance,
+            poses=self.poses,
+            face=self.face.options(),
+            seed=self.seed,
+            background=self.background,
         )
         with progress_reports(self) as report:
             made = talker.write(

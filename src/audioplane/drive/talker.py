@@ -96,12 +96,13 @@ class Talker:
         seed: int = 0,
         background: Path | str | None = None,
     ):
-        """As `Talker.open`, of a run that is open."""
+        """As `Talker.open`, of a run that is open; its head stays as it is."""
         if not 0 <= articulation <= MOST_ARTICULATE:
             raise SpeechError(
                 f"articulation={articulation:g}: choose between 0 and {MOST_ARTICULATE:g}"
             )
-        self.run = run
+        self.run = run = run.for_driving(device)
+        """The run that it was made of, with a head of its own."""
         self.notes: tuple[str, ...] = ()
         """For people: which of the poses asked for were eased back, or why it moves to and fro."""
         footage, motion = run.footage, None
@@ -115,11 +116,8 @@ class Talker:
             self.notes = (_to_and_fro(run),)
         if background not in (None, TRANSPARENT):
             footage = BackdropFootage(footage, read_backdrop(background, footage.size))
-        head = run.head.to(device)
-        if head.folded is None:  # the planes are for training: 25 MB
-            head.fold(head.space_features(torch.cat(head.moving())))
         self.animator = Animator(
-            head,
+            run.head,
             footage,
             run.views,
             run.bodies,
@@ -180,8 +178,8 @@ class Talker:
             MediaError: `background` is no image, no colour and not "transparent".
             DeviceError: The device cannot be used here.
         """
-        run = open_run(path, subject)
         chosen = choose_device(device).device
+        run = open_run(path, subject).for_driving(chosen)  # lets the planes go first
         return cls(
             run, chosen, articulation, speech_model, provenance, poses, face, seed, background
         )

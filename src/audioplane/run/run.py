@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -167,6 +168,22 @@ class Run(TrainedHead):
         with torch.no_grad():
             codes = self.head.audio_codes(windows)[rows]
         return Mouths(codes, torch.from_numpy(mouth_aperture(landmarks)))
+
+    def for_driving(self, device: torch.device | str = "cpu") -> "Run":
+        """The same run with its head on a device and without the planes, which are for training
+        (`Head.fold`; 25 MB). This one keeps its own."""
+        own, device = self.head, torch.device(device)
+        if own.folded is not None and own.device == device:
+            return self
+        if own.folded is not None:
+            head = deepcopy(own)
+        else:
+            head = deepcopy(own, {id(own.grid): own.grid})  # but for the planes, which go at once
+            with torch.no_grad():
+                head.fold(own.space_features(torch.cat(own.moving())))
+        run = copy(self)  # with the footage, where it has been opened
+        vars(run)["head"] = head.to(device)
+        return run
 
     def view(self, ref: FrameRef) -> Float[Tensor, "4 4"]:
         """World→camera matrix of a frame: refined for training frames, else as tracked."""

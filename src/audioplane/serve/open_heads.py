@@ -17,7 +17,6 @@ from audioplane.drive.moment import Moment
 from audioplane.drive.stream import StreamFrame
 from audioplane.drive.talker import LOOK_AHEAD
 from audioplane.mark import Marker
-from audioplane.run import open_run
 from audioplane.serve.heads import LocalStream, ServedHead, open_head
 from audioplane.serve.torsos import KeptTorsos, with_kept_torsos
 
@@ -39,7 +38,7 @@ class HeadSource:
     subject: Path | None = None
     device: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments of `Talker`."""
+    """Further arguments of `Talker.open`."""
     look_ahead: float = LOOK_AHEAD
     """Seconds (`open_head`)."""
     drawn_there: bool = False
@@ -48,15 +47,13 @@ class HeadSource:
     def open(self, torsos: Path | None = None) -> ServedHead:
         """Read it and measure its time to render.
 
-        Raises as `open_run`, `Talker` and `open_head` do.
+        Raises as `Talker.open` and `open_head` do.
         """
-        run = open_run(self.path, self.subject)
-        device = torch.device(self.device)
-        talker = Talker(run, device, **self.settings)
+        talker = Talker.open(self.path, subject=self.subject, device=self.device, **self.settings)
         if torsos is not None:
             animator = talker.animator
             file = torsos / f"{self.name}.torsos"
-            animator.footage = footage = with_kept_torsos(animator.footage, run.shown, file)
+            animator.footage = footage = with_kept_torsos(animator.footage, talker.run.shown, file)
             if isinstance(footage, KeptTorsos):
                 # Or the first minutes of a head would cost a fifth more than the later ones.
                 threading.Thread(target=footage.decode_all, daemon=True).start()

@@ -174,6 +174,7 @@ def _head_rows(task: _Task, report: Report, stop: Event) -> list[CrossRow]:
     shared, run = task.shared, open_run(task.run, task.subject)
     options = replace(shared.provenance, consent="") if run.consent else shared.provenance
     talker = Talker(run, shared.device, provenance=options)
+    run = talker.run
     with open_mouth_views(run.subject, shared.tools.landmarker) as views:
         codes = talker.animator.codes(run.subject.features(run.speech))
         own = HeldOut.of(talker.animator, run.subject, codes)
