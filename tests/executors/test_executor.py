@@ -1,11 +1,14 @@
 """Work that has to be complete."""
 
+import multiprocessing
 import os
+import time
 
 import pytest
 
 from audioplane.errors import WorkError
 from audioplane.executors import LocalExecutor, SerialExecutor, complete
+from audioplane.executors.local import _serve
 from audioplane.progress import Progress
 
 
@@ -14,6 +17,14 @@ def doubled(item, report, stop):
     if item == 4:
         os._exit(3)
     return 2 * item
+
+
+def waiting(item, report, stop):
+    """Ends when it is told to, as work does that then puts what it has into a store."""
+    while not stop.is_set():
+        report(Progress("wait"))
+        time.sleep(0.01)
+    item.write_text("told to end")
 
 
 @pytest.mark.parametrize("executor", [SerialExecutor(), LocalExecutor(1)])
@@ -26,3 +37,17 @@ def test_all_results_come_with_their_progress(executor):
 def test_an_item_that_is_lost_is_named():
     with pytest.raises(WorkError, match=r"number 4: its process died \(exit code 3\)"):
         [*complete(LocalExecutor(1, retries=0), doubled, [4], "number {}".format, print)]
+
+
+def test_work_whose_driver_dies_is_told_to_end(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, waiting, 1))
+    process.start()
+    there.close()
+    here.send(tmp_path / "end.txt")
+    assert here.recv()[0] == "progress"
+    here.close()
+    process.join(60)
+    assert process.exitcode == 0
+    assert (tmp_path / "end.txt").read_text() == "told to end"

@@ -187,14 +187,18 @@ class _Pool(Generic[Item]):
 
 
 def _serve(line: Connection, work: Work, cores: int) -> None:
-    """The life of a process: item after item, until the line is closed."""
+    """The life of a process: item after item, until the line is closed, which tells what is at work
+    to end."""
     few_threads(cores)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
 
     def report(progress: Progress) -> None:
-        line.send(("progress", progress))
+        try:
+            line.send(("progress", progress))
+        except OSError:  # the driver is gone: nobody else will tell this work to end
+            stop.set()
 
     while not stop.is_set():
         try:
@@ -205,8 +209,6 @@ def _serve(line: Connection, work: Work, cores: int) -> None:
             return
         try:
             answer = ("result", work(item, report, stop))
-        except (BrokenPipeError, ConnectionError):
-            return  # the driver is gone
         except Exception as e:
             answer = ("raised", f"{type(e).__name__}: {e}")
         try:
