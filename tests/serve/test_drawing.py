@@ -75,7 +75,7 @@ def test_the_files_are_there_for_those_heads_alone(address):
         assert get(f"http://{address}/drawing/{name}.js")[0] == 200
 
 
-def test_the_files_hold_neither_ears_nor_a_mark(drawn_there):
+def test_the_files_hold_neither_an_audio_encoder_nor_a_mark(drawn_there):
     facts, arrays = read_head_bin(drawn_there.drawing / DRAWING[0])
     assert facts["ai_generated"] and facts["consent"] == "drawn; no person"
     assert "mark" not in arrays and not any(name.startswith("net.") for name in arrays)

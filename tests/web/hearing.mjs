@@ -7,18 +7,18 @@ import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const [site, wav] = process.argv.slice(2).map((path) => `${pathToFileURL(path)}`);
-const names = ["head_bin", "encoder", "ears", "live", "recogniser", "engine"];
-const [{ readHead }, { Encoder }, { Ears }, { Live }, { Recogniser }, { Engine }] =
+const names = ["head_bin", "encoder", "features", "live", "recogniser", "engine"];
+const [{ readHead }, { Encoder }, { SpeechFeatures }, { Live }, { Recogniser }, { Engine }] =
   await Promise.all(names.map((name) => import(`${site}/${name}.js`)));
 const bytes = (path) => Uint8Array.from(readFileSync(new URL(path))).buffer;
 const work = () => process.cpuUsage().user / 1e3; // milliseconds of processor time
 
 const kernels = await WebAssembly.compile(bytes(`${site}/head.wasm`));
-const head = await readHead(bytes(`${site}/head.bin`)), ears = new Ears(head), encoder = new Encoder(head);
-ears.recogniser = new Recogniser(await readHead(bytes(`${site}/recogniser.bin`)), kernels);
+const head = await readHead(bytes(`${site}/head.bin`)), features = new SpeechFeatures(head), encoder = new Encoder(head);
+features.recogniser = new Recogniser(await readHead(bytes(`${site}/recogniser.bin`)), kernels);
 const sound = Float32Array.from(new Int16Array(bytes(wav).slice(44)), (x) => x / 32768);
 
-const live = new Live(ears, encoder), PIECE = 320;
+const live = new Live(features, encoder), PIECE = 320;
 for (let minute = 1, at = 0; minute <= 10; minute++) {
   const began = work();
   for (let n = 0; n < 60 * 16000; n += PIECE, at += PIECE)
@@ -30,9 +30,9 @@ for (let minute = 1, at = 0; minute <= 10; minute++) {
   console.log(`minute ${minute}: ${took.toFixed(0)} ms, MB: ${heap} heap, ${buffers} buffers, ${whole}`);
 }
 for (const seconds of [10, 60]) {
-  const began = work(), described = ears.describe(sound.slice(0, seconds * 16000)), heard = work();
+  const began = work(), described = features.describe(sound.slice(0, seconds * 16000)), heard = work();
   encoder.codes(described);
-  console.log(`${seconds} s: ears ${(heard - began).toFixed(0)} ms, encoder ${(work() - heard).toFixed(0)}`);
+  console.log(`${seconds} s: features ${(heard - began).toFixed(0)} ms, encoder ${(work() - heard).toFixed(0)}`);
 }
 
 const engine = new Engine(head, kernels), code = new Float32Array(engine.arrays.S.shape[1]);

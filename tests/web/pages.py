@@ -17,8 +17,8 @@ POLICY = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 ENGINE = """
-const names = ["head_bin", "engine", "encoder", "ears", "live", "recogniser"];
-const [{ readHead }, { Engine }, { Encoder }, { Ears }, { Live }, { Recogniser }] =
+const names = ["head_bin", "engine", "encoder", "features", "live", "recogniser"];
+const [{ readHead }, { Engine }, { Encoder }, { SpeechFeatures }, { Live }, { Recogniser }] =
   await Promise.all(names.map((name) => import(`/${name}.js`)));
 const bytes = async (name) => (await fetch(name)).arrayBuffer();
 const head = await readHead(await bytes("/head.bin"));
@@ -29,9 +29,10 @@ const plate = canvas.getContext("2d").getImageData(0, 0, image.width, image.heig
 const module = await WebAssembly.compile(await bytes("/head.wasm"));
 const engine = new Engine(head, module);
 engine.setPlate(plate);
-const encoder = new Encoder(head), ears = new Ears(head), samples = Float32Array.from(given);
-if (ears.kinds.includes("ipa"))
-  ears.recogniser = new Recogniser(await readHead(await bytes("/recogniser.bin")), module);
+const encoder = new Encoder(head), features = new SpeechFeatures(head);
+const samples = Float32Array.from(given);
+if (features.kinds.includes("ipa"))
+  features.recogniser = new Recogniser(await readHead(await bytes("/recogniser.bin")), module);
 """
 ELEMENT = "document.querySelector('audioplane-head')"
 """The first head of a page."""

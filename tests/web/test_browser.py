@@ -31,7 +31,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 DRAWN = """
 delete head.arrays.rest;
-const codes = encoder.codes(ears.describe(samples)), all = [];
+const codes = encoder.codes(features.describe(samples)), all = [];
 for (const t of PICKED) {
   const pose = engine.recorded(t % 38 < 20 ? t % 38 : 38 - (t % 38));
   const pixels = (COMPOSED)(codes[t], pose);
@@ -59,7 +59,7 @@ def assert_pythons_images(
 
 
 def test_the_same_sound_gives_pythons_features(visit, exported, voice):
-    windows = asked(visit(), "return ears.describe(samples).windows.map(w => [...w]);", voice)
+    windows = asked(visit(), "return features.describe(samples).windows.map(w => [...w]);", voice)
     assert np.abs(windows - compute_features(Speech(voice), "mel").ravel()).max() < 1e-3
 
 
@@ -150,7 +150,7 @@ def plates(folder) -> list[np.ndarray]:
 def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice, most):
     script = """
     delete head.arrays.rest;
-    const live = new Live(ears, encoder, MOST), codes = [];
+    const live = new Live(features, encoder, MOST), codes = [];
     for (let at = 0; at < samples.length; at += 441)
       codes.push(...live.push(samples.slice(at, at + 441)));
     return codes.map(c => [...c]);
@@ -165,9 +165,9 @@ def test_sound_in_pieces_gives_pythons_codes(visit, exported, voice, most):
 
 def test_a_mouth_comes_to_rest_where_nobody_speaks(visit, exported, voice):
     script = """
-    const live = new Live(ears, encoder), codes = live.push(samples);
+    const live = new Live(features, encoder), codes = live.push(samples);
     codes.push(...live.push(new Float32Array(32000)));
-    return [encoder.rest(ears.silence()), codes[20], codes.at(-1)].map(c => [...c]);
+    return [encoder.rest(features.silence()), codes[20], codes.at(-1)].map(c => [...c]);
     """
     rest, spoken, silent = asked(visit(), script, voice, (3, -1))
     assert exported.run.rest is not None
@@ -182,9 +182,9 @@ def test_memory_stays_as_it_is(visit):
       engine.draw(code.fill(Math.sin(t)), engine.recorded(t % 20), t);
       if (t % 300 === 299) sizes.push(engine.wasm.memory.buffer.byteLength);
     }
-    const live = new Live(ears, encoder), piece = new Float32Array(640).map(Math.sin);
+    const live = new Live(features, encoder), piece = new Float32Array(640).map(Math.sin);
     for (let t = 0; t < 600; t++) live.push(piece);
-    return [...sizes, live.ears.steps[0].length, live.vectors.length, live.sound.length];
+    return [...sizes, live.features.steps[0].length, live.vectors.length, live.sound.length];
     """
     *sizes, steps, vectors, sound = asked(visit(), script)
     assert sizes[1] == sizes[2] < 64e6

@@ -29,7 +29,7 @@ def spoken(voice):
 
 
 def test_its_recogniser_gives_pythons_probabilities(visit, phones_address, spoken):
-    script = "return ears.recogniser.push(samples).map(row => [...row]);"
+    script = "return features.recogniser.push(samples).map(row => [...row]);"
     made = asked(visit(address=phones_address), script, spoken, (-1, 191))
     stream = RecogniserStream(open_recogniser(), Span(4, 6, 200))
     expected = stream.push(spoken)
@@ -39,7 +39,7 @@ def test_its_recogniser_gives_pythons_probabilities(visit, phones_address, spoke
 
 def test_its_features_are_pythons_and_it_rests_where_python_does(visit, phones_address, spoken):
     script = """
-    const { windows, shares } = ears.describe(samples);
+    const { windows, shares } = features.describe(samples);
     return [...windows.flatMap((w) => [...w]), ...shares];
     """
     speech = Speech(spoken)
@@ -54,13 +54,13 @@ def test_its_features_are_pythons_and_it_rests_where_python_does(visit, phones_a
 def test_its_lips_close_where_pythons_do(visit, phones_address, monkeypatch):
     """With a stand-in for the recogniser: the synthetic voice's closures are hardly heard."""
     script = """
-    ears.recogniser = {
+    features.recogniser = {
       begin() {},
       push: (sound) => Array.from({ length: sound.length / 320 }, (_, step) =>
         Array.from({ length: 191 }, (_, symbol) =>
           +(symbol === (step % 50 === 7 ? CLOSED : OPEN) && step % 5 < 3))),
     };
-    return ears.describe(samples).shares;
+    return features.describe(samples).shares;
     """
     closed, opened = ipa._SYMBOLS.index("m"), ipa._SYMBOLS.index("ɑ")
     rows = np.zeros((600, 191), np.float32)
@@ -81,7 +81,7 @@ def test_sound_in_pieces_gives_pythons_codes_at_rest_too(
 ):
     """With all the sound ahead that is used, or with what has not come yet predicted."""
     script = """
-    const live = new Live(ears, encoder, MOST), codes = [];
+    const live = new Live(features, encoder, MOST), codes = [];
     for (let at = 0; at < samples.length; at += 441)
       codes.push(...live.push(samples.slice(at, at + 441)));
     return codes.map(c => [...c]);

@@ -29,10 +29,10 @@ from audioplane.web.drawing import (
     mark_cells,
     write_background,
 )
-from audioplane.web.ear import ipa_arrays, write_recogniser
 from audioplane.web.head_bin import write_head_bin
 from audioplane.web.path import find_path
 from audioplane.web.plates import write_plates
+from audioplane.web.recogniser import ipa_arrays, write_recogniser
 from audioplane.web.student import teach
 from audioplane.web.weights import Arrays, check_shape, head_arrays
 

@@ -43,7 +43,7 @@ def write_head_bin(
             values = np.rint((values - low) / step)
         elif kind == "i16":
             step = entry["step"] = _step(values)
-            values = _folded(np.rint(values / step).astype(int))
+            values = _zigzag(np.rint(values / step).astype(int))
         numbers = np.ascontiguousarray(values, dtype=_TYPES[kind])
         data = numbers.reshape(-1, 1).view(np.uint8).T.tobytes()
         entries[name] = entry
@@ -68,7 +68,7 @@ def _step(values: np.ndarray) -> float:
     return float(max(exact.std() / _STEPS, np.abs(exact).max() / 32767, 1e-12))
 
 
-def _folded(whole: np.ndarray) -> np.ndarray:
+def _zigzag(whole: np.ndarray) -> np.ndarray:
     """0, −1, 1, −2, … as 0, 1, 2, 3, …"""
     return np.where(whole < 0, -2 * whole - 1, 2 * whole)
 

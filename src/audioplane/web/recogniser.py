@@ -1,4 +1,5 @@
-"""The recogniser of phones as the browser's kernels take it (`kernel/ear.c`, `page/recogniser.js`).
+"""The recogniser of phones as the browser's kernels take it (`kernel/recogniser.c`,
+`page/recogniser.js`).
 
 Its weights are those of the wheel hama, as exact as there: float16.
 """

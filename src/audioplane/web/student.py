@@ -107,7 +107,8 @@ def teach(
 
 
 def _beginner(teacher: AudioEncoder, kind: str) -> AudioEncoder:
-    """A copy of the teacher that hears its mel bands alone; with new ears where it has none."""
+    """A copy of the teacher that hears its mel bands alone; with a new first layer where it hears
+    none."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         student = AudioEncoder(BANDS)

@@ -18,7 +18,8 @@ _FLAGS = (
 def build(out: Path) -> None:
     """Compile the kernels. Raises `CalledProcessError` if ziglang is missing or fails."""
     folder = Path(__file__).parent
-    sources = [folder / name for name in ("head.c", "splat.c", "detail.c", "mark.c", "ear.c")]
+    names = ("head.c", "splat.c", "detail.c", "mark.c", "recogniser.c")
+    sources = [folder / name for name in names]
     command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS.split(), "-o", out, *sources]
     subprocess.run(command, check=True)
 

@@ -24,7 +24,7 @@ typedef struct {
 } Layer;
 
 /* What JavaScript fills, then the sound that it gives and what it takes (recogniser.js). */
-static struct { float *weights, *filters, *waves, *sound, *probabilities; } ear;
+static struct { float *weights, *filters, *waves, *sound, *probabilities; } shared;
 static Layer layers[LAYERS];
 static Pair stem, out;
 static float *mel, *embedded;
@@ -92,13 +92,13 @@ static FeedForward feed_forward(void) {
   return f;
 }
 
-/* Room for the weights, in the order of audioplane/web/ear.py. */
-void *API(ear_make)(int weights) {
-  ear.weights = take(4 * weights), ear.filters = take(4 * BINS * BANDS);
-  ear.waves = take(4 * FFT * PARTS), ear.sound = take(4 * FFT);
-  ear.probabilities = take(4 * SEEN * SYMBOLS);
+/* Room for the weights, in the order of audioplane/web/recogniser.py. */
+void *API(recogniser_make)(int weights) {
+  shared.weights = take(4 * weights), shared.filters = take(4 * BINS * BANDS);
+  shared.waves = take(4 * FFT * PARTS), shared.sound = take(4 * FFT);
+  shared.probabilities = take(4 * SEEN * SYMBOLS);
   mel = take(4 * 3 * BANDS), embedded = take(4 * SEEN * WIDTH);
-  cursor = ear.weights;
+  cursor = shared.weights;
   stem = pair(3 * BANDS * WIDTH, WIDTH), out = pair(WIDTH * SYMBOLS, SYMBOLS);
   for (int i = 0; i < LAYERS; i++) {
     Layer *l = layers + i;
@@ -111,11 +111,11 @@ void *API(ear_make)(int weights) {
     l->norm = pair(WIDTH, WIDTH);
     l->attended = take(4 * KNOWN * 2 * WIDTH), l->line = take(4 * LINE * WIDTH);
   }
-  return &ear;
+  return &shared;
 }
 
 /* Begin another sound. */
-void API(ear_begin)(void) {
+void API(recogniser_begin)(void) {
   spectra = waiting = settled = 0;
   for (int i = 0; i < LAYERS; i++) __builtin_memset(layers[i].line, 0, 4 * LINE * WIDTH);
 }
@@ -225,9 +225,9 @@ static void recognise(void) {
     forward(x, &layers[i].second);
     normalise(x, layers[i].norm, x);
   }
-  product(x, SEEN, out, ear.probabilities, WIDTH, SYMBOLS);
+  product(x, SEEN, out, shared.probabilities, WIDTH, SYMBOLS);
   for (int r = 0; r < SEEN; r++) {
-    float *p = ear.probabilities + r * SYMBOLS, top = p[0], total = 0;
+    float *p = shared.probabilities + r * SYMBOLS, top = p[0], total = 0;
     for (int i = 1; i < SYMBOLS - 1; i++) top = p[i] > top ? p[i] : top;
     for (int i = 0; i < SYMBOLS - 1; i++) total += p[i] = exp1(p[i] - top);
     for (int i = 0; i < SYMBOLS - 1; i++) p[i] /= total;
@@ -248,13 +248,13 @@ static float gelu(float x) {
 }
 
 /* Hear the next 400 samples, 160 after the last ones; how many steps are settled by that. */
-int API(ear_hear)(void) {
+int API(recogniser_hear)(void) {
   static float parts[PARTS], power[BINS], taken[3 * BANDS];
   __builtin_memmove(mel, mel + BANDS, 8 * BANDS);
-  product(ear.sound, 1, (Pair){ear.waves, 0}, parts, FFT, PARTS);
+  product(shared.sound, 1, (Pair){shared.waves, 0}, parts, FFT, PARTS);
   for (int k = 0; k < BINS; k++)
     power[k] = parts[k] * parts[k] + parts[PARTS / 2 + k] * parts[PARTS / 2 + k];
-  product(power, 1, (Pair){ear.filters, 0}, mel + 2 * BANDS, BINS, BANDS);
+  product(power, 1, (Pair){shared.filters, 0}, mel + 2 * BANDS, BINS, BANDS);
   for (int b = 2 * BANDS; b < 3 * BANDS; b++) mel[b] = log1(mel[b] > 1e-10f ? mel[b] : 1e-10f);
   if (++spectra < 3 || spectra % 2 == 0) return 0;
   __builtin_memcpy(taken, mel, sizeof taken);

@@ -211,23 +211,23 @@ export class AudioplaneHead extends HTMLElement {
     const audio = await this.#sound(), id = ++this.#calls;
     await audio.audioWorklet.addModule(new URL("./microphone.js", import.meta.url));
     const source = audio.createMediaStreamSource(stream);
-    const ear = new AudioWorkletNode(audio, "microphone", { numberOfOutputs: 0 });
+    const microphone = new AudioWorkletNode(audio, "microphone", { numberOfOutputs: 0 });
     const resampler = new Resampler(audio.sampleRate);
     const first = Math.max(this.#asked, this.#due()) + 1;
     const speech = { id, codes: [], whole: false, done: () => {}, first, began: first };
     const delay = waited(this.facts.hears) + MIC_MARGIN;
     this.#speech = speech;
     this.#hearing.postMessage({ type: "listen" });
-    ear.port.onmessage = ({ data }) => {
+    microphone.port.onmessage = ({ data }) => {
       const now = performance.now() / 1000;
       speech.since ??= now;
       speech.clock ??= () => performance.now() / 1000 - speech.since - delay;
       this.#hearing.postMessage({ type: "push", id, samples: resampler.push(data) });
     };
-    source.connect(ear);
+    source.connect(microphone);
     this.#release = () => {
       source.disconnect();
-      ear.port.onmessage = null;
+      microphone.port.onmessage = null;
       if (asked) for (const track of stream.getTracks()) track.stop();
     };
     this.#tell("listening", {});

@@ -1,4 +1,4 @@
-// What a head hears: its kinds of features side by side, and where somebody speaks.
+// Speech features of the kinds that a head hears side by side, and where somebody speaks.
 
 import { describeIpa, IPA_AHEAD, IpaStream, Peaks } from "./ipa.js";
 import { describe, FRAME, joined, MEL_AHEAD, MelStream, silence, STEPS } from "./mel.js";
@@ -9,7 +9,7 @@ export const lookAhead = (kinds) => (kinds.includes("ipa") ? IPA_AHEAD : MEL_AHE
 /** A mouth comes to rest, or leaves it, in two frames. */
 const towards = (share, speaks) => Math.min(1, Math.max(0, share + (speaks ? 0.5 : -0.5)));
 
-export class Ears {
+export class SpeechFeatures {
   /** A head that `readHead` read; `recogniser` may come later, before anything is heard. */
   constructor({ facts, arrays }) {
     this.kinds = facts.hears;
@@ -39,12 +39,12 @@ export class Ears {
   }
 
   /** The same of a sound that arrives in pieces. */
-  listen() {
-    return new LiveEars(this);
+  stream() {
+    return new FeatureStream(this);
   }
 }
 
-class LiveEars {
+class FeatureStream {
   constructor({ kinds, voice, recogniser, arrays }) {
     this.parts = kinds.map((kind) =>
       kind === "mel" ? new MelStream(voice) : new IpaStream(voice, recogniser, arrays));

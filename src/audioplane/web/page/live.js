@@ -1,6 +1,6 @@
 // The codes of a head whose speech arrives in pieces (audioplane/drive/stream.py).
 
-import { lookAhead } from "./ears.js";
+import { lookAhead } from "./features.js";
 import { blockPower, FRAME, joined, PAUSE, RATE, RunningLevel } from "./mel.js";
 
 const BEFORE = 4, AFTER = 3;
@@ -10,10 +10,10 @@ export const waited = (kinds, most = 0.24) =>
   Math.min(most, lookAhead(kinds) + (AFTER * FRAME) / RATE);
 
 export class Live {
-  constructor(ears, encoder, most) {
+  constructor(features, encoder, most) {
     this.encoder = encoder;
-    this.ears = ears.listen();
-    this.level = new RunningLevel(ears.voice.level);
+    this.features = features.stream();
+    this.level = new RunningLevel(features.voice.level);
     this.norm = encoder.norm();
     this.gain = encoder.gain();
     this.silent = PAUSE;
@@ -23,7 +23,7 @@ export class Live {
     this.late = 0; // windows before those that are not settled yet
     this.index = 0;
     this.sound = new Float32Array(0);
-    this.missing = FRAME + Math.round(waited(ears.kinds, most) * RATE);
+    this.missing = FRAME + Math.round(waited(features.kinds, most) * RATE);
   }
 
   /** The codes of the frames that are settled after the next samples at 16 kHz. */
@@ -41,7 +41,7 @@ export class Live {
   }
 
   hear(samples) {
-    for (const window of this.ears.push(samples)) {
+    for (const window of this.features.push(samples)) {
       const vector = this.encoder.encode(window);
       if (!this.begun) {
         // Before the first frame, the first one again.
@@ -58,12 +58,12 @@ export class Live {
     const span = BEFORE + 1 + AFTER, encoded = (windows) => windows.map((w) => this.encoder.encode(w));
     if (!this.begun) {
       const first = Math.max(0, this.index - BEFORE);
-      const guessed = encoded(this.ears.predict(this.index + 1 + AFTER).slice(first));
+      const guessed = encoded(this.features.predict(this.index + 1 + AFTER).slice(first));
       return [...Array(Math.max(0, BEFORE - this.index)).fill(guessed[0]), ...guessed];
     }
     const missing = span - this.vectors.length;
     if (missing <= 0) return this.vectors.slice(0, span);
-    const guessed = this.ears.predict(this.late + missing).slice(this.late);
+    const guessed = this.features.predict(this.late + missing).slice(this.late);
     return [...this.vectors, ...encoded(guessed)];
   }
 
@@ -78,6 +78,6 @@ export class Live {
     if (spoken) this.norm.update(raw);
     const code = this.encoder.code(this.norm.normalised(raw));
     if (spoken) this.gain.update(code);
-    return this.encoder.eased(this.gain.applied(code), this.ears.share(spoken));
+    return this.encoder.eased(this.gain.applied(code), this.features.share(spoken));
   }
 }

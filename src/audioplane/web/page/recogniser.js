@@ -1,4 +1,4 @@
-// The recogniser of phones along a sound (audioplane/speech/recogniser.py), by kernel/ear.c.
+// The recogniser of phones along a sound (audioplane/speech/recogniser.py), by kernel/recogniser.c.
 
 const HOP = 160, FFT = 400, BEFORE = 360, BINS = 201, PARTS = 416, PANEL = 8;
 const SYMBOLS = 191, ROW = 192, SETTLED = 4, AHEAD = 6;
@@ -20,8 +20,8 @@ export class Recogniser {
   /** recogniser.bin as `readHead` read it; `module` is the compiled head.wasm. */
   constructor({ arrays: { weights, filters } }, module) {
     this.wasm = new WebAssembly.Instance(module, {}).exports;
-    const ear = this.wasm.ear_make(weights.data.length), { buffer } = this.wasm.memory;
-    const places = new Uint32Array(buffer, ear, 5);
+    const shared = this.wasm.recogniser_make(weights.data.length), { buffer } = this.wasm.memory;
+    const places = new Uint32Array(buffer, shared, 5);
     const floats = (i, count) => new Float32Array(buffer, places[i], count);
     floats(0, weights.data.length).set(weights.data);
     floats(1, filters.data.length).set(filters.data);
@@ -33,7 +33,7 @@ export class Recogniser {
 
   /** Begin another sound. */
   begin() {
-    this.wasm.ear_begin();
+    this.wasm.recogniser_begin();
     this.sound = new Float32Array(BEFORE);
     /** Probabilities of steps after the settled ones, as they were thought of last. */
     this.ahead = [];
@@ -46,7 +46,7 @@ export class Recogniser {
     let at = 0;
     for (; at + FFT <= sound.length; at += HOP) {
       this.heard.set(sound.subarray(at, at + FFT));
-      if (!this.wasm.ear_hear()) continue;
+      if (!this.wasm.recogniser_hear()) continue;
       const rows = Array.from({ length: SETTLED + AHEAD }, (_, r) =>
         this.made.slice(r * ROW, r * ROW + SYMBOLS));
       settled.push(...rows.slice(0, SETTLED));

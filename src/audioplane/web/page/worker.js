@@ -1,6 +1,6 @@
 // A thread that hears or draws: messages in, codes or pixels out. Each holds the head of its own.
 
-import { Ears } from "./ears.js";
+import { SpeechFeatures } from "./features.js";
 import { Encoder } from "./encoder.js";
 import { Engine } from "./engine.js";
 import { readHead } from "./head_bin.js";
@@ -9,17 +9,17 @@ import { Recogniser } from "./recogniser.js";
 import { decodes, pixelsOf, Torsos } from "./torsos.js";
 import { WebGL } from "./webgl.js";
 
-let engine, webgl, encoder, head, ears, live, torsos;
+let engine, webgl, encoder, head, features, live, torsos;
 let wasm; // milliseconds of a frame by the kernels
 
 const actions = {
   async hear({ src }) {
     head = await readHead(await (await got(`${src}head.bin`)).arrayBuffer());
     encoder = new Encoder(head);
-    ears = opened(src, head);
-    const silence = encoder.rest(new Ears(head).silence());
+    features = opened(src, head);
+    const silence = encoder.rest(new SpeechFeatures(head).silence());
     postMessage({ type: "hears", facts: head.facts, silence });
-    await ears;
+    await features;
   },
 
   /** `by` is "webgl", or the kernels draw. */
@@ -54,16 +54,16 @@ const actions = {
   },
 
   async speech({ samples, id }) {
-    const codes = encoder.codes((await ears).describe(samples));
+    const codes = encoder.codes((await features).describe(samples));
     postMessage({ type: "codes", id, codes });
   },
 
   async listen() {
-    live = new Live(await ears, encoder);
+    live = new Live(await features, encoder);
   },
 
   async push({ samples, id }) {
-    await ears;
+    await features;
     for (const code of live.push(samples)) postMessage({ type: "code", id, code });
   },
 
@@ -95,15 +95,15 @@ onmessage = async ({ data }) => {
   }
 };
 
-/** The ears of a head, with a recogniser where it needs one. */
+/** The speech features of a head, with a recogniser where it needs one. */
 async function opened(src, head) {
-  const ears = new Ears(head);
-  if (!ears.kinds.includes("ipa")) return ears;
+  const features = new SpeechFeatures(head);
+  if (!features.kinds.includes("ipa")) return features;
   const names = ["recogniser.bin", "head.wasm"];
   const files = await Promise.all(names.map((name) => got(src + name)));
   const [network, kernels] = await Promise.all(files.map((file) => file.arrayBuffer()));
-  ears.recogniser = new Recogniser(await readHead(network), await WebAssembly.compile(kernels));
-  return ears;
+  features.recogniser = new Recogniser(await readHead(network), await WebAssembly.compile(kernels));
+  return features;
 }
 
 async function got(address) {
