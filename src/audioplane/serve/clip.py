@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Executor
-from pathlib import Path
 from threading import Event
 
 import numpy as np
@@ -37,7 +36,7 @@ def _render(
     sound = np.concatenate([frame.sound for frame in frames])
     stated = session.provenance.for_speech(hashlib.sha256(pcm_of(sound)).hexdigest())
     with scratch_folder() as folder:
-        path = Path(folder) / "clip.mp4"
+        path = folder / "clip.mp4"
         size = session.head.size
         with VideoWriter(path, *size, audio=sound, seal=stated.seal) as video:
             for frame in frames:

@@ -78,10 +78,10 @@ def serve(
 
     access = address.access
     with scratch_folder() as scratch:
-        processes = Workers(sources, workers, Path(scratch))
+        processes = Workers(sources, workers, scratch)
         try:
             heads = [
-                RemoteHead(s.name, s.size, s.provenance, processes, _drawing(s, Path(scratch)))
+                RemoteHead(s.name, s.size, s.provenance, processes, _drawing(s, scratch))
                 for s in sources
             ]
             app = make_app(

@@ -45,7 +45,7 @@ async def decode_upload(content: bytes, limits: Limits) -> Float32[np.ndarray, "
         raise ServeError("this is no sound file: bring WAV, FLAC, Ogg, MP3, M4A or WebM")
     numbers = (limits.decode_seconds, limits.upload_seconds, limits.decode_memory)
     with scratch_folder() as folder:
-        path = Path(folder) / "sound"
+        path = folder / "sound"
         await asyncio.to_thread(path.write_bytes, content)
         arguments = ("-m", "audioplane.serve.upload", str(path), *map(str, numbers))
         process = await asyncio.create_subprocess_exec(
