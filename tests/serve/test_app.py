@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from socket import SHUT_RDWR
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -21,6 +22,7 @@ from websockets.sync.client import connect
 
 from audioplane.credentials import read_credentials
 from audioplane.drive import Animator, DrivenFrame
+from audioplane.errors import SubjectError
 from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
 from audioplane.serve.access import Access
@@ -254,6 +256,21 @@ def test_too_large_a_message_ends_the_session_with_one_line_in_the_log(address, 
     time.sleep(0.3)
     assert [r.getMessage() for r in caplog.records] == [
         "a client sent a message of more than 64000 bytes"
+    ]
+
+
+def test_a_head_that_cannot_be_opened_any_more_says_so(served, caplog):
+    def stream(marker, drawn_there=False):
+        raise SubjectError("/secret/subject is missing")
+
+    facts = {"size": served.size, "provenance": served.provenance, "drawing": None}
+    gone = Heads([SimpleNamespace(name="gone", stream=stream, **facts)])  # pyright: ignore[reportArgumentType]
+    with serving(gone) as address, live(address, "gone") as socket:
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=20)
+    assert closed.value.rcvd.code == 1011 and "cannot be shown now" in closed.value.rcvd.reason
+    assert [record.getMessage() for record in caplog.records] == [
+        "gone cannot be shown: /secret/subject is missing"
     ]
 
 

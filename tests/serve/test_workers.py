@@ -195,6 +195,34 @@ def test_a_worker_that_died_says_so(source):
     workers.close()
 
 
+class OddError(Exception):
+    """Cannot be made again from its arguments, as pickle does."""
+
+    def __init__(self, what: str, why: str):
+        super().__init__(what)
+
+
+class OddSource(HeadSource):
+    def open(self, torsos=None):
+        raise OddError("no head", "today")
+
+
+def test_an_error_that_cannot_be_sent_is_named(source):
+    workers, raised = Workers([OddSource(**vars(source))], 1), []
+
+    def ask() -> None:
+        try:
+            workers.stream("drawn", None)
+        except Exception as e:
+            raised.append(e)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(60)
+    workers.close()
+    assert [str(e) for e in raised] == ["OddError: no head"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
 def test_sigterm_lets_a_session_finish_and_takes_no_other(source, spoken_subject):
     """The command itself, in a process of its own."""

@@ -1,6 +1,7 @@
 """The web service: page, session endpoints, uploads and clips."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import resources
@@ -10,14 +11,14 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response, WebSocket
 from starlette.requests import ClientDisconnect
 
 from audioplane.clock import SAMPLE_RATE
-from audioplane.errors import ServeError
+from audioplane.errors import AudioplaneError, ServeError
 from audioplane.serve.access import Access
 from audioplane.serve.clip import render_clip
 from audioplane.serve.guard import Guard
 from audioplane.serve.heads import Heads
 from audioplane.serve.jobs import while_there
 from audioplane.serve.limits import Limits
-from audioplane.serve.service import BUSY, Service
+from audioplane.serve.service import BUSY, UNREADABLE, Service
 from audioplane.serve.sockets import serve_socket
 from audioplane.serve.upload import decode_upload
 from audioplane.serve.workers import Workers
@@ -36,6 +37,7 @@ _PAGE = {
 _DRAWING = "/drawing/"
 """Where the modules of a page without a server lie: clients draw with some of them."""
 _FRAMES = 10**9
+_log = logging.getLogger("audioplane.serve")
 
 
 def make_app(
@@ -155,6 +157,9 @@ def _add_calls(app: FastAPI, service: Service) -> None:
             answer = await take_call(service, service.heads.by_name[head], sdp)
         except ServeError as e:
             raise HTTPException(422, str(e)) from e
+        except AudioplaneError as e:
+            _log.warning("%s cannot be shown: %s", head, e)
+            raise HTTPException(503, UNREADABLE) from e
         return Response(answer, media_type="application/sdp")
 
 

@@ -19,6 +19,7 @@ from audioplane.serve.session import Session
 from audioplane.serve.workers import Workers
 
 BUSY = "too many sessions: try again later"
+UNREADABLE = "this head cannot be shown now: the server's log says why"
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from audioplane.clock import SAMPLE_RATE
 from audioplane.drive.stream import StreamFrame
-from audioplane.errors import ServeError
+from audioplane.errors import AudioplaneError, ServeError
 from audioplane.serve.limits import Bucket, Limits
-from audioplane.serve.service import BUSY, Service
+from audioplane.serve.service import BUSY, UNREADABLE, Service
 from audioplane.serve.session import Session, pcm_of
 
 SOUND, IMAGE, DRAWN_THERE = 1, 2, 3
@@ -105,6 +105,10 @@ async def serve_socket(service: Service, socket: WebSocket) -> None:
     except ServeError as e:  # its worker died
         with suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(_FAILED, str(e))
+    except AudioplaneError as e:  # what it is read from was removed or damaged meanwhile
+        _log.warning("%s cannot be shown: %s", head.name, e)
+        with suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(_FAILED, UNREADABLE)
     finally:
         service.give_back(drawn_there)
         if session is not None:

@@ -8,6 +8,7 @@ with one worker.
 import itertools
 import multiprocessing
 import os
+import pickle
 import threading
 import time
 from collections import deque
@@ -302,9 +303,18 @@ def _serve(line: Connection, sources: Sequence[HeadSource], torsos: Path | None)
         try:
             answer = verbs[request.verb](*request.arguments)
         except Exception as e:
-            answer = e
+            answer = _sendable(e)
         seconds = time.thread_time() - started
         try:
             line.send((request.number, seconds, request.verb, answer))
         except OSError:
             return
+
+
+def _sendable(error: Exception) -> Exception:
+    """The same, or one that names it: the server could not read one that does not come whole
+    through a pipe, and would wait for the answer for ever."""
+    try:
+        return pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
