@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from audioplane.credentials import ProvenanceOptions
 from audioplane.drive import Animator, Talker
 from audioplane.drive.moment import Moment
 from audioplane.drive.stream import LiveHead
+from audioplane.errors import SpeechError
 from audioplane.experiments.stress.stimuli import music, noise, shout
 from audioplane.run import open_run
 from audioplane.speech import Speech
@@ -78,3 +80,26 @@ def test_talkers_of_one_run_have_their_own_articulation(run_folder, spoken_subje
         streamed = np.stack([frame.code.numpy() for frame in (*live.push(voice), *live.finish())])
         for codes in (at_once.numpy(), chunks, streamed):
             assert (np.ptp(codes, axis=0).max() > 1e-3) == moves
+
+
+def test_a_stream_takes_what_is_pushed_though_nobody_looks_at_its_frames(
+    run_folder, spoken_subject
+):
+    voice = make_synthetic_sentence(2.0, seed=3).waveform[:32000]
+    run = open_run(run_folder, spoken_subject.paths.root)
+    talker = Talker(run, provenance=ProvenanceOptions(mark=False))  # each stream has its own mark
+    whole, left_out = talker.stream(), talker.stream()
+    images = [*whole.push(voice), *whole.finish()]
+    left_out.push(voice[:16000])
+    with pytest.raises(SpeechError, match="finite"):
+        left_out.push(np.full(700, np.nan, np.float32))
+    last = [*left_out.push(voice[16000:]), *left_out.finish()]
+    assert 0 < len(last) < len(images) == 50
+    assert all(np.array_equal(*pair) for pair in zip(last, images[-len(last) :], strict=True))
+
+
+@pytest.mark.parametrize("look_ahead", [-0.1, float("nan"), float("inf")])
+def test_a_look_ahead_is_a_time(run_folder, spoken_subject, look_ahead):
+    talker = Talker.open(run_folder, subject=spoken_subject.paths.root, device="cpu")
+    with pytest.raises(SpeechError, match="look_ahead="):
+        talker.stream(look_ahead)

@@ -15,7 +15,7 @@ from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.mark import Marker
 from audioplane.speech import SpeechStream, StreamStatistics, open_stream
 from audioplane.speech.activity import LiveGate
-from audioplane.speech.level import PAUSE, RunningLevel, block_power
+from audioplane.speech.level import PAUSE, RunningLevel, block_power, check_samples
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,9 @@ class LiveHead:
     def push(self, sound: Float[np.ndarray, " n"]) -> list[StreamFrame]:
         """The frames that can be rendered now, for 16 kHz sound of any length in [−1, 1].
 
-        Raises `SpeechError` for samples that are not finite.
+        Raises `SpeechError` for samples that are not finite; nothing of the piece is then taken.
         """
+        check_samples(sound, self._speech.samples)  # before anything of it is taken
         frames = []
         self._keep(sound)
         while len(sound):  # each frame by what has come when it is due, in pieces of any length

@@ -27,7 +27,7 @@ from audioplane.drive.motion import GraphMotion
 from audioplane.drive.opening import Articulation
 from audioplane.drive.output import SOUND_RATE, check_drive_output, open_drive_output
 from audioplane.drive.rest import eased_codes
-from audioplane.drive.stream import LiveHead
+from audioplane.drive.stream import LiveHead, StreamFrame
 from audioplane.drive.upper_face import AS_RECORDED, FaceOptions, upper_face
 from audioplane.errors import CredentialsError, SpeechError
 from audioplane.media.audio import audio_blocks
@@ -304,9 +304,11 @@ class Talker:
                 fewer lower the latency, more make the lips more accurate. None waits for all
                 that the features use.
 
-        Raises `SpeechError` for a feature kind that cannot be streamed, `CredentialsError` where
-        nobody consented.
+        Raises `SpeechError` for a feature kind that cannot be streamed or a look-ahead below 0,
+        `CredentialsError` where nobody consented.
         """
+        if look_ahead is not None and not 0 <= look_ahead < float("inf"):
+            raise SpeechError(f"look_ahead={look_ahead:g}: give seconds, or None to wait for all")
         samples = None if look_ahead is None else round(look_ahead * SAMPLE_RATE)
         live = LiveHead(self.animator, self.run.speech, self.run.voice, samples, self.rest)
         return TalkerStream(live, self.provenance(), self.size)
@@ -369,15 +371,18 @@ class TalkerStream:
     def push(self, waveform: Float[np.ndarray, " n"]) -> Iterator[UInt8[np.ndarray, "h w c"]]:
         """The frames that can be rendered now, for sound at 16 kHz of any length in [−1, 1].
 
+        The sound is taken at once; each frame is drawn when it is asked for, and may be left out.
+
         Raises `SpeechError` for samples that are not finite.
         """
-        for frame in self._live.push(np.asarray(waveform, np.float32)):
-            yield self._live.draw(frame, self._marker)
+        return self._drawn(self._live.push(np.asarray(waveform, np.float32)))
 
     def finish(self) -> Iterator[UInt8[np.ndarray, "h w c"]]:
         """The frames up to the end of what was pushed; nothing can be pushed after."""
-        for frame in self._live.finish():
-            yield self._live.draw(frame, self._marker)
+        return self._drawn(self._live.finish())
+
+    def _drawn(self, frames: Iterable[StreamFrame]) -> Iterator[UInt8[np.ndarray, "h w c"]]:
+        return (self._live.draw(frame, self._marker) for frame in frames)
 
 
 def _to_and_fro(run: Run) -> str:
