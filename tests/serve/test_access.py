@@ -1,5 +1,6 @@
 import pytest
 
+from audioplane.errors import ServeError
 from audioplane.serve import access
 from audioplane.serve.access import Access
 
@@ -70,3 +71,8 @@ def test_only_trusted_proxies_headers_count():
     )
     assert status(trusting, headers, {"token": TOKEN}, "127.0.0.1") == 200
     assert status(trusting, headers, {"token": TOKEN}, PEER) == 403
+
+
+def test_a_proxy_that_could_never_be_trusted_is_refused():
+    with pytest.raises(ServeError, match="trusted_proxy=10.0.0/8 is neither"):
+        Access(proxies=("127.0.0.1", "10.0.0/8"))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
+from audioplane.errors import ServeError
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FORBIDDEN, UNAUTHORISED = 403, 401
 
@@ -20,6 +22,17 @@ class Access:
     """Host names allowed besides those of this machine."""
     proxies: tuple[str, ...] = ()
     """Addresses or networks of proxies, whose X-Forwarded-For and -Host are trusted."""
+
+    def __post_init__(self) -> None:
+        """Raises `ServeError` for a proxy that is neither address nor network: it would be one
+        that is never trusted."""
+        for proxy in self.proxies:
+            try:
+                ip_network(proxy, strict=False)
+            except ValueError:
+                raise ServeError(
+                    f"trusted_proxy={proxy} is neither an address nor a network such as 10.0.0.0/8"
+                ) from None
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
         """The client's address, `peer` being the other end of the connection."""
@@ -63,7 +76,7 @@ class Access:
 def _inside(address: str, networks: tuple[str, ...]) -> bool:
     try:
         return any(ip_address(address) in ip_network(n, strict=False) for n in networks)
-    except ValueError:
+    except ValueError:  # the other end of a Unix socket has no address
         return False
 
 
