@@ -23,6 +23,8 @@ class Command:
         ("pass sign_key= and sign_cert=, or credentials=False", "pass --sign-key and --sign-cert, "
          "or --no-credentials"),
         ("lr=0.1 is too large", "--lr 0.1 is too large"),
+        ("lr=-1 is too small", "--lr -1 is too small"),
+        ("mark_key=/keys/mark is damaged", "--mark-key /keys/mark is damaged"),
         ("runs/lr=0.1/head is gone; subject=x", "runs/lr=0.1/head is gone; subject=x"),
     ],
 )  # fmt: skip

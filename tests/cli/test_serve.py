@@ -21,6 +21,13 @@ def test_a_short_token_is_refused(tmp_path, capsys):
     assert "at least 16 characters" in _says([str(tmp_path), "--token", "secret"], capsys)
 
 
+@pytest.mark.parametrize(
+    ("flag", "value"), [("--port", "65536"), ("--workers", "-1"), ("--clients", "-1")]
+)
+def test_numbers_that_there_are_not_are_refused(flag, value, run_folder, capsys):
+    assert f"{flag} {value}: choose" in _says([str(run_folder), flag, value], capsys)
+
+
 def test_a_folder_without_a_head_is_named(tmp_path, capsys):
     assert "no trained head" in _says([str(tmp_path)], capsys)
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from audioplane.errors import WorkError
-from audioplane.executors import LocalExecutor, SerialExecutor, complete
+from audioplane.errors import FleetError, WorkError
+from audioplane.executors import LocalExecutor, RayExecutor, SerialExecutor, complete
 from audioplane.executors.local import _serve
 from audioplane.progress import Progress
 
@@ -51,3 +51,10 @@ def test_work_whose_driver_dies_is_told_to_end(tmp_path):
     process.join(60)
     assert process.exitcode == 0
     assert (tmp_path / "end.txt").read_text() == "told to end"
+
+
+def test_executors_that_could_run_nothing_are_refused():
+    with pytest.raises(FleetError, match="jobs=-1: choose"):
+        LocalExecutor(-1)
+    with pytest.raises(FleetError, match="cpus=0 and gpus=0: choose"):
+        RayExecutor(cpus=0)

@@ -51,7 +51,7 @@ def in_flags(message: str, command: object) -> str:
         )
 
     names = "|".join(_names(command))
-    return re.sub(rf"(?<![\w/.-])({names})=(False|True|[\"'…\w]?)", flag, message)
+    return re.sub(rf"(?<![\w/.-])({names})=(False|True|[\"'…\w/-]?)", flag, message)
 
 
 def _names(command: object) -> list[str]:

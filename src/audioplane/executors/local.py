@@ -12,6 +12,7 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic
 
+from audioplane.errors import FleetError
 from audioplane.executors.executor import Heard, Item, Lost, Result, Work, few_threads
 from audioplane.progress import Progress
 
@@ -71,7 +72,11 @@ class LocalExecutor:
         jobs: Processes at once; 0 for as many as there are cores for.
         cores: For each of them.
         retries: How often an item is tried again whose process died.
+
+        Raises `FleetError` for fewer than no processes.
         """
+        if jobs < 0:
+            raise FleetError(f"jobs={jobs}: choose 1 or more, or 0 for one for every two cores")
         self.slots = jobs or max(1, (os.cpu_count() or 1) // cores)
         self._cores, self._retries = cores, retries
 

@@ -48,8 +48,10 @@ class RayExecutor:
 
         Raises:
             InstallError: Ray is not installed.
-            FleetError: The cluster cannot be reached.
+            FleetError: The cluster cannot be reached, or a video would get no CPU.
         """
+        if cpus < 1 or gpus < 0:
+            raise FleetError(f"cpus={cpus} and gpus={gpus:g}: choose 1 or more, and 0 or more")
         self._ray = _require_ray()
         self._cpus, self._gpus, self._retries = cpus, gpus, retries
         if not self._ray.is_initialized():

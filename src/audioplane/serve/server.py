@@ -32,7 +32,10 @@ class Address:
     """Also over UDP, on all interfaces."""
 
     def guarded(self) -> "Address":
-        """The address with a token where one is needed. Raises `ServeError` for a weak token."""
+        """The address with a token where one is needed. Raises `ServeError` for a weak token, or a
+        port that there is not."""
+        if not 0 <= self.port < 1 << 16:
+            raise ServeError(f"port={self.port}: choose one from 0 to 65535")
         token = self.access.token
         if token is None and self.host not in LOOPBACK:
             return replace(self, access=replace(self.access, token=secrets.token_urlsafe(24)))
@@ -69,9 +72,14 @@ def serve(
     SIGTERM lets sessions at work go on for `drain_seconds` and takes no new ones; Ctrl-C, or
     another SIGTERM, ends it at once. `workers`: processes that render; 0 for one for every core.
 
-    Raises `ServeError` where the extra is missing or two heads share a name.
+    Raises `ServeError` where the extra is missing, two heads share a name, or there are fewer
+    than no workers or no clients.
     """
     require_packages()
+    if workers < 0:
+        raise ServeError(f"workers={workers}: choose 1 or more, or 0 for one for every core")
+    if limits.clients < 1:
+        raise ServeError(f"clients={limits.clients}: choose 1 or more, or 0 for as many as fit")
     from audioplane.serve.app import make_app
     from audioplane.serve.draining import DrainingServer
     from audioplane.serve.protocol import server_config
