@@ -42,11 +42,13 @@ def test_json_lines_say_the_same():
         ("x.csv", "video\na.mp4\nb/a.mp4\n", "line 3: 'a' is the name in line 2"),
         ("x.csv", "video,name\na.mp4,../a\n", "not made of letters"),
         ("x.csv", "video,name\n,a\n", "line 2: no video"),
+        ("x.csv", 'video,consent\na.mp4,"Ann\n' + "b.mp4,Bob\n" * 20_000, "no CSV"),
         ("x.jsonl", "[1]", "line 1: not an object"),
         ("x.jsonl", "{", "line 1: no JSON"),
         ("x.jsonl", '{"video": "a", "seed": 1.5}', "expected a whole number"),
         ("x.jsonl", '{"video": "a", "size": true}', "expected a whole number"),
         ("x.jsonl", '{"video": "a", "size": [1]}', "expected a number"),
+        ("x.jsonl", '{"video": "a", "size": Infinity}', "expected a number"),
     ],
 )
 def test_a_wrong_manifest_is_refused_with_its_line(name, text, said):

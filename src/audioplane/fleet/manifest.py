@@ -103,16 +103,19 @@ def parse_manifest(text: str, path: str = "") -> list[Entry]:
 
 
 def _csv_rows(text: str, path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text))
-    if "video" not in (reader.fieldnames or ()):
-        raise FleetError(
-            f"{path or 'manifest'}, line 1: no column 'video': the first line names the columns, "
-            f"of {', '.join(COLUMNS)}"
-        )
-    for row in reader:
-        if None in row:
-            raise FleetError(f"{path or 'manifest'}, line {reader.line_num}: too many cells")
-        yield reader.line_num, {k: v.strip() for k, v in row.items() if v and v.strip()}
+    reader, place = csv.DictReader(io.StringIO(text)), f"{path or 'manifest'}, line"
+    try:
+        if "video" not in (reader.fieldnames or ()):
+            raise FleetError(
+                f"{place} 1: no column 'video': the first line names the columns, of "
+                f"{', '.join(COLUMNS)}"
+            )
+        for row in reader:
+            if None in row:
+                raise FleetError(f"{place} {reader.line_num}: too many cells")
+            yield reader.line_num, {k: v.strip() for k, v in row.items() if v and v.strip()}
+    except csv.Error as e:  # of a quote that nothing closes
+        raise FleetError(f"{place} {reader.line_num}: no CSV ({e})") from e
 
 
 def _json_rows(text: str, path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -153,7 +156,7 @@ def _value(kind: Any, raw: Any, place: str) -> Any:
     target = next((c for c in choices if c is not NoneType), kind)
     try:
         number = target(raw)
-    except (TypeError, ValueError) as e:
+    except (TypeError, ValueError, OverflowError) as e:
         raise FleetError(f"{place} is {raw!r}: expected a number") from e
     if isinstance(raw, bool) or target is int and number != float(raw):
         raise FleetError(f"{place} is {raw!r}: expected a whole number")
