@@ -87,6 +87,25 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bits(
     assert store.list("heads/ann/checkpoint") == []
 
 
+class AgainTrainStep(TrainStep):
+    """Finds its training complete, as where a machine is lost right after that."""
+
+    def run(self, job):
+        super().run(job)
+        return super().run(job)
+
+
+def test_a_training_that_was_complete_has_figures_that_are_json(video, options, tmp_path):
+    store = Store(str(tmp_path / "store"))
+    options = replace(options, steps=(UnpackStep(), AgainTrainStep({"laptop": TINY})))
+    result = run_fleet(
+        [Entry(str(video), "ann")], store, executor=SerialExecutor(), options=options
+    )
+    assert result.count("done") == 1, result.outcomes
+    state = json.loads(store.read("state/ann.json"), parse_constant=pytest.fail)
+    assert state["stage"] == "done"
+
+
 class Hearing(SerialExecutor):
     """Keeps the iterations that the training reports."""
 

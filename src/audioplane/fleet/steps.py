@@ -113,10 +113,10 @@ class TrainStep:
         )
         out, device = run_folder(job), choose_device(job.device).device
         _fetch_checkpoint(job, out)
-        synced, psnr = time.monotonic(), float("nan")
+        synced, figures = time.monotonic(), {}
         for event in train_head(subject, config, out, device, lpips, job.stop):
             if isinstance(event, Iterated):
-                psnr = event.psnr
+                figures = {"train_psnr": round(event.psnr, 2)}
                 if not job.stop.is_set():
                     job.report(Progress("train", event.iteration, event.total))
             due = time.monotonic() - synced >= job.sync_every or job.stop.is_set()
@@ -128,7 +128,7 @@ class TrainStep:
         for file in _RUN_FILES:
             job.store.put(job.name(f"{RUN}/{file}"), out / file)
         job.store.remove(job.name(CHECKPOINT))
-        return {"train_psnr": round(psnr, 2)}
+        return figures  # none where it was complete before, on a machine that was then lost
 
     def _config(self, entry: Entry) -> "tuple[TrainConfig, LPIPS | None]":
         from audioplane.train import PRESETS
