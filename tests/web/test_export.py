@@ -9,6 +9,7 @@ from audioplane.errors import CheckpointError, CredentialsError
 from audioplane.head import Head, HeadShape
 from audioplane.media.image import decode_image
 from audioplane.web import export_web
+from audioplane.web.export import _shown
 from audioplane.web.head_bin import read_head_bin
 
 
@@ -27,6 +28,17 @@ def test_the_header_says_who_agreed_and_whose_head_it_is(exported):
     assert facts["identity"] == exported.run.identity
     assert facts["head_sha256"] == exported.run.sha256
     assert len(arrays["views"]) == len(arrays["bodies"]) == len(exported.run.footage.loop)
+
+
+def test_to_and_fro_a_page_shows_no_more_than_on_a_path(exported, exported_torso, monkeypatch):
+    monkeypatch.setattr("audioplane.web.export._MOST_MOMENTS", 7)
+    monkeypatch.setattr("audioplane.web.export._MOST_TORSOS", 8)
+    moments, arrays = _shown(exported.run)
+    assert [m.ref for m in moments] == list(exported.run.footage.loop[:7]) and not arrays
+    moments, arrays = _shown(exported_torso.run)
+    there = list(exported_torso.run.footage.loop[:5])
+    assert [m.ref for m in moments] == there + there[3:0:-1]
+    assert arrays["path"][0].tolist() == list(range(8))
 
 
 def test_the_page_carries_no_key_and_no_path(exported, mark_key):

@@ -167,10 +167,10 @@ def _shown(run: Run) -> tuple[Sequence[Moment], Arrays]:
     path = None if run.motion is None else find_path(run.motion, most)
     if path is not None:
         return path.moments, {"path": (path.rows, "f32")}
-    moments = [Moment(ref) for ref in run.footage.loop]
     if run.torso != "recorded":
-        return moments, {}
+        return [Moment(ref) for ref in run.footage.loop[:most]], {}
     # Torsos are decoded forwards alone: the way back has its own.
+    moments = [Moment(ref) for ref in run.footage.loop[: most // 2 + 1]]
     moments += moments[-2:0:-1]
     return moments, {"path": (np.arange(len(moments), dtype=np.uint16), "f32")}
 
