@@ -135,4 +135,6 @@ def test_what_cannot_be_written_is_refused(run, voice, tmp_path):
         export_gaussians(run, tmp_path / "a.obj")
     with pytest.raises(SpeechError, match="frame=12"):
         export_gaussians(run, tmp_path / "a.ply", voice, frame=12)
+    with pytest.raises(SpeechError, match="frame=3 is one of a speech"):
+        export_gaussians(run, tmp_path / "a.ply", frame=3)
     assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from audioplane.clock import SAMPLE_RATE
+from audioplane.clock import FPS, SAMPLE_RATE
 from audioplane.credentials.provenance import who_agreed
 from audioplane.drive import Talker
 from audioplane.drive.moment import Moment
@@ -48,10 +48,13 @@ def export_gaussians(
     Raises:
         CredentialsError: Nobody consented.
         MediaError: The suffix is another one, or a file cannot be read or written.
-        SpeechError: There are no such features here, or the speech has no such frame.
+        SpeechError: There are no such features here, the speech has no such frame, or a frame is
+            asked for without a speech.
     """
     if out.suffix not in SUFFIXES:
         raise MediaError(f"{out} is neither {' nor '.join(SUFFIXES)}: choose one of them")
+    if speech is None and frame is not None:
+        raise SpeechError(f"frame={frame} is one of a speech, and no speech is given")
     facts = _facts(run, who_agreed(consent, run.consent))
     talker = Talker(run)
     if speech is None:
@@ -94,7 +97,7 @@ def _write(path: Path, gaussians: Gaussians, facts: dict[str, str]) -> None:
 def _at_rest(talker: Talker) -> Gaussians:
     """Silent, with the expression that the person mostly had."""
     head = talker.run.head
-    code = talker.codes(Speech(np.zeros(SAMPLE_RATE, np.float32)))[SAMPLE_RATE // 640 // 2]
+    code = talker.codes(Speech(np.zeros(SAMPLE_RATE, np.float32)))[FPS // 2]
     shown = head.expression(head.expression.range.rest)
     return head.deform(Motion(code, shown))[0]
 
