@@ -24,10 +24,10 @@ from audioplane.speech.window import WINDOW, centred_windows, frame_count
 # The order of registration is that of lists.
 from audioplane.speech import ipa, mel, phones  # isort: skip
 
-for kind in (mel.KIND, phones.KIND, ipa.KIND):
-    register(kind)
-for kind in (phones.KIND, ipa.KIND):
-    register(combine(mel.KIND, kind))
+for _kind in (mel.KIND, phones.KIND, ipa.KIND):
+    register(_kind)
+for _kind in (phones.KIND, ipa.KIND):
+    register(combine(mel.KIND, _kind))
 
 # Kinds that need a network register themselves.
 from audioplane.speech import deepspeech, networks  # isort: skip # noqa: E402, F401

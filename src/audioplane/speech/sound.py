@@ -85,9 +85,8 @@ class Speech:
     def read(path: Path | str, audio_track: int | None = None) -> "Speech":
         """The sound of an audio or video file (`media.audio.read_audio`): in memory up to a minute,
         decoded for each use if longer. Raises `MediaError`."""
-        from audioplane.media.audio import (
-            audio_blocks,
-        )  # imports the decoders, which not every use needs
+        # Imports the decoders, which not every use needs.
+        from audioplane.media.audio import audio_blocks
 
         blocks: list[np.ndarray] = [np.zeros(0, np.float32)]
         for block in audio_blocks(Path(path), audio_track=audio_track):

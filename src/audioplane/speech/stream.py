@@ -100,7 +100,7 @@ def open_stream(kind: str, statistics: StreamStatistics | None = None) -> Speech
 def stream_statistics(speech: Speech, kind: str) -> StreamStatistics:
     """Statistics of a recording's speaker for a stream of this kind, of its first minute.
 
-    Raises `SpeechError` for a kind that cannot be streamed.
+    Raises `SpeechError` for a name that `feature_kind` does not know.
     """
     opening = speech.opening(LEARNT)
     if opening.level is None:
