@@ -33,7 +33,7 @@ export class AudioplaneHead extends HTMLElement {
   #shown = -1;
   #began = 0;
   #speech = null; // {id, codes, first (frame of codes[0]), began (of the first), clock(), whole, done}
-  #calls = 0;
+  #calls = 0; // of speak, listen and stop
   #silence;
   #audio;
   #release = () => {};
@@ -179,8 +179,8 @@ export class AudioplaneHead extends HTMLElement {
   async speak(samples, rate = 16000) {
     if (!(samples instanceof Float32Array)) throw new TypeError("samples are a Float32Array");
     this.stop();
-    const audio = await this.#sound();
-    const id = ++this.#calls;
+    const id = this.#calls, audio = await this.#sound();
+    if (id !== this.#calls) return; // something else was asked for meanwhile
     return new Promise((done) => {
       this.#speech = { id, codes: [], whole: true, done, samples, rate, audio };
       this.#hearing.postMessage({ type: "speech", id, samples: resampled(samples, rate) });
@@ -206,10 +206,14 @@ export class AudioplaneHead extends HTMLElement {
   /** Follow a microphone, or another stream with sound. */
   async listen(stream) {
     this.stop();
-    const asked = !stream;
+    const id = this.#calls, asked = !stream;
     stream ??= await navigator.mediaDevices.getUserMedia({ audio: true });
-    const audio = await this.#sound(), id = ++this.#calls;
-    await audio.audioWorklet.addModule(new URL("./microphone.js", import.meta.url));
+    const release = () => asked && stream.getTracks().forEach((track) => track.stop());
+    const audio = await this.#withMicrophone().catch((error) => {
+      release();
+      throw error;
+    });
+    if (id !== this.#calls) return release(); // something else was asked for meanwhile
     const source = audio.createMediaStreamSource(stream);
     const microphone = new AudioWorkletNode(audio, "microphone", { numberOfOutputs: 0 });
     const resampler = new Resampler(audio.sampleRate);
@@ -228,7 +232,7 @@ export class AudioplaneHead extends HTMLElement {
     this.#release = () => {
       source.disconnect();
       microphone.port.onmessage = null;
-      if (asked) for (const track of stream.getTracks()) track.stop();
+      release();
     };
     this.#tell("listening", {});
   }
@@ -242,6 +246,7 @@ export class AudioplaneHead extends HTMLElement {
 
   /** Be silent. */
   stop() {
+    this.#calls++;
     this.#release();
     this.#release = () => {};
     const speech = this.#speech;
@@ -262,6 +267,12 @@ export class AudioplaneHead extends HTMLElement {
     this.#audio ??= new AudioContext();
     if (this.#audio.state !== "running") await this.#audio.resume();
     return this.#audio;
+  }
+
+  async #withMicrophone() {
+    const audio = await this.#sound();
+    await audio.audioWorklet.addModule(new URL("./microphone.js", import.meta.url));
+    return audio;
   }
 
   #tell(type, detail) {
