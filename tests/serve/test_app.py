@@ -22,7 +22,7 @@ from websockets.sync.client import connect
 
 from audioplane.credentials import read_credentials
 from audioplane.drive import Animator, DrivenFrame
-from audioplane.errors import SubjectError
+from audioplane.errors import MediaError, SubjectError
 from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
 from audioplane.serve.access import Access
@@ -207,6 +207,19 @@ def test_an_upload_is_spoken_and_can_be_downloaded(address, tmp_path):
     assert said is not None and said.intact and said.ai_generated and said.origin is not None
     assert (said.origin.session, said.origin.consent) == (mark, "drawn; no person")
     assert get(f"{session}/clip?first=0&last=1")[0] == 404  # it ends with its session
+
+
+def test_a_clip_that_cannot_be_written_says_so(address, monkeypatch, caplog):
+    def full(*arguments, **options):
+        raise MediaError("/tmp/clip.mp4 cannot be written: no space left")
+
+    monkeypatch.setattr("audioplane.serve.clip.VideoWriter", full)
+    with live(address) as socket:
+        session = json.loads(socket.recv())["session"]
+        until(socket, lambda kind, index, _: index >= 2)
+        status, said = get(f"http://{address}/api/sessions/{session}/clip?first=0&last=1")
+    assert status == 503 and b"/tmp" not in said
+    assert "no space left" in caplog.text
 
 
 @pytest.mark.parametrize("head", ["", "other", "../drawn", "drawn/../../etc", "%2Fetc%2Fpasswd"])

@@ -93,7 +93,11 @@ def make_app(
             async with session.rendering:
                 return await render_clip(session, frames, heads.drawing, service.writing)
 
-        video = await while_there(request, session, render())
+        try:
+            video = await while_there(request, session, render())
+        except AudioplaneError as e:  # its worker died, or it cannot be written or signed
+            _log.warning("a clip cannot be made: %s", e)
+            raise HTTPException(503, "no clip: the server's log says why") from e
         name = 'attachment; filename="audioplane.mp4"'
         return Response(video, media_type="video/mp4", headers={"Content-Disposition": name})
 
