@@ -27,7 +27,7 @@ _LIBRARIES = (
     "hama",
     "c2pa-python",
 )
-"""Further packages that `serve` needs."""
+"""Packages without which nothing works."""
 _ENCODERS = ("libx264", "aac")
 
 

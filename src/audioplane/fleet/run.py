@@ -136,7 +136,7 @@ def run_fleet(
         for p in planned
         if p.need not in AT_REST
     ]
-    tally = _Tally(len(tasks), executor.slots, report or (lambda progress: None))
+    tally = _Tally(len(tasks), report or (lambda progress: None))
     stop = stop or threading.Event()
     outcomes = list(_ended(executor, tasks, tally, opened, stop))
     return FleetResult(planned, outcomes)
@@ -170,8 +170,8 @@ def _lost(store: Store, entry: Entry, lost: Lost) -> Outcome:
 class _Tally:
     """Counts what ends, and estimates what is left."""
 
-    def __init__(self, total: int, slots: int, report: Callable[[FleetProgress], None]):
-        self._total, self._slots, self._report = total, slots, report
+    def __init__(self, total: int, report: Callable[[FleetProgress], None]):
+        self._total, self._report = total, report
         self._counts: Counter[str] = Counter()
         self._at_work: dict[str, tuple[str, float]] = {}
         self._started = time.monotonic()
