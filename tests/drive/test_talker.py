@@ -103,3 +103,10 @@ def test_a_look_ahead_is_a_time(run_folder, spoken_subject, look_ahead):
     talker = Talker.open(run_folder, subject=spoken_subject.paths.root, device="cpu")
     with pytest.raises(SpeechError, match="look_ahead="):
         talker.stream(look_ahead)
+
+
+@pytest.mark.parametrize("asked", [{"articulation": float("nan")}, {"seed": -1}])
+def test_what_no_talker_can_do_is_refused(run_folder, spoken_subject, asked):
+    (name,) = asked
+    with pytest.raises(SpeechError, match=f"{name}="):
+        Talker(open_run(run_folder, spoken_subject.paths.root), **asked)

@@ -101,6 +101,8 @@ class Talker:
             raise SpeechError(
                 f"articulation={articulation:g}: choose between 0 and {MOST_ARTICULATE:g}"
             )
+        if seed < 0:
+            raise SpeechError(f"seed={seed}: choose 0 or more")
         self.run = run = run.for_driving(device)
         """The run that it was made of, with a head of its own."""
         self.notes: tuple[str, ...] = ()
@@ -172,7 +174,7 @@ class Talker:
         Raises:
             CheckpointError: There is no trained head, or it is damaged.
             SubjectError: The subject is missing, or is another one.
-            SpeechError: `articulation` is out of range.
+            SpeechError: `articulation` or `seed` is out of range.
             ExpressionError: The file of `face` cannot be read, or the head knows blinks alone.
             PoseError: `poses` cannot be read, or the head shows its recorded torso.
             MediaError: `background` is no image, no colour and not "transparent".
