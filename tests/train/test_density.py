@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from audioplane.head import Gaussians
@@ -55,6 +56,21 @@ def test_sums_take_the_mean_over_frames_that_see_a_gaussian():
     control.observe(splat, (20, 20))
     assert torch.allclose(control.gradient_sum[0], torch.tensor(5.0))
     assert control.seen.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("directional", [1.0, 0.05, 0.0])
+def test_what_a_colour_depends_on_the_direction_by_has_a_rate_of_its_own(directional):
+    head = make_head(0)
+    head.gaussians = cloud()
+    adam = GaussianAdam(head, dict.fromkeys(head.gaussians.tensors(), 0.1), directional)
+    before = head.gaussians.sh.detach().clone()
+    for _ in range(3):
+        for tensor in head.gaussians.tensors().values():
+            tensor.grad = torch.ones_like(tensor)
+        adam.step(0.1)
+    moved = before - head.gaussians.sh.detach()
+    torch.testing.assert_close(moved[:, :1], torch.full_like(moved[:, :1], 0.3))
+    torch.testing.assert_close(moved[:, 1:], torch.full_like(moved[:, 1:], 0.3 * directional))
 
 
 def test_resizing_keeps_the_moments_of_who_stays():

@@ -93,8 +93,9 @@ class SparseAdam:
 class GaussianAdam:
     """Adam over the Gaussians of a head, resized with them."""
 
-    def __init__(self, head: Head, rates: dict[str, float]):
-        self._head = head
+    def __init__(self, head: Head, rates: dict[str, float], directional: float = 1.0):
+        """`directional` is a factor on the rate of all bases of `sh` but the first."""
+        self._head, self._directional = head, directional
         self.rates = dict(rates)
         self._build({})
 
@@ -113,7 +114,10 @@ class GaussianAdam:
         for group in self._adam.param_groups:
             if group["name"] == "means":
                 group["lr"] = means_rate
+        sh = self._head.gaussians.sh.detach()[:, 1:]
+        before = sh.clone()
         self._adam.step()
+        sh.copy_(before.lerp(sh, self._directional))
         self._adam.zero_grad()
 
     def state(self) -> dict[str, dict[str, Tensor]]:
@@ -157,7 +161,8 @@ class Optimisers:
         self._coarse, self._fine = stages
         self._means_rate, self._planes_rate = r.means * head_width, r.planes
         own = {"quats": r.quats, "log_scales": r.scales, "logits": r.opacities}
-        self.gaussians = GaussianAdam(head, own | {"means": self._means_rate, "sh": r.sh})
+        own |= {"means": self._means_rate, "sh": r.sh}
+        self.gaussians = GaussianAdam(head, own, r.directional)
         self._planes = {"planes": SparseAdam(head.grid.planes, head.grid.touched)}
         if head.times is not None:
             self._planes["times"] = SparseAdam(head.times.table, head.times.touched)
