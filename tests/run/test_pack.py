@@ -165,6 +165,29 @@ def test_a_pack_without_one_of_its_parts_is_refused(packed, tmp_path, lost):
         open_run(tmp_path / "short.head")
 
 
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [("size", [64]), ("size", 64), ("loop", [[1]]), ("shots", "no"), ("voice", [1]), ("voice", {})],
+)
+def test_a_pack_with_other_facts_is_refused(packed, tmp_path, fact, value):
+    """Its checksum is valid, as anybody could write it."""
+    tensors, facts = load_tensors(packed)
+    save_tensors(tmp_path / "odd.head", tensors, facts | {fact: value})
+    with pytest.raises(CheckpointError, match="damaged"):
+        open_run(tmp_path / "odd.head")
+
+
+@pytest.mark.parametrize(
+    "name", ["footage/expressions", "footage/K", "footage/background", "views", "head/low"]
+)
+def test_a_pack_with_tensors_of_other_shapes_is_refused(packed, tmp_path, name):
+    tensors, facts = load_tensors(packed)
+    tensors[name] = torch.zeros(())
+    save_tensors(tmp_path / "odd.head", tensors, facts)
+    with pytest.raises(CheckpointError, match="damaged"):
+        open_run(tmp_path / "odd.head")
+
+
 def test_other_files_are_no_packs(tmp_path, run_folder):
     (tmp_path / "a.head").write_bytes(b"")
     (tmp_path / "b.head").write_text(json.dumps({"head": 1}))

@@ -59,7 +59,7 @@ def test_sums_take_the_mean_over_frames_that_see_a_gaussian():
 
 
 @pytest.mark.parametrize("directional", [1.0, 0.05, 0.0])
-def test_what_a_colour_depends_on_the_direction_by_has_a_rate_of_its_own(directional):
+def test_directional_bases_of_colours_have_a_rate_of_their_own(directional):
     head = make_head(0)
     head.gaussians = cloud()
     adam = GaussianAdam(head, dict.fromkeys(head.gaussians.tensors(), 0.1), directional)

@@ -23,7 +23,7 @@ from audioplane.media.image import decode_image
 from audioplane.run.footage import longest_shot
 from audioplane.run.head_file import TrainedHead, trained_from
 from audioplane.run.motion_graph import MotionGraph, shown_frames
-from audioplane.run.tensors import check_digest, damaged, read_facts, under
+from audioplane.run.tensors import check_digest, damaged, read_facts, reading, under
 from audioplane.speech import StreamStatistics
 from audioplane.subject import FrameRef
 from audioplane.subject.torso import over
@@ -122,41 +122,46 @@ def read_pack(path: Path) -> Pack:
     """Open a pack. Raises `CheckpointError` if it is missing, damaged or of another version."""
     facts = read_facts(path)
     try:
-        tensors = TensorsOnDisk(path)
-        check_digest(path, tensors, facts)
-        model = {name: tensors[name] for name in tensors if not name.startswith("footage/")}
-        trained = trained_from(path, model, facts)
-        views = trained.views
-        ids = [int(i) for i in facts.get("loop", views)]  # older packs: all poses are the loop's
-        width, height = (int(x) for x in facts["size"])
-        names = set(tensors)
-        expressions = tensors[EXPRESSIONS if EXPRESSIONS in names else BLINKS].numpy()
-        if expressions.shape[1] != trained.head.shape.expression:
-            raise ValueError("its expressions are not its head's")
-        footage = PackedFootage(
-            [FrameRef(i, i, views[i].double().numpy()) for i in ids],
-            tensors[K].numpy(),
-            (width, height),
-            decode_image(tensors[BACKGROUND].numpy().tobytes(), 3),
-            dict(zip(ids, expressions, strict=True)),
-            tensors,
-            _bodies(trained, ids, tensors),
-            trained.torso == "recorded",
-            [int(n) for n in facts.get("shots", [len(ids)])],
-        )
-        if footage.background.shape != (height, width, 3) or not ids:
-            raise ValueError("its footage is not of one size")
-        if sum(footage.lengths) != len(ids):
-            raise ValueError("its shots are not its footage's")
-        motion = under(MOTION, {name: tensors[name] for name in names if name.startswith(MOTION)})
-        graph = MotionGraph.of(footage.refs, motion) if motion else None
-        shown = shown_frames(footage, graph) if footage.recorded else []
-        if missing := sum(f"{TORSO}{ref.img_id}" not in names for ref in shown):
-            raise ValueError(f"{missing} torsos are missing")
-        digest = str(facts["head_sha256"])
-        return Pack(trained, footage, graph, voice_from(facts["voice"]), digest)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, MediaError) as e:
+        with reading(path):
+            return _pack(path, facts)
+    except (OSError, SafetensorError, MediaError) as e:
         raise damaged(path, e) from e
+
+
+def _pack(path: Path, facts: Mapping[str, Any]) -> Pack:
+    tensors = TensorsOnDisk(path)
+    check_digest(path, tensors, facts)
+    model = {name: tensors[name] for name in tensors if not name.startswith("footage/")}
+    trained = trained_from(path, model, facts)
+    views = trained.views
+    ids = [int(i) for i in facts.get("loop", views)]  # older packs: all poses are the loop's
+    width, height = (int(x) for x in facts["size"])
+    names = set(tensors)
+    expressions = tensors[EXPRESSIONS if EXPRESSIONS in names else BLINKS].numpy()
+    if expressions.shape[1] != trained.head.shape.expression:
+        raise ValueError("its expressions are not its head's")
+    footage = PackedFootage(
+        [FrameRef(i, i, views[i].double().numpy()) for i in ids],
+        tensors[K].numpy(),
+        (width, height),
+        decode_image(tensors[BACKGROUND].numpy().tobytes(), 3),
+        dict(zip(ids, expressions, strict=True)),
+        tensors,
+        _bodies(trained, ids, tensors),
+        trained.torso == "recorded",
+        [int(n) for n in facts.get("shots", [len(ids)])],
+    )
+    if footage.background.shape != (height, width, 3) or footage.K.shape != (3, 3) or not ids:
+        raise ValueError("its footage is not of one size")
+    if sum(footage.lengths) != len(ids):
+        raise ValueError("its shots are not its footage's")
+    motion = under(MOTION, {name: tensors[name] for name in names if name.startswith(MOTION)})
+    graph = MotionGraph.of(footage.refs, motion) if motion else None
+    shown = shown_frames(footage, graph) if footage.recorded else []
+    if missing := sum(f"{TORSO}{ref.img_id}" not in names for ref in shown):
+        raise ValueError(f"{missing} torsos are missing")
+    digest = str(facts["head_sha256"])
+    return Pack(trained, footage, graph, voice_from(facts["voice"]), digest)
 
 
 def _bodies(

@@ -109,7 +109,7 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as e:
+    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as e:
         raise damaged(path, f"{type(e).__name__}: {e}") from e
 
 

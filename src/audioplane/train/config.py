@@ -102,8 +102,7 @@ class LearningRates:
     opacities: float = 3e-2
     sh: float = 5e-3
     directional: float = 0.05
-    """Factor on the rate of what a colour depends on the direction by: all bases of `sh` but the
-    first (3DGS's)."""
+    """Factor on the rate of the directional bases of `sh`, all but the first (3DGS's)."""
     planes: float = 5e-3
     """Space planes and line grids; decays to a tenth over the fine stage, as the next two."""
     networks: float = 1e-3

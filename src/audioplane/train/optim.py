@@ -94,7 +94,7 @@ class GaussianAdam:
     """Adam over the Gaussians of a head, resized with them."""
 
     def __init__(self, head: Head, rates: dict[str, float], directional: float = 1.0):
-        """`directional` is a factor on the rate of all bases of `sh` but the first."""
+        """`directional`: factor on the rate of all bases of `sh` but the first."""
         self._head, self._directional = head, directional
         self.rates = dict(rates)
         self._build({})
