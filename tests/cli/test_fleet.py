@@ -46,6 +46,11 @@ def test_videos_that_fail_are_told_kept_and_reported(manifest, tmp_path, capsys)
     assert "MediaError: 1" in page.read_text()
 
 
+def test_the_status_of_a_store_that_no_fleet_ever_had_is_refused(tmp_path, capsys):
+    assert main(["fleet", "status", str(tmp_path / "heeds")]) == 1
+    assert "knows of no video" in capsys.readouterr().err
+
+
 def test_the_status_names_what_is_at_work(tmp_path, capsys):
     store = Store(str(tmp_path))
     write_state(store, VideoState("ann", "working", at="train 34%"))

@@ -137,6 +137,25 @@ def test_a_refused_microphone_is_reported(visit):
     assert "refused" in page.inner_text("#trouble")
 
 
+def test_an_impatient_visitor_opens_one_microphone(visit):
+    slow = """
+        const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
+        window.asked = 0;
+        media.getUserMedia = async (wish) => {
+          window.asked++;
+          await new Promise((done) => setTimeout(done, 500));
+          return ask(wish);
+        };
+    """
+    page = visit(script=slow)
+    for _ in range(3):
+        page.click("#talk")
+    status(page, "Listening")
+    assert page.evaluate("window.asked") == 1
+    page.click("#talk")
+    status(page, "Done")
+
+
 def test_it_fits_a_phone_and_a_desktop(visit):
     page = visit()
     assert "AI-generated, marked" in page.inner_text("figcaption")

@@ -98,6 +98,8 @@ class FleetStatusCommand:
         from audioplane.fleet import fleet_status
 
         status = fleet_status(self.store)
+        if not status.names:
+            raise FleetError(f"{self.store} knows of no video: 'fleet run' writes what this reads")
         if self.json:
             sys.stdout.write(status.to_json() + "\n")
             return

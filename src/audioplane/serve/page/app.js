@@ -306,7 +306,18 @@ function stopMicrophone() {
   $("talk").textContent = "Speak";
 }
 
-const toggle = () => (stream ? (stopMicrophone(), say("Finishing …")) : startMicrophone());
+let starting = false; // the browser asks for the microphone, or it is not connected yet
+
+async function toggle() {
+  if (starting) return;
+  if (stream) {
+    stopMicrophone();
+    say("Finishing …");
+    return;
+  }
+  starting = true;
+  try { await startMicrophone(); } finally { starting = false; }
+}
 
 async function send(file) {
   if (!hello || !file) return;
