@@ -4,6 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+_KEPT = 10_000
+"""Addresses that are kept before those that have long been quiet are forgotten."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -67,11 +70,14 @@ class Rate:
     def __init__(self, a_minute: float, clock: Callable[[], float] = time.monotonic):
         self._a_minute, self._clock = a_minute, clock
         self._buckets: dict[str, Bucket] = {}
+        self._room = _KEPT
 
     def allow(self, address: str) -> bool:
         """Whether this address is within its limit; counts one use."""
-        if len(self._buckets) > 10_000:
+        if len(self._buckets) > self._room:
             self._buckets = {a: b for a, b in self._buckets.items() if not b.full}
+            # Twice what is left: a flood of addresses must not have all looked at for each request.
+            self._room = max(_KEPT, 2 * len(self._buckets))
         if address not in self._buckets:
             size = max(1.0, self._a_minute / 3)
             self._buckets[address] = Bucket(size, self._a_minute / 60, self._clock)
