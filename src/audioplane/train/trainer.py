@@ -331,7 +331,7 @@ class Trainer:
         codes = self.head.audio_codes(self.batches.windows[rows[0] : rows[-1] + 1], rows[0])
         landmarks = np.stack([self.subject.landmarks(ref) for ref in self.val_refs])
         apertures = torch.from_numpy(mouth_aperture(landmarks))
-        return Mouths(codes[[row - rows[0] for row in rows]], apertures)
+        return Mouths(codes[torch.tensor(rows).to(codes.device) - rows[0]], apertures)
 
     @cached_property
     def _familiarity(self) -> Familiarity | None:
