@@ -128,7 +128,7 @@ def read_pack(path: Path) -> Pack:
         raise damaged(path, e) from e
 
 
-def _pack(path: Path, facts: Mapping[str, Any]) -> Pack:
+def _pack(path: Path, facts: dict) -> Pack:
     tensors = TensorsOnDisk(path)
     check_digest(path, tensors, facts)
     model = {name: tensors[name] for name in tensors if not name.startswith("footage/")}
