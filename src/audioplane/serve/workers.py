@@ -8,7 +8,6 @@ with one worker.
 import itertools
 import multiprocessing
 import os
-import pickle
 import threading
 import time
 from collections import deque
@@ -26,7 +25,7 @@ from jaxtyping import Float, UInt8
 from audioplane.clock import FPS
 from audioplane.credentials import Provenance
 from audioplane.drive.stream import StreamFrame
-from audioplane.errors import ServeError
+from audioplane.errors import AudioplaneError, ServeError
 from audioplane.mark import Marker
 from audioplane.serve.open_heads import HeadSource, OpenHeads
 
@@ -302,19 +301,13 @@ def _serve(line: Connection, sources: Sequence[HeadSource], torsos: Path | None)
         started = time.thread_time()  # torsos are decoded by another
         try:
             answer = verbs[request.verb](*request.arguments)
+        except AudioplaneError as e:
+            answer = e
         except Exception as e:
-            answer = _sendable(e)
+            # The server might not read one that holds more than a message, and would wait for ever.
+            answer = RuntimeError(f"{type(e).__name__}: {e}")
         seconds = time.thread_time() - started
         try:
             line.send((request.number, seconds, request.verb, answer))
         except OSError:
             return
-
-
-def _sendable(error: Exception) -> Exception:
-    """The same, or one that names it: the server could not read one that does not come whole
-    through a pipe, and would wait for the answer for ever."""
-    try:
-        return pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
