@@ -6,6 +6,7 @@ import torch
 from audioplane.errors import SubjectError
 from audioplane.face.regions import mouth_aperture
 from audioplane.run import open_run, pack, read_head, write_head
+from audioplane.run.opening import Mouths
 from audioplane.run.rest import rest_code
 from tests.run.made import make_run
 
@@ -20,8 +21,8 @@ def test_it_is_the_mean_code_of_the_most_closed_lips():
     codes = torch.arange(40.0)[:, None].expand(40, 3)
     apertures = torch.full((40,), 0.1)
     apertures[[7, 21]] = 0.01
-    assert rest_code(codes, apertures).tolist() == [14.0] * 3
-    assert rest_code(codes[:5], apertures[:5]).tolist() == [0.0] * 3
+    assert rest_code(Mouths(codes, apertures)).tolist() == [14.0] * 3
+    assert rest_code(Mouths(codes[:5], apertures[:5])).tolist() == [0.0] * 3
 
 
 def test_an_older_head_takes_it_from_its_subject(run, spoken_subject):

@@ -79,13 +79,13 @@ def lip_opening(heard: Mouths, unheard: Mouths | None = None) -> LipOpening | No
         unheard: Frames whose speech was not trained on; None where there are none.
     """
     own, apertures = heard.codes.double(), heard.apertures
-    centre, deviation = apertures.mean(), apertures.std(correction=0)
+    deviation = apertures.std(correction=0)
     mean = own.mean(0)
     away = own - mean
     squares = away.T @ away
     if not (deviation > _LEAST and squares.trace() > 0):
         return None
-    recorded = (apertures - centre) / deviation
+    recorded = (apertures - apertures.mean()) / deviation
     damped = squares + _RIDGE * squares.diagonal().mean() * torch.eye(len(squares)).to(squares)
     read = torch.linalg.solve(damped, away.T @ recorded.to(squares))
     found = away @ read

@@ -142,9 +142,7 @@ class Run(TrainedHead):
         subject; None where neither tells it, or time moves the head."""
         if self.rest_code is not None:
             return self.rest_code
-        return (
-            None if self._learnt is None else rest_code(self._learnt.codes, self._learnt.apertures)
-        )
+        return None if self._learnt is None else rest_code(self._learnt)
 
     @cached_property
     def opening(self) -> LipOpening | None:

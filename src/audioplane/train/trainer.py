@@ -320,7 +320,7 @@ class Trainer:
             consent=self.subject.info.consent,
             settings=asdict(self.config),
             familiarity=self._familiarity,
-            rest_code=None if mouth is None else rest_code(mouth.codes, mouth.apertures),
+            rest_code=None if mouth is None else rest_code(mouth),
             lip_opening=None if mouth is None else lip_opening(mouth, self._unheard_mouth()),
         )
         write_head(path, trained)
@@ -329,9 +329,12 @@ class Trainer:
         """Codes and recorded apertures of the frames that only judge."""
         rows = [self._row(ref) for ref in self.val_refs]
         codes = self.head.audio_codes(self.batches.windows[rows[0] : rows[-1] + 1], rows[0])
+        return Mouths(codes[torch.tensor(rows).to(codes.device) - rows[0]], self._unheard_apertures)
+
+    @cached_property
+    def _unheard_apertures(self) -> Float[Tensor, " t"]:
         landmarks = np.stack([self.subject.landmarks(ref) for ref in self.val_refs])
-        apertures = torch.from_numpy(mouth_aperture(landmarks))
-        return Mouths(codes[torch.tensor(rows).to(codes.device) - rows[0]], apertures)
+        return torch.from_numpy(mouth_aperture(landmarks))
 
     @cached_property
     def _familiarity(self) -> Familiarity | None:
