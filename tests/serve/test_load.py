@@ -106,9 +106,9 @@ def test_an_hour_of_sound_as_fast_as_it_goes_keeps_the_session(address):
         asked = time.monotonic()
         assert socket.ping().wait(2) and time.monotonic() - asked < 2
         latest = facts(socket)
-        while latest["dropped"] < 3000:
+        while latest["dropped"] < 3400:  # of the 3600 s; all pieces have come by then
             latest = facts(socket)
-        assert 170 < latest["waiting"] <= 180 and 3400 < latest["dropped"] < 3430
+        assert 170 < latest["waiting"] <= 180 and latest["dropped"] < 3430
         socket.send("stop")
         assert min(facts(socket)["waiting"], facts(socket)["waiting"]) == 0
         for _ in range(150):  # from now on it is a flood

@@ -66,7 +66,7 @@ def test_a_stream_in_a_worker_gives_the_same_images(source, workers, tmp_path):
         assert np.array_equal(here.image(a), there.image(b))
         assert here.jpeg(a, 85) == there.jpeg(b, 85)
     there.close()
-    with pytest.raises(KeyError):
+    with pytest.raises(RuntimeError, match="KeyError"):  # named, as it is no error of the project
         there.image(b)
 
 
