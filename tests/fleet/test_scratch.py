@@ -1,11 +1,11 @@
-"""Scratch: copies of videos that lie elsewhere."""
+"""Scratch: a folder for each video, copies of videos that lie elsewhere."""
 
 import uuid
 
 import pytest
 
 from audioplane.errors import StoreError
-from audioplane.fleet.scratch import local_video
+from audioplane.fleet.scratch import claimed, local_video
 from audioplane.fleet.store import Store
 
 
@@ -30,3 +30,11 @@ def test_a_video_of_this_machine_is_not_copied(tmp_path):
 def test_a_video_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StoreError, match="none.mp4 is not there"):
         local_video(f"memory://{uuid.uuid4().hex}/none.mp4", tmp_path)
+
+
+def test_videos_whose_names_are_alike_have_scratch_of_their_own(tmp_path):
+    store = Store("memory://alike")
+    with claimed(tmp_path, store, "x") as one, claimed(tmp_path, store, "x.lock") as other:
+        assert one.is_dir() and other.is_dir() and one != other
+        with pytest.raises(StoreError, match="another process"), claimed(tmp_path, store, "x", 0.0):
+            pass

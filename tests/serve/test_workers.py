@@ -20,6 +20,7 @@ from audioplane.run.footage import Footage
 from audioplane.serve.app import make_app
 from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
+from audioplane.serve.memory import memory_is_short
 from audioplane.serve.open_heads import HeadSource, OpenHeads
 from audioplane.serve.torsos import KeptTorsos, with_kept_torsos
 from audioplane.serve.workers import RemoteHead, Workers
@@ -149,6 +150,25 @@ def test_heads_that_nobody_uses_are_let_go_while_memory_is_short(source):
         heads.push(third, np.zeros(640, np.float32))
 
 
+def test_memory_is_that_of_the_machine_or_of_its_container(tmp_path):
+    machine, cgroup = tmp_path / "meminfo", tmp_path / "cgroup"
+    cgroup.mkdir()
+    assert not memory_is_short(machine, cgroup)  # nothing is known
+    for available, used, inactive, is_short in (
+        (9, 0, 0, True),
+        (11, 89, 0, False),
+        (11, 91, 0, True),
+        (11, 100, 11, False),
+    ):
+        machine.write_text(f"MemTotal:     100 kB\nMemAvailable: {available} kB\nHugePages: 0\n")
+        (cgroup / "memory.max").write_text("100\n")
+        (cgroup / "memory.current").write_text(f"{used}\n")
+        (cgroup / "memory.stat").write_text(f"anon 1\ninactive_file {inactive}\n")
+        assert memory_is_short(machine, cgroup) is is_short
+    (cgroup / "memory.max").write_text("max\n")
+    assert not memory_is_short(machine, cgroup)
+
+
 def test_torsos_are_decoded_once_for_all_processes(spoken_subject, source, tmp_path, monkeypatch):
     footage: Footage = source.open().animator.footage
     kept = [with_kept_torsos(footage, footage.loop, tmp_path / "x.torsos") for _ in range(2)]
@@ -167,6 +187,10 @@ def test_torsos_are_decoded_once_for_all_processes(spoken_subject, source, tmp_p
             assert np.array_equal(kept[1].plate(ref), true[ref.img_id])
     ahead = with_kept_torsos(footage, footage.loop, tmp_path / "z.torsos")
     assert isinstance(ahead, KeptTorsos)
+    with monkeypatch.context() as patched:
+        patched.setattr("audioplane.serve.torsos.memory_is_short", lambda: True)
+        ahead.decode_all()
+        assert not ahead.there.any()
     thread = threading.Thread(target=ahead.decode_all)
     thread.start()
     thread.join()

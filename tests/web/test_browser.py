@@ -101,6 +101,26 @@ def test_every_pose_has_its_own_recorded_torso(visit, exported_torso):
         assert psnr(image[..., :3], animator.draw(torch.zeros(192), ref, plate).image) > 45
 
 
+def test_a_torso_that_cannot_be_decoded_leaves_the_one_before_and_the_next_comes(
+    visit, exported_torso
+):
+    script = """
+    const { Torsos } = await import("/torsos.js"), facts = head.facts.torso, shown = [];
+    const file = new Uint8Array(await (await fetch("/torso.bin")).arrayBuffer());
+    const start = facts.sizes.slice(0, 5).reduce((a, b) => a + b, 0);
+    file.fill(0, start, start + facts.sizes[5]);
+    const torsos = new Torsos(file.buffer, facts), setPlate = engine.setPlate.bind(engine);
+    engine.setPlate = (...plate) => { shown.push(shown.told); setPlate(...plate); };
+    for (const t of [3, 5, 1, 2]) {
+      shown.told = t;
+      await torsos.lay(engine, t).catch(() => shown.push(-1));
+    }
+    return shown;
+    """
+    with serving(exported_torso.made.path) as address:
+        assert asked(visit(address=address), script).tolist() == [3, -1, 1, 2]
+
+
 def test_a_browser_that_decodes_no_torsos_shows_one_moment(visit, exported_torso):
     script = """
     const { decodes } = await import("/torsos.js");

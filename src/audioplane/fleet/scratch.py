@@ -27,10 +27,11 @@ def claimed(root: Path, store: Store, name: str, wait: float = _WAIT) -> Iterato
     Raises `StoreError` where another process still works on it after `wait` seconds.
     """
     where = hashlib.sha256(store.url.encode()).hexdigest()[:12]
-    folder = root / where / name
+    folder, lock = root / where / "work" / name, root / where / "locks" / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = folder.with_name(f"{name}.lock").open("a")
+        lock.parent.mkdir(exist_ok=True)
+        held = lock.open("a")
     except OSError as e:
         raise StoreError(f"scratch={root} cannot be written: {e.strerror}") from e
     with held:

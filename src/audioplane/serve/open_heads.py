@@ -18,11 +18,8 @@ from audioplane.drive.stream import StreamFrame
 from audioplane.drive.talker import LOOK_AHEAD
 from audioplane.mark import Marker
 from audioplane.serve.heads import LocalStream, ServedHead, open_head
+from audioplane.serve.memory import memory_is_short
 from audioplane.serve.torsos import KeptTorsos, with_kept_torsos
-
-_MEMINFO = Path("/proc/meminfo")
-_SHORT = 0.1
-"""Share of the memory below which what is free is too little."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +66,6 @@ class _Opened:
     streams: int = 0
     used: int = 0
     """When it was last asked for, counted in openings."""
-
-
-def memory_is_short() -> bool:
-    """Whether less than a tenth of this machine's memory is available; False where unknown."""
-    try:
-        lines = _MEMINFO.read_text().splitlines()
-        facts = {name: int(rest.split()[0]) for name, _, rest in (x.partition(":") for x in lines)}
-        return facts["MemAvailable"] < _SHORT * facts["MemTotal"]
-    except (OSError, KeyError, ValueError, IndexError):
-        return False
 
 
 class OpenHeads:

@@ -17,6 +17,7 @@ from jaxtyping import UInt8
 from audioplane.clock import spread_over
 from audioplane.run import Footage
 from audioplane.run.footage import FootageLike
+from audioplane.serve.memory import memory_is_short
 from audioplane.subject import FrameRef
 from audioplane.subject.torso import over
 
@@ -59,10 +60,13 @@ class KeptTorsos(FootageLike):
         return plate
 
     def decode_all(self) -> None:
-        """Decode all that are not there yet, on what the machine has to spare (Linux)."""
+        """Decode all that are not there yet, on what the machine has to spare (Linux), unless
+        memory is short: then the head may have been let go."""
         with suppress(AttributeError, OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
         for ref in self.refs:
+            if memory_is_short():
+                return
             self._lower(ref)
 
     def _lower(self, ref: FrameRef) -> UInt8[np.ndarray, "r w 4"] | None:

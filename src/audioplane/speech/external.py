@@ -30,14 +30,14 @@ def load_external_features(path: Path) -> Float[np.ndarray, "t w f"]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers that are damaged or written by Python 2
             # Mapped, so that a damaged header cannot ask for more memory than the file is long.
-            features = np.load(path, mmap_mode="r", allow_pickle=False)
+            features = np.lib.format.open_memmap(path, mode="r")
     except Exception as e:  # numpy lets any exception of its header's parser through
         why = e.strerror if isinstance(e, OSError) and e.strerror else f"{type(e).__name__}: {e}"
         raise SpeechError(f"{path} cannot be read as a .npy file of features ({why})") from e
-    if not isinstance(features, np.ndarray) or features.ndim != 3 or not features.size:
-        shape = getattr(features, "shape", "of an archive")
+    if features.ndim != 3 or not features.size:
         raise SpeechError(
-            f"{path} has shape {shape}, expected [frames, window, features] at 25 frames a second"
+            f"{path} has shape {features.shape}, expected [frames, window, features] at 25 frames "
+            "a second"
         )
     if features.dtype.kind != "f":
         raise SpeechError(f"{path} holds {features.dtype}, expected floating-point features")

@@ -35,14 +35,26 @@ export class Torsos {
     this.left = left, this.top = top, this.width = width, this.height = height;
     for (const size of sizes) this.#starts.push(this.#starts.at(-1) + size);
     this.#keys = new Set(keys);
-    this.#decoder = new VideoDecoder({
-      output: (frame) => this.#take(frame),
-      error: (error) => this.#awaited.forEach(({ failed }) => failed(error)),
-    });
-    this.#decoder.configure({ codec, optimizeForLatency: true });
+    this.#begin({ codec, optimizeForLatency: true });
   }
 
-  /** Put the torso of frame `index` behind the head; begin to decode a later one. */
+  /** A fresh decoder, now and after each error: that closes the one that had it. */
+  #begin(config) {
+    this.#at = -1;
+    this.#decoder = new VideoDecoder({
+      output: (frame) => this.#take(frame),
+      error: (error) => {
+        this.#images.clear();
+        this.#awaited.forEach(({ failed }) => failed(error));
+        this.#awaited.clear();
+        this.#begin(config);
+      },
+    });
+    this.#decoder.configure(config);
+  }
+
+  /** Put the torso of frame `index` behind the head; begin to decode a later one. Where it cannot be
+   * decoded the one before stays. */
   async lay(engine, index) {
     const image = this.#image(engine.row(index)), step = index - (this.last ?? index - 1);
     this.last = index;

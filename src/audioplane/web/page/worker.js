@@ -69,7 +69,7 @@ const actions = {
 
   /** A frame of the loop with a code, or of what `drawing` (bytes) says. */
   async frame({ index, code, drawing, buffer }) {
-    if (torsos) await torsos.lay(engine, index);
+    if (torsos) await torsos.lay(engine, index).catch(told);
     const started = performance.now();
     const { code: heard = code, ...pose } = drawing ? engine.read(drawing) : engine.recorded(engine.row(index));
     if (webgl && !webgl.lost) {
@@ -91,9 +91,11 @@ onmessage = async ({ data }) => {
   try {
     await actions[data.type](data);
   } catch (error) {
-    postMessage({ type: "error", message: error.message });
+    told(error);
   }
 };
+
+const told = ({ message }) => postMessage({ type: "error", message });
 
 /** The speech features of a head, with a recogniser where it needs one. */
 async function opened(src, head) {
