@@ -63,7 +63,8 @@ def prepare_subject(
         out: The subject's folder; made if it is not there.
         consent: Who agreed to the making of this head, and to what; goes into every video of it.
         options: Size, feature kind, model files and more; by default 512 x 512 pixels and
-            log-mel with phones. Its `consent` counts where this one is empty.
+            mel bands with the phones of any language (`mel+ipa`). Its `consent` counts where this
+            one is empty.
         report: Called with the progress of every stage and with what was found.
 
     Returns:

@@ -48,6 +48,17 @@ def test_a_head_that_nobody_consented_to_is_refused(
     assert main(["serve", *arguments, "--workers", "1"]) == 0  # said once
 
 
+def test_a_consent_is_for_the_heads_that_state_none(
+    run_folder, spoken_subject, tmp_path, capsys, monkeypatch
+):
+    tensors, facts = load_tensors(RunPaths(run_folder).head)
+    save_tensors(RunPaths(tmp_path).head, tensors, {**facts, "consent": ""})
+    monkeypatch.setattr("uvicorn.Server.run", lambda server: None)
+    subject = ["--subject", str(spoken_subject.paths.root), "--consent", "I agreed"]
+    assert main(["serve", str(tmp_path), str(run_folder), *subject, "--workers", "1"]) == 0
+    assert "already states" in _says([str(run_folder), *subject], capsys)
+
+
 def test_the_missing_extra_is_named(tmp_path, capsys, monkeypatch):
     find = importlib.util.find_spec
     lacks = lambda name, *rest: None if name == "uvicorn" else find(name, *rest)  # noqa: E731

@@ -1,6 +1,6 @@
 """A user's key and certificate, as an authority would have made them."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -24,7 +24,7 @@ def write_identity(folder: Path, kind: str) -> tuple[Path, Path]:
     """Files of a key and of its certificates."""
     key, root = private_key(kind), private_key("es256")
     organisation = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example Film")
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     usage = [True, *[False] * 8]
     certificate = (
         x509.CertificateBuilder()

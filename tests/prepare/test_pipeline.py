@@ -207,6 +207,7 @@ def test_a_missing_person_network_is_an_error(clip, tmp_path, monkeypatch):
 
     monkeypatch.setattr(person, "require_model", offline)
     fails(clip, tmp_path / "s", "selfie_segmentation.tflite cannot be downloaded", OPTIONS)
+    assert not any((tmp_path / "s").rglob("*.jpg"))  # before the long work
 
 
 def test_a_finished_preparation_is_not_repeated(clip, prepared):

@@ -27,6 +27,7 @@ from websockets.sync.client import connect
 
 from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.serve.session import pcm_of
+from audioplane.serve.sockets import IMAGE, SOUND
 from audioplane.synthetic import make_synthetic_sentence
 
 _HEADER = struct.Struct("<BII")
@@ -47,9 +48,10 @@ class Minute:
 class Client(threading.Thread):
     """One client, with a minute's record for each minute."""
 
-    def __init__(self, port: int, head: str, seconds: float, pcm: bytes):
+    def __init__(self, port: int, asked: str, seconds: float, pcm: bytes):
+        """`asked`: the query of its session."""
         super().__init__(daemon=True)
-        self._address = f"ws://127.0.0.1:{port}/api/live?head={head}&ahead=1"
+        self._address = f"ws://127.0.0.1:{port}/api/live?{asked}"
         self._seconds, self._pcm = seconds, pcm
         self.minutes: list[Minute] = []
         self.failed: Exception | None = None
@@ -79,12 +81,12 @@ class Client(threading.Thread):
                 kind, index, age = _HEADER.unpack_from(message)
                 now = time.monotonic()
                 minute = self._minute(now - began)
-                if kind == 1:
+                if kind != IMAGE:
                     first = first or (index, now)
                     heard[index] = now
                     heard.pop(index - 60 * FPS, None)
                     minute.after_clock.append(now - first[1] - (index - first[0]) / FPS)
-                else:
+                if kind != SOUND:  # or both, where clients draw
                     minute.ages.append(age)
                     minute.after_sound.append(now - heard.pop(index, now))
 
@@ -120,8 +122,12 @@ def _row(clients: list[Client], at: int) -> dict[str, float]:
     }
 
 
-def soak(run: str, name: str, clients: int, minutes: float, workers: int = 0) -> list[dict]:
+def soak(  # noqa: PLR0913 - as the command
+    run: str, name: str, clients: int, minutes: float, workers: int = 0, draw: str = "server"
+) -> list[dict]:
     """One row a minute; `memory_mb` at its end. The first is the warm-up.
+
+    With `draw` "client" what a client would draw from counts as its image: nobody draws.
 
     Raises what a client fails with: a server that refuses it, or hangs up.
     """
@@ -129,7 +135,7 @@ def soak(run: str, name: str, clients: int, minutes: float, workers: int = 0) ->
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "audioplane", "serve", run, "--port", str(port)]
-    command += ["--clients", str(clients), "--workers", str(workers)]
+    command += ["--clients", str(clients), "--workers", str(workers), "--draw", draw]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         for _ in range(120):
@@ -140,7 +146,8 @@ def soak(run: str, name: str, clients: int, minutes: float, workers: int = 0) ->
             except OSError:
                 continue
         pcm = b"".join(pcm_of(make_synthetic_sentence(8.0, seed).waveform) for seed in range(4))
-        threads = [Client(port, name, 60 * minutes, pcm) for _ in range(clients)]
+        query = f"head={name}&ahead=1&draw={draw}"
+        threads = [Client(port, query, 60 * minutes, pcm) for _ in range(clients)]
         for thread in threads:
             thread.start()
         rows: list[dict] = []
@@ -165,10 +172,11 @@ def main() -> None:
     parser.add_argument("run")
     parser.add_argument("--name", help="of the head on the server; that of its folder by default")
     parser.add_argument("--clients", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=float, default=10, help="60 at most, as of any session")
+    parser.add_argument("--draw", choices=("server", "client"), default="server")
     asked = parser.parse_args()
     name = asked.name or Path(asked.run).name
-    soak(asked.run, name, asked.clients, asked.minutes)
+    soak(asked.run, name, asked.clients, asked.minutes, draw=asked.draw)
 
 
 if __name__ == "__main__":

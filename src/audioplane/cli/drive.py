@@ -19,9 +19,9 @@ class Drive:
     STOPPED: ClassVar[str] = "stopped; nothing was written"
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of a training run."""
+    """Folder of a training run, or a pack."""
     speech: PathArgument
-    """Sound or video file with the speech."""
+    """Sound or video file with the speech, or a .npy of its features."""
     out: Path
     """The video to write, 25 frames a second: .mp4, .mov or .mkv with H.264 and AAC, .webm with VP9
     and Opus. With --background transparent: .webm, or a new folder for PNG images."""

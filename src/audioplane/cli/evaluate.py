@@ -24,7 +24,7 @@ class Evaluate:
     """Score a trained head on its held-out frames; report.html shows the results."""
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of a training run."""
+    """Folder of a training run; a pack with --subject."""
     out: Path | None = None
     """Folder for report.html and metrics.json; RUN/evaluation if not given."""
     subject: Path | None = None

@@ -33,7 +33,7 @@ class Export:
     """For --web, sound files with more speech, in the subject's language, for a head whose
     features the page does not compute (all but mel and ipa): it is taught to hear mel bands."""
     consent: str = ""
-    """Who agreed to the making of this head, and to what; needed once if it has none."""
+    """Who agreed to the making of this head, and to what; needed if it has none."""
     mark_key: Path | None = None
     """For --web, key of the mark's payload, 64 hex digits; this installation's (or
     $AUDIOPLANE_MARK_KEY) if not given."""

@@ -27,12 +27,13 @@ class Serve:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN...")]
     """Folders of training runs, or packs; no other heads are served."""
     subject: Path | None = None
-    """The subject, if its folder has moved since the training."""
+    """The subject, if its folder has moved since the training; of all runs the same one."""
     host: str = "127.0.0.1"
     """Address to listen on; any but this machine's own requires the token."""
     port: int = 8000
     token: str | None = None
-    """Secret that clients must send; a random one if the host is not this machine alone."""
+    """Secret that clients must send, 16 characters or more; a random one if the host is not this
+    machine alone."""
     allow_host: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A name by which browsers reach this server, where a proxy changes it; may be repeated."""
     trusted_proxy: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
@@ -114,7 +115,10 @@ class Serve:
             "seed": self.seed,
             "background": self.background,
         }
-        talker = Talker(run, device, provenance=self.provenance, **settings)
+        provenance = self.provenance
+        if run.consent and len(self.runs) > 1:  # what is stated is for the heads that do not
+            provenance = replace(provenance, consent="")
+        talker = Talker(run, device, provenance=provenance, **settings)
         stated = talker.provenance()
         look_ahead = self.lookahead / 1000
         open_head(talker, stated, look_ahead)

@@ -23,7 +23,7 @@ class Stress:
     """Test a head with silence, noise, music and shouting: does it rest, does it tear?"""
 
     run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of a training run."""
+    """Folder of a training run; a pack with --subject."""
     out: Path | None = None
     """Folder for stress.html and stress.json; RUN/stress if not given."""
     subject: Path | None = None

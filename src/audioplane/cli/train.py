@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Switches:
-    """Design choices of the paper; what is not given is the preset's, and that is the paper's."""
+    """Design choices of the paper; what is not given is the preset's: the paper's, but for
+    --moving (laptop, demo: face)."""
 
     encoder: Literal["audio-plane", "concat", "six-plane"] | None = None
     """Audio through factorised planes; appended to the space planes' features ("w/o A"); or no

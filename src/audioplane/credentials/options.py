@@ -9,7 +9,8 @@ class ProvenanceOptions:
     """A video's provenance: consent, mark and credentials."""
 
     consent: str = ""
-    """Who agreed to the making of this head, and to what; needed once if it has none."""
+    """Who agreed to the making of this head, and to what; needed if it has none: once for a
+    run folder, which keeps it, each time for a pack."""
     mark: bool = True
     """The invisible mark in every frame (docs/marking.md)."""
     credentials: bool = True

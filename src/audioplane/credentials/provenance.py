@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from audioplane.credentials.installation import find_mark_key
@@ -114,4 +114,4 @@ def new_session() -> str:
 
 def utc_now() -> str:
     """The date for an `Origin`."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")

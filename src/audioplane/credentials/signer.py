@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -104,7 +104,7 @@ def own_test_signer() -> Signer:
 
 def _expires_soon(pem: bytes) -> bool:
     end = x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc
-    return end < datetime.now(timezone.utc) + timedelta(days=_RENEW_DAYS)
+    return end < datetime.now(UTC) + timedelta(days=_RENEW_DAYS)
 
 
 def _make_test_signer() -> bytes:
@@ -122,7 +122,7 @@ def _certificate(
     name: str, key: ec.EllipticCurvePrivateKey, issuer: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
     """As the C2PA specification requires; c2pa-rs refuses one without an organisation."""
-    now, is_root = datetime.now(timezone.utc), key is issuer
+    now, is_root = datetime.now(UTC), key is issuer
     usage = dict.fromkeys(
         ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
         + ("encipher_only", "decipher_only"),

@@ -11,6 +11,7 @@ from audioplane.media.tracks import choose_track
 from audioplane.media.video import probe_video
 from audioplane.prepare import stages
 from audioplane.prepare.job import Job
+from audioplane.prepare.masks.person import require_masker
 from audioplane.prepare.masks.stage import parsing_stage
 from audioplane.prepare.options import PrepareOptions
 from audioplane.prepare.record import open_record
@@ -53,6 +54,7 @@ def prepare_subject(
         SpeechError: a kind of speech features cannot be computed here.
         PrepareError: an option is out of bounds, preflight refuses the video, too few frames
             are usable, or the folder is of another video or not writable.
+        ModelError: the files of a network are neither here nor can they be downloaded.
         MediaError: the video cannot be read, or the disk is full.
     """
     video, out = Path(video), Path(out)
@@ -66,6 +68,8 @@ def prepare_subject(
     paths = SubjectPaths(out)
     try:
         paths.make_folders()
+        if "parsing" not in record.done:
+            require_masker(options.segmenter)
         for name, stage in STAGES.items():
             if name not in record.done:
                 start = time.monotonic()

@@ -178,7 +178,7 @@ async def _body(request: Request, most: int, limits: Limits) -> bytes:
             content.extend(piece)
             if len(content) > most:
                 raise HTTPException(413, f"this has more than {most / 1e6:g} MB: shorten it")
-    except asyncio.TimeoutError:
+    except TimeoutError:
         raise HTTPException(408, "the upload stalled") from None
     except ClientDisconnect:
         raise HTTPException(400, "the upload broke off") from None

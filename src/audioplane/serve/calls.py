@@ -83,7 +83,7 @@ class Call:
 
     async def run(self) -> None:
         """The session, from when the client has connected to its end."""
-        with suppress(asyncio.TimeoutError):
+        with suppress(TimeoutError):
             channel = await asyncio.wait_for(self._channel, CONNECT_SECONDS)
             self._playout.channel = channel
 
@@ -111,7 +111,7 @@ class Call:
 
     async def close(self) -> None:
         """Hang up."""
-        with suppress(asyncio.TimeoutError):
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._peer.close(), _CLOSE_SECONDS)
 
 

@@ -135,7 +135,7 @@ class Service:
                 tasks, timeout=self.limits.session_seconds, return_when=asyncio.FIRST_COMPLETED
             )
             for task in done:
-                with suppress(WebSocketDisconnect, asyncio.TimeoutError):
+                with suppress(WebSocketDisconnect, TimeoutError):
                     task.result()
         finally:
             for task in tasks:

@@ -152,7 +152,7 @@ class _Sender:
             await asyncio.sleep(_SEND_SECONDS / 5)
             now = asyncio.get_running_loop().time()
             if self._began is not None and now - self._began > _SEND_SECONDS:
-                raise asyncio.TimeoutError
+                raise TimeoutError
 
 
 async def _receive(session: Session, socket: WebSocket, limits: Limits) -> None:

@@ -56,7 +56,7 @@ async def decode_upload(content: bytes, limits: Limits) -> Float32[np.ndarray, "
         )
         try:
             pcm, _ = await asyncio.wait_for(process.communicate(), limits.decode_seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise ServeError("this file takes too long to decode: bring a shorter one") from None
         finally:
             if process.returncode is None:
