@@ -137,6 +137,41 @@ def test_a_refused_microphone_is_reported(visit):
     assert "refused" in page.inner_text("#trouble")
 
 
+TRACKS = """
+const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.allowed = Promise.resolve();
+navigator.mediaDevices.getUserMedia = async (asked) => {
+  const stream = await ask(asked);
+  window.tracks = stream.getTracks();
+  await window.allowed;
+  return stream;
+};
+"""
+ENDED = "window.tracks?.every(({ readyState }) => readyState === 'ended')"
+
+
+def test_another_head_ends_the_microphone(visit):
+    page = visit(script=TRACKS)
+    page.click("#talk")
+    status(page, "Listening")
+    page.evaluate("document.getElementById('head').onchange()")
+    status(page, "Ready")
+    assert page.inner_text("#talk") == "Speak" and page.evaluate(ENDED)
+
+
+def test_a_microphone_that_is_allowed_for_a_session_before_is_not_opened(visit):
+    page = visit(script=TRACKS)
+    page.evaluate("() => { window.allowed = new Promise((done) => (window.allow = done)); }")
+    page.click("#talk")
+    page.wait_for_function("() => window.tracks")
+    page.evaluate("document.getElementById('head').onchange()")
+    status(page, "Ready")
+    page.evaluate("window.allow()")
+    page.wait_for_function(f"() => {ENDED}")
+    assert page.inner_text("#talk") == "Speak"
+    assert page.get_attribute("#talk", "aria-pressed") == "false"
+
+
 def test_an_impatient_visitor_opens_one_microphone(visit):
     slow = """
         const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);

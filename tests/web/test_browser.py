@@ -263,6 +263,63 @@ def test_the_microphone_drives_it_until_stopped(visit):
     until(page, "document.getElementById('status').textContent === 'Ready'")
 
 
+def test_every_speech_ends_and_only_one_is_heard(visit, voice):
+    script = """async (given) => {
+      const head = HEAD, samples = Float32Array.from(given), short = samples.slice(0, 8000);
+      const ended = [];
+      let heard = 0;
+      document.addEventListener("speaking", () => heard++);
+      const told = (name, promise) =>
+        promise.then(() => ended.push(name), (error) => ended.push(`${name}: ${error.name}`));
+      await told("empty", head.speak(new Float32Array(0)));
+      await told("no rate", head.speak(short, 1));
+      head.addEventListener("idle", () => told("queued", head.speak(short)), { once: true });
+      const first = told("first", head.speak(samples));
+      await new Promise((speaking) => head.addEventListener("speaking", speaking, { once: true }));
+      await told("second", head.speak(short));
+      await first;
+      const saying = told("said", head.say("", async () => ({ samples, rate: 16000 })));
+      head.stop();
+      await saying;
+      const late = document.createElement("audioplane-head");
+      late.setAttribute("src", "/");
+      document.body.append(late);
+      await told("no head yet", late.listen(new MediaStream()));
+      await told("before it is ready", late.speak(short));
+      late.remove();
+      await told("removed", late.speak(short));
+      globalThis.requestAnimationFrame = () => 0; // as where the page is hidden
+      await told("hidden", head.speak(short));
+      return [heard, ...ended];
+    }"""
+    heard, *ended = visit().evaluate(script.replace("HEAD", ELEMENT), voice.tolist())
+    assert heard == 4
+    assert ended == [
+        "empty",
+        "no rate: NotSupportedError",
+        "first",
+        "queued",
+        "second",
+        "said",
+        "no head yet: InvalidStateError",
+        "before it is ready",
+        "removed: InvalidStateError",
+        "hidden",
+    ]
+
+
+def test_phones_of_an_hour_fit_on_the_stack(visit):
+    script = """
+    const { Peaks } = await import("/ipa.js"), few = { data: new Float32Array(3) };
+    const peaks = new Peaks({ "ipa.smoothing": few, "ipa.centres": few });
+    peaks.columns = () => Array(180000).fill(peaks.none);
+    peaks.smoothed = () => [];
+    peaks.push();
+    return [peaks.peaks.length];
+    """
+    assert asked(visit(), script) > 180000
+
+
 def test_a_text_without_a_voice_says_why_not(visit):
     page = visit()
     said = page.evaluate(f"{ELEMENT}.say('hello').catch(e => e.name + ': ' + e.message)")

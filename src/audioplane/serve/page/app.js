@@ -33,6 +33,7 @@ function complain(text) {
 }
 
 async function connect() {
+  if (stream) stopMicrophone();
   line?.close();
   drawing?.close();
   drawing = null;
@@ -44,7 +45,8 @@ async function connect() {
   const own = { close() {} };
   line = own;
   const mine = (act) => (...given) => own === line && act(...given);
-  const events = { text: mine(onText), binary: mine(onBinary), over: mine(ended) };
+  const track = mine((media) => { video.srcObject = media; });
+  const events = { text: mine(onText), binary: mine(onBinary), over: mine(ended), track };
   const opened = await open(query, events);
   if (own !== line) opened.close();
   else Object.assign(own, opened);
@@ -59,7 +61,7 @@ async function open(query, events) {
   showVideo(ways.includes("webrtc"));
   if (ways.includes("webrtc")) {
     try {
-      const opened = await call(url, query, headers, video, events);
+      const opened = await call(url, query, headers, events);
       figures.peer = opened.peer;
       return opened;
     } catch (error) {
@@ -259,7 +261,12 @@ async function wake() {
   }
   if (player) return player.resume();
   player = new AudioContext({ sampleRate: 16000 });
+  player.onstatechange = anew; // a telephone call interrupts it
   await player.resume();
+  anew();
+}
+
+function anew() { // on another clock
   anchor = null;
   waits = [];
 }
@@ -269,8 +276,14 @@ async function startMicrophone() {
     complain("This browser gives the microphone only to pages over HTTPS or on this machine. A sound file works.");
     return;
   }
+  const own = line;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true } });
+    const given = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: true } });
+    if (own !== line || $("talk").disabled) { // the session is over, or another
+      given.getTracks().forEach((track) => track.stop());
+      return;
+    }
+    stream = given;
   } catch (error) {
     complain(error.name === "NotAllowedError"
       ? "The microphone was refused. Allow it in the browser's settings for this page, or use a sound file."
@@ -279,8 +292,10 @@ async function startMicrophone() {
   }
   complain("");
   await wake();
-  if (line.speak) await line.speak(stream.getAudioTracks()[0]);
-  else await record(line);
+  if (!stream) return; // another head was chosen
+  if (own.speak) await own.speak(stream.getAudioTracks()[0]);
+  else await record(own);
+  if (!stream) return;
   speaking = { first: newest + 1, last: Infinity };
   $("talk").setAttribute("aria-pressed", "true");
   $("talk").textContent = "Stop";
@@ -291,6 +306,7 @@ async function startMicrophone() {
 async function record(own) {
   recorder = new AudioContext();
   await recorder.audioWorklet.addModule("microphone.js");
+  if (!stream) return;
   const node = new AudioWorkletNode(recorder, "microphone", { numberOfOutputs: 0 });
   node.port.onmessage = ({ data }) => own.send(data);
   recorder.createMediaStreamSource(stream).connect(node);

@@ -2,9 +2,9 @@
 // WebSocket's messages say, without their sounds and images.
 const PATIENCE = 6000; // ms to wait for a connection
 
-// `text` gets text, `binary` binary messages, `over` is called once when it ends. Throws where it
-// does not come up.
-export async function call(url, query, headers, video, { text, binary, over }) {
+// `text` gets text, `binary` binary messages, `track` the images and sound, `over` is called once when it
+// ends. Throws where it does not come up.
+export async function call(url, query, headers, { text, binary, track, over }) {
   const peer = new RTCPeerConnection();
   const channel = peer.createDataChannel("live");
   const speaker = peer.addTransceiver("audio", { direction: "sendrecv" }).sender;
@@ -17,7 +17,7 @@ export async function call(url, query, headers, video, { text, binary, over }) {
   };
   channel.binaryType = "arraybuffer";
   channel.onmessage = ({ data }) => (typeof data === "string" ? text(JSON.parse(data)) : binary(data));
-  peer.ontrack = ({ streams }) => { video.srcObject = streams[0]; };
+  peer.ontrack = ({ streams }) => track(streams[0]);
   try {
     await connect(peer, channel, url(`offer?${query}`), headers);
   } catch (error) {

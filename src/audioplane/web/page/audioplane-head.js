@@ -1,6 +1,6 @@
 // <audioplane-head src="head/">: a talking head, drawn in this browser alone.
 //
-//   speak(samples, rate = 16000)   Promise, until it has spoken; plays the sound with it
+//   speak(samples, rate = 16000)   Promise, until it has spoken, or is stopped; plays the sound with it
 //   listen(stream)                 follows a microphone (or any MediaStream) until stop()
 //   say(text, voice)               speaks what `voice(text)` makes of it: {samples, rate}
 //   stop()
@@ -8,7 +8,7 @@
 
 import { waited } from "./live.js";
 import { Painters } from "./painters.js";
-import { Resampler, resampled } from "./resample.js";
+import { Resampler } from "./resample.js";
 
 const FPS = 25, AHEAD = 3, LEAD = 0.15, KEPT = 500, MIC_MARGIN = 0.1;
 const STYLE = `
@@ -19,6 +19,7 @@ font:600 .75rem/1.4 system-ui,sans-serif;color:#fff;background:rgba(0,0,0,.6)}`;
 const NO_VOICE =
   "browsers do not give a page the sound of their own speech synthesis: pass say(text, voice) " +
   "a function that makes {samples, rate} of a text, or speak(samples)";
+const NO_HEAD = "there is no head yet: wait for the event 'ready'";
 
 export class AudioplaneHead extends HTMLElement {
   static observedAttributes = ["src"];
@@ -32,8 +33,9 @@ export class AudioplaneHead extends HTMLElement {
   #asked = -1;
   #shown = -1;
   #began = 0;
-  #speech = null; // {id, codes, first (frame of codes[0]), began (of the first), clock(), whole, done}
-  #calls = 0; // of speak, listen and stop
+  #speech = null; // {id, codes, first (frame of codes[0]), began (of the first), clock(), whole, done(), failed()}
+  #calls = 0; // of speak, listen, say and stop
+  #animation;
   #silence;
   #audio;
   #release = () => {};
@@ -69,6 +71,8 @@ export class AudioplaneHead extends HTMLElement {
 
   disconnectedCallback() {
     this.#close();
+    this.#audio?.close();
+    this.#audio = undefined;
   }
 
   #load() {
@@ -76,7 +80,7 @@ export class AudioplaneHead extends HTMLElement {
     const error = ({ message }) => this.#tell("error", { message });
     this.#hearing = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.#hearing.onmessage = ({ data }) => this.#answers[data.type](data);
-    this.#hearing.onerror = error;
+    this.#hearing.onerror = ({ message }) => this.#answers.error({ message, id: this.#speech?.id });
     this.#hearing.postMessage({ type: "hear", src });
     const frame = ({ index, buffer, image }) => this.#frames.set(index, image ?? buffer);
     const by = this.getAttribute("draw");
@@ -85,6 +89,7 @@ export class AudioplaneHead extends HTMLElement {
 
   #close() {
     this.stop();
+    cancelAnimationFrame(this.#animation);
     this.#hearing?.terminate();
     this.#painters?.close();
     this.#hearing = this.#painters = undefined;
@@ -108,7 +113,10 @@ export class AudioplaneHead extends HTMLElement {
       if (speech?.id !== id) return;
       if (speech.codes.push(code) > KEPT) speech.first += speech.codes.splice(0, KEPT / 2).length;
     },
-    error: ({ message }) => this.#tell("error", { message }),
+    error: ({ message, id }) => {
+      this.#tell("error", { message });
+      if (id !== undefined && this.#speech?.id === id) this.#end(new Error(message));
+    },
   };
 
   #begin() {
@@ -116,11 +124,10 @@ export class AudioplaneHead extends HTMLElement {
     this.#began = performance.now();
     this.#asked = this.#shown = -1;
     const step = () => {
-      if (!this.#silence) return;
+      this.#animation = requestAnimationFrame(step);
       this.#tick();
-      requestAnimationFrame(step);
     };
-    requestAnimationFrame(step);
+    this.#animation = requestAnimationFrame(step);
     this.#tell("ready", this.facts);
   }
 
@@ -178,35 +185,39 @@ export class AudioplaneHead extends HTMLElement {
   /** Speak samples in [−1, 1], mono, of `rate` a second, and play them. */
   async speak(samples, rate = 16000) {
     if (!(samples instanceof Float32Array)) throw new TypeError("samples are a Float32Array");
+    if (!this.#hearing) throw new DOMException(NO_HEAD, "InvalidStateError");
     this.stop();
-    const id = this.#calls, audio = await this.#sound();
-    if (id !== this.#calls) return; // something else was asked for meanwhile
-    return new Promise((done) => {
-      this.#speech = { id, codes: [], whole: true, done, samples, rate, audio };
-      this.#hearing.postMessage({ type: "speech", id, samples: resampled(samples, rate) });
+    const id = ++this.#calls, audio = await this.#sound(); // who is told of the stop may speak too
+    if (id !== this.#calls || !samples.length) return; // something else was asked for meanwhile
+    const sound = audio.createBuffer(1, samples.length, rate);
+    sound.copyToChannel(samples, 0);
+    return new Promise((done, failed) => {
+      this.#speech = { id, codes: [], whole: true, done, failed, sound, audio };
+      this.#hearing.postMessage({ type: "speech", id, samples, rate });
     });
   }
 
   #start(codes) {
-    const speech = this.#speech, { audio, samples, rate } = speech;
-    const sound = audio.createBuffer(1, samples.length, rate);
-    sound.copyToChannel(samples, 0);
+    const speech = this.#speech, { audio, sound } = speech;
     const source = audio.createBufferSource();
     source.buffer = sound;
     source.connect(audio.destination);
     const start = audio.currentTime + LEAD, latency = audio.outputLatency || 0;
     source.start(start);
     this.#release = () => source.stop();
+    // A page that is not seen draws nothing, and would not find the end.
+    source.onended = () => setTimeout(() => this.#speech === speech && this.#end(), 1000 * latency);
     speech.codes = codes;
     speech.first = speech.began = Math.max(this.#asked, this.#due()) + 1;
     speech.clock = () => audio.currentTime - latency - start;
-    this.#tell("speaking", { seconds: samples.length / rate });
+    this.#tell("speaking", { seconds: sound.duration });
   }
 
   /** Follow a microphone, or another stream with sound. */
   async listen(stream) {
+    if (!this.#silence) throw new DOMException(NO_HEAD, "InvalidStateError");
     this.stop();
-    const id = this.#calls, asked = !stream;
+    const id = ++this.#calls, asked = !stream;
     stream ??= await navigator.mediaDevices.getUserMedia({ audio: true });
     const release = () => asked && stream.getTracks().forEach((track) => track.stop());
     const audio = await this.#withMicrophone().catch((error) => {
@@ -218,10 +229,10 @@ export class AudioplaneHead extends HTMLElement {
     const microphone = new AudioWorkletNode(audio, "microphone", { numberOfOutputs: 0 });
     const resampler = new Resampler(audio.sampleRate);
     const first = Math.max(this.#asked, this.#due()) + 1;
-    const speech = { id, codes: [], whole: false, done: () => {}, first, began: first };
+    const speech = { id, codes: [], whole: false, done() {}, failed() {}, first, began: first };
     const delay = waited(this.facts.hears) + MIC_MARGIN;
     this.#speech = speech;
-    this.#hearing.postMessage({ type: "listen" });
+    this.#hearing.postMessage({ type: "listen", id });
     microphone.port.onmessage = ({ data }) => {
       const now = performance.now() / 1000;
       speech.since ??= now;
@@ -232,6 +243,7 @@ export class AudioplaneHead extends HTMLElement {
     this.#release = () => {
       source.disconnect();
       microphone.port.onmessage = null;
+      microphone.port.postMessage("over");
       release();
     };
     this.#tell("listening", {});
@@ -240,13 +252,20 @@ export class AudioplaneHead extends HTMLElement {
   /** Speak a text with the sound that `voice(text)` makes of it. */
   async say(text, voice) {
     if (!voice) throw new DOMException(NO_VOICE, "NotSupportedError");
+    const id = ++this.#calls;
+    this.#sound().catch(() => {}); // now, as browsers may ask for a touch
     const { samples, rate } = await voice(text);
-    return this.speak(samples, rate);
+    if (id === this.#calls) return this.speak(samples, rate); // or something else was asked for
   }
 
   /** Be silent. */
   stop() {
     this.#calls++;
+    this.#end();
+  }
+
+  /** What is spoken or listened to is over. */
+  #end(error) {
     this.#release();
     this.#release = () => {};
     const speech = this.#speech;
@@ -254,13 +273,14 @@ export class AudioplaneHead extends HTMLElement {
     // The loop of poses goes on from the frame that is shown.
     if (speech.clock) this.#began = performance.now() - ((this.#due() + 1) * 1000) / FPS;
     this.#speech = null;
-    speech.done();
+    if (error) speech.failed(error);
+    else speech.done();
     this.#tell("idle", {});
   }
 
   #finish(due) {
     const speech = this.#speech;
-    if (speech?.whole && speech.clock && due >= speech.first + speech.codes.length) this.stop();
+    if (speech?.whole && speech.clock && due >= speech.first + speech.codes.length) this.#end();
   }
 
   async #sound() {

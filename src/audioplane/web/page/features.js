@@ -55,7 +55,9 @@ class FeatureStream {
 
   /** The windows that are settled after the next samples. */
   push(samples) {
-    this.parts.forEach((part, i) => this.steps[i].push(...part.push(samples)));
+    this.parts.forEach((part, i) => {
+      for (const step of part.push(samples)) this.steps[i].push(step);
+    });
     const windows = [];
     while (this.steps.every((steps) => steps.length >= STEPS)) {
       const whole = this.steps[0].slice(0, STEPS).map((_, i) => joined(this.steps.map((s) => s[i])));

@@ -28,7 +28,7 @@ export class Peaks {
 
   /** The steps that are settled now. */
   push(probabilities) {
-    this.peaks.push(...this.columns(probabilities));
+    for (const column of this.columns(probabilities)) this.peaks.push(column);
     const steps = this.smoothed(this.peaks);
     this.peaks.splice(0, steps.length);
     return steps;

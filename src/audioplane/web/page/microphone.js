@@ -5,18 +5,19 @@ class Microphone extends AudioWorkletProcessor {
     super();
     this.piece = new Float32Array(Math.ceil(sampleRate / 50 / 128) * 128);
     this.filled = 0;
+    this.port.onmessage = () => (this.over = true);
   }
 
   process([input]) {
     const channel = input[0];
-    if (!channel) return true;
+    if (!channel) return !this.over;
     this.piece.set(channel, this.filled);
     this.filled += channel.length;
     if (this.filled >= this.piece.length) {
       this.port.postMessage(this.piece);
       this.filled = 0;
     }
-    return true;
+    return !this.over;
   }
 }
 

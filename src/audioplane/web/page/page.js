@@ -18,10 +18,12 @@ $("file").addEventListener("change", async ({ target }) => {
   const [file] = target.files;
   if (!file) return;
   try {
-    // At the rate that the features need; a context of that rate decodes to it.
-    const decoder = new OfflineAudioContext(1, 1, 16000);
-    const sound = await decoder.decodeAudioData(await file.arrayBuffer());
-    await head.speak(mono(sound), sound.sampleRate);
+    await head.say(file.name, async () => {
+      // At the rate that the features need; a context of that rate decodes to it.
+      const decoder = new OfflineAudioContext(1, 1, 16000);
+      const sound = await decoder.decodeAudioData(await file.arrayBuffer());
+      return { samples: mono(sound), rate: sound.sampleRate };
+    });
   } catch (error) {
     status(`${file.name} cannot be played here (${error.message})`);
   }

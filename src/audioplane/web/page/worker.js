@@ -6,19 +6,17 @@ import { Engine } from "./engine.js";
 import { readHead } from "./head_bin.js";
 import { Live } from "./live.js";
 import { Recogniser } from "./recogniser.js";
+import { resampled } from "./resample.js";
 import { decodes, pixelsOf, Torsos } from "./torsos.js";
 import { WebGL } from "./webgl.js";
 
 let engine, webgl, encoder, head, features, live, torsos;
+let heard; // once the head is read
 let wasm; // milliseconds of a frame by the kernels
 
 const actions = {
   async hear({ src }) {
-    head = await readHead(await (await got(`${src}head.bin`)).arrayBuffer());
-    encoder = new Encoder(head);
-    features = opened(src, head);
-    const silence = encoder.rest(new SpeechFeatures(head).silence());
-    postMessage({ type: "hears", facts: head.facts, silence });
+    await (heard = hears(src));
     await features;
   },
 
@@ -53,23 +51,28 @@ const actions = {
     postMessage({ type: "compared", milliseconds, by: webgl ? "webgl" : "wasm" });
   },
 
-  async speech({ samples, id }) {
-    const codes = encoder.codes((await features).describe(samples));
+  async speech({ samples, rate, id }) {
+    await heard;
+    const codes = encoder.codes((await features).describe(resampled(samples, rate)));
     postMessage({ type: "codes", id, codes });
   },
 
   async listen() {
+    live = undefined;
+    await heard;
     live = new Live(await features, encoder);
   },
 
   async push({ samples, id }) {
+    await heard;
     await features;
+    if (!live) return; // it could not be opened
     for (const code of live.push(samples)) postMessage({ type: "code", id, code });
   },
 
   /** A frame of the loop with a code, or of what `drawing` (bytes) says. */
   async frame({ index, code, drawing, buffer }) {
-    if (torsos) await torsos.lay(engine, index).catch(told);
+    if (torsos) await torsos.lay(engine, index).catch((error) => told(error));
     const started = performance.now();
     const { code: heard = code, ...pose } = drawing ? engine.read(drawing) : engine.recorded(engine.row(index));
     if (webgl && !webgl.lost) {
@@ -91,11 +94,21 @@ onmessage = async ({ data }) => {
   try {
     await actions[data.type](data);
   } catch (error) {
-    told(error);
+    told(error, data.id);
   }
 };
 
-const told = ({ message }) => postMessage({ type: "error", message });
+/** `id`: of the call that it belongs to. */
+const told = ({ message }, id) => postMessage({ type: "error", message, id });
+
+/** Read the head that is heard with. */
+async function hears(src) {
+  head = await readHead(await (await got(`${src}head.bin`)).arrayBuffer());
+  encoder = new Encoder(head);
+  features = opened(src, head);
+  const silence = encoder.rest(new SpeechFeatures(head).silence());
+  postMessage({ type: "hears", facts: head.facts, silence });
+}
 
 /** The speech features of a head, with a recogniser where it needs one. */
 async function opened(src, head) {
