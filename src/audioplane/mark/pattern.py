@@ -92,4 +92,4 @@ def read_bits(
 ) -> Float[np.ndarray, f"{CODED_BITS}"]:
     """Evidence for each bit of the code in cells that were read; positive for a 1."""
     places, carriers = _carriers(key)
-    return (cells.ravel()[places] * carriers.conj()).real.sum(1)
+    return np.real(cells.ravel()[places] * carriers.conj()).sum(1)
