@@ -18,7 +18,12 @@ globalThis.HTMLElement = class {
 };
 globalThis.CustomEvent ??= class {};
 globalThis.CSSStyleSheet = class { replaceSync = none; };
-globalThis.Worker = class { postMessage = none; terminate = none; };
+let hearing;
+globalThis.Worker = class {
+  constructor() { hearing ??= this; }
+  postMessage = none;
+  terminate = none;
+};
 globalThis.customElements = { define: none };
 const element = () => ({ getContext: none, setAttribute: none });
 globalThis.document = { createElement: element, baseURI: "https://heads.example/" };
@@ -28,7 +33,7 @@ globalThis.AudioContext = class {
   audioWorklet = { addModule: async () => {} };
   createMediaStreamSource = () => ({ connect: none, disconnect: none });
 };
-globalThis.AudioWorkletNode = class { port = {}; };
+globalThis.AudioWorkletNode = class { port = { postMessage: none }; };
 const open = new Set();
 let allow;
 const getUserMedia = () => new Promise((given) => (allow = () => {
@@ -41,7 +46,7 @@ Object.defineProperty(globalThis, "navigator", { value, configurable: true });
 const { AudioplaneHead } = await import("./audioplane-head.js");
 const head = new AudioplaneHead();
 head.connectedCallback();
-head.facts = { hears: ["mel"] };
+hearing.onmessage({ data: { type: "hears", facts: { hears: ["mel"] }, silence: [0] } });
 """
 
 
