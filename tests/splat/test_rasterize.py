@@ -53,7 +53,7 @@ def compare(scene, size=SIZE):
     return settled, errors
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     n=st.sampled_from([0, 1, 2, 13, 60]),

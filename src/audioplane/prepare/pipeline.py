@@ -11,7 +11,7 @@ from audioplane.media.tracks import choose_track
 from audioplane.media.video import probe_video
 from audioplane.prepare import stages
 from audioplane.prepare.job import Job
-from audioplane.prepare.masks.person import require_masker
+from audioplane.prepare.masks.person import open_masker
 from audioplane.prepare.masks.stage import parsing_stage
 from audioplane.prepare.options import PrepareOptions
 from audioplane.prepare.record import open_record
@@ -69,7 +69,8 @@ def prepare_subject(
     try:
         paths.make_folders()
         if "parsing" not in record.done:
-            require_masker(options.segmenter)
+            with open_masker(options.segmenter):
+                pass  # what it needs is here, before the long work
         for name, stage in STAGES.items():
             if name not in record.done:
                 start = time.monotonic()

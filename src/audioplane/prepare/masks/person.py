@@ -82,13 +82,6 @@ def open_masker(segmenter: Path | PartSegmenter | None) -> Iterator[PersonMasker
         yield PartMasker(opened)
 
 
-def require_masker(segmenter: Path | PartSegmenter | None) -> None:
-    """Have the files of `open_masker` at hand, before long work. Raises as it does."""
-    if segmenter is None or isinstance(segmenter, str | Path):
-        if find_model(SEGMENTER, Path(segmenter) if segmenter else None) is None:
-            require_model(PERSON_NETWORK)
-
-
 def fit_edge(
     mask: Float32[np.ndarray, "s s"], image: UInt8[np.ndarray, "h w 3"]
 ) -> Float32[np.ndarray, "h w"]:

@@ -21,6 +21,7 @@ export class Torsos {
   #file;
   #starts = [0];
   #keys;
+  #config;
   #decoder;
   /** The row that was given to the decoder last. */
   #at = -1;
@@ -35,11 +36,11 @@ export class Torsos {
     this.left = left, this.top = top, this.width = width, this.height = height;
     for (const size of sizes) this.#starts.push(this.#starts.at(-1) + size);
     this.#keys = new Set(keys);
-    this.#begin({ codec, optimizeForLatency: true });
+    this.#config = { codec, optimizeForLatency: true };
   }
 
-  /** A fresh decoder, now and after each error: that closes the one that had it. */
-  #begin(config) {
+  /** A fresh decoder, at first and after an error, which closes the one that had it. */
+  #begin() {
     this.#at = -1;
     this.#decoder = new VideoDecoder({
       output: (frame) => this.#take(frame),
@@ -47,10 +48,9 @@ export class Torsos {
         this.#images.clear();
         this.#awaited.forEach(({ failed }) => failed(error));
         this.#awaited.clear();
-        this.#begin(config);
       },
     });
-    this.#decoder.configure(config);
+    this.#decoder.configure(this.#config);
   }
 
   /** Put the torso of frame `index` behind the head; begin to decode a later one. Where it cannot be
@@ -72,6 +72,7 @@ export class Torsos {
 
   /** Give the decoder what leads to a row: from where it is, or from the key before the row. */
   #decode(row) {
+    if (this.#decoder?.state !== "configured") this.#begin();
     let first = row;
     while (!this.#keys.has(first) && first !== this.#at + 1) first--;
     for (let r = first; r <= row; r++) {

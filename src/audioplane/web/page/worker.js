@@ -11,12 +11,12 @@ import { decodes, pixelsOf, Torsos } from "./torsos.js";
 import { WebGL } from "./webgl.js";
 
 let engine, webgl, encoder, head, features, live, torsos;
-let heard; // once the head is read
+let reading; // of the head to hear with
 let wasm; // milliseconds of a frame by the kernels
 
 const actions = {
   async hear({ src }) {
-    await (heard = hears(src));
+    await (reading = read(src));
     await features;
   },
 
@@ -52,19 +52,19 @@ const actions = {
   },
 
   async speech({ samples, rate, id }) {
-    await heard;
+    await reading;
     const codes = encoder.codes((await features).describe(resampled(samples, rate)));
     postMessage({ type: "codes", id, codes });
   },
 
   async listen() {
     live = undefined;
-    await heard;
+    await reading;
     live = new Live(await features, encoder);
   },
 
   async push({ samples, id }) {
-    await heard;
+    await reading;
     await features;
     if (!live) return; // it could not be opened
     for (const code of live.push(samples)) postMessage({ type: "code", id, code });
@@ -101,8 +101,8 @@ onmessage = async ({ data }) => {
 /** `id`: of the call that it belongs to. */
 const told = ({ message }, id) => postMessage({ type: "error", message, id });
 
-/** Read the head that is heard with. */
-async function hears(src) {
+/** The head to hear with. */
+async function read(src) {
   head = await readHead(await (await got(`${src}head.bin`)).arrayBuffer());
   encoder = new Encoder(head);
   features = opened(src, head);
