@@ -159,6 +159,29 @@ def test_another_head_ends_the_microphone(visit):
     assert page.inner_text("#talk") == "Speak" and page.evaluate(ENDED)
 
 
+def test_an_interruption_of_the_sound_does_not_freeze_the_head(visit):
+    page = visit(
+        script="""
+          const Context = AudioContext;
+          window.AudioContext = function (options) {
+            const made = new Context(options);
+            if (options) window.player = made;
+            return made;
+          };
+        """
+    )
+    page.wait_for_timeout(2500)  # the clock of the page is ahead of the player's by so much
+    page.click("#talk")
+    status(page, "Listening")
+    for change in ("suspend", "resume"):
+        page.evaluate(f"window.player.{change}()")
+        page.wait_for_timeout(500)
+    before = image(page)
+    page.wait_for_timeout(1000)
+    assert image(page) != before
+    assert page.evaluate("window.audioplane.drift") <= 0.04
+
+
 def test_a_microphone_that_is_allowed_for_a_session_before_is_not_opened(visit):
     page = visit(script=TRACKS)
     page.evaluate("() => { window.allowed = new Promise((done) => (window.allow = done)); }")

@@ -286,14 +286,17 @@ def test_every_speech_ends_and_only_one_is_heard(visit, voice):
       document.body.append(late);
       await told("no head yet", late.listen(new MediaStream()));
       await told("before it is ready", late.speak(short));
+      let closed = 0;
+      const close = AudioContext.prototype.close;
+      AudioContext.prototype.close = function () { closed++; return close.call(this); };
       late.remove();
       await told("removed", late.speak(short));
       globalThis.requestAnimationFrame = () => 0; // as where the page is hidden
       await told("hidden", head.speak(short));
-      return [heard, ...ended];
+      return [heard, closed, ...ended];
     }"""
-    heard, *ended = visit().evaluate(script.replace("HEAD", ELEMENT), voice.tolist())
-    assert heard == 4
+    heard, closed, *ended = visit().evaluate(script.replace("HEAD", ELEMENT), voice.tolist())
+    assert (heard, closed) == (4, 1)
     assert ended == [
         "empty",
         "no rate: NotSupportedError",

@@ -261,14 +261,11 @@ async function wake() {
   }
   if (player) return player.resume();
   player = new AudioContext({ sampleRate: 16000 });
-  player.onstatechange = anew; // a telephone call interrupts it
+  player.onstatechange = () => { // it begins, or a telephone call interrupts it: another clock
+    anchor = null;
+    waits = [];
+  };
   await player.resume();
-  anew();
-}
-
-function anew() { // on another clock
-  anchor = null;
-  waits = [];
 }
 
 async function startMicrophone() {
