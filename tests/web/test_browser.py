@@ -263,6 +263,17 @@ def test_the_microphone_drives_it_until_stopped(visit):
     until(page, "document.getElementById('status').textContent === 'Ready'")
 
 
+def test_a_browser_that_lets_no_sound_begin_is_told_of(visit):
+    script = """async () => {
+      globalThis.AudioContext = class extends AudioContext { // as before the first click
+        get state() { return "suspended"; }
+        resume() { return new Promise(() => {}); }
+      };
+      return HEAD.speak(new Float32Array(8000)).catch(({ name }) => name);
+    }"""
+    assert visit().evaluate(script.replace("HEAD", ELEMENT)) == "NotAllowedError"
+
+
 def test_every_speech_ends_and_only_one_is_heard(visit, voice):
     script = """async (given) => {
       const head = HEAD, samples = Float32Array.from(given), short = samples.slice(0, 8000);

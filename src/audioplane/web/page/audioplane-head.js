@@ -20,6 +20,14 @@ const NO_VOICE =
   "browsers do not give a page the sound of their own speech synthesis: pass say(text, voice) " +
   "a function that makes {samples, rate} of a text, or speak(samples)";
 const NO_HEAD = "there is no head yet: wait for the event 'ready'";
+const NO_TOUCH = "the browser plays no sound before a click or a touch on the page";
+const REFUSED = 2000; // milliseconds that sound may take to begin
+
+/** Browsers do not say that they refuse sound: it never begins. */
+const refusal = () =>
+  new Promise((_, failed) => {
+    setTimeout(() => failed(new DOMException(NO_TOUCH, "NotAllowedError")), REFUSED);
+  });
 
 export class AudioplaneHead extends HTMLElement {
   static observedAttributes = ["src"];
@@ -285,7 +293,7 @@ export class AudioplaneHead extends HTMLElement {
 
   async #sound() {
     this.#audio ??= new AudioContext();
-    if (this.#audio.state !== "running") await this.#audio.resume();
+    if (this.#audio.state !== "running") await Promise.race([this.#audio.resume(), refusal()]);
     return this.#audio;
   }
 
