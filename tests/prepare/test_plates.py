@@ -77,6 +77,17 @@ def test_where_the_background_shines_through_the_torso_is_painted():
     assert (rgba[row, edge : edge + 3, 3] == 128).all()
 
 
+def test_an_edge_that_shines_through_has_the_frame_s_colours_not_those_of_others():
+    image, labels = draw(4), labels_of(4)
+    alpha = whole(labels)
+    edge = int(np.flatnonzero(labels[150] == Label.TORSO)[0])
+    alpha[:, : edge + 3] *= 0.5
+    others = np.full((SIZE, SIZE, 3), COAT, np.float32)
+    others[:, : edge + 3] = 250  # a collar: they leaned elsewhere
+    rgba = torso_image(image, labels, landmarks_of(4), StillPlate(others, others), alpha)
+    assert np.abs(rgba[150:, edge : edge + 3, :3].astype(int) - COAT).max() < 40
+
+
 @pytest.mark.parametrize("neck", [True, False])
 def test_the_torso_is_the_frame_s_own_where_it_is_seen(neck):
     image, labels = draw(4), labels_of(4, neck)

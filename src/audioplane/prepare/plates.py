@@ -29,6 +29,8 @@ _EDGE = 1.2
 """Softness of mattes, standard deviation in pixels at size 512."""
 _UNDER_CHIN = 0.32
 """How far the torso continues up under the chin, face heights."""
+_OWN = 4.0
+"""How far the frame's own colours are continued, and fade over as much again, pixels at size 512."""
 _FADE = 0.003
 """Weight of no tint, which leaves the plate unchanged far from known colours."""
 _UNDER_HEAD = 0.05
@@ -164,6 +166,11 @@ def torso_image(
     rim = _grown(head_mask(labels), 2)
     known = torso & ~rim & (person == 1) & ~_grown(labels == Label.BACKGROUND, 2)
     painted = _tinted(image[rows], plate.torso[rows], known)
+    # Next to what the frame shows, what it shows goes on: the plate's collar is elsewhere.
+    scale = labels.shape[1] / 512
+    own = push_pull(image[rows].astype(np.float32), known.astype(np.float32))
+    away = cv2.distanceTransform(1 - known.astype(np.uint8), cv2.DIST_L2, 5)
+    painted += (own - painted) * np.clip(2 - away / (_OWN * scale), 0, 1)[..., None]
     neck = known & (labels == Label.NECK)
     at_neck = soft(chin[rows] | (rim & _grown(labels == Label.NECK, 3)))
     # Skin is only needed where neck is and continues.
