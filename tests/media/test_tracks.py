@@ -202,3 +202,37 @@ def test_an_hour_is_read_in_constant_memory(tmp_path):
     tracemalloc.stop()
     assert n == minutes * 60 * RATE
     assert peak < 8 << 20  # the waveform alone would be 23 MB
+
+
+def clicks(path: Path, seconds: list[float], pace: float = 1.0) -> np.ndarray:
+    """Where clicks are read that a file puts on these seconds; between them `pace` times as many
+    samples as their time stamps span."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        block = RATE // 50
+        for second in seconds:
+            samples = np.zeros((50, 1, block), np.int16)
+            samples[0, 0, :20] = 20000
+            for i, piece in enumerate(samples):
+                frame = av.AudioFrame.from_ndarray(piece, "s16", "mono")
+                frame.sample_rate = RATE
+                frame.pts = round((second + i / 50 / pace) * RATE)
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    loud = np.flatnonzero(read_audio(path) > 0.3)
+    return loud[np.diff(loud, prepend=-RATE) > 400] / RATE
+
+
+def test_sound_with_more_samples_than_time_stays_in_step(tmp_path):
+    seconds = [i / 1.013 for i in range(15)]
+    found = clicks(tmp_path / "a.mkv", seconds, pace=1.013)
+    np.testing.assert_allclose(found, seconds, atol=0.12)
+
+
+def test_a_long_pause_is_silence(tmp_path):
+    np.testing.assert_allclose(clicks(tmp_path / "a.mkv", [0, 75, 80]), [0, 75, 80], atol=0.01)
+
+
+def test_time_stamps_that_jump_by_hours_are_not_followed_and_told_of(tmp_path):
+    np.testing.assert_allclose(clicks(tmp_path / "a.mkv", [0, 9000, 9001]), [0, 1, 2], atol=0.01)
+    assert "jump by 8999 s" in choose_track(tmp_path / "a.mkv").notes[0]

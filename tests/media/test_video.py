@@ -5,13 +5,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import Colorspace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audioplane.errors import MediaError
 from audioplane.media.audio import read_audio, write_wav
 from audioplane.media.tonemap import HLG, PQ
-from audioplane.media.video import probe_video, read_frames
+from audioplane.media.video import probe_video, read_frames, to_rgb
 from tests.media.images import grey, number_of
 
 
@@ -149,6 +150,15 @@ def shown(image: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
     return out
 
 
+@pytest.mark.parametrize("tag", [5, 6])
+def test_both_numbers_of_a_colour_matrix_are_known(tag):
+    skin = np.full((720, 64, 3), (205, 150, 125), np.uint8)
+    frame = av.VideoFrame.from_ndarray(skin, "rgb24")
+    frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU601)
+    frame.colorspace = tag
+    assert np.abs(to_rgb(frame).astype(int) - skin).max() <= 2
+
+
 @pytest.mark.parametrize("matrix", MATRICES.values(), ids=MATRICES.keys())
 def test_every_display_matrix_is_applied(make_video, matrix):
     """One that mirrors was once taken for half a turn: the head hung upside down."""
@@ -173,7 +183,9 @@ def test_wide_pixels_become_square(make_video, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
-@pytest.mark.parametrize(("fps", "first", "end"), [(25, 20, 33), (12, 9, 14), (25, 0, 5)])
+@pytest.mark.parametrize(
+    ("fps", "first", "end"), [(25, 20, 33), (12, 9, 14), (25, 5, 8), (25, 0, 5)]
+)
 def test_a_part_equals_that_of_the_whole(make_video, name, fps, first, end):
     stamps = np.cumsum([0] + [33, 34, 80, 21] * 14).tolist()
     images = [grey(i % 50) for i in range(len(stamps))]
@@ -194,6 +206,12 @@ def test_probe_says_what_is_there(make_video):
     assert info.fps == pytest.approx(25, abs=0.5)
     assert info.duration == pytest.approx(1.0, abs=0.05)
     assert not probe_video(make_video([grey(0)] * 2, [0, 40], "silent.mp4")).has_audio
+
+
+def test_the_length_is_that_of_the_images_that_are_there(make_video, tmp_path):
+    images, sound = [grey(i) for i in range(25)], np.zeros(16000 * 5, np.float32)
+    path = make_video(images, range(0, 1000, 40), "a.mkv", sound=sound)
+    assert probe_video(path).duration == pytest.approx(1.0, abs=0.06)
 
 
 def test_a_cut_file_yields_what_comes_before_the_cut(make_video):

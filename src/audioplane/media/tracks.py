@@ -26,7 +26,7 @@ RATES = (1000, 768_000)
 """Samples a second that a header may claim; less or more is damage."""
 _GAP = 0.1
 """Seconds that a time stamp may run ahead of the samples before silence is put in between."""
-_LONGEST_GAP = 60.0
+_LONGEST_GAP = 3600.0
 """Seconds; a time stamp further ahead than this is taken for damage and ignored."""
 _LONGEST_BLOCK = 4096
 """Samples by which decoded sound may outlast its track because a block was padded."""
@@ -134,7 +134,8 @@ class ChannelTimeline:
     """Puts the decoded frames of one track in step with their time stamps.
 
     Time zero is `zero` on the container's clock, else the first sample. Silence is put in where
-    time stamps run ahead; where they start again, the sound goes on.
+    time stamps run ahead, sound left out where they fall behind; where they start again, the sound
+    goes on.
     """
 
     def __init__(self, stream: Any, zero: Fraction | None, restarts: tuple[float, ...] = ()):
@@ -144,12 +145,36 @@ class ChannelTimeline:
         """Samples so far, with the silence put in."""
         self.begins = 0.0
         """Second of the first sample."""
+        self.notes: tuple[str, ...] = ()
+        """What was not followed, a sentence each."""
         self._stream, self._zero, self._skipped = stream, zero, 0.0
         self._restarts = list(restarts)
         self._channels = self._overlap = 0
+        self._last = 0.0
 
     def pieces(self, frame: Any) -> Iterator[Float32[np.ndarray, "c n"]]:
         """The samples that a frame adds, with silence before them where there is a gap."""
+        samples = self._as_the_first(frame)
+        ahead = self._ahead(frame)
+        if not self.count and -_LONGEST_GAP < ahead < 0:
+            samples = samples[:, round(-ahead * self.rate) :]
+        elif (_GAP if self.count else 0.5 / self.rate) < ahead < _LONGEST_GAP:
+            silence = round(ahead * self.rate)
+            self.begins = self.begins if self.count else ahead
+            self.count += silence
+            for begin in range(0, silence, self.rate):
+                yield np.zeros((self._channels, min(self.rate, silence - begin)), np.float32)
+        elif abs(ahead) >= _LONGEST_GAP:
+            self._skipped += ahead
+            self.notes += (f"its time stamps jump by {ahead:.0f} s, which is not followed",)
+        samples, drop = samples[:, self._overlap :], min(self._overlap, samples.shape[1])
+        self._overlap -= drop
+        if samples.shape[1]:
+            self.count += samples.shape[1]
+            yield samples
+
+    def _as_the_first(self, frame: Any) -> Float32[np.ndarray, "c n"]:
+        """A frame's samples in the first frame's rate and channels."""
         samples = _channels(frame)
         self.rate = self.rate or self._checked(frame.sample_rate)
         if frame.sample_rate != self.rate:
@@ -157,36 +182,35 @@ class ChannelTimeline:
         self._channels = self._channels or len(samples)
         if len(samples) != self._channels:
             samples = np.repeat(samples.mean(0, keepdims=True), self._channels, 0)
-        if frame.pts is not None and frame.time_base is not None:
-            now = frame.pts * frame.time_base
-            self._zero = now if self._zero is None else self._zero
-            behind = float(now - self._zero) - self._skipped - self.count / self.rate
-            if self.count and behind < -RESTART and not self._overlap:
-                behind = self._restart(behind)
-            if not self.count and -_LONGEST_GAP < behind < 0:
-                samples = samples[:, round(-behind * self.rate) :]
-            elif (_GAP if self.count else 0.5 / self.rate) < behind < _LONGEST_GAP:
-                silence = round(behind * self.rate)
-                self.begins = self.begins if self.count else behind
-                self.count += silence
-                yield np.zeros((self._channels, silence), np.float32)
-            elif abs(behind) >= _LONGEST_GAP:
-                self._skipped += behind
-        samples, drop = samples[:, self._overlap :], min(self._overlap, samples.shape[1])
-        self._overlap -= drop
-        if samples.shape[1]:
-            self.count += samples.shape[1]
-            yield samples
+        return samples
 
-    def _restart(self, behind: float) -> float:
+    def _ahead(self, frame: Any) -> float:
+        """Seconds by which a frame's time stamp runs ahead of the samples so far.
+
+        Where it has fallen behind little by little, so much sound is left out.
+        """
+        if frame.pts is None or frame.time_base is None:
+            return 0.0
+        now = frame.pts * frame.time_base
+        self._zero = now if self._zero is None else self._zero
+        ahead = float(now - self._zero) - self._skipped - self.count / self.rate
+        drifts, self._last = ahead > self._last - _GAP, ahead
+        if self.count and ahead < -_GAP and not self._overlap:
+            if drifts:
+                self._overlap, ahead = round(-ahead * self.rate), 0.0
+            elif ahead < -RESTART:
+                ahead = self._restart(ahead)
+        return ahead
+
+    def _restart(self, ahead: float) -> float:
         """How far new time stamps run ahead: they start as the video's do, else without a gap."""
         if not self._restarts:
-            self._skipped += behind
+            self._skipped += ahead
             return 0.0
         before, self._skipped = self._skipped, self._restarts.pop(0)
-        behind += before - self._skipped
-        self._overlap = max(0, round(-behind * self.rate))
-        return behind
+        ahead += before - self._skipped
+        self._overlap = max(0, round(-ahead * self.rate))
+        return ahead
 
     def surplus(self) -> int:
         """Samples with which a codec padded its last block."""
@@ -268,7 +292,7 @@ class _Look:
             level=10 * math.log10(power.max()) if power.max() > 0 else -math.inf,
             movement=float(np.maximum(moving, _FLOOR).std()) if len(moving) else 0.0,
             mix=tuple(float(w * scale) for w in weights),
-            notes=(*notes, *said),
+            notes=(*timeline.notes, *notes, *said),
             fault=fault,
         )
 

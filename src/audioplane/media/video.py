@@ -37,13 +37,15 @@ _LARGEST = 16_384
 """Most pixels of a side; more is taken for damage."""
 _STEPS_BACK = (0.0, 2.0, 12.0)
 """Seconds before a moment to which is jumped, until an image before it is found."""
+_MATRICES = {int(c): c for c in Colorspace} | {6: Colorspace.ITU601, 10: Colorspace.BT2020}
+"""swscale's matrix for a tag of ITU-T H.273, which has two numbers for two of them."""
 _HD_HEIGHT = 720
 """Untagged video of fewer lines is BT.601, else BT.709, as players assume."""
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Properties that a video file states."""
+    """Properties of a video file."""
 
     width: int
     """Pixels, after rotation and with square pixels."""
@@ -52,7 +54,7 @@ class VideoInfo:
     fps: float
     """Mean images a second; 0 where unknown."""
     duration: float
-    """Seconds; 0 where unknown, as in a file cut short."""
+    """Seconds of images that are there; 0 where unknown."""
     has_audio: bool
     interlaced: bool = False
     """Whether it is interlaced; its fields are combined as they are read."""
@@ -67,12 +69,8 @@ def probe_video(path: Path) -> VideoInfo:
             raise MediaError(f"{path} has a video track, but no image of it can be decoded")
         height, width = to_rgb(first, _pixel_aspect(stream)).shape[:2]
         interlaced = bool(first.interlaced_frame)
-        if stream.duration is not None:
-            duration = float(stream.duration * stream.time_base)
-        elif container.duration:
-            duration = container.duration / av.time_base
-        else:  # browsers' recordings state no duration
-            duration = _end_of_packets(container, stream, first)
+        # What the file states may be the sound's, or that of a file since cut short.
+        duration = _end_of_packets(container, stream, first)
         fps = stream.average_rate or stream.guessed_rate or 0
         has_audio = bool(container.streams.audio)
         return VideoInfo(width, height, float(fps), duration, has_audio, interlaced)
@@ -178,7 +176,13 @@ def _jump(
             continue
         if image.pts * image.time_base <= zero + Fraction(second):
             return chain([image], images), float(zero)
-    return decode(container, stream), float(zero)
+    return _from_beginning(path), float(zero)
+
+
+def _from_beginning(path: Path) -> Iterator[Any]:
+    """Images of a container of its own: a jump leaves the other where it cannot return from."""
+    with open_input(path) as container:
+        yield from decode(container, _require_video(container, path))
 
 
 def _timed(
@@ -260,9 +264,8 @@ def to_rgb(frame: Any, pixel_aspect: float = 1.0) -> UInt8[np.ndarray, "h w 3"]:
     """One decoded image as upright 8-bit RGB with square pixels."""
     if max(frame.width, frame.height) > _LARGEST:
         raise MediaError(f"images of {frame.width} × {frame.height} are more than can be read")
-    known = frame.colorspace in {int(c) for c in Colorspace}
     guess = Colorspace.ITU709 if frame.height >= _HD_HEIGHT else Colorspace.ITU601
-    space = frame.colorspace if known else guess
+    space = _MATRICES.get(frame.colorspace, guess)
     width = max(1, round(frame.width * pixel_aspect))
     if is_hdr(frame.color_trc):
         deep = frame.to_ndarray(format="rgb48le", width=width, src_colorspace=space)
