@@ -351,6 +351,7 @@ def try_lock(file: IO[str]) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, in UTF-8, as `write_atomically` does."""
+    """Write a text file, in UTF-8, as `write_atomically` does; what a file's name has beyond
+    that is written as escapes."""
     with write_atomically(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -122,6 +122,14 @@ def test_preflight_of_what_is_no_video_is_one_line(tmp_path, capsys, make, says)
     assert says in capsys.readouterr().err
 
 
+def test_preflight_refuses_a_place_for_its_page_before_the_work(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    clip = write_clip(tmp_path / "clip.mp4")
+    assert main(["preflight", str(clip), "--out", str(tmp_path / "file")]) == 1
+    said = capsys.readouterr()
+    assert "file is not a folder" in said.err and "preflight" not in said.out
+
+
 def test_preflight_prints_the_verdict_and_leaves_the_page(tmp_path, capsys):
     clip = write_clip(tmp_path / "me.mp4")
     assert main(["preflight", str(clip), "--out", str(tmp_path / "report")]) == 0

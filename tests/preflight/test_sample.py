@@ -1,14 +1,21 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
+from audioplane.errors import MediaError
+from audioplane.media.video import VideoInfo
+from audioplane.preflight.first_look import FirstLook
 from audioplane.preflight.sample import (
     RATE,
     STRETCH,
     STRETCHES,
     examine,
     stretches,
+    take_sample,
 )
+from audioplane.progress import ignore
 from tests.face.figure import SIZE, DrawnFaces, draw
 
 
@@ -31,6 +38,17 @@ def test_of_a_long_one_stretches_are_spread_over_it(seconds):
 
 def test_a_video_of_unknown_length_is_sampled_at_its_beginning():
     assert stretches(0.0) == [(0, round(STRETCHES * STRETCH * RATE))]
+
+
+def test_stretches_of_several_sizes_are_an_error(monkeypatch):
+    def read(video, rate, turns, first, end):
+        yield np.zeros((64, 64 if first < 100 else 32, 3), np.uint8)
+
+    info = VideoInfo(64, 64, 25.0, 60.0, has_audio=False)
+    monkeypatch.setattr("audioplane.preflight.sample.read_upright", read)
+    monkeypatch.setattr("audioplane.preflight.sample.look_first", lambda *args: FirstLook())
+    with pytest.raises(MediaError, match="changes its image size"):
+        take_sample(Path("v.ts"), info, DrawnFaces(None), None, ignore)
 
 
 def examined(image: np.ndarray, like: np.ndarray | None = None):

@@ -24,7 +24,8 @@ def crop_job(tmp_path, frames) -> tuple[Job, list[str]]:
         if progress.message:
             said.append(progress.message)
 
-    record = open_record(paths.root, "0", {}, force=False)
+    paths.root.mkdir()
+    record = open_record(paths.root, "0", {}, force=False, last="body")
     job = Job(video, paths, record, PrepareOptions(size=SIZE, speech=("mel",)), "crop", listen)
     return job, said
 

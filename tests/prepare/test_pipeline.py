@@ -242,9 +242,19 @@ def test_other_options_are_refused_and_force_starts_again(tmp_path, clip, prepar
     assert (out / "thesis.txt").read_text() == "mine"
 
 
+def test_consent_may_be_stated_later(tmp_path, clip, prepared_quick):
+    out = tmp_path / "s"
+    shutil.copytree(prepared_quick, out)
+    prepare_subject(clip, out, replace(QUICK, consent="Ann, for films"))
+    assert prepare_subject(clip, out, QUICK).consent == "Ann, for films"
+    assert load_subject(out).info.consent == "Ann, for films"
+
+
 def test_no_sound_no_face_and_too_little_are_clear_errors(tmp_path):
     fails(write_clip(tmp_path / "a.mp4", sound=None), tmp_path / "a", "no sound track")
     fails(write_clip(tmp_path / "b.mp4", sound=False), tmp_path / "b", "silent")
+    moved = replace(QUICK, sound_late=5.0)
+    fails(write_clip(tmp_path / "f.mp4"), tmp_path / "f", "moved by -5 s is silent", moved)
     wall = [np.full((SIZE, SIZE, 3), 90, np.uint8)] * 30
     fails(write_clip(tmp_path / "c.mp4", wall), tmp_path / "c", "no face")
     few = [draw(i) for i in range(10)]

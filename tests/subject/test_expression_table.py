@@ -106,6 +106,7 @@ def test_lids_count_where_the_table_blinks_all_along(tmp_path):
     [
         ("a.csv", "", "no rows"),
         ("a.csv", "browInnerUp\n", "no rows"),
+        ("a.csv", "browInnerUp,jawOpen\n0\n", "no rows"),
         ("a.csv", "browInnerUp\nx\n", "could not convert"),
         ("a.csv", "jawOpen\n0.5\n", "names no coefficient"),
         ("a.csv", "browInnerUp\n0.5\n50\n", "in row 1"),
@@ -119,6 +120,9 @@ def test_lids_count_where_the_table_blinks_all_along(tmp_path):
         ("a.json", '{"fps": 0, "frames": [{"browInnerUp": 0}]}', "fps of 0"),
         ("a.json", '{"frames": 3}', "no frames"),
         ("a.json", "[3]", "TypeError"),
+        ("a.json", '["ab"]', "AttributeError"),
+        ("a.json", '{"metadata": null, "frames": [{"browInnerUp": 0}]}', "AttributeError"),
+        ("a.json", '[{"browInnerUp": 1' + "0" * 400 + "}]", "OverflowError"),
         ("a.json", '[{"browInnerUp": "high"}]', "could not convert"),
     ],
 )

@@ -28,10 +28,12 @@ class Preflight:
 
     def run(self) -> int:
         """Print the verdict; 1 where it is hopeless."""
-        from audioplane.assets import require_model
+        from audioplane.assets import check_output, require_model
         from audioplane.face.landmarker import FACE_LANDMARKER, Landmarker
         from audioplane.preflight import PREFLIGHT_PAGE, check_video, write_page
 
+        if self.out is not None:
+            check_output(self.out / PREFLIGHT_PAGE)
         model = require_model(FACE_LANDMARKER, self.face_landmarker)
         with Landmarker(model, max_faces=4) as landmarker, progress_reports(self) as show:
             report = check_video(self.video, landmarker, show, self.audio_track)

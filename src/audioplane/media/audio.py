@@ -157,11 +157,12 @@ class _Resampler:
         behind, periods = len(weights) - 1, -(-(end - first) // self._down)
         known = self._held[: end + self._margin].astype(np.float64)
         known = np.pad(known, (behind, self._margin + self._down))[first:]
-        # One row for each sample of a period; of each sample, the oldest known one counts first.
+        # One row for each sample of a period, of which an odd rate has thousands; of each sample,
+        # the oldest known one counts first.
         out = np.zeros((len(last), periods))
-        for row, of_row, newest in zip(out, weights.T, last, strict=True):
-            for lag, weight in enumerate(of_row):
-                row += weight * known[newest + lag :: self._down][:periods]
+        places = last[:, None] + self._down * np.arange(periods)
+        for lag, of_lag in enumerate(weights):
+            out += of_lag[:, None] * known[places + lag]
         count = math.ceil((end - first) * self._up / self._down)
         return out.T.reshape(-1)[:count].astype(np.float32)
 

@@ -133,7 +133,7 @@ def read_frames(
             shape = None if image is None else image.shape[:2]
             image = to_rgb(frame, aspect)
             if shape is not None and image.shape[:2] != shape:
-                raise MediaError(f"{path} changes its image size midway: cut it there")
+                raise size_changes(path)
             for _ in range(count, until):
                 yield image
             count = until
@@ -141,6 +141,11 @@ def read_frames(
             if frame is None:
                 raise MediaError(f"{path} has a video track, but no image of it can be decoded")
             yield to_rgb(frame, aspect)  # shorter than half a frame, but something was shown
+
+
+def size_changes(path: Path) -> MediaError:
+    """The error of a video whose images are not all of one size."""
+    return MediaError(f"{path} changes its image size midway: cut it there")
 
 
 def _require_video(container: Any, path: Path) -> Any:

@@ -15,7 +15,7 @@ from audioplane.face.landmarker import FACE_OVAL, Face, Landmarker, to_68
 from audioplane.face.mouth_cover import MouthCover
 from audioplane.face.regions import mouth_aperture
 from audioplane.face.shots import Look, thumbnail
-from audioplane.media.video import VideoInfo
+from audioplane.media.video import VideoInfo, size_changes
 from audioplane.preflight.first_look import FirstLook, look_first, read_upright
 from audioplane.preflight.overlay import Glance, Overlay, find_overlay
 from audioplane.progress import Progress, Report
@@ -142,8 +142,12 @@ def stretches(duration: float) -> list[tuple[int, int]]:
 def _frames(
     video: Path, spans: list[tuple[int, int]], quarter_turns: int
 ) -> Iterator[tuple[int, int, UInt8[np.ndarray, "h w 3"]]]:
+    shape = None
     for stretch, (first, end) in enumerate(spans):
         for i, image in enumerate(read_upright(video, RATE, quarter_turns, first, end)):
+            if shape not in (None, image.shape):
+                raise size_changes(video)
+            shape = image.shape
             yield first + i, stretch, image
 
 

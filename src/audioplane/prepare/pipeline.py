@@ -3,6 +3,7 @@
 import errno
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from audioplane.assets import sha256_of
@@ -14,7 +15,7 @@ from audioplane.prepare.job import Job
 from audioplane.prepare.masks.person import open_masker
 from audioplane.prepare.masks.stage import parsing_stage
 from audioplane.prepare.options import PrepareOptions
-from audioplane.prepare.record import open_record
+from audioplane.prepare.record import alone_in, open_record
 from audioplane.progress import Report, ignore
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.layout import SubjectPaths
@@ -32,6 +33,7 @@ STAGES: dict[str, Callable[[Job], None]] = {
     "body": stages.body_stage,
 }
 """The stages of a preparation by name, in order."""
+_LAST = list(STAGES)[-1]
 
 
 def prepare_subject(
@@ -64,7 +66,12 @@ def prepare_subject(
     # A video that cannot be read leaves no folder behind.
     if probe_video(video).has_audio or options.audio_track is not None:
         choose_track(video, options.audio_track)
-    record = open_record(out, sha256_of(video), options.shaping(), options.force)
+    with alone_in(out):
+        return _prepared(video, out, options, report)
+
+
+def _prepared(video: Path, out: Path, options: PrepareOptions, report: Report) -> SubjectInfo:
+    record = open_record(out, sha256_of(video), options.shaping(), options.force, _LAST)
     paths = SubjectPaths(out)
     try:
         paths.make_folders()
@@ -77,7 +84,7 @@ def prepare_subject(
                 stage(Job(video, paths, record, options, name, report))
                 record.done[name] = round(time.monotonic() - start, 2)
                 record.save()
-        return SubjectInfo.load(paths.info)
+        return _with_consent(paths.info, options.consent)
     except (OSError, MediaError) as e:
         for partial in out.rglob("*.partial"):
             partial.unlink(missing_ok=True)
@@ -90,3 +97,12 @@ def prepare_subject(
         if isinstance(e, MediaError):
             raise
         raise MediaError(f"{e.filename or out} cannot be written: {e.strerror or e}") from e
+
+
+def _with_consent(file: Path, consent: str) -> SubjectInfo:
+    """The contents of `subject.json`, with a consent that is stated after the preparation."""
+    info = SubjectInfo.load(file)
+    if consent and consent != info.consent:
+        info = replace(info, consent=consent)
+        info.save(file)
+    return info

@@ -30,7 +30,7 @@ _EDGE = 1.2
 _UNDER_CHIN = 0.32
 """How far the torso continues up under the chin, face heights."""
 _OWN = 4.0
-"""How far the frame's own colours are continued, and fade over as much again, pixels at size 512."""
+"""Pixels at 512 by which the frame's own colours go on, fading over as many again."""
 _FADE = 0.003
 """Weight of no tint, which leaves the plate unchanged far from known colours."""
 _UNDER_HEAD = 0.05

@@ -2,17 +2,20 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audioplane.assets import write_text
+from audioplane.assets import try_lock, write_text
 from audioplane.errors import PrepareError
 from audioplane.face.finder import CropBox
 from audioplane.preflight import PREFLIGHT_PAGE
 from audioplane.subject.layout import SubjectPaths
 
 _OWN_FOLDERS = ("ori_imgs", "gt_imgs", "torso_imgs", "parsing", "alpha")
+_LOCK = ".prepare.lock"
 LANDMARK_DEPTH, BLENDSHAPE_ROWS = "landmark_depth.npy", "blendshapes.npy"
 """Relative depth of the landmarks, a first guess that only the pose stage needs."""
 
@@ -75,25 +78,51 @@ def _load(path: Path) -> Record:
         ) from e
 
 
-def open_record(out: Path, source_sha256: str, options: dict[str, Any], force: bool) -> Record:
-    """Continue the record of a folder or begin one.
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """Make a folder and hold it, so that no other preparation works in it.
+
+    Raises `PrepareError` where it cannot be written or another one does.
+    """
+    file = out / _LOCK
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        held = file.open("a")
+    except OSError as e:
+        raise PrepareError(f"{out} cannot be written ({e.strerror}): choose another folder") from e
+    with held:
+        if not try_lock(held):
+            raise PrepareError(
+                f"another preparation is at work in {out}: wait until it ends, or choose another "
+                "folder"
+            )
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows deletes no open file
+                file.unlink()
+
+
+def open_record(
+    out: Path, source_sha256: str, options: dict[str, Any], force: bool, last: str
+) -> Record:
+    """Continue the record of a folder or begin one; a preparation without a finished stage, as
+    one whose video was refused, is none.
 
     Args:
-        out: the subject folder; made if it is not there.
+        out: the subject folder, which is held (`alone_in`).
         source_sha256: digest of the video.
         options: those that shape the files, as JSON values.
-        force: start again whatever is there; only files of a subject are deleted.
+        force: start again whatever is there, unless it is the beginning of this preparation; only
+            files of a subject are deleted.
+        last: the stage that ends a preparation.
 
     Raises:
-        PrepareError: the folder cannot be written, holds something else, or another preparation.
+        PrepareError: the folder cannot be cleared, holds something else, or another preparation.
     """
     path = out / "prepare.json"
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".prepare.partial"
-        probe.write_bytes(b"")
-        probe.unlink()
-        if force:
+        if _is_begun(path) or (force and not _is_part(path, source_sha256, options, last)):
             _clear(out)
     except OSError as e:
         raise PrepareError(f"{out} cannot be written ({e.strerror}): choose another folder") from e
@@ -103,16 +132,38 @@ def open_record(out: Path, source_sha256: str, options: dict[str, Any], force: b
             raise PrepareError(
                 f"{out} was prepared from another video: choose another folder, or pass force=True"
             )
-        if record.options != json.loads(json.dumps(options)):
+        if record.options != _as_read(options):
             raise PrepareError(
                 f"{out} was prepared with other options: choose another folder, or pass force=True"
             )
         return record
-    if not force and any(out.iterdir()):
+    if not force and any(file.name != _LOCK for file in out.iterdir()):
         raise PrepareError(f"{out} is not empty: choose another folder, or pass force=True")
     record = Record(path, source_sha256, options)
     record.save()
     return record
+
+
+def _as_read(options: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(options))
+
+
+def _is_begun(path: Path) -> bool:
+    """Whether no stage of a preparation is finished."""
+    try:
+        return path.exists() and not _load(path).done
+    except PrepareError:
+        return False
+
+
+def _is_part(path: Path, source_sha256: str, options: dict[str, Any], last: str) -> bool:
+    """Whether a preparation from this video with these options was interrupted."""
+    try:
+        record = _load(path)
+    except PrepareError:
+        return False
+    same = (source_sha256, _as_read(options)) == (record.source_sha256, record.options)
+    return same and last not in record.done
 
 
 def _clear(out: Path) -> None:

@@ -158,11 +158,12 @@ def frames_stage(job: Job) -> None:
     record = job.record
     box = _require_crop(record)
     waveform = read_audio(job.video, audio_track=job.options.audio_track)
-    if not len(waveform) or np.abs(waveform).max() < _SILENCE:
-        raise PrepareError(
-            f"the sound track of {job.video} is silent: a talking head needs the speech"
-        )
     waveform = _in_step(waveform, record.sound_late)
+    if not len(waveform) or np.abs(waveform).max() < _SILENCE:
+        moved = f", moved by {-record.sound_late:+g} s" if record.sound_late else ""
+        raise PrepareError(
+            f"the sound track of {job.video}{moved} is silent: a talking head needs the speech"
+        )
 
     def write(numbered: tuple[int, UInt8[np.ndarray, "h w 3"]]) -> int:
         i, image = numbered

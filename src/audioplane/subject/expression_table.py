@@ -43,6 +43,17 @@ _CLOSED, _EACH = 0.4, 10 * FPS
 """A table blinks if in each stretch of so many rows a lid is so much more closed than usual."""
 _TELLS = ("brow", "brow", "brow", "eyeBlink", "eyeBlink", "quint", "gaze", "gaze")
 """What a table's columns are named that tell one of `CONTROLS`."""
+_BAD_TABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    csv.Error,
+)
+"""What reading raises for another kind of file."""
 _FORMAT = "docs/expressions.md describes such a file"
 
 
@@ -68,7 +79,7 @@ def read_expression_table(path: Path | str) -> ExpressionTable:
     try:
         read = _read_json if path.suffix.lower() == ".json" else _read_csv
         times, named = read(path)
-    except (OSError, ValueError, TypeError, KeyError, csv.Error, RecursionError) as e:
+    except _BAD_TABLE as e:
         raise ExpressionError(
             f"{path} is no table of expressions ({type(e).__name__}: {e}): {_FORMAT}"
         ) from e
@@ -124,10 +135,10 @@ def _read_csv(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = [row for row in csv.reader(file, skipinitialspace=True) if row]
     header = [_plain(name) for name in rows[0]] if rows else []
+    short = next((i for i, row in enumerate(rows[1:]) if len(row) < len(header)), len(rows))
+    rows = rows[: short + 1]  # recordings that were cut off end in half a line
     if len(rows) < 2:
         raise ValueError("it has no rows")
-    if short := next((i for i, row in enumerate(rows[1:]) if len(row) < len(header)), None):
-        rows = rows[: short + 1]  # recordings that were cut off end in half a line
     known, named = _known(), {}
     for i, name in enumerate(header):
         if name in known:
@@ -163,7 +174,7 @@ def _timecodes(codes: list[str]) -> np.ndarray:
 
 def _read_json(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """As `_read_csv`."""
-    data = json.loads(path.read_text())
+    data = json.loads(path.read_text(encoding="utf-8-sig"))
     facts: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
     frames = facts["frames"] if facts else data
     if not isinstance(frames, Sequence) or not frames:
