@@ -30,3 +30,15 @@ def test_an_interrupted_ablation_goes_on_and_ends_with_its_tables(
     assert "w/o A&amp;D" in (out / "report.html").read_text()
     assert main([*command, "--seed", "1"]) == 1
     assert "other settings" in capsys.readouterr().err
+    assert json.loads((out / "plan.json").read_text())["subject"] == spoken_subject.identity
+
+
+def test_another_subjects_folder_and_a_budget_of_no_time_are_refused(
+    spoken_subject, tmp_path, capsys
+):
+    (tmp_path / "plan.json").write_text('{"subject": "somebody else"}')
+    command = ["ablate", str(spoken_subject.paths.root), "--out", str(tmp_path)]
+    assert main(command) == 1
+    assert "holds an ablation of another subject" in capsys.readouterr().err
+    assert main([*command, "--budget", "inf"]) == 1
+    assert "--budget inf: choose" in capsys.readouterr().err

@@ -9,6 +9,10 @@ import pytest
 
 from audioplane.cli import main
 from audioplane.credentials import read_credentials
+from audioplane.errors import WorkError
+from audioplane.executors import SerialExecutor
+from audioplane.executors.executor import Lost
+from audioplane.experiments.cross import cross
 from audioplane.experiments.cross.report import OWN, RECORDING
 from audioplane.media.audio import write_wav
 from audioplane.media.video import probe_video
@@ -39,9 +43,25 @@ def test_every_head_speaks_every_speech(run_folder, tmp_path, capsys):
     assert videos == {path.name for path in out.glob("*.mp4")} and len(videos) == 2
     assert probe_video(out / min(videos)).has_audio
     assert "a voice.wav" in (out / "cross.html").read_text()
+    wrong, none = str(tmp_path / "none.wav"), tmp_path / "none"
+    assert main(["cross", run, "--speech", str(speech), wrong, "--out", str(none)]) == 1
+    assert "none.wav" in capsys.readouterr().err and not none.exists()
     moved = ["--subjects", str(tmp_path)]
     assert main(["cross", run, run, "--speech", str(speech), "--out", str(out), *moved]) == 1
     assert "one for each" in capsys.readouterr().err
+
+
+def test_heads_that_spoke_are_kept_where_another_is_lost(run_folder, tmp_path):
+    class LosingTheSecond(SerialExecutor):
+        def run(self, work, items, heard, stop):
+            first, second = items
+            yield from super().run(work, [first], heard, stop)
+            yield second, Lost("its machine is gone")
+
+    with pytest.raises(WorkError, match="its machine is gone"):
+        cross([run_folder, run_folder], [], tmp_path, device="cpu", executor=LosingTheSecond())
+    rows = json.loads((tmp_path / "cross.json").read_text())["rows"]
+    assert [row["speech"] for row in rows] == [RECORDING, OWN]
 
 
 def test_speeches_of_one_name_have_videos_and_rows_of_their_own(run_folder, tmp_path, capsys):

@@ -46,9 +46,12 @@ def test_videos_that_fail_are_told_kept_and_reported(manifest, tmp_path, capsys)
     assert "MediaError: 1" in page.read_text()
 
 
-def test_the_status_of_a_store_that_no_fleet_ever_had_is_refused(tmp_path, capsys):
-    assert main(["fleet", "status", str(tmp_path / "heeds")]) == 1
+@pytest.mark.parametrize("asked", ["status", "report"])
+def test_a_store_that_no_fleet_ever_had_is_refused(tmp_path, capsys, monkeypatch, asked):
+    monkeypatch.chdir(tmp_path)
+    assert main(["fleet", asked, str(tmp_path / "heeds")]) == 1
     assert "knows of no video" in capsys.readouterr().err
+    assert not (tmp_path / "fleet.html").exists()
 
 
 def test_the_status_names_what_is_at_work(tmp_path, capsys):

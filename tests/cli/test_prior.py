@@ -20,12 +20,15 @@ def test_a_prior_is_written_and_read(spoken_subject, person, tmp_path, capsys, e
     assert "none" in capsys.readouterr().err
 
 
-def test_synthetic_speakers_are_enough(tmp_path):
+def test_synthetic_speakers_are_enough(tmp_path, capsys):
     out = tmp_path / "prior.safetensors"
     command = ["prior", "--out", str(out), "--speech", "mel", "--iterations", "2"]
     assert main([*command, "--synthetic", "1"]) == 0
     assert read_prior(out).people == ("synthetic speaker 0",)
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
     assert main([*command[:2], str(tmp_path / "nobody"), *command[3:]]) == 1
+    assert main([*command[:-1], "0", "--synthetic", "1"]) == 1
+    assert "--iterations 0: choose" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("flags", "prior"), [([], SYNTHETIC), (["--prior", "none"], "")])

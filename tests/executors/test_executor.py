@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import threading
 import time
 
 import pytest
@@ -10,6 +11,13 @@ from audioplane.errors import FleetError, WorkError
 from audioplane.executors import LocalExecutor, RayExecutor, SerialExecutor, complete
 from audioplane.executors.local import _serve
 from audioplane.progress import Progress
+
+THREADS = os.environ.get("OMP_NUM_THREADS")
+"""As this module is imported, like libraries that a program imports at its head."""
+
+
+def threads(item, report, stop):
+    return THREADS
 
 
 def doubled(item, report, stop):
@@ -27,6 +35,13 @@ def waiting(item, report, stop):
     item.write_text("told to end")
 
 
+def dying(item, report, stop):
+    """Dies when it is told to end, as a process does that has just begun."""
+    report(Progress("wait"))
+    stop.wait(60)
+    os._exit(3)
+
+
 @pytest.mark.parametrize("executor", [SerialExecutor(), LocalExecutor(1)])
 def test_all_results_come_with_their_progress(executor):
     seen = []
@@ -39,10 +54,27 @@ def test_an_item_that_is_lost_is_named():
         [*complete(LocalExecutor(1, retries=0), doubled, [4], "number {}".format, print)]
 
 
+def test_processes_have_their_threads_before_they_import_anything(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert dict(complete(LocalExecutor(1, cores=3), threads, [0], str, print)) == {0: "3"}
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_there_are_processes_for_the_cores_that_may_be_used(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 5, 7, 8}, raising=False)
+    assert LocalExecutor().slots == 2
+
+
+def test_work_that_dies_as_it_is_told_to_end_is_not_lost():
+    stop = threading.Event()
+    executor = LocalExecutor(1, retries=0)
+    assert not [*executor.run(dying, [1], lambda item, progress: stop.set(), stop)]
+
+
 def test_work_whose_driver_dies_is_told_to_end(tmp_path):
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(there, waiting, 1))
+    process = context.Process(target=_serve, args=(there, waiting))
     process.start()
     there.close()
     here.send(tmp_path / "end.txt")

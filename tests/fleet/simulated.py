@@ -1,5 +1,6 @@
 """Steps that do next to nothing, for tests of what surrounds them; importable by workers."""
 
+import errno
 import os
 import signal
 import time
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audioplane.errors import PrepareError
+from audioplane.errors import MediaError, PrepareError
 from audioplane.fleet.job import VideoJob
 from audioplane.fleet.manifest import Entry
 from audioplane.progress import Progress
@@ -31,6 +32,13 @@ class SmallStep:
             raise PrepareError("no face in it: film a person")
         if text == f"defect at {self.name}":
             raise ZeroDivisionError("by nothing")
+        if text == f"full disk at {self.name}":
+            try:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            except OSError as e:
+                raise MediaError(f"frame.jpg cannot be written ({e.strerror})") from e
+        if text == f"interrupted at {self.name}":
+            raise KeyboardInterrupt
         if text.startswith(f"dies at {self.name}"):
             marks = Path(text.splitlines()[1])
             n = len(list(marks.iterdir()))

@@ -1,18 +1,23 @@
 """A fleet's run: idempotent, and one video stops no other."""
 
+import os
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from audioplane.errors import StoreError
 from audioplane.executors import SerialExecutor
 from audioplane.fleet import Entry, FleetOptions, LocalExecutor, fleet_status, run_fleet
-from audioplane.fleet.state import read_state
+from audioplane.fleet.job import Removed
+from audioplane.fleet.scratch import claimed, local_video
+from audioplane.fleet.state import VideoState, read_state, write_state
 from audioplane.fleet.store import Store
-from tests.fleet.simulated import STEPS
+from tests.fleet.simulated import STEPS, SmallStep
 
 
 @pytest.fixture
@@ -101,6 +106,52 @@ def test_bad_videos_keep_their_reason_and_stop_no_other(fleet, tmp_path):
     assert [s.name for s in status.failures["defect: ZeroDivisionError"]] == ["b"]
 
 
+def test_a_video_whose_steps_are_all_done_ends_as_done(fleet):
+    entries, store, options = fleet
+
+    def run():
+        return run_fleet(entries, store, executor=SerialExecutor(), options=options)
+
+    run()
+    os.utime(entries[0].video, (1, 1))
+    write_state(store, replace(read_state(store, "b"), stage="working", at="pack"))
+    again = run()
+    assert steps_done(again) == {"a": (), "b": ()} and again.count("done") == 2
+    assert read_state(store, "b").stage == "done" and not run().outcomes
+
+
+def test_a_video_that_changed_is_made_again_by_the_run_after_one_that_died_reading_it(
+    fleet, monkeypatch
+):
+    entries, store, options = fleet
+    entries = entries[:1]
+
+    def run():
+        return run_fleet(entries, store, executor=SerialExecutor(), options=options)
+
+    def dies(*_):
+        raise SystemExit
+
+    run()
+    Path(entries[0].video).write_text("another a")
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr("audioplane.fleet.worker.local_video", dies)
+        run()
+    assert steps_done(run()) == {"a": ("prepare", "train", "evaluate", "pack")}
+
+
+def test_a_head_outlives_its_video(fleet):
+    entries, store, options = fleet
+
+    def run(these):
+        return run_fleet(these, store, executor=SerialExecutor(), options=options)
+
+    run(entries)
+    Path(entries[0].video).unlink()
+    assert not run(entries).outcomes and read_state(store, "a").stage == "done"
+    assert run([replace(entries[0], seed=1)]).count("failed") == 1
+
+
 def test_what_was_lost_is_done_again_without_asking(fleet):
     entries, store, options = fleet
 
@@ -115,6 +166,82 @@ def test_what_was_lost_is_done_again_without_asking(fleet):
     assert result.count("lost") == 3
     assert fleet_status(store).failures["lost"][0].failure.message == "its machine is gone"
     assert run_fleet(entries, store, executor=SerialExecutor(), options=options).count("done") == 3
+
+
+def test_a_fault_of_the_machine_loses_a_video_and_keeps_its_scratch(fleet, monkeypatch):
+    entries, store, options = fleet
+    Path(entries[0].video).write_text("full disk at train")
+    monkeypatch.setattr("audioplane.fleet.worker.shutil.rmtree", pytest.fail)
+    for _ in range(2):
+        result = run_fleet(entries[:1], store, executor=SerialExecutor(), options=options)
+        assert result.count("lost") == 1
+        said = read_state(store, "a").failure.message
+        assert said == "train: frame.jpg cannot be written (No space left on device)"
+
+
+def test_videos_that_cannot_be_opened_or_reached_stop_no_other(fleet, monkeypatch):
+    entries, store, options = fleet
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+
+    def video_of(video, scratch):
+        if video == entries[0].video:
+            raise StoreError(f"{video} cannot be read or written: try again")
+        return local_video(video, scratch)
+
+    monkeypatch.setattr("audioplane.fleet.worker.local_video", video_of)
+    strange = [Entry("htp://host/d.mp4", "d"), Entry("gs://bucket/e.mp4", "e")]
+    run_fleet([*entries, *strange], store, executor=SerialExecutor(), options=options)
+    states = fleet_status(store).states
+    assert {name: s.stage for name, s in states.items()} == {
+        "a": "lost",
+        "b": "done",
+        "c": "done",
+        "d": "failed",
+        "e": "failed",
+    }
+    assert states["d"].failure.kind == "MediaError"
+    assert states["e"].failure.kind == "InstallError" and "gcsfs" in states["e"].failure.message
+
+
+def test_a_video_at_work_elsewhere_keeps_its_state(fleet, monkeypatch):
+    entries, store, options = fleet
+    write_state(store, VideoState("a", "working", at="train 34%"))
+    before = store.read("state/a.json")
+    monkeypatch.setattr("audioplane.fleet.worker.claimed", partial(claimed, wait=0.0))
+    with claimed(options.scratch, store, "a"):
+        result = run_fleet(entries[:1], store, executor=SerialExecutor(), options=options)
+    assert result.count("stopped") == 1 and store.read("state/a.json") == before
+    assert "another process works on a" in result.outcomes[0].failure.message
+
+
+def test_an_interrupt_stops_the_video_and_the_run(fleet):
+    entries, store, options = fleet
+    Path(entries[0].video).write_text("interrupted at train")
+    with pytest.raises(KeyboardInterrupt):
+        run_fleet(entries, store, executor=SerialExecutor(), options=options)
+    assert {n: s.stage for n, s in fleet_status(store).states.items()} == {"a": "stopped"}
+
+
+@dataclass(frozen=True)
+class PackAfterRemovalStep(SmallStep):
+    """Misses once what the training put into the store."""
+
+    def run(self, job):
+        if job.store.read("missed") is None:
+            job.store.write("missed", b"")
+            raise Removed("run was removed: run again", "train")
+        return super().run(job)
+
+
+def test_what_was_removed_from_the_store_is_made_again(fleet):
+    entries, store, options = fleet
+    options = replace(options, steps=(*STEPS[:3], PackAfterRemovalStep("pack")))
+
+    def run():
+        return run_fleet(entries[:1], store, executor=SerialExecutor(), options=options)
+
+    assert run().count("lost") == 1 and list(read_state(store, "a").steps) == ["prepare"]
+    assert steps_done(run()) == {"a": ("train", "evaluate", "pack")}
 
 
 def test_shards_do_disjoint_parts_and_know_of_all(fleet):

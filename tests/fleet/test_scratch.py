@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from audioplane.assets import try_lock
 from audioplane.errors import StoreError
 from audioplane.fleet.scratch import claimed, local_video
 from audioplane.fleet.store import Store
@@ -38,3 +39,24 @@ def test_videos_whose_names_are_alike_have_scratch_of_their_own(tmp_path):
         assert one.is_dir() and other.is_dir() and one != other
         with pytest.raises(StoreError, match="another process"), claimed(tmp_path, store, "x", 0.0):
             pass
+
+
+def test_scratch_goes_by_the_store_and_not_by_how_it_is_spelled(tmp_path, monkeypatch):
+    folders = []
+    for here, url in (("p", "heads"), ("p", f"{tmp_path}/p/heads/"), ("q", "heads")):
+        (tmp_path / here).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / here)
+        with claimed(tmp_path / "scratch", Store(url), "x") as folder:
+            folders.append(folder)
+    assert folders[0] == folders[1] != folders[2]
+
+
+def test_whoever_waited_has_a_folder_though_another_process_removed_it(tmp_path, monkeypatch):
+    def removes(held):
+        for folder in tmp_path.glob("*/work/x"):
+            folder.rmdir()
+        return try_lock(held)
+
+    monkeypatch.setattr("audioplane.fleet.scratch.try_lock", removes)
+    with claimed(tmp_path, Store("memory://waits"), "x") as folder:
+        assert folder.is_dir()

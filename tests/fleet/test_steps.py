@@ -1,14 +1,27 @@
 """Real steps on tiny heads: what they leave in the store, and bits after interruptions."""
 
 import json
+import shutil
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
 
+from audioplane.errors import StoreError
 from audioplane.executors import SerialExecutor
 from audioplane.fleet import Entry, FleetOptions, LocalExecutor, Store, fleet_status, run_fleet
+from audioplane.fleet.job import VideoJob
 from audioplane.fleet.page import fleet_page
+from audioplane.fleet.steps import (
+    _completed_subject,
+    fetched_run,
+    fetched_subject,
+    publish_subject,
+    run_folder,
+    subject_folder,
+)
+from audioplane.progress import ignore
 from audioplane.run import open_run
 from audioplane.train.run import train_head
 from tests.fleet.small_heads import STEPS, TRAIN, TrainStep, UnpackStep, archived
@@ -104,6 +117,40 @@ def test_a_training_that_was_complete_has_figures_that_are_json(video, options, 
     assert result.count("done") == 1, result.outcomes
     state = json.loads(store.read("state/ann.json"), parse_constant=pytest.fail)
     assert state["stage"] == "done"
+
+
+@pytest.fixture
+def job(tmp_path) -> VideoJob:
+    """Of a head with a small run and no more."""
+    store = Store(str(tmp_path / "store"))
+    for name in ("head.safetensors", "config.json", "events.jsonl"):
+        store.write(f"heads/ann/run/{name}", b"whole")
+    keys = {step.name: step.name for step in STEPS}
+    return VideoJob(
+        Entry("ann.tar", "ann"), store, tmp_path / "here", keys, ignore, threading.Event()
+    )
+
+
+def test_the_head_so_far_of_a_training_that_ended_elsewhere_is_not_evaluated(job):
+    head = run_folder(job) / "head.safetensors"
+    head.parent.mkdir(parents=True)
+    head.write_bytes(b"half")
+    assert fetched_run(job) == head.parent and head.read_bytes() == b"whole"
+    job.store.remove("heads/ann/run/config.json")
+    with pytest.raises(StoreError, match="run was removed: run again"):
+        fetched_run(job)
+
+
+def test_what_a_training_adds_to_a_subject_is_there_for_other_machines(
+    job, spoken_subject, tmp_path
+):
+    shutil.copytree(spoken_subject.paths.root, subject_folder(job))
+    (features,) = subject_folder(job).glob("*mel*")
+    features.unlink()
+    publish_subject(job)
+    _completed_subject(job, TINY)
+    assert features.exists()
+    assert (fetched_subject(replace(job, scratch=tmp_path / "there")) / features.name).exists()
 
 
 class Hearing(SerialExecutor):

@@ -1,10 +1,14 @@
 """Stores: whole files, whatever the file system."""
 
 import copy
+import os
+import sys
 import threading
 import uuid
+from pathlib import Path
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from audioplane.errors import InstallError, StoreError
 from audioplane.fleet.store import Store, fingerprints, is_absolute
@@ -36,6 +40,12 @@ def test_files_come_back_and_can_be_removed(store, tmp_path):
     store.remove("a")
     store.remove("a")
     assert store.list("a") == []
+
+
+def test_a_store_whose_name_looks_like_a_pattern_is_read(tmp_path):
+    store = Store(str(tmp_path / "take [1]*"))
+    store.write("a/b", b"one")
+    assert store.read_all("a") == {"b": b"one"} and store.read_many(["a/none"]) == {}
 
 
 def test_a_reader_never_sees_half_a_file(store):
@@ -97,6 +107,26 @@ def test_fingerprints_tell_files_apart_without_reading_them(tmp_path):
     after = fingerprints(paths)
     assert [before[p] == after[p] for p in paths] == [True, True, False]
     assert fingerprints(paths[:1]) == {paths[0]: before[paths[0]]}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_fingerprint_is_the_same_among_others_and_alone(tmp_path, monkeypatch):
+    (tmp_path / "videos").mkdir()
+    paths = [str(tmp_path / f"{i}.mp4") for i in range(3)]
+    for path in paths[:2]:
+        target = tmp_path / "videos" / Path(path).name
+        target.write_bytes(b"x")
+        os.utime(target, (1, 1))
+        os.symlink(target, path)
+    Path(paths[2]).write_bytes(b"y")
+    alone = {path: fingerprints([path])[path] for path in paths}
+    assert fingerprints(paths) == alone
+
+    def lists_nothing(*_args, **_kwargs):
+        raise NotImplementedError
+
+    monkeypatch.setattr(LocalFileSystem, "ls", lists_nothing)
+    assert fingerprints(paths) == alone
 
 
 def test_absolute_paths():

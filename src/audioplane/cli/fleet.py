@@ -16,7 +16,7 @@ from audioplane.cli.console import console, output, printable, progress_bar
 from audioplane.errors import FleetError
 
 if TYPE_CHECKING:
-    from audioplane.fleet import FleetProgress, FleetStatus
+    from audioplane.fleet import FleetProgress, FleetStatus, Store
 
 STOPPED = "stopped; the same command goes on where it was"
 SOME_FAILED = 3
@@ -95,11 +95,9 @@ class FleetStatusCommand:
     """Print everything that is known as JSON."""
 
     def run(self) -> None:
-        from audioplane.fleet import fleet_status
+        from audioplane.fleet import Store
 
-        status = fleet_status(self.store)
-        if not status.names:
-            raise FleetError(f"{self.store} knows of no video: 'fleet run' writes what this reads")
+        status = _known(Store(self.store))
         if self.json:
             sys.stdout.write(status.to_json() + "\n")
             return
@@ -111,6 +109,16 @@ class FleetStatusCommand:
                     output.print(printable(f"  {state.name}: {state.failure.message}"))
             if len(states) > 5:
                 output.print(f"  and {len(states) - 5} more: fleet report lists all")
+
+
+def _known(store: Store) -> FleetStatus:
+    """The status of a store that a fleet had."""
+    from audioplane.fleet import fleet_status
+
+    status = fleet_status(store)
+    if not status.names:
+        raise FleetError(f"{store.url} knows of no video: 'fleet run' writes what this reads")
+    return status
 
 
 def status_table(status: FleetStatus) -> Table:
@@ -137,9 +145,11 @@ class FleetReport:
 
     def run(self) -> None:
         from audioplane.assets import write_text
-        from audioplane.fleet.page import fleet_page
+        from audioplane.fleet import Store
+        from audioplane.fleet.page import page_of
 
-        write_text(self.out, fleet_page(self.store))
+        store = Store(self.store)
+        write_text(self.out, page_of(store, _known(store)))
         console.print(f"{self.out}")
 
 

@@ -6,13 +6,13 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic
 
-from audioplane.errors import FleetError
+from audioplane.errors import FleetError, StoreError
 from audioplane.executors.executor import Heard, Item, Lost, Result, Work, few_threads
 from audioplane.progress import Progress
 
@@ -42,7 +42,8 @@ class _Worker(Generic[Item]):
 
 
 class SerialExecutor:
-    """Runs work here, one item after another; what it raises ends the run."""
+    """Runs work here, one item after another; what it raises ends the run, but for a `StoreError`,
+    which loses the item alone."""
 
     slots = 1
 
@@ -57,7 +58,11 @@ class SerialExecutor:
         for item in items:
             if stop.is_set():
                 return
-            yield item, work(item, partial(heard, item), stop)
+            try:
+                result = work(item, partial(heard, item), stop)
+            except StoreError as e:
+                result = Lost(str(e))
+            yield item, result
 
 
 class LocalExecutor:
@@ -77,7 +82,7 @@ class LocalExecutor:
         """
         if jobs < 0:
             raise FleetError(f"jobs={jobs}: choose 1 or more, or 0 for one for every two cores")
-        self.slots = jobs or max(1, (os.cpu_count() or 1) // cores)
+        self.slots = jobs or max(1, _cores_here() // cores)
         self._cores, self._retries = cores, retries
 
     def run(
@@ -101,8 +106,10 @@ class LocalExecutor:
                     return
                 for task, answer in pool.answers(heard):
                     if isinstance(answer, Lost):
+                        if stop.is_set():  # it may have been told to end before it could listen
+                            continue
                         task.losses += 1
-                        if task.losses <= self._retries and not stop.is_set():
+                        if task.losses <= self._retries:
                             pool.again(task)
                             continue
                     yield task.item, answer
@@ -145,9 +152,9 @@ class _Pool(Generic[Item]):
 
     def _start(self) -> _Worker[Item]:
         here, there = self._context.Pipe()
-        arguments = (there, self._work, self._cores)
-        process = self._context.Process(target=_serve, args=arguments, daemon=True)
-        process.start()
+        process = self._context.Process(target=_serve, args=(there, self._work), daemon=True)
+        with _set_threads(self._cores):
+            process.start()
         there.close()
         worker = _Worker(process, here)
         self._workers.append(worker)
@@ -191,10 +198,29 @@ class _Pool(Generic[Item]):
             worker.process.join()
 
 
-def _serve(line: Connection, work: Work, cores: int) -> None:
+def _cores_here() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def _set_threads(cores: int) -> Iterator[None]:
+    """`few_threads` for processes that are started meanwhile: these import the program, and with
+    it perhaps the libraries, before anything else."""
+    before = set(os.environ)
+    few_threads(cores)
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - before:
+            del os.environ[name]
+
+
+def _serve(line: Connection, work: Work) -> None:
     """The life of a process: item after item, until the line is closed, which tells what is at work
     to end."""
-    few_threads(cores)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

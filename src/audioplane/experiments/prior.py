@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
+from audioplane.errors import TrainingError
 from audioplane.executors import Executor, complete
 from audioplane.progress import Progress, Report, ignore
 from audioplane.subject import load_subject
@@ -31,9 +32,12 @@ def train_prior_on(
         What was written; None if it was stopped.
 
     Raises:
-        TrainingError, CheckpointError, SubjectError: As `train_prior`.
+        TrainingError, CheckpointError, SubjectError: As `train_prior`; fewer than one
+            iteration.
         WorkError: It failed in another process or on another machine.
     """
+    if task.config.iterations < 1:
+        raise TrainingError(f"iterations={task.config.iterations}: choose 1 or more")
     results = complete(executor, _train, [task], attrgetter("out"), report, stop)
     return next((written for _, written in results), None)
 
@@ -41,8 +45,10 @@ def train_prior_on(
 def _train(task: PriorTask, report: Report, stop: threading.Event) -> PriorWritten | None:
     subjects = [load_subject(path) for path in task.subjects]
     held_out = load_subject(task.held_out) if task.held_out else None
+    written = None
     for event in train_prior(subjects, task.out, task.config, held_out, stop):
         if isinstance(event, PriorWritten):
-            return event
-        report(Progress("prior", event.iteration, event.total, f"lip loss {event.loss:.3f}"))
-    return None
+            written = event  # the training still removes its checkpoint
+        else:
+            report(Progress("prior", event.iteration, event.total, f"lip loss {event.loss:.3f}"))
+    return written

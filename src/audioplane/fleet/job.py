@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from audioplane.errors import StoreError
 from audioplane.fleet.manifest import Entry
 from audioplane.fleet.store import Store
 from audioplane.progress import Report
@@ -18,6 +19,15 @@ _FORMAT = 1
 
 class Stopped(Exception):
     """The work on a video was asked to stop; what it had is in the store."""
+
+
+class Removed(StoreError):
+    """What an earlier step put into the store is not there any more."""
+
+    def __init__(self, message: str, step: str = ""):
+        super().__init__(message)
+        self.step = step
+        """That step."""
 
 
 @dataclass(frozen=True)

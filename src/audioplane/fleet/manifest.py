@@ -10,6 +10,7 @@ The same as JSON lines: `{"video": "recordings/bob.mov", "name": "bob", "size": 
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -54,6 +55,13 @@ class Entry:
     """What of the upper face follows the recording; the preset's if empty."""
 
 
+SIZES = range(64, 2049, 2)
+"""Frames that a preparation takes; its own constants are slow to import."""
+MOST_SEED = 1 << 42
+"""Likewise of a training."""
+MOST_LATE = 10_000
+"""Likewise; milliseconds."""
+
 COLUMNS = tuple(f.name for f in fields(Entry))
 """Names that a manifest may use."""
 
@@ -65,12 +73,15 @@ def read_manifest(path: str) -> list[Entry]:
         path: A `.csv`, `.jsonl` or `.ndjson` file, wherever fsspec can read.
 
     Raises:
-        FleetError: It cannot be read, names a column that does not exist, holds a value of a wrong
-            kind, or names two heads alike.
+        FleetError: It is not UTF-8, not CSV or JSON lines, names a column that does not exist or
+            one twice, holds a value of a wrong kind or out of range, or names two heads alike.
     """
     from audioplane.fleet.store import read_anywhere
 
-    text = read_anywhere(path).decode("utf-8-sig", errors="replace")
+    try:
+        text = read_anywhere(path).decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise FleetError(f"{path} is not UTF-8: save it so, in Excel as CSV UTF-8") from e
     return parse_manifest(text, path)
 
 
@@ -103,23 +114,30 @@ def parse_manifest(text: str, path: str = "") -> list[Entry]:
 
 
 def _csv_rows(text: str, path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    reader, place = csv.DictReader(io.StringIO(text)), f"{path or 'manifest'}, line"
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    place = f"{path or 'manifest'}, line"
     try:
-        if "video" not in (reader.fieldnames or ()):
+        names = reader.fieldnames or ()
+        if "video" not in names:
             raise FleetError(
                 f"{place} 1: no column 'video': the first line names the columns, of "
                 f"{', '.join(COLUMNS)}"
             )
+        if twice := [name for name in names if name and names.count(name) > 1]:
+            raise FleetError(f"{place} 1: two columns {twice[0]!r}: keep one of them")
         for row in reader:
             if None in row:
                 raise FleetError(f"{place} {reader.line_num}: too many cells")
-            yield reader.line_num, {k: v.strip() for k, v in row.items() if v and v.strip()}
+            if cells := {k: v.strip() for k, v in row.items() if v and v.strip()}:
+                yield reader.line_num, cells
     except csv.Error as e:  # of a quote that nothing closes
-        raise FleetError(f"{place} {reader.line_num}: no CSV ({e})") from e
+        started = reader.line_num + 1
+        raise FleetError(f"{place} {started}: no CSV ({e}): check the quotes from here on") from e
 
 
 def _json_rows(text: str, path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    # Strings may hold what else `splitlines` takes for the end of a line.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -128,7 +146,7 @@ def _json_rows(text: str, path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
             raise FleetError(f"{path or 'manifest'}, line {number}: no JSON ({e})") from e
         if not isinstance(row, dict):
             raise FleetError(f"{path or 'manifest'}, line {number}: not an object: {{…}}")
-        yield number, {k: v for k, v in row.items() if v is not None}
+        yield number, {k: v for k, v in row.items() if v not in (None, "")}
 
 
 def _entry(row: Mapping[str, Any], place: str) -> Entry:
@@ -141,7 +159,24 @@ def _entry(row: Mapping[str, Any], place: str) -> Entry:
     types = get_type_hints(Entry)
     values = {name: _value(types[name], raw, f"{place}: {name}") for name, raw in row.items()}
     values.setdefault("name", PurePosixPath(values["video"].replace("\\", "/")).stem)
-    return Entry(**values)
+    entry = Entry(**values)
+    _require_ranges(entry, place)
+    return entry
+
+
+def _require_ranges(entry: Entry, place: str) -> None:
+    late, track, iterations = entry.sound_late, entry.audio_track, entry.iterations
+    ranges = {
+        "size": (entry.size in SIZES, f"an even number of {SIZES[0]} to {SIZES[-1]}"),
+        "focal": (entry.focal is None or 0 < entry.focal < math.inf, "one above 0"),
+        "sound_late": (late is None or abs(late) <= MOST_LATE, f"-{MOST_LATE} to {MOST_LATE}"),
+        "audio_track": (track is None or track >= 1, "1 or more"),
+        "iterations": (iterations is None or iterations >= 1, "1 or more"),
+        "seed": (abs(entry.seed) <= MOST_SEED, f"one of -{MOST_SEED} to {MOST_SEED}"),
+    }
+    for name, (fits, choice) in ranges.items():
+        if not fits:
+            raise FleetError(f"{place}: {name} is {getattr(entry, name)}: choose {choice}")
 
 
 def _value(kind: Any, raw: Any, place: str) -> Any:

@@ -43,11 +43,15 @@ def fleet_page(store: str | Store) -> str:
     Raises `StoreError` where the store cannot be read.
     """
     opened = store if isinstance(store, Store) else Store(store)
-    status = fleet_status(opened)
+    return page_of(opened, fleet_status(opened))
+
+
+def page_of(store: Store, status: FleetStatus) -> str:
+    """The same, of a status that is known. Raises `StoreError`."""
     lead = ", ".join(f"{n} {word}" for word, n in sorted(status.counts.items())) or "no video yet"
     heads = [status.states[n] for n in status.names if status.word(n) == "done"]
     sections = [
-        Section("Heads", [_pictures(opened, heads), _scores(heads)]),
+        Section("Heads", [_pictures(store, heads), _scores(heads)]),
         Section("Failures", _failures(status)),
         Section("Not finished", [_unfinished(status)]),
         Section("Time", [_times(heads)]),

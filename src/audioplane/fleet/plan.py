@@ -54,7 +54,8 @@ def _planned(
     everything = tuple(step.name for step in steps)
     if state is None:
         return Planned(entry, "new", everything)
-    same_video = state.fingerprint == fingerprint
+    gone = state.stage == "done" and not fingerprint  # a head outlives its video
+    same_video = gone or state.fingerprint == fingerprint
     if state.stage == "failed" and same_video and state.settings == settings_key(steps, entry):
         missing = tuple(name for name in everything if name not in state.steps)
         return Planned(entry, "retry" if retry else "failed", missing if retry else ())
@@ -63,6 +64,7 @@ def _planned(
     keys, done = step_keys(steps, entry, state.sha256), state.steps
     missing = tuple(k for k, key in keys.items() if k not in done or done[k].key != key)
     if not missing:
-        return Planned(entry, "done", ())
+        # Whoever did the last step may have died before it said so.
+        return Planned(entry, "done" if state.stage == "done" else "unfinished", ())
     changed = any(k in done for k in missing)
     return Planned(entry, "changed" if changed else "unfinished", missing)

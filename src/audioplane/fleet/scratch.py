@@ -11,11 +11,15 @@ from pathlib import Path
 from fsspec.core import url_to_fs
 
 from audioplane.assets import try_lock
-from audioplane.errors import StoreError
+from audioplane.errors import InstallError, MediaError, StoreError
 from audioplane.fleet.store import Store, fingerprints, read_anywhere
 
 _WAIT = 30.0
 """Seconds that another process of this machine may go on after its work was given to this one."""
+
+
+class Busy(StoreError):
+    """Another process of this machine works on the video."""
 
 
 @contextlib.contextmanager
@@ -24,31 +28,45 @@ def claimed(root: Path, store: Store, name: str, wait: float = _WAIT) -> Iterato
 
     What an earlier process left there is kept.
 
-    Raises `StoreError` where another process still works on it after `wait` seconds.
+    Raises `Busy` where another process still works on it after `wait` seconds, `StoreError` where
+    the folder cannot be written.
     """
-    where = hashlib.sha256(store.url.encode()).hexdigest()[:12]
+    where = hashlib.sha256(store.identity.encode()).hexdigest()[:12]
     folder, lock = root / where / "work" / name, root / where / "locks" / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.parent.mkdir(exist_ok=True)
+    with _writing(root):
+        lock.parent.mkdir(parents=True, exist_ok=True)
         held = lock.open("a")
-    except OSError as e:
-        raise StoreError(f"scratch={root} cannot be written: {e.strerror}") from e
     with held:
         until = time.monotonic() + wait
         while not try_lock(held):
             if time.monotonic() > until:
-                raise StoreError(f"another process works on {name} in {folder}")
+                raise Busy(f"another process works on {name} in {folder}")
             time.sleep(0.2)
+        with _writing(root):  # not before: whoever held the lock may have removed it
+            folder.mkdir(parents=True, exist_ok=True)
         yield folder
+
+
+@contextlib.contextmanager
+def _writing(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        raise StoreError(f"scratch={root} cannot be written: {e.strerror}") from e
 
 
 def local_video(video: str, scratch: Path) -> Path:
     """The video itself where it is on this machine, or a copy of it as it is now.
 
-    Raises `StoreError` where it cannot be had.
+    Raises `StoreError` where it cannot be had, `MediaError` for a protocol that does not exist,
+    `InstallError` for one whose package is missing.
     """
-    fs, place = url_to_fs(video)
+    try:
+        fs, place = url_to_fs(video)
+    except ValueError as e:
+        raise MediaError(f"{video} cannot be opened ({e}): check its protocol") from e
+    except ImportError as e:
+        raise InstallError(f"{video} needs another package: {e}") from e
     if getattr(fs, "local_file", False):
         return Path(place)
     version = hashlib.sha256(fingerprints([video]).get(video, "").encode()).hexdigest()[:12]

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audioplane.clock import FPS
-from audioplane.errors import ModelError, StoreError
-from audioplane.fleet.job import Step, Stopped, VideoJob
+from audioplane.errors import ModelError
+from audioplane.fleet.job import Removed, Step, Stopped, VideoJob
 from audioplane.fleet.manifest import Entry
 from audioplane.fleet.scratch import archive, unpack
 from audioplane.progress import Progress
@@ -25,6 +25,7 @@ from audioplane.progress import Progress
 if TYPE_CHECKING:
     from audioplane.evaluate import Evaluation
     from audioplane.perceptual import LPIPS
+    from audioplane.subject import Subject
     from audioplane.train import TrainConfig
 
 SUBJECT, CHECKPOINT, RUN = "subject.tar", "checkpoint", "run"
@@ -79,7 +80,8 @@ def fetched_subject(job: VideoJob) -> Path:
     if not (folder / "subject.json").exists():
         file = job.scratch / SUBJECT
         if not job.store.fetch(job.name(SUBJECT), file):
-            raise StoreError(f"{job.store.place(job.name(SUBJECT))} was removed: run again")
+            place = job.store.place(job.name(SUBJECT))
+            raise Removed(f"{place} was removed: run again", "prepare")
         unpack(file, folder)
         file.unlink()
     return folder
@@ -100,17 +102,12 @@ class TrainStep:
         return {name: getattr(entry, name) for name in (*names, *newer)}
 
     def run(self, job: VideoJob) -> Mapping[str, float]:
-        from audioplane.prepare import complete_subject
         from audioplane.splat.device import choose_device
-        from audioplane.subject import load_subject
         from audioplane.train import CheckpointSaved, train_head
         from audioplane.train import Progress as Iterated
 
         config, lpips = self._config(job.entry)
-        subject, model = load_subject(fetched_subject(job)), config.model
-        subject = complete_subject(
-            subject, config.speech, model.torso, model.expression, job.report
-        )
+        subject = _completed_subject(job, config)
         out, device = run_folder(job), choose_device(job.device).device
         _fetch_checkpoint(job, out)
         synced, figures = time.monotonic(), {}
@@ -146,6 +143,22 @@ class TrainStep:
         if config.loss.lpips and lpips is None:
             config = without_lpips(config)
         return config, lpips
+
+
+def _completed_subject(job: VideoJob, config: "TrainConfig") -> "Subject":
+    """The subject with all that a training reads. What is made goes into the store, as another
+    machine may evaluate and pack."""
+    from audioplane.prepare import complete_subject
+    from audioplane.subject import load_subject
+
+    folder, model = fetched_subject(job), config.model
+    before = set(folder.rglob("*"))
+    subject = complete_subject(
+        load_subject(folder), config.speech, model.torso, model.expression, job.report
+    )
+    if set(folder.rglob("*")) != before:
+        publish_subject(job)
+    return subject
 
 
 def run_folder(job: VideoJob) -> Path:
@@ -198,12 +211,12 @@ def _fetch_checkpoint(job: VideoJob, out: Path) -> None:
 
 
 def fetched_run(job: VideoJob) -> Path:
-    """The run in scratch, from the store where it is not there. Raises `StoreError`."""
+    """The run in scratch, always from the store: scratch may hold the head so far of a training
+    that another machine finished. Raises `StoreError`."""
     out = run_folder(job)
-    if not (out / _RUN_FILES[0]).exists():
-        for file in _RUN_FILES:
-            if not job.store.fetch(job.name(f"{RUN}/{file}"), out / file):
-                raise StoreError(f"{job.store.place(job.name(RUN))} was removed: run again")
+    for file in _RUN_FILES:
+        if not job.store.fetch(job.name(f"{RUN}/{file}"), out / file):
+            raise Removed(f"{job.store.place(job.name(RUN))} was removed: run again", "train")
     return out
 
 

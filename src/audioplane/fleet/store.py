@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,11 @@ class Store:
 
     def __reduce__(self):
         return Store, (self.url, self.options)
+
+    @property
+    def identity(self) -> str:
+        """The same for every spelling of the URL."""
+        return f"{self._fs.protocol} {self._root}"
 
     def place(self, name: str) -> str:
         """A file's path in its file system."""
@@ -154,6 +160,9 @@ class Store:
 
     def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
         """The bytes of those files that are there, by name, many at once. Raises `StoreError`."""
+        if has_magic(self._root):  # `cat` would take it for a pattern
+            read = {name: self.read(name) for name in names}
+            return {name: data for name, data in read.items() if data is not None}
         places = {self.place(name): name for name in names}
         if not places:
             return {}
@@ -176,8 +185,8 @@ class Store:
 def fingerprints(paths: list[str]) -> dict[str, str]:
     """What tells whether files have changed, without reading them: size, and ETag or time.
 
-    Folders are listed instead of asking for every file. A file that is not there, or that cannot be
-    asked about, has none.
+    Folders are listed; only what this does not tell of a file is asked for. A file that is not
+    there, or that cannot be asked about, has none.
     """
     by_folder: dict[str, list[str]] = {}
     for path in paths:
@@ -191,13 +200,23 @@ def fingerprints(paths: list[str]) -> dict[str, str]:
 
 def _of_folder(folder: str, members: list[str]) -> dict[str, str]:
     fs, root = url_to_fs(folder or ".", use_listings_cache=False)
-    if len(members) == 1:
-        facts = {members[0].rpartition("/")[2]: fs.info(fs._strip_protocol(members[0]))}
-    else:
-        facts = {info["name"].rpartition("/")[2]: info for info in fs.ls(root, detail=True)}
+    listed = {}
+    if len(members) > 1:
+        with suppress(Exception):  # of servers that list no folder
+            listed = {info["name"].rpartition("/")[2]: info for info in fs.ls(root, detail=True)}
     found = {}
     for path in members:
-        if info := facts.get(path.rpartition("/")[2]):
+        info = listed.get(path.rpartition("/")[2])
+        if info is None or info.get("islink") or info.get("size") is None:
+            info = _asked(fs, path)  # a listing tells a link's own time, and no sizes over HTTP
+        if info:
             version = next((info[k] for k in ("ETag", "etag", "md5", "mtime") if k in info), "")
             found[path] = f"{info.get('size')} {version}"
     return found
+
+
+def _asked(fs: Any, path: str) -> Mapping[str, Any] | None:
+    """What a file system says of one file, if it can."""
+    with suppress(Exception):
+        return fs.info(fs._strip_protocol(path))
+    return None

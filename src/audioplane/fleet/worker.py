@@ -1,5 +1,6 @@
 """The work on one video, from its state in the store to its state in the store."""
 
+import errno
 import shutil
 import threading
 import time
@@ -8,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from audioplane.errors import AudioplaneError, MediaError, StoreError
-from audioplane.fleet.job import Step, Stopped, VideoJob, settings_key, step_keys
+from audioplane.errors import AudioplaneError, MediaError, ModelError, StoreError
+from audioplane.fleet.job import Removed, Step, Stopped, VideoJob, settings_key, step_keys
 from audioplane.fleet.manifest import Entry
-from audioplane.fleet.scratch import claimed, local_video
+from audioplane.fleet.scratch import Busy, claimed, local_video
 from audioplane.fleet.state import (
     Failure,
     Stage,
@@ -22,6 +23,13 @@ from audioplane.fleet.state import (
 )
 from audioplane.fleet.store import Store, fingerprints
 from audioplane.progress import Progress, Report
+
+_MACHINE_FAULTS = {
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EIO", "ESTALE", "ENOMEM")
+    if hasattr(errno, name)
+}
+"""Numbers of errors of disks and memory, as far as the system has them."""
 
 
 @dataclass(frozen=True)
@@ -57,28 +65,51 @@ def process(task: VideoTask, report: Report, stop: threading.Event) -> Outcome:
         stop: Once it is set, the work is brought into the store and ends.
 
     Returns:
-        How it ended; a video that fails is such an end, too.
+        How it ended; a video that fails is such an end, too. Where another process works on it, it
+        counts as stopped here, and its state is left to that process.
 
     Raises:
-        StoreError: The store or the scratch folder failed; trying again may help.
+        StoreError: The store or the machine failed; trying again may help.
     """
     entry, store = task.entry, task.store
-    with claimed(task.scratch, store, entry.name) as scratch:
-        work = _Work(task, scratch, report, stop)
-        try:
-            outcome = work.run()
-        except (Stopped, KeyboardInterrupt):
-            return work.end("stopped")
-        except StoreError:
-            raise
-        except AudioplaneError as e:
-            outcome = work.end("failed", Failure(work.at, type(e).__name__, str(e)))
-        except Exception as e:  # one video's defect must not end the others
-            trace = traceback.format_exc()
-            failure = Failure(work.at, f"defect: {type(e).__name__}", str(e), trace)
-            outcome = work.end("failed", failure)
-        shutil.rmtree(scratch, ignore_errors=True)
-        return outcome
+    try:
+        with claimed(task.scratch, store, entry.name) as scratch:
+            return _ended(_Work(task, scratch, report, stop), scratch)
+    except Busy as e:
+        return Outcome(entry.name, "stopped", (), Failure("the start", "Busy", str(e)))
+
+
+def _ended(work: "_Work", scratch: Path) -> Outcome:
+    """How the work ended. Scratch is kept where it is to go on."""
+    try:
+        outcome = work.run()
+    except Stopped:
+        return work.end("stopped")
+    except KeyboardInterrupt:
+        work.end("stopped")
+        raise
+    except StoreError:
+        raise
+    except Exception as e:  # one video's defect must not end the others
+        if _is_of_machine(e):
+            raise StoreError(f"{work.at}: {str(e) or type(e).__name__}") from e
+        kind, trace = type(e).__name__, ""
+        if not isinstance(e, AudioplaneError):
+            kind, trace = f"defect: {kind}", traceback.format_exc()
+        outcome = work.end("failed", Failure(work.at, kind, str(e), trace))
+    shutil.rmtree(scratch, ignore_errors=True)
+    return outcome
+
+
+def _is_of_machine(error: BaseException | None) -> bool:
+    """Whether the machine is to blame rather than the video or its settings."""
+    while error is not None:
+        if isinstance(error, MemoryError | ModelError):
+            return True
+        if isinstance(error, OSError) and error.errno in _MACHINE_FAULTS:
+            return True
+        error = error.__cause__
+    return False
 
 
 class _Work:
@@ -95,12 +126,15 @@ class _Work:
     def run(self) -> Outcome:
         """All steps that are missing."""
         entry, steps = self._task.entry, self._task.steps
+        fingerprint = fingerprints([entry.video]).get(entry.video, "")
+        same = fingerprint == self._state.fingerprint
         self._keep(
             stage="working",
             failure=None,
             at=self.at,
             settings=settings_key(steps, entry),
-            fingerprint=fingerprints([entry.video]).get(entry.video, ""),
+            fingerprint=fingerprint,
+            sha256=self._state.sha256 if same else "",  # that of another video would pass for its
         )
         sha256 = self._digest()
         keys = step_keys(steps, entry, sha256)
@@ -110,9 +144,19 @@ class _Work:
         missing = [step for step in steps if step.name not in valid]
         at = [step.name for step in missing]
         self._keep(sha256=sha256, steps=valid, at=at[0] if at else "")
-        for step, following in zip(missing, [*at[1:], ""], strict=True):
-            self._do(step, keys, following)
+        try:
+            for step, following in zip(missing, [*at, ""][1:], strict=True):
+                self._do(step, keys, following)
+        except Removed as e:
+            self._forget(e.step)
+            raise
         return self.end("done")
+
+    def _forget(self, step: str) -> None:
+        """Make a step and those after it again, the next time."""
+        names = [s.name for s in self._task.steps]
+        before = names[: names.index(step)]
+        self._keep(steps={k: v for k, v in self._state.steps.items() if k in before})
 
     def _digest(self) -> str:
         from audioplane.assets import sha256_of

@@ -1,6 +1,7 @@
 """An ablation: the paper's tables on a subject, variant by variant."""
 
 import json
+import math
 import shutil
 import threading
 import time
@@ -80,11 +81,14 @@ def ablate(
 
     Raises:
         SubjectError: `subject` is not one.
-        TrainingError: `out` holds an ablation with other settings.
+        TrainingError: `out` holds an ablation of another subject or with other settings, or
+            `minutes` is no time.
         WorkError: A variant failed in another process or on another machine.
         MediaError: `out` cannot be written.
     """
     out, tools, report = Path(out), tools or Tools(), report or ignore
+    if not 0 < minutes < math.inf:
+        raise TrainingError(f"budget={minutes:g}: choose a number of minutes above 0")
     # No prior fits all variants, so none has one.
     config = config.with_changes(prior="")
     person, chosen = load_subject(Path(subject)), variants(tables)
@@ -151,9 +155,12 @@ def _plan(
         config = without_lpips(config)
     path = out / "plan.json"
     asked = {"base": asdict(config), "budget": minutes, "variants": n}
+    whose = subject.identity
     try:
         if path.exists():
             kept = json.loads(path.read_text())
+            if kept.get("subject", whose) != whose:  # an older plan does not say
+                raise TrainingError(f"{out} holds an ablation of another subject: choose another")
             if kept["asked"] != json.loads(json.dumps(asked)):
                 raise TrainingError(f"{out} holds an ablation with other settings: choose another")
             return within_iterations(config, kept["iterations"])
@@ -161,7 +168,8 @@ def _plan(
         raise MediaError(f"{path} cannot be read ({e.strerror})") from e
     pace = measure_pace(subject, out, config, lpips)
     iterations = affordable(config, pace, 60 * minutes / n * slots * _TRAINING_SHARE)
-    write_text(path, json.dumps({"asked": asked, "iterations": iterations}, indent=1))
+    plan = {"subject": whose, "asked": asked, "iterations": iterations}
+    write_text(path, json.dumps(plan, indent=1))
     return within_iterations(config, iterations)
 
 

@@ -79,7 +79,8 @@ def cross(  # noqa: PLR0913 - one keyword a question that a caller may have
 ) -> list[CrossRow]:
     """Drive every head with every speech.
 
-    Writes `cross.json`, `cross.html` and a video of each pair, marked and signed, into `out`.
+    Writes `cross.json`, `cross.html` and a video of each pair, marked and signed, into `out`, the
+    reports after every head.
 
     Args:
         runs: The heads.
@@ -111,16 +112,20 @@ def cross(  # noqa: PLR0913 - one keyword a question that a caller may have
         raise ComparisonError(f"{len(subjects)} subjects for {len(runs)} runs: name one for each")
     chosen = choose_device(device).device if isinstance(device, str) else device
     out, tools, report = Path(out), tools or Tools(), report or ignore
+    for speech in speeches:  # a bad one ends it before any work
+        read_audio(Path(speech))
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise MediaError(f"{out} cannot be made: {e.strerror}") from e
     tasks = _tasks(runs, subjects, speeches, _Shared(out.resolve(), tools, chosen, provenance))
     results = complete(executor or SerialExecutor(), _head_rows, tasks, attrgetter("name"), report)
-    found = {task.name: rows for task, rows in results}
-    rows = [row for task in tasks for row in found[task.name]]
-    write_text(out / JSON_NAME, to_json(rows))
-    write_text(out / PAGE_NAME, cross_page(rows))
+    found, rows = dict[str, list[CrossRow]](), list[CrossRow]()
+    for task, of_head in results:
+        found[task.name] = of_head
+        rows = [row for task in tasks for row in found.get(task.name, [])]
+        write_text(out / JSON_NAME, to_json(rows))
+        write_text(out / PAGE_NAME, cross_page(rows))
     return rows
 
 
