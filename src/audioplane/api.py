@@ -30,7 +30,7 @@ from audioplane.train import (
     read_prior,
 )
 from audioplane.train import train_prior as across_people
-from audioplane.train.config import with_fine_iterations, without_lpips
+from audioplane.train.config import checked, with_fine_iterations, without_lpips
 from audioplane.train.losses import ExtraLosses
 from audioplane.train.run import train_head as train
 from audioplane.web import WebExport
@@ -137,6 +137,7 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
         config = with_fine_iterations(config, iterations)
     if lpips is None and config.loss.lpips:
         config = without_lpips(config)
+    config = checked(config)
     opened = subject if isinstance(subject, Subject) else load_subject(Path(subject))
     model = config.model
     opened = complete_subject(opened, config.speech, model.torso, model.expression)
@@ -291,7 +292,7 @@ def export_web(
     return write_web(opened, Path(out), provenance or ProvenanceOptions(), more, report)
 
 
-def verify_video(path: Path | str, mark_key: Path | None = None) -> Verification:
+def verify_video(path: Path | str, mark_key: Path | str | None = None) -> Verification:
     """Look for audioplane's mark and for credentials in a video; nothing is fetched.
 
     Args:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,25 @@ def test_a_moved_subject_can_be_named(run_folder, spoken_subject, tmp_path):
     out, wav = tmp_path / "o.mp4", spoken_subject.paths.audio
     arguments = ["drive", str(run_folder), str(wav), "--out", str(out), "--subject", str(moved)]
     assert main(arguments) == 0 and out.exists()
+
+
+def test_a_drive_that_is_terminated_leaves_nothing(
+    run_folder, spoken_subject, tmp_path, monkeypatch, capsys
+):
+    write, before = Talker._frames, signal.signal(signal.SIGTERM, lambda *_: None)
+
+    def terminated(*arguments):
+        signal.raise_signal(signal.SIGTERM)
+        return write(*arguments)
+
+    monkeypatch.setattr(Talker, "_frames", terminated)
+    arguments = ["drive", str(run_folder), str(spoken_subject.paths.audio)]
+    try:
+        assert main([*arguments, "--out", str(tmp_path / "o.mp4")]) == 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "stopped; nothing was written" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

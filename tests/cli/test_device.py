@@ -44,6 +44,12 @@ def test_the_cpu_is_always_available(machine):
     assert choose_device("cpu").device == torch.device("cpu")
 
 
+def test_an_unknown_name_is_refused(machine):
+    machine(False, False)
+    with pytest.raises(DeviceError, match="device='gpu': choose auto, cpu or cuda"):
+        choose_device("gpu")
+
+
 def test_a_gpu_that_is_not_there_is_an_error_that_says_why(machine):
     machine(False, True)
     with pytest.raises(DeviceError, match="no CUDA device"):
@@ -71,7 +77,8 @@ def test_a_run_on_a_gpu_is_driven_and_evaluated_there(spoken_subject, tmp_path):
         list(train_head(spoken_subject, plan, run, device))
         made = Talker(open_run(run), device).write(speech, out)
         assert made.n_frames == 3 and out.exists()
-        there = evaluate(run, out=tmp_path / "there", poses="refined", device=device).reports
+        where = torch.device(device)
+        there = evaluate(run, out=tmp_path / "there", poses="refined", device=where).reports
     here = evaluate(run, out=tmp_path / "here", poses="refined", device="cpu").reports
     ours, theirs = (reports["refined"].means["whole"].psnr for reports in (there, here))
     assert ours == pytest.approx(theirs, abs=0.02)

@@ -1,4 +1,9 @@
+from pathlib import Path
+
+import pytest
+
 from audioplane.cli import main
+from audioplane.cli.export import _named
 from tests.run.made import make_run
 
 
@@ -17,6 +22,27 @@ def test_a_head_becomes_a_page_and_files_for_other_programs(person, tmp_path, ca
 def test_something_has_to_be_asked_for(tmp_path, capsys):
     assert main(["export", str(tmp_path)]) == 1
     assert "--web" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--ply", "g.ply", "--speech", "s.wav"], "--says"),
+        (["--web", "site", "--says", "s.wav"], "--ply"),
+        (["--web", "site", "--frame", "0"], "--ply"),
+        (["--ply", "."], "is a folder: name a file in it"),
+        (["--gltf", ""], "is a folder: name a file in it"),
+    ],
+)
+def test_what_would_be_ignored_or_names_no_file_is_refused(tmp_path, capsys, arguments, said):
+    assert main(["export", str(tmp_path), *arguments]) == 1
+    told = capsys.readouterr().err
+    assert said in told and told.count("\n") == 1 and "unexpected" not in told
+
+
+def test_a_name_keeps_what_is_no_suffix_of_gaussians():
+    for given, expected in (("m.v2", "m.v2.ply"), ("m", "m.ply"), ("m.gltf", "m.ply")):
+        assert _named(Path(given), ".ply") == Path(expected)
 
 
 def test_a_head_without_consent_is_refused_in_the_terms_of_the_command(person, tmp_path, capsys):

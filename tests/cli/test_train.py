@@ -1,6 +1,7 @@
 """What `train` says of the settings with which it trains."""
 
 import shutil
+import signal
 
 import pytest
 
@@ -54,3 +55,18 @@ def test_fewer_iterations_for_a_short_video_are_told(train, spoken_subject):
     said, config = train(root)
     assert f"a short video: {config.fine_iterations:,} fine iterations instead of 10,000" in said
     assert "a short video" not in train(root, "--iterations", "9000")[0]
+
+
+def test_a_signal_stops_a_training_only_while_there_is_work_left(
+    spoken_subject, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("audioplane.train.run.train_head", lambda *_, **__: [])
+    monkeypatch.setattr(
+        "audioplane.cli.training.show_training", lambda _: signal.raise_signal(signal.SIGINT)
+    )
+    arguments = ["train", str(spoken_subject.paths.root), "--out", str(tmp_path / "run")]
+    arguments += ["--speech", "mel", "--expression", "blink"]
+    assert main(arguments) == 1
+    assert "stopped; a checkpoint is kept" in capsys.readouterr().err
+    monkeypatch.setattr("audioplane.train.run.is_complete", lambda *_: True)
+    assert main(arguments) == 0

@@ -2,7 +2,12 @@ import stat
 
 import pytest
 
-from audioplane.credentials.installation import config_folder, installed_mark_key, read_mark_key
+from audioplane.credentials.installation import (
+    config_folder,
+    find_mark_key,
+    installed_mark_key,
+    read_mark_key,
+)
 from audioplane.credentials.signer import own_test_signer
 from audioplane.errors import CredentialsError
 
@@ -23,6 +28,11 @@ def test_the_key_is_made_once_and_for_its_user_alone(fresh):
     assert installed_mark_key(create=False) == key == installed_mark_key(create=True)
     assert stat.S_IMODE((fresh / "mark.key").stat().st_mode) == 0o600
     assert [p.name for p in fresh.iterdir()] == ["mark.key"]
+
+
+def test_a_key_may_be_named_by_text(fresh, tmp_path):
+    (tmp_path / "k").write_text("00" * 32)
+    assert find_mark_key(str(tmp_path / "k"), create=False) == bytes(32)
 
 
 def test_what_is_no_key_is_named(fresh, tmp_path):

@@ -2,6 +2,7 @@ import gc
 import inspect
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +97,32 @@ def test_a_stream_takes_what_is_pushed_though_nobody_looks_at_its_frames(
     last = [*left_out.push(voice[16000:]), *left_out.finish()]
     assert 0 < len(last) < len(images) == 50
     assert all(np.array_equal(*pair) for pair in zip(last, images[-len(last) :], strict=True))
+
+
+def test_a_stream_that_is_finished_takes_no_more(run_folder, spoken_subject):
+    stream = Talker(open_run(run_folder, spoken_subject.paths.root)).stream()
+    stream.push(np.zeros(16000, np.float32))
+    assert len(list(stream.finish())) > 0
+    assert list(stream.finish()) == []
+    with pytest.raises(SpeechError, match="this stream is finished: open another"):
+        stream.push(np.zeros(640, np.float32))
+
+
+def test_features_as_an_array_are_those_of_a_file(run_folder, spoken_subject, tmp_path):
+    talker = Talker(open_run(run_folder, spoken_subject.paths.root))
+    features = spoken_subject.features("mel")[:3]
+    np.save(tmp_path / "a.npy", features)
+    told = [talker._heard(x) for x in (tmp_path / "a.npy", features.astype(float), features[::-1])]
+    codes = [torch.stack(list(heard.codes)) for heard in told]
+    assert torch.equal(codes[0], codes[1]) and not torch.equal(codes[0], codes[2])
+    for wrong in (features[:0], features * np.nan, features * np.float32(1e30)):
+        with pytest.raises(SpeechError, match="the array of features"):
+            talker._heard(wrong)
+
+
+def test_a_path_may_name_transparency(run_folder, spoken_subject):
+    run = open_run(run_folder, spoken_subject.paths.root)
+    assert Talker(run, background=Path("transparent")).animator.transparent
 
 
 @pytest.mark.parametrize("look_ahead", [-0.1, float("nan"), float("inf")])

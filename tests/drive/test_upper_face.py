@@ -34,6 +34,13 @@ def lifted(tmp_path) -> Path:
     return path
 
 
+def test_an_unknown_gaze_is_refused(run):
+    options = FaceOptions()
+    object.__setattr__(options, "gaze", "Camera")  # as where no types are checked
+    with pytest.raises(ExpressionError, match="gaze='Camera': choose recorded or camera"):
+        upper_face(run, run.footage, options)
+
+
 def test_as_recorded_nothing_is_changed(run):
     assert upper_face(run, run.footage, FaceOptions()) is None
 

@@ -78,6 +78,11 @@ def test_too_short_a_clip_says_nothing():
     assert read_mark(disc_frames(2, 64, 64)[: SHORTEST - 1], KEY) is None
 
 
+@pytest.mark.parametrize("size", [(16, 256), (256, 16), (8, 64)])
+def test_too_narrow_a_clip_says_nothing(size):
+    assert read_mark([np.zeros((*size, 3), np.uint8)] * SHORTEST, KEY) is None
+
+
 def test_the_bound_on_false_alarms_holds_for_hosts_of_any_kind():
     """Random syncs on fixed cells: few large ones, heavy tails, equal ones."""
     rng = np.random.default_rng(0)

@@ -1,3 +1,4 @@
+import time
 import wave
 
 import av
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from audioplane.errors import MediaError
-from audioplane.media.audio import read_audio, write_wav
+from audioplane.media.audio import _Resampler, read_audio, write_wav
 from tests.media.images import grey
 from tests.media.late_sound import with_late_sound
 
@@ -40,7 +41,7 @@ def check(waveform, level=0.5, hertz=300.0):
     return np.arctan2(b, a) / (2 * np.pi * hertz)  # seconds by which the tone is early
 
 
-@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000, 96000, 192000])
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 44101, 48000, 96000, 192000])
 def test_every_rate_comes_out_at_16_khz(tmp_path, rate):
     samples = np.round(sine(rate)[None] * 32767).astype(np.int16)
     path = encode(tmp_path / "a.wav", "pcm_s16le", rate, samples, "s16", "mono")
@@ -48,6 +49,13 @@ def test_every_rate_comes_out_at_16_khz(tmp_path, rate):
     assert waveform.dtype == np.float32
     assert abs(len(waveform) - 16000) <= 1
     assert abs(check(waveform)) < 1e-4
+
+
+def test_an_odd_rate_takes_a_fraction_of_the_time_of_its_sound():
+    resampler, started = _Resampler(44101, 16000), time.process_time()
+    for _ in range(5):
+        resampler.push(np.zeros(2 * 44101, np.float32))
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,6 @@ def test_a_graph_outlives_a_file():
     broken = graph.tensors() | {"entries": graph.tensors()["entries"] + 300}
     with pytest.raises(ValueError, match="leads out"):
         MotionGraph.of(graph.refs, broken)
+    broken = graph.tensors() | {"kept": torch.zeros_like(graph.tensors()["kept"])}
+    with pytest.raises(ValueError, match="not of its frames"):
+        MotionGraph.of(graph.refs, broken)

@@ -1,13 +1,14 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from audioplane.drive import Talker
-from audioplane.errors import CheckpointError, SubjectError
+from audioplane.errors import CheckpointError, MediaError, SubjectError
 from audioplane.media.image import encode_image
 from audioplane.run import load_tensors, open_run, pack, save_tensors
 from audioplane.run.footage import SubjectFootage
@@ -167,7 +168,18 @@ def test_a_pack_without_one_of_its_parts_is_refused(packed, tmp_path, lost):
 
 @pytest.mark.parametrize(
     ("fact", "value"),
-    [("size", [64]), ("size", 64), ("loop", [[1]]), ("shots", "no"), ("voice", [1]), ("voice", {})],
+    [
+        ("size", [64]),
+        ("size", 64),
+        ("loop", [[1]]),
+        ("shots", "no"),
+        ("voice", [1]),
+        ("voice", {}),
+        ("voice", {"level": 0.0, "bands": [0.0] * 80}),
+        ("voice", {"level": 0.1, "bands": [0.0] * 79}),
+        ("head_sha256", "no digest"),
+        ("iteration", float("inf")),
+    ],
 )
 def test_a_pack_with_other_facts_is_refused(packed, tmp_path, fact, value):
     """Its checksum is valid, as anybody could write it."""
@@ -186,6 +198,45 @@ def test_a_pack_with_tensors_of_other_shapes_is_refused(packed, tmp_path, name):
     save_tensors(tmp_path / "odd.head", tensors, facts)
     with pytest.raises(CheckpointError, match="damaged"):
         open_run(tmp_path / "odd.head")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("footage/K", torch.zeros(3, 3)), ("rest", torch.zeros(7)), ("rest", torch.zeros(0).double())],
+)
+def test_a_pack_that_could_not_be_driven_is_refused(packed, tmp_path, name, value):
+    tensors, facts = load_tensors(packed)
+    save_tensors(tmp_path / "odd.head", tensors | {name: value}, facts)
+    with pytest.raises(CheckpointError, match="damaged"):
+        open_run(tmp_path / "odd.head")
+
+
+def test_a_head_is_not_replaced_by_its_pack(run_folder, packed, spoken_subject):
+    run = open_run(run_folder, spoken_subject.paths.root)
+    for opened, out in (
+        (run, run_folder / "head.safetensors"),
+        (open_run(packed, spoken_subject.paths.root), packed),
+    ):
+        before = out.read_bytes()
+        with pytest.raises(MediaError, match="would be overwritten"):
+            pack(opened, out)
+        assert out.read_bytes() == before
+    for folder in (".", ".."):
+        with pytest.raises(MediaError, match="is a folder"):
+            pack(run, Path(folder))
+
+
+def test_a_file_of_a_run_is_no_pack_and_its_folder_is_named(run_folder, tmp_path):
+    tensors, facts = load_tensors(run_folder / "head.safetensors")
+    checkpoint = tmp_path / "checkpoints/0000030.safetensors"
+    save_tensors(checkpoint, tensors, facts)
+    for path, folder in ((run_folder / "head.safetensors", run_folder), (checkpoint, tmp_path)):
+        with pytest.raises(CheckpointError, match="is no pack") as error:
+            open_run(path)
+        assert str(error.value).endswith(f"pass the folder of its run, {folder}")
+    save_tensors(tmp_path / "prior", {}, {"holds": "prior"})
+    with pytest.raises(CheckpointError, match="is no pack: pass one, or the folder of a run"):
+        open_run(tmp_path / "prior")
 
 
 def test_other_files_are_no_packs(tmp_path, run_folder):

@@ -85,3 +85,32 @@ def test_training_statistics_are_saved_with_the_head():
     assert known is not None and known.usual == 0.5
     assert np.array_equal(known.examples, examples) and np.array_equal(known.deviation, deviation)
     assert head_file.familiarity_from({"views": torch.zeros(1)}) is None
+
+
+@pytest.mark.parametrize("header", ["[" * 100_000, json.dumps({"version": 2, "x": 1}) + "{"])
+def test_a_header_of_odd_json_is_a_damaged_file(tmp_path, header):
+    save_file({"x": torch.zeros(1)}, tmp_path / "a", {"audioplane": header})
+    for read in (load_tensors, tensors_file.read_facts):
+        with pytest.raises(CheckpointError, match="damaged"):
+            read(tmp_path / "a")
+
+
+def test_a_number_beyond_all_integers_is_a_damaged_file(tmp_path):
+    with pytest.raises(CheckpointError, match="OverflowError"), tensors_file.reading(tmp_path):
+        int(float("inf"))
+
+
+def test_only_files_of_a_run_are_said_to_be_replaceable(tmp_path):
+    paths = RunPaths(tmp_path)
+    paths.checkpoints.mkdir()
+    for path, replaceable in (
+        (paths.head, True),
+        (paths.checkpoint(3), True),
+        (tmp_path / "other.prior", False),
+    ):
+        with pytest.raises(CheckpointError, match="is missing: check the name"):
+            load_tensors(path)
+        path.write_bytes(b"")
+        with pytest.raises(CheckpointError, match="damaged") as error:
+            load_tensors(path)
+        assert ("delete it" in str(error.value)) == replaceable

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from audioplane.errors import SpeechError
-from audioplane.speech import load_external_features
+from audioplane.speech import checked_features, load_external_features
 from audioplane.speech.window import windows
 
 
@@ -67,3 +67,13 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "o.npy", np.array([{}]), allow_pickle=True)
     with pytest.raises(SpeechError, match="Python objects"):
         load_external_features(tmp_path / "o.npy")
+
+
+def test_an_array_is_checked_and_copied_as_a_file_is() -> None:
+    rng = np.random.default_rng(0)
+    for given in (rng.random((5, 16, 29))[::-1], rng.random((5, 16, 29)).astype(">f4")):
+        read = checked_features(given, "it")
+        assert read.dtype == np.float32 and torch.from_numpy(read).shape == (5, 16, 29)
+        np.testing.assert_array_equal(read, given.astype(np.float32))
+    with pytest.raises(SpeechError, match="^it holds values that are not finite"):
+        checked_features(np.full((5, 16, 29), np.nan), "it")

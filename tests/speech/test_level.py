@@ -33,6 +33,12 @@ def test_what_no_waveform_holds_is_refused_with_its_place(samples: list, message
         check_samples(sound, first)
 
 
+@pytest.mark.parametrize("kind", [complex, object, "U1"])
+def test_what_is_no_number_is_refused(kind: type | str) -> None:
+    with pytest.raises(SpeechError, match="expected numbers"):
+        check_samples(np.zeros(3).astype(kind))
+
+
 def test_what_a_waveform_may_hold_passes() -> None:
     check_samples(np.zeros(0, np.float32))
     check_samples(np.array([1.4, -2.0], np.float32))

@@ -1,5 +1,8 @@
 """A training plan of seconds."""
 
+import copy
+from typing import Any
+
 from audioplane.train import TrainConfig
 from audioplane.train.config import (
     AudioConfig,
@@ -22,3 +25,11 @@ TINY = TrainConfig(
     validate_every=20,
     checkpoint_every=30,
 )
+
+
+def untyped(config: TrainConfig, name: str, value: Any) -> TrainConfig:
+    """Settings with one as Python takes it where no types are checked."""
+    config = copy.deepcopy(config)
+    *group, last = name.split(".")
+    object.__setattr__(getattr(config, group[0]) if group else config, last, value)
+    return config

@@ -1,11 +1,13 @@
 import json
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 
-from audioplane.errors import CheckpointError
+from audioplane.errors import CheckpointError, TrainingError
 from audioplane.train import PRESETS, TrainConfig
-from audioplane.train.config import with_fine_iterations, within_iterations
+from audioplane.train.config import checked, with_fine_iterations, within_iterations
+from tests.train.configs import untyped
 
 
 def test_the_paper_preset_is_the_paper():
@@ -91,3 +93,30 @@ def test_settings_of_version_0_1_are_read():
 def test_settings_that_are_none_of_ours_are_a_damaged_checkpoint(wrong, named):
     with pytest.raises(CheckpointError, match=named):
         TrainConfig.from_json(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("model.attention", "MLP", "attention cannot be 'MLP': give one of cross, mlp"),
+        ("model.torso", "modelled", "torso"),
+        ("loss.margin", float("nan"), "margin"),
+        ("fine_iterations", 10.0, "fine_iterations"),
+        ("seed", np.int64(4), "seed"),
+        ("seed", 10**14, "seed"),
+        ("validate_every", 0, "validate_every"),
+        ("checkpoint_every", 0, "checkpoint_every"),
+        ("density.every", 0, "density.every"),
+        ("audio.runs", 0, "audio.runs"),
+    ],
+)
+def test_settings_that_cannot_be_trained_with_are_refused(name, value, said):
+    with pytest.raises(TrainingError, match=said):
+        checked(untyped(TrainConfig(), name, value))
+
+
+def test_settings_that_are_checked_are_those_that_a_checkpoint_gives_back():
+    config = checked(untyped(TrainConfig(), "model.scales", [1, 2]))
+    assert config.model.scales == (1, 2)
+    assert TrainConfig.from_json(json.loads(json.dumps(asdict(config)))) == config
+    assert checked(untyped(TrainConfig(), "loss.lips", np.float64(0.5))).loss.lips == 0.5

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import cv2
@@ -10,8 +11,9 @@ from audioplane.errors import CheckpointError
 from audioplane.face.regions import eyes_mask, mouth_mask
 from audioplane.head import Motion, View
 from audioplane.run import RunPaths, load_tensors, read_head, save_tensors
+from audioplane.train import CheckpointSaved
 from audioplane.train import detail as learned
-from audioplane.train.run import train_head
+from audioplane.train.run import is_complete, train_head
 from tests.train.configs import TINY
 
 CONFIG = TINY.with_changes(
@@ -56,6 +58,16 @@ def test_it_is_learned_once_and_the_same_again(path, spoken_subject, monkeypatch
     assert all(torch.equal(x, again[k]) for k, x in trained.head.detail.tensors().items())
     monkeypatch.setattr("audioplane.train.run.learn_detail", None)
     list(train_head(spoken_subject, CONFIG, path.parent))
+
+
+def test_a_training_that_is_stopped_at_its_end_leaves_it_to_the_next(spoken_subject, tmp_path):
+    stop, out = threading.Event(), tmp_path / "run"
+    for event in train_head(spoken_subject, CONFIG, out, stop=stop):
+        if isinstance(event, CheckpointSaved) and event.iteration == CONFIG.iterations:
+            stop.set()
+    assert read_head(RunPaths(out).head).head.detail is None and not is_complete(out, CONFIG)
+    list(train_head(spoken_subject, CONFIG, out))
+    assert read_head(RunPaths(out).head).head.detail is not None and is_complete(out, CONFIG)
 
 
 @torch.no_grad()

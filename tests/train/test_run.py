@@ -8,12 +8,13 @@ import threading
 import pytest
 import torch
 
+import audioplane
 from audioplane.errors import CheckpointError, SubjectError, TrainingError
 from audioplane.run import RunPaths, load_tensors, save_tensors
 from audioplane.subject import load_subject
 from audioplane.train import CheckpointSaved, Progress
 from audioplane.train.run import as_line, train_head
-from tests.train.configs import TINY
+from tests.train.configs import TINY, untyped
 
 SHORT = TINY.with_changes(coarse_iterations=10, fine_iterations=20, density={"until": 15})
 
@@ -41,6 +42,14 @@ def test_a_stopped_run_keeps_its_last_iteration_and_ends_with_the_same_bits(
         list(train_head(spoken_subject, SHORT, folder))
     first, second = (RunPaths(p).checkpoint(30).read_bytes() for p in (stopped, whole))
     assert first == second
+
+
+def test_settings_of_no_training_are_refused_before_anything_is_made(spoken_subject, tmp_path):
+    config, out = untyped(SHORT, "model.fusion", "sum"), tmp_path / "run"
+    for train in (train_head, audioplane.train_head):
+        with pytest.raises(TrainingError, match="fusion cannot be 'sum'"):
+            list(train(spoken_subject, out=out, config=config))
+    assert not out.exists()
 
 
 def test_one_training_at_a_time_in_a_folder(spoken_subject, tmp_path):

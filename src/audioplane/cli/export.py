@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import tyro
 
 from audioplane.cli.console import console, in_flags, progress_reports
+from audioplane.errors import MediaError
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,22 @@ class Export:
     """The subject, if its folder has moved since the training."""
 
     def run(self) -> None:
-        from audioplane.errors import MediaError
         from audioplane.run import open_run
 
         if not (self.web or self.ply or self.gltf):
             raise MediaError("nothing to write: pass web=…, ply=… or gltf=…")
+        if self.speech and not self.web:
+            raise MediaError("speech=… is for web=…: pass says=… for what ply=… and gltf=… speak")
+        if (self.says or self.frame is not None) and not (self.ply or self.gltf):
+            raise MediaError("says=… and frame=… are for ply=… and gltf=…: pass one of them")
+        files = [
+            _named(path, suffix)
+            for path, suffix in ((self.ply, ".ply"), (self.gltf, ".glb"))
+            if path is not None
+        ]
         run = open_run(self.run_folder, self.subject)
-        for path, suffix in ((self.ply, ".ply"), (self.gltf, ".glb")):
-            if path is not None:
-                self._write_gaussians(run, path.with_suffix(suffix))
+        for path in files:
+            self._write_gaussians(run, path)
         if self.web is not None:
             self._write_page(run, self.web)
 
@@ -70,3 +78,12 @@ class Export:
         for note in made.notes:
             console.print(in_flags(note, self), style="yellow")
         console.print(f"{made.path}: {made.bytes / 1e6:.1f} MB, session {made.session} of the mark")
+
+
+def _named(path: Path, suffix: str) -> Path:
+    """A file's name with the suffix of its format. Raises `MediaError` for a folder's."""
+    if not path.name.strip("."):
+        raise MediaError(f"{path} is a folder: name a file in it")
+    if path.suffix.lower() in (".ply", ".glb", ".gltf"):
+        return path.with_suffix(suffix)
+    return path.with_name(path.name + suffix)

@@ -88,7 +88,7 @@ class Train:
         from audioplane.subject import check_subject, load_subject
         from audioplane.train.config import without_lpips
         from audioplane.train.initial import decided_for
-        from audioplane.train.run import train_head
+        from audioplane.train.run import is_complete, train_head
 
         config, prior = self._settings()
         device = use_device(self.device)
@@ -111,13 +111,13 @@ class Train:
         with signals_set() as stop:
             events = train_head(subject, decided, self.out, device, lpips, stop, prior=prior)
             show_training(events)
-        if stop.is_set():
+        if stop.is_set() and not is_complete(self.out, decided):
             raise TrainingError("stopped; a checkpoint is kept, the same command goes on from it")
 
     def _settings(self) -> "tuple[TrainConfig, Prior | None]":
         """The preset with what was asked for, and the prior that was."""
         from audioplane.train import PRESETS, read_prior
-        from audioplane.train.config import with_fine_iterations
+        from audioplane.train.config import checked, with_fine_iterations
 
         chosen = {k: v for k, v in asdict(self.switches).items() if v is not None}
         loss = {"margin": chosen.pop("margin")} if "margin" in chosen else {}
@@ -129,7 +129,7 @@ class Train:
             config = replace(config, speech=speech)
         if self.iterations is not None:
             config = with_fine_iterations(config, self.iterations)
-        return config, prior
+        return checked(config), prior
 
 
 def _decisions(subject: "Subject", asked: "TrainConfig", decided: "TrainConfig") -> Iterator[str]:

@@ -82,7 +82,7 @@ def _about_mark(found: "Verification") -> list[tuple[str, str]]:
     from audioplane.mark import SHORTEST, THRESHOLD
 
     if found.mark is None:
-        return [("mark", f"not looked for: shorter than {SHORTEST / FPS:g} s")]
+        return [("mark", f"not looked for: shorter than {SHORTEST / FPS:g} s or too narrow")]
     score = f"score {found.mark.score:.1f}, {THRESHOLD:.1f} needed"
     if not found.mark.found:
         return [("mark", f"none found ({score})")]

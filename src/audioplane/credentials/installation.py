@@ -77,11 +77,11 @@ def installed_mark_key(create: bool) -> bytes | None:
     return read_mark_key(path)
 
 
-def find_mark_key(given: Path | None, create: bool) -> bytes | None:
+def find_mark_key(given: Path | str | None, create: bool) -> bytes | None:
     """The key of the marks' payloads: in the file `given`, in $AUDIOPLANE_MARK_KEY, or installed.
 
     None if there is none and none may be made. Raises `CredentialsError` if it cannot be read or
     made.
     """
     named = given or from_environment("AUDIOPLANE_MARK_KEY")
-    return read_mark_key(named) if named else installed_mark_key(create)
+    return read_mark_key(Path(named)) if named else installed_mark_key(create)

@@ -1,5 +1,6 @@
 """The provenance of one video or stream: its mark, its credentials, its consent."""
 
+import re
 import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -93,8 +94,10 @@ def state(
 def who_agreed(stated: str, recorded: str) -> str:
     """Who agreed to a head's making, as the head records or as is stated now.
 
-    Raises `CredentialsError` where they contradict each other, or neither states it.
+    Either is taken on one line, without control characters. Raises `CredentialsError` where they
+    contradict each other, or neither states it.
     """
+    stated, recorded = _on_one_line(stated), _on_one_line(recorded)
     if recorded:
         if stated and stated != recorded:
             raise CredentialsError(f"this head already states who agreed to it ('{recorded}')")
@@ -105,6 +108,11 @@ def who_agreed(stated: str, recorded: str) -> str:
             'pass consent="WHO agreed to WHAT" once (docs/ethics.md)'
         )
     return stated
+
+
+def _on_one_line(text: str) -> str:
+    words = " ".join(text.split())
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", "", words).split())
 
 
 def new_session() -> str:

@@ -40,7 +40,7 @@ class Signer:
     """Whether it is a test certificate made here, which nobody has checked."""
 
 
-def find_signer(key: Path | None, certificate: Path | None) -> Signer:
+def find_signer(key: Path | str | None, certificate: Path | str | None) -> Signer:
     """The signer: of these files, of $AUDIOPLANE_SIGN_KEY and _CERT, or else the test certificate.
 
     Raises `CredentialsError` if they cannot be read or made.
@@ -48,7 +48,7 @@ def find_signer(key: Path | None, certificate: Path | None) -> Signer:
     key = key or from_environment("AUDIOPLANE_SIGN_KEY")
     certificate = certificate or from_environment("AUDIOPLANE_SIGN_CERT")
     if key is not None and certificate is not None:
-        return load_signer(key, certificate)
+        return load_signer(Path(key), Path(certificate))
     if key is not None or certificate is not None:
         raise CredentialsError("signing needs both: pass sign_key= and sign_cert=")
     return own_test_signer()

@@ -15,7 +15,7 @@ class Verification:
     """The findings in a video. Texts come from the file and may hold any character."""
 
     mark: MarkReading | None
-    """None if the video is too short to tell."""
+    """None if the video is too short or too narrow to tell."""
     with_key: bool
     """Whether there was a key to read the mark's payload with."""
     credentials: Credentials | None
@@ -30,7 +30,7 @@ class Verification:
         return not self.problems and (stated or (self.mark is not None and self.mark.found))
 
 
-def verify(path: Path, mark_key: Path | None = None) -> Verification:
+def verify(path: Path, mark_key: Path | str | None = None) -> Verification:
     """Look for audioplane's mark and for credentials in a video; nothing is fetched.
 
     Args:

@@ -11,6 +11,7 @@ from audioplane.clock import FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.animator import Animator
 from audioplane.drive.moment import Moment
 from audioplane.drive.rest import eased
+from audioplane.errors import SpeechError
 from audioplane.head.audio import CONTEXT_AFTER, CONTEXT_BEFORE
 from audioplane.mark import Marker
 from audioplane.speech import SpeechStream, StreamStatistics, open_stream
@@ -76,14 +77,18 @@ class LiveHead:
         self._sound: deque[np.ndarray] = deque()
         self._rest = np.zeros(0, np.float32)
         self._index = 0
+        self._finished = False
 
     def push(self, sound: Float[np.ndarray, " n"]) -> list[StreamFrame]:
         """The frames that can be rendered now, for 16 kHz sound of any length in [−1, 1].
 
-        Raises `SpeechError` for samples that are not finite; nothing of the piece is then taken.
+        Raises `SpeechError` for samples that are not finite, where nothing of the piece is taken,
+        and once the stream is finished.
         """
+        if self._finished:
+            raise SpeechError("this stream is finished: open another")
         check_samples(sound, self._speech.samples)  # before anything of it is taken
-        frames = []
+        frames, sound = [], sound.astype(np.float32, copy=False)
         self._keep(sound)
         while len(sound):  # each frame by what has come when it is due, in pieces of any length
             missing = (self._index + 1) * FRAME_SAMPLES + self.look_ahead - self._speech.samples
@@ -97,6 +102,9 @@ class LiveHead:
 
     def finish(self) -> list[StreamFrame]:
         """The frames up to the end of what was pushed. Nothing can be pushed after."""
+        if self._finished:
+            return []
+        self._finished = True
         count = max(1, self._speech.samples // FRAME_SAMPLES) - self._index
         self._settle(self._speech.finish())
         if self._gate is not None:

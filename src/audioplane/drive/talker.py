@@ -37,6 +37,7 @@ from audioplane.run import Run, RunPaths, open_run
 from audioplane.speech import (
     Speech,
     can_compute,
+    checked_features,
     compute_features,
     feature_chunks,
     load_external_features,
@@ -116,6 +117,7 @@ class Talker:
             motion = partial(GraphMotion, run.motion, seed)
         else:
             self.notes = (_to_and_fro(run),)
+        background = None if background is None else str(background)
         if background not in (None, TRANSPARENT):
             footage = BackdropFootage(footage, read_backdrop(background, footage.size))
         self.animator = Animator(
@@ -269,7 +271,8 @@ class Talker:
 
         Raises:
             MediaError: The file cannot be read.
-            SpeechError: The features cannot be computed, or the waveform is not finite.
+            SpeechError: The features cannot be computed, or waveform or features are of another
+                shape or type, or not finite.
             CredentialsError: Nobody consented to the making of this head.
         """
         stated = self.provenance()
@@ -279,12 +282,15 @@ class Talker:
     def _heard(self, speech: Spoken) -> "_Heard":
         if isinstance(speech, Path | str):
             path = Path(speech)
-            speech = load_external_features(path) if path.suffix == ".npy" else Speech.read(path)
-        if isinstance(speech, Speech):
-            return self._described(speech)
-        if speech.ndim == 3:
-            return _Heard(len(speech), self.animator.codes(speech))
-        return self._described(Speech(speech))
+            if path.suffix == ".npy":
+                return self._told(load_external_features(path))
+            speech = Speech.read(path)
+        if isinstance(speech, np.ndarray) and speech.ndim == 3:
+            return self._told(checked_features(speech, "the array of features"))
+        return self._described(speech if isinstance(speech, Speech) else Speech(speech))
+
+    def _told(self, features: Float[np.ndarray, "t w f"]) -> "_Heard":
+        return _Heard(len(features), self.animator.codes(features))
 
     def _described(self, speech: Speech) -> "_Heard":
         shares = self._shares(speech)
@@ -375,9 +381,9 @@ class TalkerStream:
 
         The sound is taken at once; each frame is drawn when it is asked for, and may be left out.
 
-        Raises `SpeechError` for samples that are not finite.
+        Raises `SpeechError` for samples that are not finite, and once the stream is finished.
         """
-        return self._drawn(self._live.push(np.asarray(waveform, np.float32)))
+        return self._drawn(self._live.push(np.asarray(waveform)))
 
     def finish(self) -> Iterator[UInt8[np.ndarray, "h w c"]]:
         """The frames up to the end of what was pushed; nothing can be pushed after."""

@@ -67,10 +67,12 @@ def upper_face(run: Run, footage: Footage, options: FaceOptions) -> UpperFace | 
     """The upper face of a head that speaks; None where it is as recorded.
 
     Raises:
-        ExpressionError: The table cannot be read, or the head knows blinks alone and is asked for
-            more than that.
+        ExpressionError: The table cannot be read, the gaze is an unknown word, or the head knows
+            blinks alone and is asked for more than that.
         SubjectError: The footage lacks its expressions.
     """
+    if options.gaze not in ("recorded", "camera"):
+        raise ExpressionError(f"gaze={options.gaze!r}: choose recorded or camera")
     if options == AS_RECORDED:
         return None
     if run.head.shape.expression == BLINK:

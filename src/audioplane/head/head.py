@@ -71,6 +71,8 @@ class Head(nn.Module):
             code = appended or features
             self.expression = ExpressionCode(shape.expression, code)
             self.field = DeformationField(features, appended, shape.dynamism)
+        self.code_size = 1 if self.times is not None else code
+        """Numbers of an audio code."""
         self.body = BodyWeights() if shape.body else None
         self.detail: DetailMap | None = None
         """Of a trained head, which is drawn with it (`train/detail.py`)."""

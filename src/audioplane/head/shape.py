@@ -15,6 +15,7 @@ Encoder = Literal["audio-plane", "concat", "six-plane"]
 (paper, Fig. 1a), or time in planes of its own (Fig. 1b)."""
 _MOST_NUMBERS = 1 << 28
 """Most numbers in a head's planes and lines: 1 GiB."""
+_WANTED = {int: "an int", float: "a finite number", str: "a string", bool: "True or False"}
 
 T = TypeVar("T")
 
@@ -88,12 +89,13 @@ def _checked(name: str, hint: Any, value: Any) -> Any:
         return from_json(hint, value)  # pyright: ignore[reportArgumentType]
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
         return tuple(_checked(name, get_args(hint)[0], x) for x in value)
+    wanted = _WANTED.get(hint, "a list")
     if get_origin(hint) is Literal:
-        right = value in get_args(hint)
+        right, wanted = value in get_args(hint), f"one of {', '.join(get_args(hint))}"
     elif hint is float:
-        right = type(value) in (int, float) and math.isfinite(value)
+        right = type(value) is not bool and isinstance(value, int | float) and math.isfinite(value)
     else:
         right = type(value) is hint
     if not right:
-        raise ValueError(f"{name} cannot be {value!r}")
+        raise ValueError(f"{name} cannot be {value!r}: give {wanted}")
     return value

@@ -40,6 +40,9 @@ _OTHERS = (-2, 2, 3)
 """Additional turns in the window at which the image's own changes are measured."""
 _LARGEST_SIDE = 512
 """Most pixels of the shorter side; larger frames are scaled down."""
+_LEAST_SIDE, _LONGEST = 16, 8
+"""Pixels of a side, and times that the longer side may be the shorter one: in thinner frames a cell
+has less than a pixel, and the search takes minutes or has no end."""
 _CELL = 3
 """Pixels of a cell in the search."""
 _SCALE_STEP = 1.015
@@ -214,11 +217,16 @@ class _Window:
         return None if data is None else MarkPayload.from_bytes(data)
 
 
+def _is_too_narrow(shape: tuple[int, int]) -> bool:
+    """Whether frames hold no grid that could be read."""
+    return min(shape) < _LEAST_SIDE or max(shape) > _LONGEST * min(shape)
+
+
 def _windows(frames: Iterable[UInt8[np.ndarray, "h w 3"]]) -> Iterator[UInt8[np.ndarray, "t h w"]]:
     rest = iter(frames)
     for _ in range(MAX_WINDOWS):
         window = [_small(frame) for frame in islice(rest, WINDOW)]
-        if len(window) < SHORTEST:
+        if len(window) < SHORTEST or _is_too_narrow(window[0].shape):
             return
         yield np.stack(window)
 
@@ -229,7 +237,7 @@ def read_mark(
     """Look for a mark in frames at 25 a second, and read it if `key` is its own.
 
     Stops once the payload is read or, without a key, a mark is found, after `MAX_WINDOWS` windows
-    at most. None for fewer than `SHORTEST` frames.
+    at most. None for fewer than `SHORTEST` frames, or such as are too narrow to hold one.
     """
     best = None
     for number, frames_there in enumerate(_windows(frames)):

@@ -129,9 +129,18 @@ def trained_from(path: Path, tensors: dict[str, Tensor], facts: dict) -> Trained
             rest_code=tensors.get("rest"),
             lip_opening=LipOpening.from_tensors(opening) if opening else None,
         )
+        _check_codes(trained)
     if any(view.shape != (4, 4) for view in (*trained.views.values(), *trained.bodies.values())):
         raise CheckpointError(f"{path} holds poses that are not 4 x 4 matrices")
     return trained
+
+
+def _check_codes(trained: TrainedHead) -> None:
+    """Raises `ValueError` where what belongs to a head's codes is of another size or type."""
+    opening = trained.lip_opening
+    for own in (trained.rest_code, *((opening.read, opening.move) if opening else ())):
+        if own is not None and (own.shape, own.dtype) != ((trained.head.code_size,), torch.float32):
+            raise ValueError("its rest or opening is not of its head's codes")
 
 
 def _of_version_1(facts: dict) -> dict:

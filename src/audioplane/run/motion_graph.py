@@ -57,6 +57,8 @@ _SHARPEST = 99
 """Percentile of the recording's second differences that no jump may exceed,"""
 _UNSEEN = 0.1
 """unless it is less than this, pixels of an image 512 high."""
+_KINDS = {"kept": "b", "ends": "i", "spoken": "b", "exits": "i", "entries": "i", "costs": "f"}
+"""Kinds of the numbers of a motion graph's arrays, as NumPy calls them."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,15 @@ class MotionGraph:
     @staticmethod
     def of(refs: Sequence[FrameRef], tensors: Mapping[str, Tensor]) -> "MotionGraph":
         """The inverse of `tensors`. Raises `ValueError` where they do not fit the frames."""
-        graph = MotionGraph(refs, **{name: x.numpy() for name, x in tensors.items()})
-        n = len(refs)
+        arrays = {name: x.numpy() for name, x in tensors.items()}
+        if {name: x.dtype.kind for name, x in arrays.items()} != _KINDS:
+            raise ValueError("its motion graph is of other types")
+        graph, n = MotionGraph(refs, **arrays), len(refs)
         frames = np.concatenate([graph.exits + EASE, graph.entries + EASE - 1, graph.ends])
-        if {len(graph.spoken), len(graph.ends), len(graph.kept)} != {n}:
+        if {len(graph.spoken), len(graph.ends), len(graph.kept)} != {n} or not graph.kept.any():
             raise ValueError("its motion graph is not of its frames")
+        if not len(graph.exits) == len(graph.entries) == len(graph.costs):
+            raise ValueError("the jumps of its motion graph are not whole")
         if not len(graph.exits) or not (0 <= frames.min() and frames.max() < n):
             raise ValueError("its motion graph leads out of its frames")
         return graph

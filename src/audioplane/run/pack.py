@@ -21,6 +21,7 @@ from audioplane.run.packed import (
     K,
     voice_facts,
 )
+from audioplane.run.paths import RunPaths
 from audioplane.run.run import Run
 from audioplane.run.tensors import prefixed, save_tensors
 
@@ -43,11 +44,12 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
 
     Raises:
         SubjectError: The run's subject is not there.
-        MediaError: The file cannot be written.
+        MediaError: The file cannot be written, or is the head that is packed.
     """
     out = Path(out)
-    out = out if out.suffix else out.with_suffix(SUFFIX)
-    check_output(out)
+    named = out.name.strip(".")  # else a folder, which is refused
+    out = out.with_suffix(SUFFIX) if named and not out.suffix else out
+    check_output(out, run.path if run.packed else RunPaths(run.path).head)
     footage, subject = run.footage, run.subject
     frames = list(footage.refs)
     tensors = trained_tensors(run)

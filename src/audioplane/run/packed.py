@@ -7,6 +7,8 @@ and the motion graph of its shots, where they have one.
 Nothing in it names a path or a user of the machine that made it.
 """
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,8 +25,10 @@ from audioplane.media.image import decode_image
 from audioplane.run.footage import longest_shot
 from audioplane.run.head_file import TrainedHead, trained_from
 from audioplane.run.motion_graph import MotionGraph, shown_frames
+from audioplane.run.paths import RunPaths
 from audioplane.run.tensors import check_digest, damaged, read_facts, reading, under
 from audioplane.speech import StreamStatistics
+from audioplane.speech.bands import BANDS
 from audioplane.subject import FrameRef
 from audioplane.subject.torso import over
 
@@ -119,13 +123,24 @@ class Pack:
 
 
 def read_pack(path: Path) -> Pack:
-    """Open a pack. Raises `CheckpointError` if it is missing, damaged or of another version."""
+    """Open a pack. Raises `CheckpointError` if it is missing, damaged or of another version, or
+    holds something else."""
     facts = read_facts(path)
+    if "head_sha256" not in facts:
+        raise CheckpointError(f"{path} is no pack: pass {_instead(path, facts)}")
     try:
         with reading(path):
             return _pack(path, facts)
     except (OSError, SafetensorError, MediaError) as e:
         raise damaged(path, e) from e
+
+
+def _instead(path: Path, facts: dict) -> str:
+    """What to open in place of a file that is no pack, for people."""
+    if "pose_ids" not in facts:  # neither a head nor a checkpoint
+        return "one, or the folder of a run"
+    folder, checkpoints = path.parent, RunPaths(path.parent.parent).checkpoints
+    return f"the folder of its run, {folder.parent if folder == checkpoints else folder}"
 
 
 def _pack(path: Path, facts: dict) -> Pack:
@@ -153,6 +168,8 @@ def _pack(path: Path, facts: dict) -> Pack:
     )
     if footage.background.shape != (height, width, 3) or footage.K.shape != (3, 3) or not ids:
         raise ValueError("its footage is not of one size")
+    if not (footage.K[0, 0] > 0 and footage.K[1, 1] > 0):
+        raise ValueError("its camera has no focal length")
     if sum(footage.lengths) != len(ids):
         raise ValueError("its shots are not its footage's")
     motion = under(MOTION, {name: tensors[name] for name in names if name.startswith(MOTION)})
@@ -161,6 +178,8 @@ def _pack(path: Path, facts: dict) -> Pack:
     if missing := sum(f"{TORSO}{ref.img_id}" not in names for ref in shown):
         raise ValueError(f"{missing} torsos are missing")
     digest = str(facts["head_sha256"])
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ValueError("its head_sha256 is no digest")
     return Pack(trained, footage, graph, voice_from(facts["voice"]), digest)
 
 
@@ -180,7 +199,12 @@ def voice_facts(voice: StreamStatistics | None) -> dict | None:
 
 
 def voice_from(facts: dict | None) -> StreamStatistics | None:
-    """The inverse of `voice_facts`."""
+    """The inverse of `voice_facts`. Raises `ValueError` for others."""
     if facts is None:
         return None
-    return StreamStatistics(**{**facts, "bands": np.array(facts["bands"], np.float32)})
+    voice = StreamStatistics(**{**facts, "bands": np.array(facts["bands"], np.float32)})
+    if voice.bands.shape != (BANDS,) or not np.isfinite(voice.bands).all():
+        raise ValueError("its voice has no level in every band")
+    if not 0 < voice.level < math.inf:
+        raise ValueError("its voice has no level")
+    return voice

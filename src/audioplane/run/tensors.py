@@ -16,6 +16,7 @@ from torch import Tensor
 
 from audioplane.assets import write_atomically
 from audioplane.errors import CheckpointError
+from audioplane.run.paths import RunPaths
 
 VERSION = 2
 _READABLE = (1, 2)
@@ -47,23 +48,31 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     Raises `CheckpointError` if the file is missing, damaged or of another version.
     """
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "pt") as file, reading(path):
             facts = _facts(file, path)
             # Copies, so that one small tensor does not keep the whole file in memory.
             tensors = {k: file.get_tensor(k).clone() for k in file.keys()}
-    except (OSError, SafetensorError, ValueError) as e:
-        raise damaged(path, e) from e
-    check_digest(path, tensors, facts)
+    except (OSError, SafetensorError) as e:
+        raise _unread(path, e) from e
+    with reading(path):
+        check_digest(path, tensors, facts)
     return tensors, facts
 
 
 def read_facts(path: Path) -> dict:
     """The header alone. Raises `CheckpointError` as `load_tensors` does."""
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "pt") as file, reading(path):
             return _facts(file, path)
-    except (OSError, SafetensorError, ValueError) as e:
-        raise damaged(path, e) from e
+    except (OSError, SafetensorError) as e:
+        raise _unread(path, e) from e
+
+
+def _unread(path: Path, why: OSError | SafetensorError) -> CheckpointError:
+    """The error of a file that cannot be opened."""
+    if isinstance(why, FileNotFoundError):
+        return CheckpointError(f"{path} is missing: check the name")
+    return damaged(path, why)
 
 
 def _facts(file, path: Path) -> dict:
@@ -95,10 +104,11 @@ def check_digest(path: Path, tensors: Mapping[str, Tensor], facts: Mapping) -> N
 
 def damaged(path: Path, why: object) -> CheckpointError:
     """The error of a damaged file."""
-    return CheckpointError(
-        f"{path} is damaged or no file of audioplane ({why}): copy it again; a checkpoint or head "
-        "that was made here may be deleted, training goes on from the last good checkpoint"
-    )
+    text = f"{path} is damaged or no file of audioplane ({why}): copy it again"
+    paths = RunPaths(Path(path).parent)
+    if path == paths.head or paths.root.name == paths.checkpoints.name:
+        text += "; if it was made here, delete it: training goes on from the last good checkpoint"
+    return CheckpointError(text)
 
 
 @contextmanager
@@ -109,7 +119,7 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as e:
+    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as e:
         raise damaged(path, f"{type(e).__name__}: {e}") from e
 
 

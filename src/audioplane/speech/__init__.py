@@ -1,6 +1,6 @@
 """Speech features: one window for every video frame from a sound at 16 kHz."""
 
-from audioplane.speech.external import load_external_features
+from audioplane.speech.external import checked_features, load_external_features
 from audioplane.speech.features import (
     compute_features,
     feature_chunks,
@@ -43,6 +43,7 @@ __all__ = [
     "can_compute",
     "can_stream",
     "centred_windows",
+    "checked_features",
     "combine",
     "compute_features",
     "feature_chunks",

@@ -34,13 +34,21 @@ def load_external_features(path: Path) -> Float[np.ndarray, "t w f"]:
     except Exception as e:  # numpy lets any exception of its header's parser through
         why = e.strerror if isinstance(e, OSError) and e.strerror else f"{type(e).__name__}: {e}"
         raise SpeechError(f"{path} cannot be read as a .npy file of features ({why})") from e
+    return checked_features(features, str(path))
+
+
+def checked_features(features: np.ndarray, name: str) -> Float32[np.ndarray, "t w f"]:
+    """A copy of features of any floating-point type, as `load_external_features` gives it.
+
+    Raises `SpeechError`, which calls them `name`, for the same.
+    """
     if features.ndim != 3 or not features.size:
         raise SpeechError(
-            f"{path} has shape {features.shape}, expected [frames, window, features] at 25 frames "
+            f"{name} has shape {features.shape}, expected [frames, window, features] at 25 frames "
             "a second"
         )
     if features.dtype.kind != "f":
-        raise SpeechError(f"{path} holds {features.dtype}, expected floating-point features")
+        raise SpeechError(f"{name} holds {features.dtype}, expected floating-point features")
     with np.errstate(over="ignore", invalid="ignore"):
         features = _in_memory(features)
     starts = range(0, len(features), _BLOCK)
@@ -49,7 +57,7 @@ def load_external_features(path: Path) -> Float[np.ndarray, "t w f"]:
     )
     if not usable.all():
         raise SpeechError(
-            f"{path} holds values that are not finite or beyond ±{_LARGEST:,} in row "
+            f"{name} holds values that are not finite or beyond ±{_LARGEST:,} in row "
             f"{np.argmin(usable)} and {np.sum(~usable) - 1} more: compute the features again"
         )
     return features

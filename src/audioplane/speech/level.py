@@ -40,7 +40,8 @@ LOUDEST = 16.0
 
 
 def check_samples(sound: np.ndarray, first: int = 0) -> None:
-    """Check that a sound, from its sample `first` on, is mono, finite and not far above 1.
+    """Check that a sound, from its sample `first` on, is mono, of finite numbers and not far
+    above 1.
 
     Raises `SpeechError`.
     """
@@ -48,6 +49,8 @@ def check_samples(sound: np.ndarray, first: int = 0) -> None:
         raise SpeechError(
             f"the waveform has shape {sound.shape}, expected [samples]: average its channels"
         )
+    if sound.dtype.kind not in "fiub":
+        raise SpeechError(f"the waveform holds {sound.dtype}, expected numbers in [-1, 1]")
     peaks = [float(sound.max(initial=0.0)), -float(sound.min(initial=0.0))]
     if max(peaks) <= LOUDEST and min(peaks) <= LOUDEST:
         return

@@ -19,8 +19,10 @@ class ChosenDevice:
 def choose_device(name: str) -> ChosenDevice:
     """The device for "auto", "cpu" or "cuda" on this machine.
 
-    Raises `DeviceError` if "cuda" is asked for and no GPU can render here.
+    Raises `DeviceError` for another name, or if "cuda" is asked for and no GPU can render here.
     """
+    if name not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f"device={name!r}: choose auto, cpu or cuda")
     if name == "cpu":
         return ChosenDevice(torch.device("cpu"))
     reason = no_cuda()

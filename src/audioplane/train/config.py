@@ -272,6 +272,39 @@ def _grouped(facts: dict) -> dict:
     return found
 
 
+MOST_SEED = 1 << 42
+"""A generator of PyTorch takes a million times as much."""
+
+
+def checked(config: TrainConfig) -> TrainConfig:
+    """Settings with which a training can run to its end and go on; lists in them become tuples.
+
+    Raises `TrainingError` for one of another type, an unknown word or a number out of range.
+    """
+    try:
+        config = from_json(TrainConfig, asdict(config))
+    except ValueError as e:
+        raise TrainingError(f"these settings cannot be trained with: {e}") from e
+    check_seed(config.seed)
+    at_least_one = {
+        "validate_every": config.validate_every,
+        "checkpoint_every": config.checkpoint_every,
+        "density.every": config.density.every,
+        "audio.runs": config.audio.runs,
+        "audio.run_length": config.audio.run_length,
+    }
+    for name, value in at_least_one.items():
+        if value < 1:
+            raise TrainingError(f"{name} is {value}: choose 1 or more")
+    return config
+
+
+def check_seed(seed: int) -> None:
+    """Raises `TrainingError` for a seed that the generators do not take."""
+    if type(seed) is not int or abs(seed) > MOST_SEED:
+        raise TrainingError(f"seed={seed!r}: choose an int of -{MOST_SEED} to {MOST_SEED}")
+
+
 PRESETS: dict[str, TrainConfig] = {
     "demo": TrainConfig(
         coarse_iterations=1_200,

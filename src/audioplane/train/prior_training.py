@@ -21,7 +21,7 @@ from audioplane.run.tensors import load_tensors, prefixed, reading, save_tensors
 from audioplane.speech import compute_features
 from audioplane.speech.kinds import DEFAULT_KIND
 from audioplane.subject import FrameRef, Subject
-from audioplane.train.config import PRESETS, AudioConfig, ModelConfig
+from audioplane.train.config import PRESETS, AudioConfig, ModelConfig, check_seed
 from audioplane.train.lips import LipTargets, upright_mouths
 from audioplane.train.lock import lock
 from audioplane.train.prior import Prior, audio_state, read_prior, write_prior
@@ -112,11 +112,13 @@ def train_prior(
 
     Raises:
         TrainingError: There is nobody, two are one person, the held-out person is among them,
-            the checkpoint is of other settings, or another training is at work.
+            the seed is out of range, the checkpoint is of other settings, or another training is
+            at work.
         CheckpointError: The checkpoint is damaged.
         SubjectError: A subject lacks the features or landmarks.
     """
     config = config or PriorConfig()
+    check_seed(config.seed)
     out = Path(out)
     training = _PriorTraining(subjects, config, held_out)
     kept = out.with_name(out.name + ".checkpoint")

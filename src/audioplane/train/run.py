@@ -16,7 +16,7 @@ from audioplane.errors import TrainingError
 from audioplane.perceptual import LPIPS
 from audioplane.run import RunPaths, read_head, write_head
 from audioplane.subject import Subject, check_subject
-from audioplane.train.config import TrainConfig
+from audioplane.train.config import TrainConfig, checked
 from audioplane.train.detail import learn_detail
 from audioplane.train.events import Progress, TrainEvent
 from audioplane.train.lock import lock
@@ -47,18 +47,18 @@ def train_head(
             bits.
         lpips: Needed where the settings give it a weight.
         stop: Once it is set, a checkpoint is written after the iteration at work, and the last
-            event is its `CheckpointSaved`.
+            event is its `CheckpointSaved`; a detail map that is not begun is left to the next call.
         extra_losses: Losses of your own, name → (weight, function of a `Step`); a run goes on with
             the same names and weights.
         prior: What audio encoder and prototypes start from; a run goes on with the same.
 
     Raises:
-        TrainingError: The folder cannot be written, holds a run with other settings, or another
-            training is at work in it; or the training had to stop.
+        TrainingError: A setting is none of a training's; the folder cannot be written, holds a run
+            with other settings, or another training is at work in it; or the training had to stop.
         CheckpointError: Its last checkpoint is damaged.
         SubjectError, MediaError: The subject lacks something that training needs.
     """
-    paths = RunPaths(Path(out))
+    config, paths = checked(config), RunPaths(Path(out))
     check_subject(subject).require_whole()
     trainer = Trainer(subject, config, device, lpips, extra_losses, prior)
     facts = {
@@ -92,8 +92,16 @@ def train_head(
         if not paths.head.exists():
             with trainer.kept_weights():
                 trainer.save_head(paths.head)
-        if trainer.config.model.detail:
+        if trainer.config.model.detail and not (stop is not None and stop.is_set()):
             _add_detail(paths.head, subject)
+
+
+def is_complete(out: Path, config: TrainConfig) -> bool:
+    """Whether a training of these settings, with all decided, left nothing to do in its folder."""
+    paths = RunPaths(Path(out))
+    if paths.latest() != paths.checkpoint(config.iterations):
+        return False
+    return not config.model.detail or read_head(paths.head).head.detail is not None
 
 
 def _add_detail(path: Path, subject: Subject) -> None:
