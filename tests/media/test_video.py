@@ -226,6 +226,24 @@ def test_a_cut_file_yields_what_comes_before_the_cut(make_video):
     assert np.abs(frames[3].astype(int) - noisy[3].astype(int)).mean() < 60
 
 
+def test_a_file_that_is_cut_behind_its_index_misses_what_it_states(make_video, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (50, 48, 64, 3), dtype=np.uint8)
+    whole, cut = make_video(noise, range(0, 2000, 40)), tmp_path / "cut.mp4"
+    with (
+        av.open(str(whole)) as source,
+        av.open(str(cut), "w", options={"movflags": "faststart"}) as copy,
+    ):
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                copy.mux(packet)
+    assert probe_video(cut).missing == pytest.approx(0, abs=0.05)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    info = probe_video(cut)
+    assert info.duration < 1.5 and info.duration + info.missing == pytest.approx(2, abs=0.05)
+
+
 def test_damaged_bytes_do_not_stop_the_reading(make_video):
     rng = np.random.default_rng(0)
     noisy = [rng.integers(0, 255, (48, 64, 3), dtype=np.uint8) for _ in range(50)]

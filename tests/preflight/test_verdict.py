@@ -61,6 +61,7 @@ def test_a_good_clip_has_no_remark():
     [
         (replace(CLIP, seconds=12.0), "length", "film minutes"),
         (replace(CLIP, seconds=0.0), "length", "cut short"),
+        (replace(CLIP, missing=30.0), "length", "cut short"),
         (replace(CLIP, fps=12.5), "images", "25 a second"),
         (replace(CLIP, interlaced=True), "images", "film progressive"),
         (replace(CLIP, overlay=Overlay(0.5, 300, 340)), "overlay", "without it"),

@@ -58,6 +58,8 @@ class VideoInfo:
     has_audio: bool
     interlaced: bool = False
     """Whether it is interlaced; its fields are combined as they are read."""
+    missing: float = 0.0
+    """Seconds of images that its video track states beyond those that are there."""
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -71,9 +73,11 @@ def probe_video(path: Path) -> VideoInfo:
         interlaced = bool(first.interlaced_frame)
         # What the file states may be the sound's, or that of a file since cut short.
         duration = _end_of_packets(container, stream, first)
+        stated = float((stream.duration or 0) * stream.time_base)
+        missing = max(0.0, stated - duration)
         fps = stream.average_rate or stream.guessed_rate or 0
         has_audio = bool(container.streams.audio)
-        return VideoInfo(width, height, float(fps), duration, has_audio, interlaced)
+        return VideoInfo(width, height, float(fps), duration, has_audio, interlaced, missing)
 
 
 def _end_of_packets(container: Any, stream: Any, first: Any) -> float:

@@ -114,7 +114,8 @@ class ClipFigures:
     overlay: Overlay | None = None
     """What stands still over the person."""
     interlaced: bool = False
-    """See `VideoInfo`."""
+    missing: float = 0.0
+    """These two: see `VideoInfo`."""
 
     @staticmethod
     def of(
@@ -140,6 +141,7 @@ class ClipFigures:
             speaker_chosen=sample.first_look.speaker is not None,
             overlay=sample.overlay,
             interlaced=info.interlaced,
+            missing=info.missing,
         )
 
 

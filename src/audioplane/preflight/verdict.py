@@ -13,6 +13,8 @@ Level = Literal["good", "warning", "hopeless"]
 
 LEAST_SECONDS = 0.88
 """22 frames, the fewest to train on and hold out."""
+_MISSING = 1.0
+"""Seconds that a file may state beyond what is there."""
 _LEAST_USABLE = 0.2
 _LEAST_FACE = 40
 """Pixels, chin to forehead."""
@@ -62,6 +64,9 @@ def _length(figures: ClipFigures) -> Finding:
     value = f"{s:.1f} s" if s < 120 else f"{s / 60:.1f} min"
     if s < LEAST_SECONDS:
         return Finding("length", value, "hopeless", f"at least {LEAST_SECONDS} s are needed")
+    if figures.missing > _MISSING:
+        value = f"{value} of {s + figures.missing:.0f} s"
+        return Finding("length", value, "warning", "the file is cut short: copy it again")
     if s < 30:
         return Finding("length", value, "warning", "few lip shapes are seen: film minutes")
     return Finding("length", value)
