@@ -121,7 +121,7 @@ def test_files_say_that_they_are_generated_and_who_agreed(run, tmp_path):
     (ply,) = export_gaussians(replace(run, consent="Zoë\nx"), tmp_path / "a.ply")
     header = ply.read_bytes().split(b"end_header")[0].decode("ascii")
     assert "comment ai_generated: AI-generated" in header
-    assert "comment consent: Zo\\xeb\\nx\n" in header
+    assert "comment consent: Zo\\xeb x\n" in header
     (glb,) = export_gaussians(run, tmp_path / "a.glb")
     data = glb.read_bytes()
     document = json.loads(data[20 : 20 + struct.unpack("<I", data[12:16])[0]])
