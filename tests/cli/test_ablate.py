@@ -34,10 +34,12 @@ def test_an_interrupted_ablation_goes_on_and_ends_with_its_tables(
 
 
 def test_another_subjects_folder_and_a_budget_of_no_time_are_refused(
-    spoken_subject, tmp_path, capsys
+    spoken_subject, tmp_path, monkeypatch, capsys
 ):
+    monkeypatch.setitem(PRESETS, "demo", TINY)
     (tmp_path / "plan.json").write_text('{"subject": "somebody else"}')
     command = ["ablate", str(spoken_subject.paths.root), "--out", str(tmp_path)]
+    command += ["--preset", "demo"]
     assert main(command) == 1
     assert "holds an ablation of another subject" in capsys.readouterr().err
     assert main([*command, "--budget", "inf"]) == 1

@@ -29,8 +29,10 @@ _EDGE = 1.2
 """Softness of mattes, standard deviation in pixels at size 512."""
 _UNDER_CHIN = 0.32
 """How far the torso continues up under the chin, face heights."""
-_OWN = 4.0
-"""Pixels at 512 by which the frame's own colours go on, fading over as many again."""
+_RIM = 2
+"""Pixels next to an outline whose colour is of both sides."""
+_OWN = 2.0
+"""Pixels at 512 beyond a rim by which the frame's own colours go on, fading over as many again."""
 _FADE = 0.003
 """Weight of no tint, which leaves the plate unchanged far from known colours."""
 _UNDER_HEAD = 0.05
@@ -163,14 +165,14 @@ def torso_image(
     rows = slice(max(0, int(np.flatnonzero(region.any(1))[0]) - 8), len(labels))
     labels, torso, person = labels[rows], torso[rows], person[rows]
     # Pixels next to the head carry its colour; they are filled again with those under it.
-    rim = _grown(head_mask(labels), 2)
-    known = torso & ~rim & (person == 1) & ~_grown(labels == Label.BACKGROUND, 2)
+    rim = _grown(head_mask(labels), _RIM)
+    known = torso & ~rim & (person == 1) & ~_grown(labels == Label.BACKGROUND, _RIM)
     painted = _tinted(image[rows], plate.torso[rows], known)
     # Next to what the frame shows, what it shows goes on: the plate's collar is elsewhere.
-    scale = labels.shape[1] / 512
     own = push_pull(image[rows].astype(np.float32), known.astype(np.float32))
     away = cv2.distanceTransform(1 - known.astype(np.uint8), cv2.DIST_L2, 5)
-    painted += (own - painted) * np.clip(2 - away / (_OWN * scale), 0, 1)[..., None]
+    reach = _RIM + _OWN * labels.shape[1] / 512
+    painted += (own - painted) * np.clip(2 - away / reach, 0, 1)[..., None]
     neck = known & (labels == Label.NECK)
     at_neck = soft(chin[rows] | (rim & _grown(labels == Label.NECK, 3)))
     # Skin is only needed where neck is and continues.
