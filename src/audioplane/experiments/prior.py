@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from audioplane.errors import TrainingError
 from audioplane.executors import Executor, complete
 from audioplane.progress import Progress, Report, ignore
 from audioplane.subject import load_subject
@@ -32,12 +31,9 @@ def train_prior_on(
         What was written; None if it was stopped.
 
     Raises:
-        TrainingError, CheckpointError, SubjectError: As `train_prior`; fewer than one
-            iteration.
+        TrainingError, CheckpointError, SubjectError: As `train_prior`.
         WorkError: It failed in another process or on another machine.
     """
-    if task.config.iterations < 1:
-        raise TrainingError(f"iterations={task.config.iterations}: choose 1 or more")
     results = complete(executor, _train, [task], attrgetter("out"), report, stop)
     return next((written for _, written in results), None)
 

@@ -38,6 +38,7 @@ from audioplane.experiments.cross.report import (
 from audioplane.experiments.motion import DrivenMotion, measure_motion, training_move
 from audioplane.media.audio import read_audio
 from audioplane.media.image import read_image
+from audioplane.media.tracks import choose_track
 from audioplane.media.video import read_frames
 from audioplane.media.writer import VideoWriter
 from audioplane.progress import Counter, Progress, Report, ignore
@@ -113,7 +114,7 @@ def cross(  # noqa: PLR0913 - one keyword a question that a caller may have
     chosen = choose_device(device).device if isinstance(device, str) else device
     out, tools, report = Path(out), tools or Tools(), report or ignore
     for speech in speeches:  # a bad one ends it before any work
-        read_audio(Path(speech))
+        choose_track(Path(speech))
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
