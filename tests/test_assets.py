@@ -146,6 +146,12 @@ def test_one_variable_moves_all_that_is_kept(tmp_path):
     assert cache_root() == tmp_path / "home"
 
 
+def test_an_unknown_user_s_home_is_refused(monkeypatch):
+    monkeypatch.setenv("AUDIOPLANE_HOME", "~nobody-of-this-name/audioplane")
+    with pytest.raises(AudioplaneError, match="there is no such user"):
+        cache_root()
+
+
 def test_an_unknown_user_without_home_gets_a_private_place(tmp_path, monkeypatch):
     """As under `docker run --user 12345`: the home folder was once a folder named `~`."""
     for name in ("HOME", "AUDIOPLANE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):

@@ -61,12 +61,16 @@ class ModelFile:
 def cache_root() -> Path:
     """The folder of model files and compiled kernels.
 
-    Raises `MediaError` if no home is known and the temporary folder cannot be trusted.
+    Raises `MediaError` if the variable names an unknown user's, or if no home is known and the
+    temporary folder cannot be trusted.
     """
     from platformdirs import user_cache_path
 
     if named := os.environ.get(HOME_VARIABLE):
-        return Path(named).expanduser()
+        try:
+            return Path(named).expanduser()
+        except RuntimeError as e:
+            raise MediaError(f"{HOME_VARIABLE}={named}: there is no such user") from e
     with suppress(RuntimeError):  # platformdirs knows no home
         usual = user_cache_path("audioplane")
         if usual.is_absolute():  # older ones give "~/.cache"

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,9 @@ def test_a_folder_with_anything_in_it_is_not_touched(tmp_path):
         FrameFolder(tmp_path)
     with pytest.raises(MediaError, match="there already"):
         FrameFolder(tmp_path / "mine")
+
+
+def test_the_working_folder_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MediaError, match="name a new one"):
+        FrameFolder(Path("."))

@@ -123,7 +123,13 @@ def _row(clients: list[Client], at: int) -> dict[str, float]:
 
 
 def soak(  # noqa: PLR0913 - as the command
-    run: str, name: str, clients: int, minutes: float, workers: int = 0, draw: str = "server"
+    run: str,
+    name: str,
+    clients: int,
+    minutes: float,
+    workers: int = 0,
+    draw: str = "server",
+    consent: str | None = None,
 ) -> list[dict]:
     """One row a minute; `memory_mb` at its end. The first is the warm-up.
 
@@ -136,6 +142,7 @@ def soak(  # noqa: PLR0913 - as the command
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "audioplane", "serve", run, "--port", str(port)]
     command += ["--clients", str(clients), "--workers", str(workers), "--draw", draw]
+    command += ["--consent", consent] if consent else []
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         for _ in range(120):
@@ -143,8 +150,9 @@ def soak(  # noqa: PLR0913 - as the command
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/api/capacity", timeout=1).read()
                 break
-            except OSError:
-                continue
+            except OSError as e:
+                if server.poll() is not None:
+                    raise RuntimeError("the server ended before it listened") from e
         pcm = b"".join(pcm_of(make_synthetic_sentence(8.0, seed).waveform) for seed in range(4))
         query = f"head={name}&ahead=1&draw={draw}"
         threads = [Client(port, query, 60 * minutes, pcm) for _ in range(clients)]
@@ -174,9 +182,10 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=10, help="60 at most, as of any session")
     parser.add_argument("--draw", choices=("server", "client"), default="server")
+    parser.add_argument("--consent", help="for a head that states none, as of `serve`")
     asked = parser.parse_args()
     name = asked.name or Path(asked.run).name
-    soak(asked.run, name, asked.clients, asked.minutes, draw=asked.draw)
+    soak(asked.run, name, asked.clients, asked.minutes, draw=asked.draw, consent=asked.consent)
 
 
 if __name__ == "__main__":

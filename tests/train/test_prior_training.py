@@ -98,8 +98,9 @@ def test_who_cannot_be_learnt_from_is_named(people, tmp_path):
     other = dataclasses.replace(SHORT, model=ModelConfig(encoder="concat"))
     with pytest.raises(TrainingError, match=r"model\.encoder"):
         ended(people, tmp_path / "p", other)
-    with pytest.raises(TrainingError, match="seed=100000000000000: choose"):
-        ended(people, tmp_path / "p", dataclasses.replace(SHORT, seed=10**14))
+    for name, value in (("seed", 10**14), ("iterations", 0), ("checkpoint_every", 0)):
+        with pytest.raises(TrainingError, match=f"{name}={value}: choose"):
+            ended(people, tmp_path / "p", dataclasses.replace(SHORT, **{name: value}))
 
 
 def test_an_unseen_person_is_scored(people, tmp_path):

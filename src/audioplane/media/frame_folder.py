@@ -14,6 +14,8 @@ from audioplane.media.image import encode_image
 
 def check_frame_folder(folder: Path) -> None:
     """Refuse, before any work, what `FrameFolder` could not write. Raises `MediaError`."""
+    if not folder.name:
+        raise MediaError(f"{folder} cannot be replaced by a folder of frames: name a new one in it")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise MediaError(f"{folder} is there already: choose a new or an empty folder")
     check_output(folder / "00000.png")

@@ -112,15 +112,16 @@ def train_prior(
 
     Raises:
         TrainingError: There is nobody, two are one person, the held-out person is among them,
-            seed or iterations are out of range, the checkpoint is of other settings, or another
-            training is at work.
+            seed, iterations or checkpoint_every are out of range, the checkpoint is of other
+            settings, or another training is at work.
         CheckpointError: The checkpoint is damaged.
         SubjectError: A subject lacks the features or landmarks.
     """
     config = config or PriorConfig()
     check_seed(config.seed)
-    if config.iterations < 1:
-        raise TrainingError(f"iterations={config.iterations}: choose 1 or more")
+    for name in ("iterations", "checkpoint_every"):
+        if (value := getattr(config, name)) < 1:
+            raise TrainingError(f"{name}={value}: choose 1 or more")
     out = Path(out)
     training = _PriorTraining(subjects, config, held_out)
     kept = out.with_name(out.name + ".checkpoint")
