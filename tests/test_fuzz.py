@@ -22,8 +22,18 @@ from audioplane.media.image import read_image
 from audioplane.media.video import probe_video, read_frames
 from audioplane.run import open_run, pack
 from audioplane.speech import load_external_features
-from audioplane.subject import Subject, SubjectInfo, Track, check_subject, load_subject, read_split
+from audioplane.subject import (
+    Subject,
+    SubjectInfo,
+    Track,
+    check_subject,
+    load_body,
+    load_subject,
+    read_split,
+    save_body,
+)
 from audioplane.subject.action_units import read_blinks
+from audioplane.subject.expression import COLUMNS, load_expressions, save_expressions
 from tests.run.made import make_run
 from tests.subject.test_subject import write_folder
 
@@ -65,6 +75,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     paths = write_folder(root / "s")
     np.save(root / "a.npy", rng.standard_normal((10, 16, 4)).astype(np.float32))
+    save_expressions(root / "expression.npy", rng.random((10, len(COLUMNS))))
+    save_body(root / "body.npy", np.tile(np.eye(4), (10, 1, 1)))
     waveform = (0.1 * rng.standard_normal(8000)).astype(np.float32)
     write_wav(root / "a.wav", waveform)
     encode(root / "a.mp4", "aac", waveform, images=10)
@@ -127,6 +139,8 @@ READERS: dict[str, Callable[[Path], bool]] = {
     "a.wav": read_sound,
     "a.mp3": read_sound,
     "a.npy": lambda p: within(load_external_features(p), -1e4, 1e4),
+    "expression.npy": lambda p: within(load_expressions(p), -2, 2),
+    "body.npy": lambda p: within(load_body(p), -100, 100),
     "a.jpg": lambda p: read_image(p).shape[2] == 3,
     "a.png": lambda p: read_image(p, 4).shape[2] == 4,
     "a.csv": lambda p: within(read_blinks(p).closed, 0, 1),

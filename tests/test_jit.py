@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from numba.core.caching import IndexDataCacheFile
 
 import audioplane
 from audioplane import jit
@@ -46,6 +47,42 @@ def test_without_any_folder_it_works_all_the_same(tmp_path):
     nowhere = str(tmp_path / "file" / "folder")
     only = "UserProvidedCacheLocator"
     assert run(NUMBA_CACHE_DIR=nowhere, NUMBA_CACHE_LOCATOR_CLASSES=only) == "[1, 2, 0] 0 NullCache"
+
+
+def double(x):
+    return 2 * x
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """Where the kernels of this module are."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(jit, "cache_folder", lambda module: tmp_path / "kernels")
+    return tmp_path / "kernels"
+
+
+def test_beside_the_sources_nothing_is_kept(folder):
+    folder.touch()
+    kernel = jit.jit()(double)
+    assert kernel(3) == 6 and kernel.stats.cache_path is None
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+def test_damaged_kernels_are_compiled_anew_and_kept(folder, suffix):
+    jit.jit()(double)(3)
+    for file in folder.rglob(f"*{suffix}"):
+        file.write_bytes(b"")
+    for hits in (0, 1):
+        kernel = jit.jit()(double)
+        assert kernel(3) == 6 and sum(kernel.stats.cache_hits.values()) == hits
+
+
+def test_a_full_disk_does_not_end_the_run(folder, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "_save_data", full)
+    assert jit.jit()(double)(3) == 6
 
 
 def test_kernels_belong_to_their_sources(monkeypatch, tmp_path):

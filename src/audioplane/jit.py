@@ -2,15 +2,16 @@
 
 numba notices a change in a function's own file, not in functions that it calls or constants that it
 uses. Here the cache folder's name is a digest of a module and all audioplane modules that it
-imports: changed code never meets old kernels. `NUMBA_CACHE_DIR` is respected; where nothing can
-be written, kernels are compiled in each process. Nothing is ever deleted: `doctor` shows
-their folder.
+imports: changed code never meets old kernels. `NUMBA_CACHE_DIR` is respected; where the folder
+cannot be written, kernels are compiled in each process, as are those whose files are damaged.
+Nothing is ever deleted: `doctor` shows their folder.
 """
 
 import ast
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -81,11 +82,41 @@ def jit(**options: Any) -> Callable[[Callable], Any]:
         before = _settings.CACHE_DIR
         if "NUMBA_CACHE_DIR" not in os.environ:
             _settings.CACHE_DIR = str(cache_folder(function.__module__))
+        named = _settings.CACHE_DIR
         try:
-            return numba.njit(cache=True, **options)(function)
+            kernel: Any = numba.njit(cache=True, **options)(function)
         except RuntimeError:  # no folder can be written
             return numba.njit(**options)(function)
         finally:
             _settings.CACHE_DIR = before
+        # Beside the sources, where numba turns next, old kernels would meet changed code.
+        if not Path(kernel.stats.cache_path).is_relative_to(named):
+            return numba.njit(**options)(function)
+        _never_raise(kernel._cache)
+        return kernel
 
     return decorate
+
+
+def _never_raise(kept: Any) -> None:
+    """Compile anew what cannot be loaded, and go on where a kernel cannot be saved.
+
+    `kept` is a dispatcher's `_cache`, which is private: numba 0.61 to 0.68 call it so.
+    """
+    load, save = kept.load_overload, kept.save_overload
+
+    def load_overload(*args: Any) -> Any:
+        try:
+            return load(*args)
+        except Exception:  # unpickling damaged files raises any
+            try:
+                kept.flush()
+            except OSError:
+                kept.disable()
+            return None
+
+    def save_overload(*args: Any) -> None:
+        with suppress(OSError):
+            save(*args)
+
+    kept.load_overload, kept.save_overload = load_overload, save_overload

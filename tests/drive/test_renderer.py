@@ -1,6 +1,9 @@
 """The renderer's frames equal those of the differentiable path."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
 from audioplane.bench.scenes import seeded_detail
@@ -34,6 +37,16 @@ def test_a_kept_frame_is_not_drawn_over():
     kept = first.copy(), dynamic.copy()
     renderer.render(Motion(codes[1], codes[1]), view(), plate)
     assert np.array_equal(first, kept[0]) and np.array_equal(dynamic, kept[1])
+
+
+def test_a_detail_map_or_plate_of_another_size_is_refused():
+    """Kernels check no bounds."""
+    head, plate = make_head(), np.zeros((33, 40, 3), np.uint8)
+    with pytest.raises(ValueError, match="a plate of"):
+        FrameRenderer(head, 40, 32).render(Motion(*torch.zeros(2, 96)), view(), plate)
+    head.detail = seeded_detail(head, replace(view(), height=33))
+    with pytest.raises(ValueError, match="of 40 x 33 pixels, not 40 x 32"):
+        FrameRenderer(head, 40, 32)
 
 
 def _frame(head):

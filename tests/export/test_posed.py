@@ -11,6 +11,7 @@ import torch
 from audioplane.drive import Talker
 from audioplane.errors import CredentialsError, MediaError, SpeechError
 from audioplane.export import export_gaussians
+from audioplane.export.gltf import _attributes, write_gltf
 from audioplane.head import Gaussians, View, splat_head
 from audioplane.media.audio import write_wav
 from audioplane.run import open_run
@@ -126,6 +127,21 @@ def test_files_say_that_they_are_generated_and_who_agreed(run, tmp_path):
     data = glb.read_bytes()
     document = json.loads(data[20 : 20 + struct.unpack("<I", data[12:16])[0]])
     assert document["asset"]["extras"]["consent"] == run.consent
+
+
+def test_a_gltf_holds_unit_quaternions_whatever_they_were():
+    quats = torch.tensor([[0.0, 0, 0, 0], [0, 3, 0, 4]])
+    some = Gaussians(
+        torch.zeros(2, 3), quats, torch.zeros(2, 3), torch.zeros(2), torch.zeros(2, 4, 3)
+    )
+    turned = _attributes(some)[f"{PREFIX}ROTATION"]
+    np.testing.assert_allclose(turned, [[1, 0, 0, 0], [0, -0.8, 0, -0.6]], atol=1e-7)
+
+
+def test_a_head_of_no_gaussians_is_no_gltf(tmp_path):
+    none = Gaussians(*(torch.zeros(0, *size) for size in ((3,), (4,), (3,), (), (4, 3))))
+    with pytest.raises(MediaError, match="no Gaussians"):
+        write_gltf(tmp_path / "a.glb", none, {})
 
 
 def test_what_cannot_be_written_is_refused(run, voice, tmp_path):

@@ -73,6 +73,15 @@ def test_gradients_match_pytorch(grid):
     assert grid.touched.bool()[changed].all()
 
 
+def test_a_point_that_is_not_a_number_gives_none_and_takes_its_gradient(grid):
+    points = POINTS.clone()
+    points[3, 1] = torch.nan
+    S = grid(points)
+    S[3].sum().backward()
+    assert S[3].isnan().any() and S[torch.arange(50) != 3].isfinite().all()
+    assert grid.touched.any() and not grid.touched.all()
+
+
 def test_pytorchs_version_takes_no_points_too(grid):
     assert grid.encode_reference(POINTS[:0]).shape == (0, 2 * 3 * grid.planes.shape[1])
 

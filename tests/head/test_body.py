@@ -85,6 +85,18 @@ def test_the_kernels_are_the_plain_blend_with_its_gradients(body):
         torch.testing.assert_close(fast, plain, atol=2e-4, rtol=2e-4)
 
 
+def test_what_was_changed_in_place_before_the_gradient_is_refused():
+    gaussians, weights = some_gaussians()
+    pose = body_motion(HEAD.float(), BODY.float())
+    for i in range(5):
+        inputs = [x.clone() for x in (gaussians.means, gaussians.quats, weights, *pose)]
+        moved = _Blend.apply(*(x.requires_grad_() for x in inputs))[0]
+        with torch.no_grad():
+            inputs[i].mul_(2)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            moved.sum().backward()
+
+
 def test_gradients_are_those_of_finite_differences():
     """To both views and to the weights, through `body_motion` and the plain blend in doubles."""
     gaussians, weights = some_gaussians(5)

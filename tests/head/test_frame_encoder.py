@@ -13,11 +13,28 @@ def make_head(**shape) -> Head:
     return head
 
 
-@pytest.mark.parametrize(("features", "steps"), [(143, 16), (6, 16), (32, 8)])
+@pytest.mark.parametrize(("features", "steps"), [(143, 16), (6, 16), (32, 8), (29, 1)])
 def test_a_frame_has_the_vector_that_pytorch_gives_it(features: int, steps: int) -> None:
     head = make_head(feature_dim=features)
     frames = FrameEncoder(head)
     for run in torch.randn(3, 8, steps, features):
+        with torch.no_grad():
+            expected = head.encoder.raw_runs(run[None]).numpy()
+        assert abs(frames.raw(run.numpy()) - expected).max() < 1e-6
+
+
+def test_features_of_another_size_are_refused() -> None:
+    """The kernel checks no bounds."""
+    frames = FrameEncoder(make_head(feature_dim=6))
+    with pytest.raises(ValueError, match="features of"):
+        frames.raw(torch.randn(8, 16, 80).numpy())
+
+
+def test_windows_may_be_longer_than_the_first() -> None:
+    head = make_head(feature_dim=6)
+    frames = FrameEncoder(head)
+    for steps in (2, 16):
+        run = torch.randn(8, steps, 6)
         with torch.no_grad():
             expected = head.encoder.raw_runs(run[None]).numpy()
         assert abs(frames.raw(run.numpy()) - expected).max() < 1e-6

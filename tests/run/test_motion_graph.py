@@ -109,9 +109,10 @@ def test_a_graph_outlives_a_file():
     assert np.array_equal(again.exits, graph.exits) and np.array_equal(again.kept, graph.kept)
     with pytest.raises(ValueError, match="frames"):
         MotionGraph.of(graph.refs[:200], graph.tensors())
-    broken = graph.tensors() | {"entries": graph.tensors()["entries"] + 300}
-    with pytest.raises(ValueError, match="leads out"):
-        MotionGraph.of(graph.refs, broken)
+    exits, entries = graph.tensors()["exits"], graph.tensors()["entries"]
+    for change in ({"entries": entries + 300}, {"exits": exits - exits.min() - 1}):
+        with pytest.raises(ValueError, match="leads out"):
+            MotionGraph.of(graph.refs, graph.tensors() | change)
     broken = graph.tensors() | {"kept": torch.zeros_like(graph.tensors()["kept"])}
     with pytest.raises(ValueError, match="not of its frames"):
         MotionGraph.of(graph.refs, broken)

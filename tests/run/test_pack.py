@@ -9,10 +9,12 @@ import torch
 
 from audioplane.drive import Talker
 from audioplane.errors import CheckpointError, MediaError, SubjectError
+from audioplane.head.detail import mesh_size
 from audioplane.media.image import encode_image
 from audioplane.run import load_tensors, open_run, pack, save_tensors
 from audioplane.run.footage import SubjectFootage
 from audioplane.run.motion_graph import MotionGraph
+from audioplane.run.tensors import prefixed
 from tests.run.made import make_run
 
 
@@ -284,6 +286,25 @@ def test_heads_that_cannot_stream_are_packed_without_a_voice(
     assert run.voice is not None
     alone = open_run(pack(replace(run, speech=kind), tmp_path / "me"))
     assert alone.voice is None and alone.speech == kind
+
+
+def test_a_detail_map_of_another_size_than_the_frames_is_refused(
+    run_folder, packed, spoken_subject, tmp_path
+):
+    """Files with a valid checksum, as anybody could write them."""
+    odd = tmp_path / "head.safetensors"
+    for whole, opened in ((packed, odd), (run_folder / "head.safetensors", tmp_path)):
+        tensors, facts = load_tensors(whole)
+        rows, columns = mesh_size(4096, 64)
+        detail = {
+            "texture": torch.zeros(4096, 64, dtype=torch.int8),
+            "carriers": torch.zeros(rows, columns, 1, dtype=torch.int32),
+            "weights": torch.ones(rows, columns, 1),
+            "origins": torch.zeros(rows, columns, 2),
+        }
+        save_tensors(odd, tensors | prefixed("detail", detail), facts)
+        with pytest.raises(CheckpointError, match="64 x 4096 pixels, not 64 x 64"):
+            _ = open_run(opened, spoken_subject.paths.root).footage
 
 
 def test_a_torso_of_another_size_is_refused(packed, tmp_path):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audioplane.splat import rasterize, reference
+from audioplane.splat.rasterize import _check_shapes
 from tests.splat.scenes import HARD_CASES, hard_scene, intrinsics, random_scene
 
 SIZE = (45, 37)
@@ -59,7 +60,7 @@ def compare(scene, size=SIZE):
     n=st.sampled_from([0, 1, 2, 13, 60]),
     channels=st.integers(1, 8),
     background=st.sampled_from(["none", "constant", "pixel"]),
-    size=st.sampled_from([(45, 37), (8, 8), (1, 1), (33, 16), (50, 3)]),
+    size=st.sampled_from([(45, 37), (8, 8), (1, 1), (33, 16), (50, 3), (50, 1)]),
 )
 def test_matches_the_reference(seed, n, channels, background, size):
     scene = random_scene(seed, n, channels, background, size)
@@ -130,6 +131,40 @@ def test_a_nan_is_named(name):
         getattr(scene, name).view(-1)[0] = float("nan")
     with pytest.raises(ValueError, match=name):
         render(rasterize, scene)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("means", lambda x: x[:, :2]),
+        ("quats", lambda x: x[:5]),
+        ("scales", lambda x: x[:, :1]),
+        ("opacities", lambda x: x[:5]),
+        ("features", lambda x: x[:, 0]),
+        ("viewmat", lambda x: x[:3]),
+        ("K", lambda x: x[:2]),
+        ("background", lambda x: x[:20, :20]),
+        ("background", lambda x: x[0, 0, :2]),
+        ("background", lambda x: x[:1]),
+    ],
+)
+def test_an_input_of_another_shape_is_named(name, change):
+    scene = random_scene(1, 10).as_type(torch.float32)
+    inputs = scene.tensors() | {"K": intrinsics(SIZE, torch.float32)}
+    _check_shapes(inputs, *SIZE)
+    with pytest.raises(ValueError, match=f"rasterize: {name} has shape"):
+        _check_shapes(inputs | {name: change(inputs[name])}, *SIZE)
+
+
+def test_what_was_changed_in_place_before_the_gradient_is_refused():
+    for name in ("means", "quats", "scales", "viewmat", "image"):
+        scene = random_scene(1, 10).as_type(torch.float32)
+        image = render(rasterize, scene).image
+        loss = image.sum()
+        with torch.no_grad():
+            (image if name == "image" else getattr(scene, name)).mul_(2)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            loss.backward()
 
 
 def test_means2d_keep_their_gradient():

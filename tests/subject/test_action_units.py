@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from audioplane.errors import SubjectError
-from audioplane.subject.action_units import read_blinks
+from audioplane.subject.action_units import _header, read_blinks
 
 HEADER = "frame, face_id, timestamp, confidence, success, AU45_r, AU45_c"
 
@@ -28,6 +28,12 @@ def test_frame_one_is_the_first_image_and_two_is_closed(tmp_path):
 def test_a_header_without_spaces_is_read_too(tmp_path):
     path = write(tmp_path, "1,1.0", "2,2.0", header="frame,AU45_r")
     np.testing.assert_allclose(read_blinks(path).closed, [0.5, 1])
+
+
+def test_a_byte_order_mark_and_spaces_after_names_are_no_part_of_them(tmp_path):
+    path = write(tmp_path, "1,1.0", "2,2.0", header="\ufeffframe , AU45_r ")
+    np.testing.assert_allclose(read_blinks(path).closed, [0.5, 1])
+    assert _header(path) == {"frame", "AU45_r"}
 
 
 def test_missing_failed_and_second_rows_are_bridged(tmp_path):

@@ -4,6 +4,7 @@ from scipy.spatial.transform import Rotation
 
 from audioplane.errors import SubjectError
 from audioplane.subject import load_body, reference_row, save_body
+from audioplane.subject.expression import load_expressions
 
 
 def moving(n: int) -> np.ndarray:
@@ -43,6 +44,15 @@ def test_what_no_tracker_writes_is_refused(tmp_path, spoil, why):
     np.save(tmp_path / "body.npy", spoil(moving(5)))
     with pytest.raises(SubjectError, match=why):
         load_body(tmp_path / "body.npy")
+
+
+def test_a_header_asks_for_no_more_memory_than_the_file_is_long(tmp_path):
+    header = {"descr": "<f4", "fortran_order": False, "shape": (10**13, 4, 4)}
+    with (tmp_path / "body.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    for load in (load_body, load_expressions):
+        with pytest.raises(SubjectError, match="cannot be read"):
+            load(tmp_path / "body.npy")
 
 
 def test_a_file_that_is_no_array_is_refused(tmp_path):

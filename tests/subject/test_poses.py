@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from audioplane.errors import SubjectError
 from audioplane.speech import load_external_features
 from audioplane.subject import SubjectPaths, read_split
-from audioplane.subject.poses import euler_to_viewmat, read_poses, read_track_params
+from audioplane.subject.poses import (
+    euler_to_viewmat,
+    frames_with_landmarks,
+    read_poses,
+    read_track_params,
+)
 
 needs_assets = pytest.mark.skipif(
     "AUDIOPLANE_ASSETS" not in os.environ, reason="AUDIOPLANE_ASSETS is not set"
@@ -80,6 +85,14 @@ def test_other_files_of_poses_are_refused(tmp_path, content, says):
 def test_a_folder_without_poses_is_recognised(tmp_path):
     with pytest.raises(SubjectError, match="transforms_train.json is missing"):
         read_poses(SubjectPaths(tmp_path), (64, 64))
+
+
+def test_landmarks_of_other_names_are_of_no_frame(tmp_path):
+    paths = SubjectPaths(tmp_path)
+    paths.make_folders()
+    for name in ("0", "10", "2", "02", "007", "x"):
+        (tmp_path / "ori_imgs" / f"{name}.lms").touch()
+    assert frames_with_landmarks(paths) == [0, 2, 10]
 
 
 @needs_assets

@@ -178,6 +178,8 @@ def twice(data: dict):
         (lambda p: change(p.transforms("train"), nan_shift), "train.json .*frame 4: .*finite"),
         (lambda p: change(p.transforms("val"), behind), "val.json .*frame 9: the head .*in front"),
         (lambda p: change(p.transforms("train"), twice), "frame 1 more than once"),
+        (lambda p: change(p.transforms("val"), twice), "val.json both hold frame 1 .1 such"),
+        (lambda p: change(p.transforms("val"), {"cx": 9.0}), "cx is 8 and 9 pixels"),
         (lambda p: change(p.transforms("train"), {"focal_len": np.inf}), "focal length of inf"),
         (lambda p: change(p.transforms("train"), {"cx": np.nan}), "cx = nan"),
         (lambda p: change(p.info, {"fps": np.inf}), "fps is inf, expected 25"),

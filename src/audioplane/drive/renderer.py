@@ -32,6 +32,9 @@ class FrameRenderer:
     """Renders a head on the CPU as it is now; later changes of its weights have no effect."""
 
     def __init__(self, head: Head, width: int, height: int):
+        """Raises `ValueError` where the head's detail map is not of this size."""
+        if head.detail is not None:  # the kernel checks no bounds
+            head.detail.require_size(width, height)
         self._head = head
         by_audio, by_expression = head.moving()
         index = torch.cat([by_audio, by_expression])
@@ -50,14 +53,19 @@ class FrameRenderer:
             self._weights, self._placed = weights.numpy(), (means.copy(), quats.copy())
         self._detail = None if head.detail is None else head.detail.arrays()
         self._features = np.zeros((n, 4), np.float32)
-        self._width = width
+        self._width, self._plate = width, (height, width, 3)
         self._canvas = Canvas(n, 4, width, height)
 
     @torch.no_grad()
     def render(
         self, motion: Motion, view: View, plate: UInt8[np.ndarray, "h w 3"]
     ) -> tuple[UInt8[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
-        """The head over a plate, and the dynamic map g (paper, Eq. 8)."""
+        """The head over a plate, and the dynamic map g (paper, Eq. 8).
+
+        Raises `ValueError` for a plate of another size than the frames'.
+        """
+        if plate.shape != self._plate:
+            raise ValueError(f"a plate of {plate.shape} instead of {self._plate}")
         deltas = self._head.deltas(motion, self._S, self._n_audio)
         rows, dynamism = (x.numpy() for x in deltas)
         frame_kernels.deform(self._index, rows, dynamism, self._raw, self._moved)

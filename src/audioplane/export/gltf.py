@@ -13,6 +13,7 @@ from jaxtyping import Float32
 
 from audioplane import __version__
 from audioplane.assets import write_atomically
+from audioplane.errors import MediaError
 from audioplane.head import Gaussians
 
 EXTENSION = "KHR_gaussian_splatting"
@@ -24,7 +25,12 @@ _BASES_TURNED = np.array([-1, -1, 1], np.float32)
 
 
 def write_gltf(path: Path, gaussians: Gaussians, facts: dict[str, str]) -> None:
-    """Write Gaussians; `facts` become the asset's extras. Raises `MediaError`."""
+    """Write Gaussians; `facts` become the asset's extras.
+
+    Raises `MediaError`, also where there are none, which glTF has no form for.
+    """
+    if not len(gaussians):
+        raise MediaError(f"{path}: a head of no Gaussians cannot be written as glTF, write a .ply")
     attributes = _attributes(gaussians)
     views, accessors, data = [], [], b""
     for values in attributes.values():
@@ -69,8 +75,10 @@ def write_gltf(path: Path, gaussians: Gaussians, facts: dict[str, str]) -> None:
 
 def _attributes(gaussians: Gaussians) -> dict[str, Float32[np.ndarray, "n _"]]:
     g = {name: x.detach().cpu().numpy() for name, x in gaussians.tensors().items()}
-    quats = g["quats"] / np.linalg.norm(g["quats"], axis=1, keepdims=True)
-    w, x, y, z = quats.T
+    length = np.linalg.norm(g["quats"], axis=1, keepdims=True)
+    # A zero quaternion is no rotation, as for the rasterizer.
+    quats = np.where(length > 0, g["quats"], np.array([1, 0, 0, 0], np.float32))
+    w, x, y, z = (quats / np.where(length > 0, length, 1)).T
     # The turn's quaternion is i: i · (w + xi + yj + zk) = −x + wi − zj + yk; real part last.
     turned = np.stack([w, -z, y, -x], 1)
     attributes = {

@@ -19,8 +19,12 @@ def quiet() -> Iterator[None]:
     The output of other threads is held back too.
     """
     with _ONE_AT_A_TIME, tempfile.TemporaryFile() as words:
-        sys.stderr.flush()
-        before = os.dup(_STDERR)
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        try:
+            before = os.dup(_STDERR)
+        except OSError:  # closed, as of some services
+            before = os.open(os.devnull, os.O_WRONLY)
         os.dup2(words.fileno(), _STDERR)
         try:
             yield

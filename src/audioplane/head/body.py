@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from audioplane.head import body_kernels
 from audioplane.head.gaussians import Gaussians
@@ -70,17 +71,20 @@ def body_motion(
 class _Blend(torch.autograd.Function):
     @staticmethod
     def forward(ctx, means, quats, weights, motion, rotation):
-        ctx.own, ctx.pose = _arrays(means, quats, weights), _arrays(motion, rotation)
+        ctx.save_for_backward(means, quats, weights, motion, rotation)
         out = torch.empty(means.shape), torch.empty(quats.shape)
-        body_kernels.blend(ctx.own, ctx.pose, _arrays(*out))
+        own, moved = _arrays(means, quats, weights), _arrays(motion, rotation)
+        body_kernels.blend(own, moved, _arrays(*out))
         return out
 
     @staticmethod
-    def backward(ctx, *grad_outputs):
-        own = tuple(torch.empty(x.shape) for x in ctx.own)
+    @once_differentiable
+    def backward(ctx, *grad_outputs):  # pyright: ignore[reportIncompatibleMethodOverride]
+        saved = _arrays(*ctx.saved_tensors)
+        own = tuple(torch.empty(x.shape) for x in saved[:3])
         pose = torch.empty(-(-len(own[0]) // _PER_CHUNK), 15)
         body_kernels.blend_backward(
-            ctx.own, ctx.pose, _arrays(*grad_outputs), _arrays(*own), pose.numpy()
+            saved[:3], saved[3:], _arrays(*grad_outputs), _arrays(*own), pose.numpy()
         )
         summed = pose.sum(0)
         return *own, summed[:12].view(3, 4), summed[12:]

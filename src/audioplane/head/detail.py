@@ -54,6 +54,13 @@ class DetailMap:
             raise ValueError("Gaussians that the head does not have carry the detail map")
         return cls(texture, carriers, weights, origins)
 
+    def require_size(self, width: int, height: int) -> None:
+        """Raise `ValueError` unless it is the map of frames of this size: a larger one would be
+        drawn beyond them."""
+        if self.texture.shape != (height, width):
+            rows, columns = self.texture.shape
+            raise ValueError(f"a detail map of {columns} x {rows} pixels, not {width} x {height}")
+
     def arrays(self) -> tuple[np.ndarray, ...]:
         """As the kernel takes it: the texture in a ring of zeros, carriers, weights, origins."""
         texture, *mesh = (x.contiguous().numpy() for x in self.tensors().values())

@@ -40,12 +40,17 @@ class FrameEncoder:
             )
 
     def raw(self, windows: Float[np.ndarray, "8 w f"]) -> Float32[np.ndarray, "1 64"]:
-        """A frame's vector before normalisation (`AudioEncoder.raw_runs`); windows of all frames
-        have the same length."""
+        """A frame's vector before normalisation (`AudioEncoder.raw_runs`).
+
+        Raises `ValueError` for features of another size than the head's.
+        """
         steps, inputs = windows.shape[1:]
-        if self._scratch is None:
-            widest = max(inputs, *self._net[:, 1]) * _CONTEXT * steps
-            sizes = 3 * widest, widest, widest
+        if windows.shape != (_CONTEXT, steps, self._net[0, 0]):  # the kernel checks no bounds
+            raise ValueError(f"features of {windows.shape}, not [{_CONTEXT}, w, {self._net[0, 0]}]")
+        widest = max(inputs, *self._net[:, 1]) * _CONTEXT * steps
+        if self._scratch is None or len(self._scratch.one) < widest:
+            # The vectors are kept behind what the attention's convolutions gather.
+            sizes = 3 * widest + _CONTEXT * AUDIO_DIM, widest, widest
             self._scratch = Scratch(*(np.empty(n, np.float32) for n in sizes))
         x, linear = np.ascontiguousarray(windows, np.float32).ravel(), (AUDIO_DIM, steps)
         encode(x, self._net, self._attention, linear, self._weights, self._scratch)

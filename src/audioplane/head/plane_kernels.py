@@ -23,10 +23,13 @@ _ONE = np.float32(1)
 @jit()
 @no_type_check
 def _cell(x, n):
-    """Lower cell and weight of the upper one for x in [−1, 1] on n cells; clamped to the border."""
+    """Lower cell and weight of the upper one for x in [−1, 1] on n cells; clamped to the border.
+
+    Of NaN the first cell, since no row is at int(NaN), and NaN.
+    """
     position = (x + _ONE) * np.float32(0.5) * np.float32(n - 1)
     position = min(max(position, np.float32(0)), np.float32(n - 1))
-    low = min(int(position), n - 2)
+    low = min(int(max(np.float32(0), position)), n - 2)
     return low, position - np.float32(low)
 
 

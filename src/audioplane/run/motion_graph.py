@@ -97,7 +97,8 @@ class MotionGraph:
         if {name: x.dtype.kind for name, x in arrays.items()} != _KINDS:
             raise ValueError("its motion graph is of other types")
         graph, n = MotionGraph(refs, **arrays), len(refs)
-        frames = np.concatenate([graph.exits + EASE, graph.entries + EASE - 1, graph.ends])
+        sides = graph.exits, graph.exits + EASE, graph.entries, graph.entries + EASE - 1
+        frames = np.concatenate([*sides, graph.ends])
         if {len(graph.spoken), len(graph.ends), len(graph.kept)} != {n} or not graph.kept.any():
             raise ValueError("its motion graph is not of its frames")
         if not len(graph.exits) == len(graph.entries) == len(graph.costs):

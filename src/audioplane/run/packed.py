@@ -168,6 +168,8 @@ def _pack(path: Path, facts: dict) -> Pack:
     )
     if footage.background.shape != (height, width, 3) or footage.K.shape != (3, 3) or not ids:
         raise ValueError("its footage is not of one size")
+    if trained.head.detail is not None:
+        trained.head.detail.require_size(width, height)
     if not (footage.K[0, 0] > 0 and footage.K[1, 1] > 0):
         raise ValueError("its camera has no focal length")
     if sum(footage.lengths) != len(ids):

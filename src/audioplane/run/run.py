@@ -23,7 +23,7 @@ from audioplane.run.opening import LipOpening, Mouths, lip_opening
 from audioplane.run.packed import Pack, read_pack
 from audioplane.run.paths import RunPaths
 from audioplane.run.rest import rest_code
-from audioplane.run.tensors import read_facts
+from audioplane.run.tensors import read_facts, reading
 from audioplane.speech import Speech, StreamStatistics, can_compute, can_stream, stream_statistics
 from audioplane.subject import FrameRef, Subject, load_subject
 
@@ -70,15 +70,22 @@ class Run(TrainedHead):
 
     @cached_property
     def footage(self) -> Footage:
-        """The source of poses, expressions, torsos and background. Raises as `subject` does."""
+        """The source of poses, expressions, torsos and background.
+
+        Raises as `subject` does, and `CheckpointError` where the head is not of its frames' size.
+        """
         return self.subject_footage if self._pack is None else self._pack.footage
 
     @cached_property
     def subject_footage(self) -> SubjectFootage:
-        """The footage in the subject's folder, of a pack too. Raises as `subject` does."""
+        """The footage in the subject's folder, of a pack too. Raises as `footage` does."""
         recorded = self.torso == "recorded"
         numbers = self.head.shape.expression
-        return SubjectFootage.of(self.subject, list(self.views), recorded, numbers)
+        footage = SubjectFootage.of(self.subject, list(self.views), recorded, numbers)
+        if self.head.detail is not None:
+            with reading(self.path if self.packed else RunPaths(self.path).head):
+                self.head.detail.require_size(*footage.size)
+        return footage
 
     @cached_property
     def tracked_bodies(self) -> Float[np.ndarray, "n 4 4"] | None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from audioplane.simd import LANES
 from audioplane.splat import cpu_bands, cpu_blend, cpu_project
@@ -25,23 +26,26 @@ class _Project(torch.autograd.Function):
     @staticmethod
     def forward(ctx, means, quats, scales, viewmat, opacities, K, size):
         n = len(means)
-        inputs = [_array(x) for x in (means, quats, scales, viewmat, K)]
-        m, q, s, V, intrinsics = inputs
+        inputs = means, quats, scales, viewmat, K
+        m, q, s, V, intrinsics = (_array(x) for x in inputs)
         size = (np.float32(size[0]), np.float32(size[1]))
         means2d, conics = np.empty((n, 2), np.float32), np.empty((n, 3), np.float32)
         depths, extents = np.empty(n, np.float32), np.empty((n, 2), np.float32)
         cpu_project.project_forward(
             m, q, s, _array(opacities), V, intrinsics, size, means2d, conics, depths, extents
         )
-        ctx.arrays = (*inputs, size, conics, extents)
+        ctx.save_for_backward(*inputs)
+        ctx.made = (size, conics, extents)
         outputs = tuple(torch.from_numpy(x) for x in (means2d, conics, depths, extents))
         ctx.mark_non_differentiable(outputs[2], outputs[3])
         return outputs
 
     @staticmethod
-    def backward(ctx, *grad_outputs):
+    @once_differentiable
+    def backward(ctx, *grad_outputs):  # pyright: ignore[reportIncompatibleMethodOverride]
         dmeans2d, dconics = grad_outputs[:2]
-        m, q, s, V, K, size, conics, extents = ctx.arrays
+        m, q, s, V, K = (_array(x) for x in ctx.saved_tensors)
+        size, conics, extents = ctx.made
         dmeans, dquats, dscales = np.empty_like(m), np.empty_like(q), np.empty_like(s)
         chunks = -(-len(m) // cpu_project.CHUNK)
         dviews = np.empty((chunks, 3, 4), np.float32)
@@ -180,10 +184,14 @@ class _Blend(torch.autograd.Function):
         ctx.background = None if background is None else background.shape
         ctx.set_materialize_grads(False)
         T = torch.from_numpy(transmittance)[:, :width]
-        return torch.from_numpy(image)[:, :, :width].permute(1, 2, 0), 1 - T
+        blended = torch.from_numpy(image)[:, :, :width].permute(1, 2, 0)
+        ctx.save_for_backward(blended)
+        return blended, 1 - T
 
     @staticmethod
-    def backward(ctx, *grad_outputs):
+    @once_differentiable
+    def backward(ctx, *grad_outputs):  # pyright: ignore[reportIncompatibleMethodOverride]
+        _ = ctx.saved_tensors  # refused where `image`, which is its memory, was changed in place
         dimage, dalpha = grad_outputs
         bands, image, transmittance, (width, height), n = ctx.save
         channels = _channels(len(image))

@@ -237,7 +237,7 @@ def blend_forward(
 @jit()
 @no_type_check
 def _add_backdrop(backdrop, width, top, rows, image, transmittance):
-    constant = len(backdrop) == 1
+    constant = backdrop.shape[0] == 1 and backdrop.shape[1] == 1
     for y in range(top, top + rows):
         for c in range(len(image)):
             if constant:

@@ -10,6 +10,25 @@ from audioplane.splat.types import Splat
 _BACKENDS = {"cpu": cpu.rasterize, "cuda": cuda.rasterize}
 
 
+def _check_shapes(inputs: dict[str, Tensor], width: int, height: int) -> None:
+    """Check that all inputs fit together: the kernels check no bounds."""
+    n, c = inputs["means"].shape[:1], inputs["features"].shape[-1:]
+    wanted = {
+        "means": [(*n, 3)],
+        "quats": [(*n, 4)],
+        "scales": [(*n, 3)],
+        "opacities": [(*n,)],
+        "features": [(*n, *c)],
+        "viewmat": [(4, 4)],
+        "K": [(3, 3)],
+        "background": [(*c,), (height, width, *c)],
+    }
+    for name, tensor in inputs.items():
+        if tensor.shape not in wanted[name]:
+            fits = " or ".join(map(str, wanted[name]))
+            raise ValueError(f"rasterize: {name} has shape {tuple(tensor.shape)}, expected {fits}")
+
+
 def _check(inputs: dict[str, Tensor]) -> None:
     """Check that all inputs are finite and on one device that has a rasterizer."""
     device = inputs["means"].device
@@ -50,7 +69,7 @@ def rasterize(
         opacities: 0 to 1.
         features: The blended channels: colours and any others.
         viewmat: World→camera, OpenCV axes.
-        K: Camera intrinsics, pixels.
+        K: Camera intrinsics, pixels; its skew is taken to be zero.
         width: Image width, pixels.
         height: Image height, pixels.
         background: Features behind the Gaussians, [c] or [h, w, c]; None is zero.
@@ -59,8 +78,8 @@ def rasterize(
         The image, its coverage and the projected means, float32.
 
     Raises:
-        ValueError: an input is on another device than the means, or on one without a
-            rasterizer, or holds a number that is not finite (the message names it).
+        ValueError: an input is of another shape, on another device than the means, or on one
+            without a rasterizer, or holds a number that is not finite (the message names it).
         DeviceError: the inputs are on a GPU and gsplat is not installed or cannot compile.
     """
     inputs = {
@@ -74,6 +93,7 @@ def rasterize(
     }
     if background is not None:
         inputs["background"] = background
+    _check_shapes(inputs, width, height)
     _check(inputs)
     return _BACKENDS[means.device.type](
         means, quats, scales, opacities, features, viewmat, K, width, height, background

@@ -1,6 +1,7 @@
 """Blinks and expressions from `au.csv`, OpenFace's table of action units, as prior work uses it."""
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ _BLINK = 45
 _MOST = 10.0
 """OpenFace's intensities run from 0 to 5."""
 _LAST_FRAME = 10_000_000
+_ENCODING = "utf-8-sig"
+"""Tables that went through a spreadsheet begin with a byte order mark."""
 
 
 _SHAPES_OF = {
@@ -90,11 +93,18 @@ def _require_most(path: Path, usable: Bool[np.ndarray, " n"], lack: str, where: 
         )
 
 
+def _table(file: Iterable[str]) -> csv.DictReader:
+    """The rows by the columns' names, around which there may be spaces."""
+    table = csv.DictReader(file, skipinitialspace=True)
+    table.fieldnames = [name.strip() for name in table.fieldnames or ()]
+    return table
+
+
 def _header(path: Path) -> set[str]:
     """Names of the columns; none where the file cannot be read."""
     try:
-        with path.open(newline="") as file:
-            return {name.strip() for name in next(csv.reader(file), [])}
+        with path.open(newline="", encoding=_ENCODING) as file:
+            return set(_table(file).fieldnames or ())
     except (OSError, ValueError, csv.Error):
         return set()
 
@@ -107,8 +117,8 @@ def _read(
     Raises `SubjectError` where the table cannot be read.
     """
     try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
+        with path.open(newline="", encoding=_ENCODING) as file:
+            rows = list(_table(file))
         seen = [row for row in rows if float(row.get("success") or 1)]
         frames = np.array([float(row["frame"]) for row in seen])
         columns = {name: np.array([float(row[name]) for row in seen]) for name in names}

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from audioplane.assets import write_atomically
 from audioplane.errors import SubjectError
+from audioplane.subject.rows import load_rows
 
 _FARTHEST = 100.0
 """Metres that no body moves."""
@@ -29,13 +30,10 @@ def load_body(path: Path) -> Float[np.ndarray, "n 4 4"]:
     Raises `SubjectError` where it is damaged: another shape, a row that is no rigid transform, or
     no row that is the identity, which the reference frame's is.
     """
-    try:
-        body = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as e:
-        raise SubjectError(f"{path} cannot be read ({e}): delete it, and it is made again") from e
+    body = load_rows(path)
     if fault := _fault(body):
         raise SubjectError(f"{path} is damaged ({fault}): delete it, and it is made again")
-    return body.astype(np.float64)
+    return np.array(body, np.float64)
 
 
 def reference_row(body: Float[np.ndarray, "n 4 4"]) -> int:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Float32
 
 from audioplane.assets import write_atomically
 from audioplane.errors import SubjectError
+from audioplane.subject.rows import load_rows
 
 SHAPES: tuple[str, ...] = tuple(
     """
@@ -102,14 +103,11 @@ def load_expressions(path: Path) -> Float32[np.ndarray, "n 17"]:
 
     Raises `SubjectError` where it is damaged: another shape, or numbers that no tracker writes.
     """
-    try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as e:
-        raise SubjectError(f"{path} cannot be read ({e}): delete it, and it is made again") from e
+    rows = load_rows(path)
     if rows.ndim != 2 or rows.shape[1] != len(COLUMNS) or rows.dtype.kind != "f":
         fault = f"{rows.dtype} of shape {rows.shape}"
     elif not ((np.abs(rows) <= _LARGEST).all(1) | np.isnan(rows).all(1)).all():
         fault = "coefficients out of range"
     else:
-        return rows.astype(np.float32)
+        return np.array(rows, np.float32)
     raise SubjectError(f"{path} is damaged ({fault}): delete it, and it is made again")

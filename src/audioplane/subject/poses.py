@@ -26,6 +26,8 @@ from audioplane.subject.transforms import (
 
 _TRANSLATION_UNIT = 0.1
 """World units per unit of the tracker."""
+_ROUNDING = 0.01
+"""Pixels by which two files may state the same intrinsics differently."""
 
 
 def pose_file(paths: SubjectPaths) -> Path:
@@ -46,7 +48,8 @@ def read_poses(paths: SubjectPaths, size: tuple[int, int]) -> tuple[Split, Split
         size: Width and height of its frames, pixels.
 
     Raises:
-        SubjectError: No file of cameras is there, or it is not of its format.
+        SubjectError: No file of cameras is there, or it is not of its format, or training frames
+            are held out too.
     """
     path = pose_file(paths)
     if path == paths.tracker_params:
@@ -55,15 +58,35 @@ def read_poses(paths: SubjectPaths, size: tuple[int, int]) -> tuple[Split, Split
         (split,) = _renamed((read_split(path),), frames_with_landmarks(paths))
         return _halves(split)
     train, val = (read_split(paths.transforms(name)) for name in ("train", "val"))
+    _check_together(paths, train, val)
     if not paths.info.exists():
         train, val = _renamed((train, val), frames_with_landmarks(paths))
     return train, val
 
 
+def _check_together(paths: SubjectPaths, train: Split, val: Split) -> None:
+    """Raise `SubjectError` where two files of cameras cannot be of one recording."""
+    files = f"{paths.transforms('train')} and {paths.transforms('val').name}"
+    both = {f.img_id for f in train.frames} & {f.img_id for f in val.frames}
+    if both:
+        raise SubjectError(
+            f"{files} both hold frame {min(both)} ({len(both)} such frames): take what is held out "
+            "out of the first"
+        )
+    for name in ("focal", "cx", "cy"):
+        one, other = getattr(train, name), getattr(val, name)
+        if abs(one - other) > _ROUNDING:
+            raise SubjectError(
+                f"{files} hold other cameras ({name} is {one:.6g} and {other:.6g} pixels): take "
+                "both from one run of the tracker"
+            )
+
+
 def frames_with_landmarks(paths: SubjectPaths) -> list[int]:
-    """Frames in which the tracker found a face, in their order."""
-    files = (paths.root / "ori_imgs").glob("*.lms")
-    return sorted(int(file.stem) for file in files if file.stem.isdecimal())
+    """Frames in which the tracker found a face, in their order; `SubjectPaths.landmarks` are their
+    files: others, such as 007.lms, do not count."""
+    stems = (file.stem for file in (paths.root / "ori_imgs").glob("*.lms"))
+    return sorted(int(stem) for stem in stems if stem.isdecimal() and stem == str(int(stem)))
 
 
 def _renamed(splits: tuple[Split, ...], ids: list[int]) -> tuple[Split, ...]:
