@@ -32,7 +32,7 @@ def test_a_line_goes_from_corner_to_corner_and_stops_where_nothing_is_known():
     html = line_plot([line([0, 5, 10])], "y", "x", "rises")
     assert paths(html) == ["M0.0 1000.0L500.0 500.0L1000.0 0.0"]
     gap = line_plot([line([0, np.nan, 10, 10])], "y", "x", "has a gap")
-    assert paths(gap) == ["M0.0 1000.0M666.7 0.0L1000.0 0.0"]
+    assert paths(gap) == ["M0.0 1000.0h0M666.7 0.0L1000.0 0.0"]
 
 
 def test_only_several_lines_need_a_key_and_all_have_an_alt_text():
@@ -46,6 +46,14 @@ def test_a_line_of_one_value_and_a_long_one_are_drawn():
     assert paths(line_plot([line([4.0, 4.0])], "y", "x", "flat"))
     long = line_plot([line(list(np.sin(np.arange(9000) / 500)))], "y", "x", "long")
     assert paths(long)[0].count("L") < 1200
+
+
+def test_a_long_line_is_drawn_where_some_of_its_values_are_unknown():
+    values = np.sin(np.arange(9000) / 500)
+    values[::2] = np.nan
+    values[3000:6000] = np.nan
+    (path,) = paths(line_plot([line(list(values))], "y", "x", "long"))
+    assert path.count("M") == 2 and path.count("L") > 600
 
 
 def test_large_numbers_are_written_short():

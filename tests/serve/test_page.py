@@ -6,6 +6,8 @@ from importlib import resources
 
 import pytest
 
+from tests.web.node import needs_node, run_beside
+
 PAGE = resources.files("audioplane.serve") / "page"
 
 
@@ -39,3 +41,89 @@ def test_images_that_wait_are_bounded_and_closed(tmp_path):
         """
     )
     subprocess.run(["node", str(tmp_path / "test.mjs")], check=True, timeout=30)
+
+
+BROWSER = """
+import assert from "node:assert";
+const none = () => {}, elements = {};
+const parts = { getContext: none, setAttribute: none, add: none, value: "me" };
+globalThis.window = globalThis;
+globalThis.document = { getElementById: (id) => (elements[id] ??= { ...parts }) };
+globalThis.location = { hash: "" };
+globalThis.addEventListener = globalThis.requestAnimationFrame = globalThis.setInterval = none;
+globalThis.Option = class {};
+globalThis.AudioContext = class { resume = async () => {}; };
+let socket, answer;
+globalThis.WebSocket = class {
+  constructor() { socket = this; }
+  close = none;
+};
+const known = { heads: ["me"], ways: ["websocket"] };
+globalThis.fetch = async ({ href }) => {
+  const name = href.split("/").at(-1);
+  return name in known ? Response.json(known[name]) : answer();
+};
+await import("./app.js");
+const told = () => [elements.status.textContent, elements.trouble.textContent];
+const settled = async () => { for (let i = 0; i < 20; i++) await new Promise(setImmediate); };
+const opened = async () => {
+  await settled();
+  const hello = { type: "hello", session: "s", fps: 25, look_ahead: 0.2, delay: 0.1, rate: 16000 };
+  socket.onmessage({ data: JSON.stringify(hello) });
+};
+const send = async () => {
+  elements.file.onchange({ target: { files: [{ name: "a.wav" }] } });
+  await settled();
+};
+await opened();
+"""
+
+
+def run_page(folder, script: str) -> None:
+    (folder / "drawing").mkdir()
+    (folder / "drawing/painters.js").write_text("export class Painters {}")
+    run_beside(PAGE, folder, BROWSER + script)
+
+
+@needs_node
+def test_a_page_whose_server_cannot_be_reached_says_so(tmp_path):
+    script = """
+    answer = () => { throw new TypeError("fetch failed"); };
+    await send();
+    assert.deepEqual(told(), ["Nothing is spoken.", "The server cannot be reached."]);
+    """
+    run_page(tmp_path, script)
+
+
+@needs_node
+def test_a_file_that_another_head_was_chosen_before_is_not_spoken(tmp_path):
+    script = """
+    let give;
+    answer = () => new Promise((given) => (give = given));
+    await send();
+    elements.head.onchange();
+    await opened();
+    give(Response.json({ seconds: 1 }));
+    await settled();
+    assert.match(told()[0], /^Ready/);
+    """
+    run_page(tmp_path, script)
+
+
+@needs_node
+def test_why_a_clip_does_not_come_is_said_in_words_and_it_can_be_asked_for_again(tmp_path):
+    script = """
+    answer = () => Response.json({ seconds: 1 });
+    await send();
+    const last = new DataView(new ArrayBuffer(9));
+    last.setUint32(1, 100, true);
+    socket.onmessage({ data: last.buffer });
+    answer = () => Response.json({ detail: "too long ago" }, { status: 404 });
+    await elements.download.onclick();
+    assert.deepEqual(told(), ["No clip was downloaded.", "too long ago"]);
+    answer = () => { throw new TypeError("fetch failed"); };
+    await elements.download.onclick();
+    assert.deepEqual(told(), ["No clip was downloaded.", "The server cannot be reached."]);
+    assert.equal(elements.download.disabled, false);
+    """
+    run_page(tmp_path, script)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from audioplane.credentials import ProvenanceOptions
-from audioplane.errors import CheckpointError, CredentialsError
+from audioplane.errors import CheckpointError, CredentialsError, MediaError
 from audioplane.head import Head, HeadShape
 from audioplane.media.image import decode_image
 from audioplane.web import export_web
@@ -39,6 +39,25 @@ def test_to_and_fro_a_page_shows_no_more_than_on_a_path(exported, exported_torso
     there = list(exported_torso.run.footage.loop[:5])
     assert [m.ref for m in moments] == there + there[3:0:-1]
     assert arrays["path"][0].tolist() == list(range(8))
+
+
+def test_files_that_no_export_wrote_are_not_replaced(exported, tmp_path):
+    (tmp_path / "index.html").write_text("mine")
+    with pytest.raises(MediaError, match=r"no export wrote \(index.html\): name another folder"):
+        export_web(exported.run, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_what_another_heads_export_left_is_replaced_or_goes(exported, mark_key, tmp_path):
+    options = ProvenanceOptions(mark_key=mark_key)
+    export_web(exported.run, tmp_path, options)
+    for name in ("torso.bin", "recogniser.bin", "index.html"):
+        (tmp_path / name).write_text("an earlier head's")
+    made = export_web(exported.run, tmp_path, options)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        path.name for path in exported.made.path.iterdir()
+    }
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) == made.bytes
 
 
 def test_the_page_carries_no_key_and_no_path(exported, mark_key):

@@ -147,18 +147,19 @@ def _thinned(line: Line) -> Line:
     if factor <= 1:
         return line
     whole = len(line.x) // factor * factor
-    x, y = (v[:whole].reshape(-1, factor).mean(1) for v in (line.x, line.y))
-    return Line(line.label, x, y, line.dashed)
+    x, rows = (v[:whole].reshape(-1, factor) for v in (line.x, line.y))
+    known = ~np.isnan(rows)
+    count = known.sum(1)
+    y = np.where(count > 0, np.where(known, rows, 0).sum(1) / np.maximum(count, 1), np.nan)
+    return Line(line.label, x.mean(1), y, line.dashed)
 
 
 def _path(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> str:
-    parts, move = [], "M"
-    for a, b in zip(x, y, strict=True):
-        if np.isfinite(b):
-            parts.append(f"{move}{a:.1f} {b:.1f}")
-            move = "L"
-        else:
-            move = "M"
+    parts, known = [], np.isfinite(y)
+    before, after = np.append(False, known[:-1]), np.append(known[1:], False)
+    for i in np.flatnonzero(known):
+        alone = "" if before[i] or after[i] else "h0"  # round ends make it a point
+        parts.append(f"{'L' if before[i] else 'M'}{x[i]:.1f} {y[i]:.1f}{alone}")
     return "".join(parts)
 
 

@@ -52,11 +52,11 @@ vertical-align:middle;background:currentColor}
 image-rendering:pixelated}
 .plot path{fill:none;vector-effect:non-scaling-stroke;stroke-linejoin:round}
 .plot .grid{stroke:var(--line);stroke-width:1}
-.plot .line{stroke:currentColor;stroke-width:1.7}
+.plot .line{stroke:currentColor;stroke-width:1.7;stroke-linecap:round}
 .plot .fill{fill:currentColor;opacity:.3}
 .plot .c1{color:var(--c1)}.plot .c2{color:var(--c2)}
 .plot .c3{color:var(--c3)}.plot .c4{color:var(--c4)}
-.plot .dash{stroke-dasharray:5 4}
+.plot .dash{stroke-dasharray:4 5}
 .plot .y{position:absolute;right:calc(100% + .4rem);transform:translateY(-50%);white-space:nowrap}
 .plot .xs{position:relative;height:1.2rem;margin:0 .6rem 0 3rem}
 .plot .x{position:absolute;top:.15rem;transform:translateX(-50%);white-space:nowrap}

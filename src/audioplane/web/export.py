@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from audioplane.web.drawing import (
     mark_cells,
     write_background,
 )
-from audioplane.web.head_bin import write_head_bin
+from audioplane.web.head_bin import MAGIC, write_head_bin
 from audioplane.web.path import find_path
 from audioplane.web.plates import write_plates
 from audioplane.web.recogniser import ipa_arrays, write_recogniser
@@ -81,14 +82,14 @@ def export_web(
         CheckpointError: The head is of a kind that the page cannot compute.
         SpeechError: The features of its kind cannot be computed here.
         SubjectError: The head has to be taught mel bands, and its subject is not there.
-        MediaError: The folder cannot be written.
+        MediaError: The folder cannot be written, or files that no export wrote would be replaced.
     """
     consent = who_agreed(options.consent, run.consent)
     key = find_mark_key(options.mark_key, create=True) if options.mark else None
     if key is None:
         raise CredentialsError("mark=False: a head is not exported without the mark")
     check_shape(run.head)
-    check_output(out / HEAD)
+    _check_folder(out)
     audio = _audio_side(run, speech, report)
     session = new_session()
     payload = MarkPayload(int(run.sha256[:8], 16), int(session, 16))
@@ -115,6 +116,8 @@ def export_web(
     write_head_bin(out / HEAD, facts, arrays)
     write_background(animator.plate(moments[0]), out / BACKGROUND)
     files += _copy_page(out)
+    for name in {TORSO, RECOGNISER} - {file.name for file in files}:
+        (out / name).unlink(missing_ok=True)  # of an earlier export
     return WebExport(out, sum(file.stat().st_size for file in files), session, audio.notes)
 
 
@@ -193,10 +196,33 @@ def _rows(rows: list[np.ndarray]) -> Float32[np.ndarray, "..."]:
     return np.stack(rows).astype(np.float32)
 
 
-def _copy_page(out: Path) -> list[Path]:
-    """Copy the page's files, the licence among them, and the kernels."""
+def _check_folder(out: Path) -> None:
+    """Raise `MediaError` where nothing can be written, or another's files would be replaced."""
+    check_output(out / HEAD)
+    if _begins_as_head(out / HEAD):
+        return
+    names = [HEAD, BACKGROUND, *(source.name for source in _page_sources())]
+    found = ", ".join(sorted(name for name in names if (out / name).exists()))
+    if found:
+        raise MediaError(f"{out} holds files that no export wrote ({found}): name another folder")
+
+
+def _begins_as_head(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def _page_sources() -> list[Traversable]:
+    """The page's files, the licence among them, and the kernels."""
     package = resources.files("audioplane.web")
-    sources = [*package.joinpath("page").iterdir(), package.joinpath("kernel/head.wasm")]
+    return [*package.joinpath("page").iterdir(), package.joinpath("kernel/head.wasm")]
+
+
+def _copy_page(out: Path) -> list[Path]:
+    sources = _page_sources()
     try:
         for source in sources:
             (out / source.name).write_bytes(source.read_bytes())

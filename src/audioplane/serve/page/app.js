@@ -253,6 +253,21 @@ setInterval(() => {
   $("latency").textContent = `p50 ${at(0.5)} ms, p95 ${at(0.95)} ms`;
 }, 500);
 
+// What the server answers, of a kind ("json", "blob"), or why it does not.
+async function ask(path, kind, options) {
+  try {
+    const reply = await fetch(url(path), { headers, ...options });
+    if (reply.ok) return { answer: await reply[kind]() };
+    return { refused: reason(await reply.text()) || `It failed (${reply.status}).` };
+  } catch {
+    return { refused: "The server cannot be reached." };
+  }
+}
+
+function reason(text) {
+  try { return JSON.parse(text).detail ?? text; } catch { return text; } // plain text already
+}
+
 // Browsers let a page sound only after somebody has touched it.
 async function wake() {
   if (!video.hidden) {
@@ -304,7 +319,8 @@ async function record(own) {
   recorder = new AudioContext();
   await recorder.audioWorklet.addModule("microphone.js");
   if (!stream) return;
-  const node = new AudioWorkletNode(recorder, "microphone", { numberOfOutputs: 0 });
+  const mono = { channelCount: 1, channelCountMode: "explicit" };
+  const node = new AudioWorkletNode(recorder, "microphone", { numberOfOutputs: 0, ...mono });
   node.port.onmessage = ({ data }) => own.send(data);
   recorder.createMediaStreamSource(stream).connect(node);
 }
@@ -333,36 +349,43 @@ async function toggle() {
 }
 
 async function send(file) {
-  if (!hello || !file) return;
+  const session = hello;
+  if (!session || !file) return;
   if (stream) stopMicrophone();
   await wake();
+  if (session !== hello) return; // another head was chosen
   say(`Reading ${file.name} …`);
   complain("");
-  const reply = await fetch(url(`sessions/${hello.session}/sound`), { method: "POST", headers, body: file });
-  if (!reply.ok) {
-    const text = await reply.text();
-    let detail = text;
-    try { detail = JSON.parse(text).detail; } catch { /* plain text already */ }
-    complain(detail);
+  const { answer, refused } =
+    await ask(`sessions/${session.session}/sound`, "json", { method: "POST", body: file });
+  if (session !== hello) return;
+  if (refused) {
+    complain(refused);
     say("Nothing is spoken.");
     return;
   }
-  const { seconds } = await reply.json();
+  const { seconds } = answer;
   const ahead = Math.ceil(hello.fps * hello.look_ahead);
   speaking = { first: newest + 1, last: newest + ahead + Math.ceil(hello.fps * seconds) };
   say(`Speaking ${file.name}, ${seconds.toFixed(1)} s.`);
 }
 
 async function download() {
+  const session = hello;
   if (!clip) return;
   say("Drawing the clip …");
   $("download").disabled = true;
   const query = new URLSearchParams({ first: clip.first, last: clip.last });
-  const reply = await fetch(url(`sessions/${hello.session}/clip?${query}`), { headers });
+  const { answer, refused } = await ask(`sessions/${session.session}/clip?${query}`, "blob");
+  if (session !== hello) return; // another head was chosen
   enable(true);
-  if (!reply.ok) return complain(await reply.text());
+  if (refused) {
+    complain(refused);
+    say("No clip was downloaded.");
+    return;
+  }
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await reply.blob());
+  link.href = URL.createObjectURL(answer);
   link.download = `${$("head").value}.mp4`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);

@@ -220,8 +220,19 @@ static void blend_row(const float *ready, const int *listed, int count, int row,
 
 #define OPAQUE wasm_i32x4_splat((int)0xff000000)
 
-/* Four pixels over the plate, as bytes. */
-static void composite4(const float *c, const uint8_t *plate, uint8_t *out) {
+/* The first `pixels` of four, of which the image's right edge may leave fewer. */
+static void put(uint8_t *out, v128_t made, int pixels) {
+  if (pixels >= 4) {
+    STORE(out, made);
+    return;
+  }
+  uint32_t four[4];
+  STORE(four, made);
+  __builtin_memcpy(out, four, 4 * pixels);
+}
+
+/* Four pixels over the plate, as bytes; of them the first `pixels`. */
+static void composite4(const float *c, const uint8_t *plate, uint8_t *out, int pixels) {
   v128_t p = LOAD(plate), made = SPLAT(0);
   for (int k = 0; k < 3; k++) {
     v128_t byte = wasm_v128_and(wasm_u32x4_shr(p, 8 * k), wasm_i32x4_splat(255));
@@ -230,7 +241,7 @@ static void composite4(const float *c, const uint8_t *plate, uint8_t *out) {
     value = ADD(wasm_f32x4_pmin(value, SPLAT(255)), SPLAT(0.5f)); /* below 0 it will be 0 */
     made = wasm_v128_or(made, wasm_i32x4_shl(wasm_u32x4_trunc_sat_f32x4(value), 8 * k));
   }
-  STORE(out, wasm_v128_or(made, OPAQUE));
+  put(out, wasm_v128_or(made, OPAQUE), pixels);
 }
 
 /* Project and sort all Gaussians of the frame: for each in `ordered`, 12 numbers in `records`. */
@@ -254,7 +265,7 @@ void API(arrange)(Head *h) {
   fill_bands(h);
 }
 
-/* Blend the bands [from, to) over the plate into `out`; width a multiple of 4. */
+/* Blend the bands [from, to) over the plate into `out`. */
 void API(blend)(Head *h, int from, int to) {
   float made[32];
   for (int band = from; band < to; band++) {
@@ -269,18 +280,18 @@ void API(blend)(Head *h, int from, int to) {
           listed[n] = reach[k] >> 8;
           n += (reach[k] >> row) & 1;
         }
-        int at = 4 * ((top + row) * h->width + 8 * t), pixels = 8 * t + 4 < h->width ? 8 : 4;
+        int at = 4 * ((top + row) * h->width + 8 * t), pixels = h->width - 8 * t;
         const uint8_t *plate = h->plate + at;
         uint8_t *out = h->out + at;
         if (!n) {
-          for (int x = 0; x < 4 * pixels; x += 16)
-            STORE(out + x, wasm_v128_or(LOAD(plate + x), OPAQUE));
+          for (int x = 0; x < 8 && x < pixels; x += 4)
+            put(out + 4 * x, wasm_v128_or(LOAD(plate + 4 * x), OPAQUE), pixels - x);
           continue;
         }
         blend_row(h->ready, listed, n, row, 8 * t, made);
         if (h->texture) add_detail(h, top + row, t, made);
-        composite4(made, plate, out);
-        if (pixels == 8) composite4(made + 16, plate + 16, out + 16);
+        composite4(made, plate, out, pixels);
+        if (pixels > 4) composite4(made + 16, plate + 16, out + 16, pixels - 4);
       }
   }
 }

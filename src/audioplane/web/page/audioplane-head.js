@@ -7,10 +7,11 @@
 //   events: ready, speaking, listening, idle, error (event.detail says more)
 
 import { waited } from "./live.js";
-import { Painters } from "./painters.js";
+import { Painters, startWorker } from "./painters.js";
 import { Resampler } from "./resample.js";
 
 const FPS = 25, AHEAD = 3, LEAD = 0.15, KEPT = 500, MIC_MARGIN = 0.1;
+const STALLED = 500; // milliseconds without a code after which a microphone counts as silent
 const STYLE = `
 :host{display:inline-block;position:relative;line-height:0;max-width:100%}
 canvas{max-width:100%;height:auto;border-radius:inherit}
@@ -20,6 +21,9 @@ const NO_VOICE =
   "browsers do not give a page the sound of their own speech synthesis: pass say(text, voice) " +
   "a function that makes {samples, rate} of a text, or speak(samples)";
 const NO_HEAD = "there is no head yet: wait for the event 'ready'";
+const NO_MICROPHONE =
+  "this browser gives the microphone only to pages over HTTPS or on this machine: pass listen(stream) " +
+  "a stream, or speak(samples)";
 const NO_TOUCH = "the browser plays no sound before a click or a touch on the page";
 const REFUSED = 2000; // milliseconds that sound may take to begin
 
@@ -35,13 +39,16 @@ export class AudioplaneHead extends HTMLElement {
   #canvas = document.createElement("canvas");
   #context = this.#canvas.getContext("2d");
   #hearing;
+  #deaf; // why it cannot hear, where it cannot
   #painters;
   #frames = new Map(); // drawn, not yet shown
   #buffers = [];
   #asked = -1;
   #shown = -1;
   #began = 0;
-  #speech = null; // {id, codes, first (frame of codes[0]), began (of the first), clock(), whole, done(), failed()}
+  // {id, codes, first (frame of codes[0]), began (of the first), clock(), whole, came (when the last
+  // code did), done(), failed()}
+  #speech = null;
   #calls = 0; // of speak, listen, say and stop
   #animation;
   #silence;
@@ -74,7 +81,7 @@ export class AudioplaneHead extends HTMLElement {
   attributeChangedCallback(_, before, now) {
     if (!this.isConnected || before === now) return;
     this.#close();
-    this.#load();
+    if (now !== null) this.#load();
   }
 
   disconnectedCallback() {
@@ -84,11 +91,13 @@ export class AudioplaneHead extends HTMLElement {
   }
 
   #load() {
-    const src = new URL(this.getAttribute("src") || "./", document.baseURI).href;
+    const folder = (this.getAttribute("src") || ".").replace(/\/*$/, "/");
+    const src = new URL(folder, document.baseURI).href;
     const error = ({ message }) => this.#tell("error", { message });
-    this.#hearing = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    this.#hearing.onmessage = ({ data }) => this.#answers[data.type](data);
-    this.#hearing.onerror = ({ message }) => this.#answers.error({ message, id: this.#speech?.id });
+    this.#hearing = startWorker((data) => this.#answers[data.type](data), ({ message }) => {
+      this.#deaf = message;
+      this.#answers.error({ message, id: this.#speech?.id });
+    });
     this.#hearing.postMessage({ type: "hear", src });
     const frame = ({ index, buffer, image }) => this.#frames.set(index, image ?? buffer);
     const by = this.getAttribute("draw");
@@ -96,13 +105,14 @@ export class AudioplaneHead extends HTMLElement {
   }
 
   #close() {
-    this.stop();
+    const hearing = this.#hearing, painters = this.#painters;
+    this.#hearing = this.#deaf = this.#painters = this.#silence = undefined;
+    this.stop(); // who is told of it finds no head any more
     cancelAnimationFrame(this.#animation);
-    this.#hearing?.terminate();
-    this.#painters?.close();
-    this.#hearing = this.#painters = undefined;
+    hearing?.terminate();
+    painters?.close();
+    for (const made of this.#frames.values()) made.close?.();
     this.#frames.clear();
-    this.#silence = undefined;
   }
 
   #answers = {
@@ -119,6 +129,7 @@ export class AudioplaneHead extends HTMLElement {
     code: ({ id, code }) => {
       const speech = this.#speech;
       if (speech?.id !== id) return;
+      speech.came = performance.now();
       if (speech.codes.push(code) > KEPT) speech.first += speech.codes.splice(0, KEPT / 2).length;
     },
     error: ({ message, id }) => {
@@ -152,6 +163,7 @@ export class AudioplaneHead extends HTMLElement {
     const due = this.#due();
     this.#show(due);
     this.#finish(due);
+    if (!this.#painters) return; // who was told of the end took the head away
     const { milliseconds, ready: workers, by, still } = this.#painters;
     Object.assign(this.statistics, { milliseconds, workers, by, still });
     for (let draw; this.#asked < due + AHEAD && (draw = this.#painters.free); ) {
@@ -185,7 +197,7 @@ export class AudioplaneHead extends HTMLElement {
 
   #code(index) {
     const speech = this.#speech;
-    if (!speech?.clock) return this.#silence;
+    if (!speech?.clock || performance.now() - speech.came > STALLED) return this.#silence;
     const last = speech.whole ? Infinity : speech.codes.length - 1;
     return speech.codes[Math.min(index - speech.first, last)] ?? this.#silence;
   }
@@ -193,10 +205,12 @@ export class AudioplaneHead extends HTMLElement {
   /** Speak samples in [−1, 1], mono, of `rate` a second, and play them. */
   async speak(samples, rate = 16000) {
     if (!(samples instanceof Float32Array)) throw new TypeError("samples are a Float32Array");
-    if (!this.#hearing) throw new DOMException(NO_HEAD, "InvalidStateError");
+    this.#check(this.#hearing);
     this.stop();
-    const id = ++this.#calls, audio = await this.#sound(); // who is told of the stop may speak too
+    this.#check(this.#hearing); // who is told of the stop may take the head away, or speak too
+    const id = ++this.#calls, audio = await this.#sound();
     if (id !== this.#calls || !samples.length) return; // something else was asked for meanwhile
+    this.#check(this.#hearing);
     const sound = audio.createBuffer(1, samples.length, rate);
     sound.copyToChannel(samples, 0);
     return new Promise((done, failed) => {
@@ -223,18 +237,30 @@ export class AudioplaneHead extends HTMLElement {
 
   /** Follow a microphone, or another stream with sound. */
   async listen(stream) {
-    if (!this.#silence) throw new DOMException(NO_HEAD, "InvalidStateError");
+    this.#check(this.#silence);
+    const asked = !stream;
+    if (asked && !navigator.mediaDevices?.getUserMedia)
+      throw new DOMException(NO_MICROPHONE, "NotAllowedError");
     this.stop();
-    const id = ++this.#calls, asked = !stream;
+    this.#check(this.#silence); // who is told of the stop may take the head away
+    const id = ++this.#calls;
     stream ??= await navigator.mediaDevices.getUserMedia({ audio: true });
     const release = () => asked && stream.getTracks().forEach((track) => track.stop());
-    const audio = await this.#withMicrophone().catch((error) => {
+    if (id !== this.#calls) return release(); // something else was asked for meanwhile
+    try {
+      const audio = await this.#withMicrophone();
+      if (id === this.#calls) this.#follow(id, audio, stream, release);
+      else release();
+    } catch (error) {
       release();
       throw error;
-    });
-    if (id !== this.#calls) return release(); // something else was asked for meanwhile
+    }
+  }
+
+  #follow(id, audio, stream, release) {
     const source = audio.createMediaStreamSource(stream);
-    const microphone = new AudioWorkletNode(audio, "microphone", { numberOfOutputs: 0 });
+    const mono = { channelCount: 1, channelCountMode: "explicit" };
+    const microphone = new AudioWorkletNode(audio, "microphone", { numberOfOutputs: 0, ...mono });
     const resampler = new Resampler(audio.sampleRate);
     const first = Math.max(this.#asked, this.#due()) + 1;
     const speech = { id, codes: [], whole: false, done() {}, failed() {}, first, began: first };
@@ -248,6 +274,8 @@ export class AudioplaneHead extends HTMLElement {
       this.#hearing.postMessage({ type: "push", id, samples: resampler.push(data) });
     };
     source.connect(microphone);
+    const ended = () => this.#speech === speech && this.stop();
+    stream.getAudioTracks()[0]?.addEventListener("ended", ended, { once: true });
     this.#release = () => {
       source.disconnect();
       microphone.port.onmessage = null;
@@ -260,10 +288,17 @@ export class AudioplaneHead extends HTMLElement {
   /** Speak a text with the sound that `voice(text)` makes of it. */
   async say(text, voice) {
     if (!voice) throw new DOMException(NO_VOICE, "NotSupportedError");
+    this.#check(this.#hearing);
     const id = ++this.#calls;
     this.#sound().catch(() => {}); // now, as browsers may ask for a touch
     const { samples, rate } = await voice(text);
     if (id === this.#calls) return this.speak(samples, rate); // or something else was asked for
+  }
+
+  /** Throws unless `what` is there of a head, and it hears. */
+  #check(what) {
+    if (this.#deaf) throw new Error(this.#deaf);
+    if (!what) throw new DOMException(NO_HEAD, "InvalidStateError");
   }
 
   /** Be silent. */
@@ -281,6 +316,7 @@ export class AudioplaneHead extends HTMLElement {
     // The loop of poses goes on from the frame that is shown.
     if (speech.clock) this.#began = performance.now() - ((this.#due() + 1) * 1000) / FPS;
     this.#speech = null;
+    this.#hearing?.postMessage({ type: "stop" });
     if (error) speech.failed(error);
     else speech.done();
     this.#tell("idle", {});
@@ -308,4 +344,5 @@ export class AudioplaneHead extends HTMLElement {
   }
 }
 
-customElements.define("audioplane-head", AudioplaneHead);
+// Of two exports on one page the first one's code shows both.
+if (!customElements.get("audioplane-head")) customElements.define("audioplane-head", AudioplaneHead);

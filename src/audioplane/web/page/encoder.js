@@ -1,10 +1,12 @@
 // The audio encoder: windows of speech features to the code of a frame (audioplane/head/audio.py, audio_plane.py).
 
 import { linear } from "./engine.js";
+import { finished, PIECE } from "./mel.js";
 import { OpeningGain } from "./opening.js";
 
 const STEPS = 16, BEFORE = 4, AFTER = 3, SLOPE = 0.02, DIM = 64, SETS = 3;
 const ENOUGH = 25, FACTOR = 2;
+const LEARNT = 180 * 25; // frames of a speech that tell its voice's statistics
 const NETWORK = 4, FILTER = 5; // convolutions
 
 const leaky = (x) => (x < 0 ? SLOPE * x : x);
@@ -140,8 +142,12 @@ export class Encoder {
   }
 
   /** Vectors before normalisation of a whole speech; past its ends the outer ones are repeated. */
-  vectors(windows) {
-    const own = windows.map((w) => this.encode(w));
+  *vectors(windows) {
+    const own = [];
+    for (const window of windows) {
+      own.push(this.encode(window));
+      if (own.length % PIECE === 0) yield;
+    }
     return own.map((_, t) => {
       const near = [];
       for (let k = -BEFORE; k <= AFTER; k++)
@@ -152,11 +158,17 @@ export class Encoder {
 
   /** The codes of a whole speech; `spoken` marks the frames in which its voice speaks, `shares` says
    * how much of each frame is speech. */
-  codes({ windows, spoken, shares }) {
-    const raw = this.vectors(windows), norm = this.norm(), gain = this.gain();
-    raw.forEach((v, t) => spoken[t] && norm.update(v));
+  codes(described) {
+    return finished(this.coding(described));
+  }
+
+  /** The same, a piece of the speech at a time. */
+  *coding({ windows, spoken, shares }) {
+    const raw = yield* this.vectors(windows), norm = this.norm(), gain = this.gain();
+    const learnt = spoken.slice(0, LEARNT);
+    raw.forEach((v, t) => learnt[t] && norm.update(v));
     const told = raw.map((v) => this.code(norm.normalised(v)));
-    told.forEach((code, t) => spoken[t] && gain.update(code));
+    told.forEach((code, t) => learnt[t] && gain.update(code));
     return told.map((code, t) => this.eased(gain.applied(code), shares[t]));
   }
 }

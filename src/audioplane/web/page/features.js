@@ -1,7 +1,7 @@
 // Speech features of the kinds that a head hears side by side, and where somebody speaks.
 
 import { describeIpa, IPA_AHEAD, IpaStream, Peaks } from "./ipa.js";
-import { describe, FRAME, joined, MEL_AHEAD, MelStream, silence, STEPS } from "./mel.js";
+import { describe, finished, FRAME, joined, MEL_AHEAD, MelStream, silence, STEPS } from "./mel.js";
 
 /** Seconds of sound after a frame for which a window of any of these kinds waits. */
 export const lookAhead = (kinds) => (kinds.includes("ipa") ? IPA_AHEAD : MEL_AHEAD) / 16000;
@@ -25,9 +25,14 @@ export class SpeechFeatures {
 
   /** Windows of a whole sound, in which frames somebody speaks, and how much each one is speech. */
   describe(sound) {
-    const { steps, ...level } = describe(sound), { spoken } = level;
+    return finished(this.describing(sound));
+  }
+
+  /** The same, a piece of the sound at a time. */
+  *describing(sound) {
+    const { steps, ...level } = yield* describe(sound), { spoken } = level;
     const heard = this.kinds.includes("ipa") &&
-      describeIpa(sound, level, steps.length, this.recogniser, this.arrays);
+      (yield* describeIpa(sound, level, steps.length, this.recogniser, this.arrays));
     const parts = this.kinds.map((kind) => (kind === "mel" ? steps : heard.steps));
     const whole = steps.map((_, i) => joined(parts.map((part) => part[i])));
     let share = 0;

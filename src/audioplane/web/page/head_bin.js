@@ -2,29 +2,37 @@
 
 const SIZES = { f32: 4, f16: 2, u16: 2, i16: 2, i8: 1, u8: 1 }, FORMAT = 2;
 
-/** {facts, arrays} of the file's bytes; arrays are {data: Float32Array, shape}. */
-export async function readHead(buffer) {
-  const bytes = new DataView(buffer);
+/** {facts, arrays} of the bytes of a file of that name; arrays are {data: Float32Array, shape}. */
+export async function readHead(buffer, name = "head.bin") {
+  const bytes = new DataView(buffer), damaged = new Error(`${name} is damaged or cut short`);
   if (bytes.byteLength < 8 || bytes.getUint32(0, false) !== 0x41504831)
-    throw new Error("head.bin is no exported head");
-  const end = 8 + bytes.getUint32(4, true);
-  const facts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, end - 8)));
+    throw new Error(`${name} is no file of an exported head`);
+  let facts, end;
+  try {
+    end = 8 + bytes.getUint32(4, true);
+    facts = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, end - 8)));
+  } catch {
+    throw damaged;
+  }
   if (facts.format !== FORMAT)
-    throw new Error(`head.bin has format ${facts.format}, this page reads ${FORMAT}`);
-  const stream = await inflated(new Uint8Array(buffer, end)), arrays = {};
-  for (const [name, entry] of Object.entries(facts.arrays))
+    throw new Error(`${name} has format ${facts.format}, this page reads ${FORMAT}`);
+  try {
+    return await unpacked(facts, new Uint8Array(buffer, end));
+  } catch {
+    throw damaged;
+  }
+}
+
+async function unpacked({ arrays: entries, ...facts }, bytes) {
+  const stream = await inflated(bytes), arrays = {};
+  for (const [name, entry] of Object.entries(entries))
     arrays[name] = { data: decode(stream, entry), shape: entry.shape };
-  delete facts.arrays;
   return { facts, arrays };
 }
 
 async function inflated(bytes) {
   const whole = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  try {
-    return new Uint8Array(await new Response(whole).arrayBuffer());
-  } catch (error) {
-    throw new Error(`head.bin is damaged or cut short (${error.message})`);
-  }
+  return new Uint8Array(await new Response(whole).arrayBuffer());
 }
 
 function decode(stream, { type, shape, offset, low, step }) {

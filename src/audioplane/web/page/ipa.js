@@ -1,7 +1,7 @@
 // Features of the phones of any language (audioplane/speech/ipa.py), and where somebody speaks
 // (audioplane/speech/activity.py).
 
-import { blockPower, joined, RunningLevel, STEP, STEPS_BEFORE } from "./mel.js";
+import { blockPower, FRAME, joined, PIECE, RunningLevel, STEP, STEPS_BEFORE } from "./mel.js";
 
 const CLOSES = 0.4, DRAWN = 10 ** -0.8, CLOSING = 1.5, CLOSED_LEAD = 3.5;
 const HEARD = 0.3, LEAD = 10, HOLD = 1, LONGEST = 10, SHORT = 60, EASE = 2, STEPS_PER_FRAME = 2;
@@ -74,12 +74,16 @@ function likely(probabilities, { data }, least) {
 }
 
 /** `count` steps of a whole sound at a gain, and in which frames the mouth is not at rest. */
-export function describeIpa(sound, { gain, loudness, frames }, count, recogniser, arrays) {
+export function* describeIpa(sound, { gain, loudness, frames }, count, recogniser, arrays) {
   const samples = Math.max(sound.length, count * STEP) + IPA_AHEAD;
   const levelled = new Float32Array(samples);
   sound.forEach((x, i) => (levelled[i] = x * gain));
   recogniser.begin();
-  const probabilities = recogniser.push(levelled), gate = new RestGate();
+  const probabilities = [], gate = new RestGate();
+  for (let at = 0; at < samples; at += PIECE * FRAME) {
+    probabilities.push(...recogniser.push(levelled.subarray(at, at + PIECE * FRAME)));
+    yield;
+  }
   gate.hear(bridged(phones(probabilities, arrays)));
   gate.close(closures(probabilities, arrays));
   gate.measure(loudness.map((x) => x >= DRAWN));

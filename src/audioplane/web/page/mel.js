@@ -7,6 +7,8 @@ const FLOOR_DB = -20, CENTRE_DB = -4, SPREAD_DB = 12.5;
 const TARGET_DB = -23, MAX_GAIN_DB = 40, ABSOLUTE_GATE = 1e-7, RELATIVE_GATE = 10 ** -1.5;
 const FADE = 50, LONGEST = 3000, NOISE_BLOCKS = 500, NOISE_RATIO = 8;
 export const PAUSE = 8;
+/** Frames of a whole sound between which whoever hears it may stop: 5 s. */
+export const PIECE = 125;
 /** Samples of sound after a frame's end that its window waits for. */
 export const MEL_AHEAD = STEPS_BEFORE * STEP + (ANALYSIS - STEP) / 2;
 
@@ -87,9 +89,17 @@ function blockPower(sound, block) {
   return sum / STEP;
 }
 
+/** What a generator that yields nothing returns. */
+export function finished(work) {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
+}
+
 /** Steps of a whole sound, as many as its frames' windows span; its gain, the power of its
  * blocks over the speech's mean, 0 in pauses, and in which frames somebody speaks. */
-export function describe(sound) {
+export function* describe(sound) {
   const frames = Math.max(1, Math.floor(sound.length / FRAME));
   const blocks = Array.from({ length: Math.floor(sound.length / STEP) }, (_, b) =>
     blockPower(sound, b));
@@ -99,9 +109,12 @@ export function describe(sound) {
   const spoken = blocks.filter((_, b) => active[b]);
   const level = spoken.length ? meanOf(spoken) : 1;
   const gain = spoken.length ? gainOf(level) : 1;
-  const steps = Array.from({ length: 2 * (frames - 1) + STEPS }, (_, i) =>
-    bandPowers(sound, STEP * (i - STEPS_BEFORE) + STEP / 2 - ANALYSIS / 2)
-      .map((p) => decibels(p * gain * gain)));
+  const steps = [];
+  while (steps.length < 2 * (frames - 1) + STEPS) {
+    const at = STEP * (steps.length - STEPS_BEFORE) + STEP / 2 - ANALYSIS / 2;
+    steps.push(bandPowers(sound, at).map((p) => decibels(p * gain * gain)));
+    if (steps.length % (2 * PIECE) === 0) yield;
+  }
   const totals = new Float64Array(BANDS);
   let count = 0;
   active.forEach((is, b) => {

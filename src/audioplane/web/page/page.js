@@ -4,6 +4,7 @@ const head = document.querySelector("audioplane-head");
 const $ = (id) => document.getElementById(id);
 const status = (text) => ($("status").textContent = text);
 
+status("Loading …");
 head.addEventListener("ready", ({ detail }) => {
   status("Ready");
   $("consent").textContent = `Consent: ${detail.consent}.`;

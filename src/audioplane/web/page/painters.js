@@ -2,6 +2,15 @@
 
 const SLOW = 22, MOST = 4; // milliseconds of a frame that one worker may take; workers
 
+/** A thread of worker.js; `failed({message})` is also told where it cannot be loaded, of which browsers
+ * say no more than that it failed. */
+export function startWorker(answered, failed) {
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  worker.onmessage = ({ data }) => answered(data, worker);
+  worker.onerror = ({ message }) => failed({ message: message || "worker.js could not be loaded" });
+  return worker;
+}
+
 export class Painters {
   #workers = [];
   #asking;
@@ -21,10 +30,9 @@ export class Painters {
   }
 
   #add() {
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    const answered = (data, from) => this.#answers[data.type](data, from);
+    const worker = startWorker(answered, (error) => this.#on.error(error));
     worker.busy = true;
-    worker.onmessage = ({ data }) => this.#answers[data.type](data, worker);
-    worker.onerror = ({ message }) => this.#on.error({ message });
     worker.postMessage({ type: "draw", ...this.#first });
     this.#workers.push(worker);
   }
@@ -32,6 +40,7 @@ export class Painters {
   #answers = {
     draws: ({ milliseconds, by, still }, worker) => {
       worker.busy = false;
+      worker.draws = true;
       this.by = by;
       this.still = still;
       this.milliseconds = milliseconds;
@@ -55,16 +64,23 @@ export class Painters {
       this.milliseconds = frame.milliseconds;
       this.#on.frame(frame);
     },
-    error: (error) => this.#on.error(error),
+    still: () => {
+      this.still = true;
+      for (const worker of this.#workers) if (worker.draws) worker.postMessage({ type: "still" });
+    },
+    error: (error, worker) => {
+      worker.busy = !worker.draws; // a frame that failed is not the last one
+      this.#on.error(error);
+    },
   };
 
   /** In a worker of its own, while the kernels draw: it may take long. */
   #askForGpu() {
-    const asking = (this.#asking = new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
-    asking.onmessage = ({ data: { is } }) => {
+    const answered = ({ is }, asking) => {
       asking.terminate();
       if (is) this.#workers[0]?.postMessage({ type: "compare" });
     };
+    const asking = (this.#asking = startWorker(answered, () => {}));
     asking.postMessage({ type: "gpu" });
   }
 

@@ -3,7 +3,12 @@
 const REACH = 16; // zero crossings on each side
 
 export class Resampler {
+  /** The weights of the samples around a new one, by its place between two old ones in parts of `to`:
+   * rates in use have few. */
+  #taps = new Map();
+
   constructor(from, to = 16000) {
+    this.to = to;
     this.step = from / to;
     this.cut = Math.min(1, to / from) * 0.95;
     this.radius = Math.ceil(REACH / this.cut);
@@ -25,14 +30,24 @@ export class Resampler {
   }
 
   sample(sound) {
-    const { at, radius, cut } = this;
+    const { to } = this, place = Math.round(this.at * to), phase = place % to;
+    if (!this.#taps.has(phase)) this.#taps.set(phase, this.taps(phase / to));
+    const { first, weights } = this.#taps.get(phase), from = (place - phase) / to + first;
     let sum = 0;
-    for (let i = Math.ceil(at - radius); i <= at + radius; i++) {
-      const x = i - at, window = 0.5 + 0.5 * Math.cos((Math.PI * x) / radius);
-      const angle = Math.PI * cut * x;
-      sum += sound[i] * window * (angle === 0 ? cut : (cut * Math.sin(angle)) / angle);
-    }
+    for (let k = 0; k < weights.length; k++) sum += sound[from + k] * weights[k];
     return sum;
+  }
+
+  /** Of a new sample `part` of the way from an old one to the next: `first` is the first old one that
+   * has a weight. */
+  taps(part) {
+    const { radius, cut } = this, weights = [], first = Math.floor(part - radius) + 1;
+    for (let i = first; i < part + radius; i++) {
+      const x = i - part, window = 0.5 + 0.5 * Math.cos((Math.PI * x) / radius);
+      const angle = Math.PI * cut * x;
+      weights.push(window * (angle === 0 ? cut : (cut * Math.sin(angle)) / angle));
+    }
+    return { first, weights: Float64Array.from(weights) };
   }
 }
 

@@ -98,12 +98,17 @@ void main() {
 }`;
 
 export class WebGL {
-  /** A GPU's drawing of an engine's head; undefined where there is none. `slow`: software will do. */
+  /** A GPU's drawing of an engine's head; undefined where there is none, or one that cannot do it.
+   * `slow`: software will do. */
   static of(engine, slow = false) {
     const { width, height } = engine.size, canvas = new OffscreenCanvas(width, height);
     const wanted = { alpha: false, antialias: false, depth: false, failIfMajorPerformanceCaveat: !slow };
     const gl = canvas.getContext("webgl2", wanted);
-    return gl?.getExtension("EXT_color_buffer_float") ? new WebGL(engine, canvas, gl) : undefined;
+    try {
+      return gl?.getExtension("EXT_color_buffer_float") ? new WebGL(engine, canvas, gl) : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   constructor(engine, canvas, gl) {

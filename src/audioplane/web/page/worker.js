@@ -10,7 +10,11 @@ import { resampled } from "./resample.js";
 import { decodes, pixelsOf, Torsos } from "./torsos.js";
 import { WebGL } from "./webgl.js";
 
-let engine, webgl, encoder, head, features, live, torsos;
+const PATIENCE = 25; // torsos in a row that cannot be decoded before one moment is shown
+
+let engine, webgl, encoder, head, features, live, torsos, background;
+let missed = 0; // torsos in a row that could not be decoded
+let asked; // the speech to hear
 let reading; // of the head to hear with
 let wasm; // milliseconds of a frame by the kernels
 
@@ -22,12 +26,13 @@ const actions = {
 
   /** `by` is "webgl", or the kernels draw. */
   async draw({ src, files, mark, by }) {
-    const { head: file, kernels, background, torso } = files ?? (await filesOf(src));
-    const module = await WebAssembly.compile(await kernels.arrayBuffer());
+    const { head: file, kernels, background: image, torso } = files ?? (await filesOf(src));
+    const module = await compiled(await kernels.arrayBuffer());
     head = await readHead(await file.arrayBuffer());
     engine = new Engine(head, module);
     if (mark) engine.setMark(mark);
-    engine.setPlate((await pixelsOf(background)).data);
+    background = (await whole("background.webp", pixelsOf(image))).data;
+    engine.setPlate(background);
     const { torso: facts } = head.facts;
     engine.still = !!facts && !(await decodes(facts));
     if (facts && !engine.still)
@@ -52,13 +57,28 @@ const actions = {
   },
 
   async speech({ samples, rate, id }) {
+    asked = id;
+    live = undefined;
     await reading;
-    const codes = encoder.codes((await features).describe(resampled(samples, rate)));
-    postMessage({ type: "codes", id, codes });
+    const described = await between((await features).describing(resampled(samples, rate)), id);
+    const codes = described && (await between(encoder.coding(described), id));
+    if (codes) postMessage({ type: "codes", id, codes });
+  },
+
+  /** What is heard is not wanted any more. */
+  stop() {
+    asked = live = undefined;
+  },
+
+  /** Show one moment from now on. */
+  still() {
+    torsos = undefined;
+    engine.still = true;
+    engine.setPlate(background);
   },
 
   async listen() {
-    live = undefined;
+    asked = live = undefined;
     await reading;
     live = new Live(await features, encoder);
   },
@@ -72,21 +92,23 @@ const actions = {
 
   /** A frame of the loop with a code, or of what `drawing` (bytes) says. */
   async frame({ index, code, drawing, buffer }) {
-    if (torsos) await torsos.lay(engine, index).catch((error) => told(error));
+    if (torsos) {
+      await torsos.lay(engine, index).then(() => (missed = 0), miss);
+      if (!torsos) engine.setPlate(background); // told meanwhile to show one moment
+    }
     const started = performance.now();
     const { code: heard = code, ...pose } = drawing ? engine.read(drawing) : engine.recorded(engine.row(index));
-    if (webgl && !webgl.lost) {
-      webgl.draw(heard, pose, index);
-      const image = webgl.canvas.transferToImageBitmap();
+    const image = onGpuDrawn(heard, pose, index);
+    if (image) {
       const milliseconds = performance.now() - started;
       postMessage({ type: "frame", index, milliseconds, image }, [image]);
       return;
     }
     const made = engine.draw(heard, pose, index);
-    const image = buffer?.byteLength === made.length ? new Uint8ClampedArray(buffer) : made.slice();
-    if (buffer?.byteLength === made.length) image.set(made);
+    const pixels = buffer?.byteLength === made.length ? new Uint8ClampedArray(buffer) : made.slice();
+    if (buffer?.byteLength === made.length) pixels.set(made);
     const milliseconds = performance.now() - started;
-    postMessage({ type: "frame", index, milliseconds, buffer: image.buffer }, [image.buffer]);
+    postMessage({ type: "frame", index, milliseconds, buffer: pixels.buffer }, [pixels.buffer]);
   },
 };
 
@@ -100,6 +122,44 @@ onmessage = async ({ data }) => {
 
 /** `id`: of the call that it belongs to. */
 const told = ({ message }, id) => postMessage({ type: "error", message, id });
+
+/** A torso could not be decoded: the one before stays, and where none can be, one moment. */
+function miss(error) {
+  if (!missed++) told(error);
+  if (missed === PATIENCE) postMessage({ type: "still" });
+}
+
+/** A frame that the GPU draws; none where it can no more, and the kernels do from now on. */
+function onGpuDrawn(code, pose, index) {
+  if (!webgl || webgl.lost) return undefined;
+  try {
+    webgl.draw(code, pose, index);
+    return webgl.canvas.transferToImageBitmap();
+  } catch {
+    webgl = undefined;
+    return undefined;
+  }
+}
+
+/** What a generator returns, which runs between messages; nothing where its speech is wanted no more. */
+async function between(work, id) {
+  while (asked === id) {
+    const { done, value } = work.next();
+    if (done) return value;
+    await new Promise((go) => setTimeout(go)); // a stop may have come
+  }
+}
+
+/** What is made of a file, whose name is told where that fails. */
+async function whole(name, made) {
+  try {
+    return await made;
+  } catch {
+    throw new Error(`${name} is damaged or cut short`);
+  }
+}
+
+const compiled = (kernels) => whole("head.wasm", WebAssembly.compile(kernels));
 
 /** The head to hear with. */
 async function read(src) {
@@ -117,7 +177,7 @@ async function opened(src, head) {
   const names = ["recogniser.bin", "head.wasm"];
   const files = await Promise.all(names.map((name) => got(src + name)));
   const [network, kernels] = await Promise.all(files.map((file) => file.arrayBuffer()));
-  features.recogniser = new Recogniser(await readHead(network), await WebAssembly.compile(kernels));
+  features.recogniser = new Recogniser(await readHead(network, "recogniser.bin"), await compiled(kernels));
   return features;
 }
 
