@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
 import platform
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,18 +20,18 @@ from audioplane.serve import SERVE_PACKAGES
 
 State = Literal["there", "missing", "damaged"]
 
-_LIBRARIES = (
-    "torch",
-    "mediapipe",
-    "av",
-    "opencv-contrib-python",
-    "numba",
-    "numpy",
-    "pocketsphinx",
-    "hama",
-    "c2pa-python",
-)
-"""Packages without which nothing works."""
+_LIBRARIES = {
+    "torch": "torch",
+    "mediapipe": "mediapipe",
+    "av": "av",
+    "opencv-contrib-python": "cv2",
+    "numba": "numba",
+    "numpy": "numpy",
+    "pocketsphinx": "pocketsphinx",
+    "hama": "hama",
+    "c2pa-python": "c2pa",
+}
+"""Packages without which nothing works, and the modules they are imported as."""
 _ENCODERS = ("libx264", "aac")
 
 
@@ -49,7 +53,7 @@ class Check:
 def diagnose() -> list[Check]:
     """Check what is installed and which model files are here; nothing is downloaded.
 
-    Where a required library is missing, checks that need it are left out.
+    Where a required library is missing or cannot be loaded, checks that need it are left out.
     """
     checks = list(_libraries())
     if is_healthy(checks):
@@ -58,18 +62,23 @@ def diagnose() -> list[Check]:
 
 
 def is_healthy(checks: Iterable[Check]) -> bool:
-    """Whether nothing essential is missing."""
+    """Whether nothing essential is missing or damaged."""
     return all(c.state == "there" for c in checks if c.needed)
 
 
 def _libraries() -> Iterator[Check]:
     yield Check("system", "audioplane", "there", __version__)
     yield Check("system", "Python", "there", f"{platform.python_version()}, {platform.platform()}")
-    for name in _LIBRARIES:
+    for name, module in _LIBRARIES.items():
         version = _version(name)
         if version is None:
             gives = "nothing works without it: pip install audioplane"
             yield Check("library", name, "missing", "not installed", gives, needed=True)
+        elif fault := _fault(module):
+            gives = "nothing works without it: install what it lacks, or "
+            gives += f"pip install --force-reinstall {name}"
+            detail = f"{version}, damaged: {fault}"
+            yield Check("library", name, "damaged", detail, gives, needed=True)
         else:
             yield Check("library", name, "there", version, needed=True)
 
@@ -79,6 +88,17 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _fault(module: str) -> str:
+    """Why a module cannot be loaded, in one line; "" where it can."""
+    try:
+        # Output is for the report.
+        with warnings.catch_warnings(action="ignore"), redirect_stdout(sys.stderr):
+            importlib.import_module(module)
+    except Exception as e:  # a damaged library raises anything
+        return " ".join(f"{type(e).__name__}: {e}".split())
+    return ""
 
 
 def _programs() -> Iterator[Check]:

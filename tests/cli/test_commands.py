@@ -73,6 +73,7 @@ def test_evaluate_writes_metrics_page_and_videos(run_folder, tmp_path, capsys):
         data = report[kind]
         assert data["n_frames"] == 5
         assert 10 < data["means"]["whole"]["psnr"] < 60
+        assert any(note.startswith("lids: each held-out frame's own") for note in data["notes"])
         assert (tmp_path / kind / "contact_sheet.png").stat().st_size > 1000
         images, sound, _ = streams(tmp_path / kind / "side_by_side.mp4")
         assert images == 5 / 25 and abs(images - sound) < 0.07

@@ -1,6 +1,8 @@
 import hashlib
 import importlib.metadata
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -77,3 +79,33 @@ def test_a_missing_library_is_a_failure(capsys, monkeypatch):
     assert main(["doctor"]) == 1
     printed = capsys.readouterr()
     assert "pip install audioplane" in printed.out and "is missing" in printed.err
+
+
+WITHOUT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == sys.argv[1]:
+            raise ImportError("libGL.so.1: cannot open\\nshared object file")
+
+sys.meta_path.insert(0, Absent())
+from audioplane.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("module, package", [("numpy", "numpy"), ("c2pa", "c2pa-python")])
+def test_a_library_that_cannot_be_loaded_is_reported(module, package):
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT, module, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+    told = run("doctor", "--json")
+    assert told.returncode == 1 and "Traceback" not in told.stderr
+    found = {c["name"]: c for c in json.loads(told.stdout)["checks"]}[package]
+    assert found["state"] == "damaged" and "libGL.so.1: cannot open shared" in found["detail"]
+    assert f"reinstall {package}" in found["gives"]
+    other = run("verify", "a.mp4")
+    assert other.returncode == 1 and other.stderr.count("\n") == 1
+    assert "audioplane doctor" in other.stderr

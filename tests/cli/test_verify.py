@@ -128,10 +128,36 @@ def test_credentials_of_another_video_are_detected(tmp_path, capsys, monkeypatch
     assert status == 1 and "different" in found["problems"][0]
 
 
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_mark_that_the_credentials_do_not_state_is_a_problem(tmp_path, capsys, marked):
+    path, grey = tmp_path / "a.mp4", np.full((192, 192, 3), 110, np.uint8)
+    if marked:
+        marked_video(path, b"\x5a" * 32)
+    else:
+        with VideoWriter(path, 192, 192) as video:
+            for _ in range(75):
+                video.write(grey)
+    origin = Origin("00" * 32, "0" * 8, not marked, "", "me", "2026-01-01")
+    sign_video(path, origin, own_test_signer())
+    status, found = verify(path, capsys)
+    assert status == 1 and found["credentials"]["intact"] and not found["made_with_audioplane"]
+    assert "the credentials state" in found["problems"][0]
+
+
+def test_a_file_cut_short_still_tells_what_its_credentials_say(tmp_path, capsys):
+    path = marked_video(tmp_path / "a.mp4", b"\x5a" * 32)
+    origin = Origin("00" * 32, "0" * 8, True, "", "me", "2026-01-01")
+    sign_video(path, origin, own_test_signer())
+    path.write_bytes(path.read_bytes()[:-3000])
+    status, found = verify(path, capsys)
+    assert status == 1 and found["credentials"]["origin"]["consent"] == "me"
+    assert not found["credentials"]["intact"] and len(found["problems"]) >= 2
+
+
 def test_foreign_texts_cannot_fake_lines(tmp_path, capsys):
     path = marked_video(tmp_path / "a.mp4", b"\x5a" * 32)
     lie = "me\nmark         made with audioplane (score 99.0)\x1b[2K\x9b1A\u202e"
-    sign_video(path, Origin("00" * 32, "0", True, "", lie, "2026\n"), own_test_signer())
+    sign_video(path, Origin("00" * 32, "0" * 8, True, "", lie, "2026\n"), own_test_signer())
     main(["verify", str(path)])
     lines = capsys.readouterr().out.splitlines()
     assert not any(line.startswith("mark") and "99.0" in line for line in lines)

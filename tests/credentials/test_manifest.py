@@ -133,13 +133,31 @@ def test_a_disk_that_fills_is_not_blamed_on_the_certificate(video, monkeypatch):
         sign_video(video, ORIGIN, own_test_signer())
 
 
-def test_foreign_statements_of_other_types_are_refused(video, monkeypatch):
+@pytest.mark.parametrize(
+    "stated, said",
+    [
+        ({"head": ["x"]}, "'head' is no text"),
+        ({"head": ""}, "'head' is not 64 hexadecimal digits"),
+        ({"session": "0123abcx"}, "'session' is not 8 hexadecimal digits"),
+    ],
+)
+def test_foreign_statements_of_other_types_are_refused(video, monkeypatch, stated, said):
     odd = {**manifest._manifest(ORIGIN)}
-    odd["assertions"][1]["data"] = {**odd["assertions"][1]["data"], "head": ["x"]}
+    odd["assertions"][1]["data"] = {**odd["assertions"][1]["data"], **stated}
     monkeypatch.setattr(manifest, "_manifest", lambda origin: odd)
     sign_video(video, ORIGIN, own_test_signer())
-    with pytest.raises(CredentialsError, match="'head' is no text"):
+    with pytest.raises(CredentialsError, match=said):
         read_credentials(video)
+
+
+def test_only_what_no_trust_list_holds_is_no_problem():
+    codes = ("signingCredential.untrusted", "timeStamp.untrusted", "timeStamp.mismatch")
+    store = {
+        "active_manifest": "a",
+        "manifests": {"a": {}},
+        "validation_status": [{"code": code} for code in codes],
+    }
+    assert manifest._credentials(store).problems == ("timeStamp.mismatch: ",)
 
 
 def test_what_is_not_mp4_carries_none(tmp_path):

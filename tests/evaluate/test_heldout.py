@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,9 @@ import pytest
 
 from audioplane.drive import DrivenFrame
 from audioplane.errors import ModelError, SubjectError
-from audioplane.evaluate.heldout import score_head
-from audioplane.evaluate.report import ScoreReport
+from audioplane.evaluate.heldout import score_frames, score_head
+from audioplane.evaluate.mouth.view import MouthViews, SeenMouth
+from audioplane.evaluate.report import RegionScores, ScoreReport
 from audioplane.evaluate.run import example_frames
 from audioplane.evaluate.scores import visemes
 from audioplane.evaluate.scores.metrics import PSNR_CAP
@@ -21,6 +23,13 @@ from audioplane.subject import FrameRef, Subject
 Draw = Callable[[FrameRef, float], np.ndarray]
 Opening = Callable[[int], float]
 STILL = np.zeros((128, 128), np.float32)
+
+
+class Unread:
+    """A view that sees no mouth."""
+
+    def see(self, image: np.ndarray, ref: FrameRef) -> SeenMouth | None:
+        return None
 
 
 def test_a_perfect_render(subject: Subject) -> None:
@@ -41,6 +50,7 @@ def test_a_perfect_render(subject: Subject) -> None:
         cosine = directions @ ref.viewmat[:3, 2] / np.linalg.norm(directions)
         assert frame.turn == pytest.approx(np.degrees(np.arccos(cosine)))
     assert report.sound is None and "aud.wav" in report.reasons["sound"]
+    assert "no sound" in report.reasons["visemes"] and "no face" not in "".join(report.notes)
 
 
 def test_a_mouth_that_never_moves(subject: Subject, draw_face: Draw) -> None:
@@ -152,6 +162,46 @@ def test_subjects_that_leave_cells_empty(tiny_subject: Callable[[int, int], Subj
         score_head(render, replace(tiny, val=()))
     with pytest.raises(ModelError, match="not a file"):
         score_head(render, tiny, landmarker=Path("nowhere.task"))
+
+
+def test_a_mouth_outside_the_frame_has_no_score(
+    tiny_subject: Callable[[int, int], Subject],
+) -> None:
+    tiny = tiny_subject(20, 2)
+    path = tiny.paths.landmarks(tiny.val[0].img_id)
+    landmarks = np.loadtxt(path)
+    landmarks[48:68] += [0, 200]
+    np.savetxt(path, landmarks, fmt="%.4f")
+
+    def render(ref: FrameRef) -> DrivenFrame:
+        return DrivenFrame(read_image(tiny.paths.image(ref.img_id)), STILL)
+
+    report = score_head(render, tiny)
+    mouths = [frame.regions["mouth"] for frame in report.frames]
+    assert mouths[0] == RegionScores() and mouths[1].psnr == PSNR_CAP
+    assert report.means["mouth"].psnr == PSNR_CAP
+    for name in ("psnr", "l1", "ssim"):
+        assert "outside" in report.reasons[name]
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_what_the_frames_cannot_tell_has_a_reason(
+    tiny_subject: Callable[[int, int], Subject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = tiny_subject(20, 10)
+    monkeypatch.setattr(visemes, "heard_phones", lambda speech: [])
+
+    def render(ref: FrameRef) -> DrivenFrame:
+        return DrivenFrame(read_image(tiny.paths.image(ref.img_id)), STILL)
+
+    views = MouthViews("a reader", Unread(), Unread())
+    report = score_frames(map(render, tiny.val), tiny, tiny.val, views)
+    assert report.lips.source_accuracy is None and "two frames" in report.reasons["source_accuracy"]
+    assert "no face in 10 of 10 frames: left out of LMD, MAC, BSE" in report.notes
+    report = score_head(render, tiny, sound=np.zeros(10 * 640, np.float32))
+    assert report.sound is None and report.reasons["sound"].endswith("(render and recording)")
+    for name in ("visemes", "false_closures", "rounding", "opening"):
+        assert name in report.reasons
 
 
 def test_a_render_of_another_size_is_refused(subject: Subject) -> None:

@@ -53,7 +53,17 @@ def test_the_mask_of_both_eyes_leaves_the_nose_between_them(landmarks):
 
 def test_boxes_stay_inside_the_image(landmarks):
     for box in (face_box(landmarks, 140, 160), mouth_box(landmarks, 140, 160)):
+        assert box is not None
         left, top, right, bottom = box
         assert 0 <= left < right <= 160 and 0 <= top < bottom <= 140
-    left, top, right, bottom = mouth_box(landmarks, 200, 200)
+    box = mouth_box(landmarks, 200, 200)
+    assert box is not None
+    left, top, right, bottom = box
     assert left <= 80 and right >= 120 and top <= 125 and bottom >= 135
+
+
+@pytest.mark.parametrize("away", [(300, 0), (0, 300), (-300, 0), (0, -300)])
+def test_what_lies_outside_the_image_has_no_box(landmarks, away):
+    landmarks[48:60] += np.array(away, np.float32)
+    assert mouth_box(landmarks, 200, 200) is None
+    assert face_box(landmarks, 200, 200) is not None

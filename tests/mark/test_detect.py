@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from audioplane.mark import SHORTEST, THRESHOLD, Marker, MarkPayload, read_mark
+from audioplane.mark.detect import MAX_WINDOWS, WORTH_READING
+from audioplane.mark.grid import n_places
 from audioplane.mark.pattern import sync_cells
 from audioplane.media.video import read_frames
 from audioplane.media.writer import VideoWriter
@@ -81,6 +83,16 @@ def test_too_short_a_clip_says_nothing():
 @pytest.mark.parametrize("size", [(16, 256), (256, 16), (8, 64)])
 def test_too_narrow_a_clip_says_nothing(size):
     assert read_mark([np.zeros((*size, 3), np.uint8)] * SHORTEST, KEY) is None
+
+
+@pytest.mark.parametrize("longer", [1, 2, 4, 8])
+def test_frames_of_any_length_pass_once_in_a_million(longer):
+    reading = read_mark([np.zeros((32, 32 * longer, 3), np.uint8)] * SHORTEST)
+    assert reading is not None
+    tries = n_places(float(longer)) * 2 * MAX_WINDOWS
+    sync, payload = (16 * tries * np.exp(-0.481 * t**2) for t in (reading.threshold, WORTH_READING))
+    assert sync + 48 * 2**-24 * payload < 1e-6
+    assert (reading.threshold == THRESHOLD) == (longer <= 2)
 
 
 def test_the_bound_on_false_alarms_holds_for_hosts_of_any_kind():

@@ -32,7 +32,7 @@ class Doctor:
         else:
             _show(checks)
         if not healthy:
-            raise InstallError("something essential is missing: see the report")
+            raise InstallError("something essential is missing or damaged: see the report")
 
 
 def _show(checks: "list[Check]") -> None:

@@ -49,14 +49,11 @@ class Verify:
 
 def _fields(found: "Verification") -> dict:
     """For scripts."""
-    from audioplane.mark import THRESHOLD
-
     mark = None
     if found.mark is not None:
         payload = found.mark.payload
         mark = asdict(found.mark) | {
             "found": found.mark.found,
-            "threshold": THRESHOLD,
             "payload": payload and {k: f"{v:08x}" for k, v in asdict(payload).items()},
         }
     return {
@@ -79,11 +76,12 @@ def _lines(found: "Verification") -> list[tuple[str, str]]:
 
 def _about_mark(found: "Verification") -> list[tuple[str, str]]:
     from audioplane.clock import FPS
-    from audioplane.mark import SHORTEST, THRESHOLD
+    from audioplane.mark import SHORTEST
 
     if found.mark is None:
-        return [("mark", f"not looked for: shorter than {SHORTEST / FPS:g} s or too narrow")]
-    score = f"score {found.mark.score:.1f}, {THRESHOLD:.1f} needed"
+        why = f"shorter than {SHORTEST / FPS:g} s, too narrow or unreadable"
+        return [("mark", f"not looked for: {why}")]
+    score = f"score {found.mark.score:.1f}, {found.mark.threshold:.1f} needed"
     if not found.mark.found:
         return [("mark", f"none found ({score})")]
     lines, payload = [("mark", f"made with audioplane ({score})")], found.mark.payload

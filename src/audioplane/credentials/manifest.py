@@ -16,7 +16,10 @@ from audioplane.errors import CredentialsError
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 _ORIGIN = "org.audioplane.origin"
 _OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
-_UNTRUSTED = "signingCredential.untrusted"
+_UNTRUSTED = ".untrusted"
+"""End of the codes of what no trust list holds, signer or time stamp: none is asked."""
+_DIGITS = {"head": 64, "session": 8}
+"""Hexadecimal digits of an `Origin`'s numbers."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def _credentials(store: dict) -> Credentials:
     problems = [
         f"{status['code']}: {status.get('explanation', '')}"
         for status in store.get("validation_status", [])
-        if status["code"] != _UNTRUSTED
+        if not status["code"].endswith(_UNTRUSTED)
     ]
     generators = manifest.get("claim_generator_info") or [{}]
     actions = assertions.get("c2pa.actions.v2", {}).get("actions", [])
@@ -162,8 +165,12 @@ def _credentials(store: dict) -> Credentials:
 
 
 def _origin(stated: dict) -> Origin:
-    """Raises `TypeError` for missing or unknown fields and wrong types: anyone may sign."""
+    """Raises `TypeError` for missing or unknown fields and wrong types, `ValueError` for numbers
+    that are none: anyone may sign."""
     for name, value in stated.items():
         if not isinstance(value, bool if name == "marked" else str):
             raise TypeError(f"'{name}' is no {'boolean' if name == 'marked' else 'text'}")
+        digits = _DIGITS.get(name)
+        if digits and not re.fullmatch(f"[0-9a-f]{{{digits}}}", str(value)):
+            raise ValueError(f"'{name}' is not {digits} hexadecimal digits")
     return Origin(**stated)

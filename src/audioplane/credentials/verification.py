@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audioplane.credentials.installation import find_mark_key
-from audioplane.credentials.manifest import Credentials, read_credentials
-from audioplane.errors import CredentialsError
+from audioplane.credentials.manifest import Credentials, Origin, read_credentials
+from audioplane.errors import CredentialsError, MediaError
 from audioplane.mark import MarkReading, read_mark
 from audioplane.media.video import read_frames
 
@@ -15,7 +15,7 @@ class Verification:
     """The findings in a video. Texts come from the file and may hold any character."""
 
     mark: MarkReading | None
-    """None if the video is too short or too narrow to tell."""
+    """None if the video is too short or too narrow to tell, or its frames cannot be read."""
     with_key: bool
     """Whether there was a key to read the mark's payload with."""
     credentials: Credentials | None
@@ -42,7 +42,7 @@ def verify(path: Path, mark_key: Path | str | None = None) -> Verification:
         The findings, also where there are none, or they contradict each other.
 
     Raises:
-        MediaError: the file is no video that can be read.
+        MediaError: the file is no video that can be read, and carries no credentials either.
         CredentialsError: the key cannot be read.
     """
     key = find_mark_key(mark_key, create=False)
@@ -51,12 +51,32 @@ def verify(path: Path, mark_key: Path | str | None = None) -> Verification:
         credentials = read_credentials(path)
     except CredentialsError as e:
         problems.append(str(e))
-    mark = read_mark(read_frames(path), key)
+    mark = None
+    try:
+        mark = read_mark(read_frames(path), key)
+    except MediaError as e:
+        if credentials is None:
+            raise
+        problems.append(str(e))
     if credentials is not None:
         problems += credentials.problems
-        origin, payload = credentials.origin, mark and mark.payload
-        if origin is not None and payload is not None:
-            stated = (origin.head[:8], origin.session)
-            if stated != (f"{payload.head:08x}", f"{payload.session:08x}"):
-                problems.append("mark and credentials name different heads or sessions")
+        if mark is not None and credentials.origin is not None:
+            problems += _contradictions(mark, credentials.origin, credentials.intact)
     return Verification(mark, key is not None, credentials, tuple(problems))
+
+
+def _contradictions(mark: MarkReading, origin: Origin, intact: bool) -> list[str]:
+    """Where mark and credentials disagree; only frames as signed must carry what was stated."""
+    found, payload = [], mark.payload
+    if payload is not None:
+        stated = (origin.head[:8], origin.session)
+        if stated != (f"{payload.head:08x}", f"{payload.session:08x}"):
+            found.append("mark and credentials name different heads or sessions")
+    if intact and origin.marked and not mark.found:
+        found.append(
+            "the credentials state a mark in the frames, none was found: these are other frames, "
+            "or strong compression wore it away"
+        )
+    if intact and mark.found and not origin.marked:
+        found.append("the credentials state that the frames carry no mark, one was found")
+    return found

@@ -30,8 +30,9 @@ from audioplane.evaluate.scores.lips import (
 )
 from audioplane.evaluate.scores.metrics import Image
 from audioplane.evaluate.scores.outline import outline_psnr
-from audioplane.evaluate.scores.sound import SoundSync, sound_level, sound_sync
+from audioplane.evaluate.scores.sound import NO_SYNC, SoundSync, sound_level, sound_sync
 from audioplane.evaluate.scores.visemes import (
+    NO_VISEMES,
     HeardPhones,
     LipShapes,
     VisemeScores,
@@ -53,6 +54,8 @@ NOTES = (
     "mean of per-frame values; SSIM: Gaussian window 11, sigma 1.5, mean of R, G and B; "
     f"PSNR of identical images counts as {metrics.PSNR_CAP:.0f} dB",
 )
+
+_NO_ACCURACY = "fewer than two frames with a mouth, or the recording's mouth does not move"
 
 Draw = Callable[[FrameRef], DrivenFrame]
 """Renders one frame of a subject."""
@@ -131,7 +134,7 @@ def score_head(
     Raises:
         SubjectError: The subject has no held-out frame.
         MediaError: An image is damaged.
-        PrepareError: `landmarker` is not a file.
+        ModelError: `landmarker` is not a file.
     """
     refs = subject.val
     if not refs:
@@ -186,9 +189,19 @@ def score_frames(
     else:
         accuracy = _accuracy(true_seen, np.array(known))
         lips = lip_scores(mouth_track(seen), mouth_track(true_seen), views.name, accuracy)
+        if accuracy is None:
+            lips = replace(lips, empty={**lips.empty, "source_accuracy": _NO_ACCURACY})
     expression = _expression(seen, true_seen)
     empty = _empty_cells(frames, lpips, expression)
-    return ScoreReport(tuple(frames), lips, empty, NOTES, expression=expression)
+    unseen = unseen_mouths(lips, len(frames)) if views is not None else ""
+    notes = (*NOTES, unseen) if unseen else NOTES
+    return ScoreReport(tuple(frames), lips, empty, notes, expression=expression)
+
+
+def unseen_mouths(lips: LipScores, frames: int) -> str:
+    """How many of so many frames the scores of the lips leave out; "" for none."""
+    left = frames - lips.n_frames
+    return f"no face in {left} of {frames} frames: left out of LMD, MAC, BSE" if left else ""
 
 
 def _outline(image: Image, subject: Subject, ref: FrameRef) -> float | None:
@@ -214,9 +227,9 @@ def score_regions(
     landmarks: Float[np.ndarray, "68 2"],
     lpips: Perceptual | None = None,
 ) -> dict[str, RegionScores]:
-    """Image metrics of the whole frame, its face box and its mouth box."""
+    """Image metrics of the whole frame, its face box and its mouth box; none of a box outside."""
     height, width = truth.shape[:2]
-    boxes: dict[str, Box] = {
+    boxes: dict[str, Box | None] = {
         "whole": (0, 0, width, height),
         "face": face_box(landmarks, height, width),
         "mouth": mouth_box(landmarks, height, width),
@@ -224,6 +237,9 @@ def score_regions(
     similarity = metrics.ssim_map(image, truth)
     scores = {}
     for name, box in boxes.items():
+        if box is None:
+            scores[name] = RegionScores()
+            continue
         ssim = metrics.mean_ssim(similarity, box)
         a, b = metrics.crop(image, box), metrics.crop(truth, box)
         fits = lpips is not None and min(b.shape[:2]) >= SMALLEST_LPIPS
@@ -247,8 +263,11 @@ def _against_sound(report: ScoreReport, sound: Float32[np.ndarray, " n"] | None)
         found = np.array([a is not None for a in apertures])
         return sound_sync(np.array([a or 0.0 for a in apertures]), level, found)
 
-    own, true = ([getattr(f, n) for f in report.frames] for n in ("aperture", "true_aperture"))
-    return replace(report, sound=sync(own), true_sound=sync(true))
+    names = ("aperture", "true_aperture")
+    own, true = (sync([getattr(f, n) for f in report.frames]) for n in names)
+    missing = [s for s, x in (("render", own), ("recording", true)) if x is None]
+    empty = {"sound": f"{NO_SYNC} ({' and '.join(missing)})"} if missing else {}
+    return replace(report, sound=own, true_sound=true, empty={**report.empty, **empty})
 
 
 def _against_phones(
@@ -256,7 +275,7 @@ def _against_phones(
 ) -> ScoreReport:
     """The report with both mouths' scores against the phones of the sound."""
     if sound is None:
-        return report
+        return replace(report, empty={**report.empty, **NO_VISEMES.reasons})
     heard, shut = HeardPhones.of(Speech(sound)), mouth_habits(subject).shut
 
     def score(aperture: str, width: str) -> VisemeScores:
@@ -267,8 +286,8 @@ def _against_phones(
         return heard.score(LipShapes(seen[:, 0], seen[:, 1], found), shut)
 
     own, true = score("aperture", "width"), score("true_aperture", "true_width")
-    empty = {"visemes": own.missing} if own.missing else {}
-    return replace(report, visemes=own, true_visemes=true, empty={**report.empty, **empty})
+    empty = {**report.empty, **own.reasons}
+    return replace(report, visemes=own, true_visemes=true, empty=empty)
 
 
 def _empty_cells(
@@ -281,8 +300,10 @@ def _empty_cells(
         empty["lpips"] = NO_LPIPS
     elif any(r.lpips is None for r in regions):
         empty["lpips"] = f"left out where a region is smaller than {SMALLEST_LPIPS} px"
+    if any(r.psnr is None for r in regions):
+        empty["psnr"] = empty["l1"] = "left out where a region lies outside the frame"
     if any(r.ssim is None for r in regions):
-        empty["ssim"] = "left out where a region lies within 5 px of the border"
+        empty["ssim"] = "left out where a region lies outside, or within 5 px of, the border"
     if expression.bse_upper is None:
         empty["bse"] = "needs MediaPipe's landmarker, and a face that it can read"
     return empty
@@ -327,4 +348,5 @@ def _expression(
 
 
 def _no_lips(reason: str) -> dict[str, str]:
-    return {name: reason for name in ("lmd", "mac", "lag", "mac_at_lag", "spread")}
+    names = ("lmd", "mac", "lag", "mac_at_lag", "spread", "source_accuracy")
+    return {name: reason for name in names}

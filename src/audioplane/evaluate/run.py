@@ -41,6 +41,7 @@ from audioplane.run import Run, RunPaths, open_run
 from audioplane.speech import require_kind
 from audioplane.splat.device import choose_device
 from audioplane.subject import FrameRef, Subject
+from audioplane.subject.expression import BLINK, CONTROLS
 
 METRICS_NAME, PAGE_NAME = "metrics.json", "report.html"
 SHEET_NAME, VIDEO_NAME = "contact_sheet.png", "side_by_side.mp4"
@@ -57,6 +58,11 @@ _TORSO_NOTES = {
     "recorded": "torso: recorded, the real one of each frame, as is the background",
     "model": "torso: modelled, in the held-out frames' own pose of the body; background: real",
 }
+_FACE_NOTES = {
+    BLINK: "lids: each held-out frame's own, as recorded",
+    len(CONTROLS): "brows, lids and gaze: each held-out frame's own, as recorded",
+}
+"""By the numbers of the head's expression."""
 _SHOWN_FRAMES = 250
 """Seconds of held-out speech on the map of the prototypes: more would be narrower than a pixel."""
 
@@ -120,7 +126,7 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
         CheckpointError: There is no trained head, or it is damaged.
         SubjectError: The subject is not there, is another one, or has no held-out frame.
         MediaError: An image is damaged, or `out` cannot be written.
-        PrepareError: `landmarker` is not a file.
+        ModelError: `landmarker` is not a file.
         DeviceError: The device cannot be used here.
         CredentialsError: `out` is given, and the key of the mark can be neither read nor made.
     """
@@ -185,9 +191,12 @@ def _score(work: _Work, kind: str, held_out: HeldOut, show: Show) -> ScoreReport
     tools = work.tools
     scores = score_head(draw, work.subject, tools.landmarker, tools.perceptual, work.sound, show)
     extra = ((LPIPS_NOTE, tools.lpips), (SYNCNET_NOTE, tools.syncnet))
-    torso = _TORSO_NOTES[work.run.torso]
+    head = work.run.head
+    drawn = [_TORSO_NOTES[work.run.torso], _POSE_NOTES[kind]]
+    if len(head.moving()[1]):
+        drawn.append(_FACE_NOTES[head.shape.expression])
     heard = () if scores.visemes.missing else (VISEME_NOTE,)
-    notes = (torso, _POSE_NOTES[kind], *heard, *(note for note, network in extra if network))
+    notes = (*drawn, *heard, *(note for note, network in extra if network))
     return replace(scores, notes=(*scores.notes, *notes))
 
 

@@ -68,19 +68,21 @@ def _opening(landmarks: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.
     return np.asarray(opening / width)
 
 
-def _box(points: np.ndarray, grow: float, height: int, width: int) -> Box:
+def _box(points: np.ndarray, grow: float, height: int, width: int) -> Box | None:
     low, high = points.min(0), points.max(0)
     margin = grow * (high - low).max()
     left, top = np.maximum(np.floor(low - margin), 0).astype(int)
     right, bottom = np.minimum(np.ceil(high + margin), [width, height]).astype(int)
-    return int(left), int(top), int(max(right, left + 1)), int(max(bottom, top + 1))
+    if right <= left or bottom <= top:
+        return None
+    return int(left), int(top), int(right), int(bottom)
 
 
-def face_box(landmarks: Float[np.ndarray, "68 2"], height: int, width: int) -> Box:
-    """Box around all landmarks, grown by a tenth of its longer side."""
+def face_box(landmarks: Float[np.ndarray, "68 2"], height: int, width: int) -> Box | None:
+    """Box around all landmarks, grown by a tenth of its longer side; None outside the image."""
     return _box(landmarks, 0.1, height, width)
 
 
-def mouth_box(landmarks: Float[np.ndarray, "68 2"], height: int, width: int) -> Box:
-    """Box around the outer lip, grown by a quarter of its longer side."""
+def mouth_box(landmarks: Float[np.ndarray, "68 2"], height: int, width: int) -> Box | None:
+    """Box around the outer lip, grown by a quarter of its longer side; None outside the image."""
     return _box(landmarks[48:60], 0.25, height, width)

@@ -8,9 +8,10 @@ of the image itself, cell by cell. Scale and position are searched for by correl
 image that does not depend on them, the score √2 |Σ conj(T) y| / |y| reaches t with a chance
 of 16 exp(−0.481 t²) at most: in one direction exp(−t²/2) bounds the sum (Hoeffding), and 16
 directions cover the circle but for cos²(π/16) = 0.962. Nothing is assumed about the image.
-`THRESHOLD` keeps this chance, times the number of all places, tempos and windows, under 0.9e-6. The
-rest of one in a million is for false payloads: by the same bound a score of 8 comes
-up in 2 files of 100 at most, and then 48 tries pass the check with 6e-8 each: 0.05e-6.
+`threshold` keeps this chance, times the number of all places, tempos and windows, under 0.85e-6:
+the longer the frames, the more places. The rest of one in a million is for false payloads: by the
+same bound a score of 8 comes up in 4.4 files of 100 at most, and then 48 tries pass the check with
+6e-8 each: 0.13e-6.
 """
 
 import math
@@ -51,10 +52,20 @@ _QUIET = 0.2
 _LOUDEST = 4.0
 """Weighted cells count up to here."""
 _CANDIDATES = 3
-_FALSE_ALARM = 0.9e-6
+_FALSE_ALARM = 0.85e-6
+_USUAL = 2.25
+"""Longer side over the shorter one up to which one threshold does."""
 
-THRESHOLD = math.sqrt(math.log(16 * n_places() * len(_TEMPOS) * MAX_WINDOWS / _FALSE_ALARM) / 0.481)
-"""Score from which a mark is present."""
+
+def threshold(longer: float) -> float:
+    """Score from which a mark is present in frames whose longer side is `longer` times the shorter
+    one."""
+    tries = n_places(max(longer, _USUAL)) * len(_TEMPOS) * MAX_WINDOWS
+    return math.sqrt(math.log(16 * tries / _FALSE_ALARM) / 0.481)
+
+
+THRESHOLD = threshold(_USUAL)
+"""The same of frames that are not longer than usual."""
 WORTH_READING = 8.0
 """Score from which on the payload is tried; the payload's check decides whether it is one."""
 
@@ -64,18 +75,20 @@ class MarkReading:
     """The detection in a video."""
 
     score: float
-    """How well the sync fits; `THRESHOLD` and more is a mark."""
+    """How well the sync fits; `threshold` and more is a mark."""
     payload: MarkPayload | None
     """Its payload, if the key fits and enough of the mark is left."""
     second: float
     """First frame of the best window."""
     scale: float
     """Width of a cell over that in a whole frame of this size: 1.1 where a tenth was cropped."""
+    threshold: float
+    """Score that frames as long as these need."""
 
     @property
     def found(self) -> bool:
         """Whether the video is marked; one that is not passes with a chance of 1e-6."""
-        return self.score >= THRESHOLD or self.payload is not None
+        return self.score >= self.threshold or self.payload is not None
 
 
 def _small(frame: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
@@ -193,7 +206,7 @@ class _Window:
         return y
 
     def fit(self, place: Place) -> tuple[float, complex]:
-        """Score of the sync at a place (see `THRESHOLD`), and the phase of the mark, modulus 1."""
+        """Score of the sync at a place (see `threshold`), and the phase of the mark, modulus 1."""
         y = self.cells(place)
         fit = complex((self._sync.conj() * y).sum())
         size = float(np.linalg.norm(y[self._sync != 0]))
@@ -241,12 +254,14 @@ def read_mark(
     """
     best = None
     for number, frames_there in enumerate(_windows(frames)):
+        shape, second = frames_there.shape[1:], number * WINDOW / FPS
+        needed = threshold(max(shape) / min(shape))
         for tempo in _TEMPOS:
             window = _Window(frames_there, tempo)
             for start in window.candidates():
                 score, place = window.refined(start)
                 payload = window.read(place, key) if key and score >= WORTH_READING else None
-                reading = MarkReading(score, payload, number * WINDOW / FPS, place.cell(1.0)[0])
+                reading = MarkReading(score, payload, second, place.cell(1.0)[0], needed)
                 if payload is not None or (key is None and reading.found):
                     return reading
                 if best is None or score > best.score:

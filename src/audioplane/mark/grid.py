@@ -59,7 +59,14 @@ def nearest(x: float, y: float, cell: float, nominal: float, size: tuple[int, in
     return Place(round(across), round(down), step)
 
 
-def n_places() -> float:
-    """The number of places in which grid and image overlap."""
-    along = (GRID + GRID / SMALLEST) * STEPS
-    return along**2 * (_SIZES + 1) * (2 * MOST_ASPECT + 1)
+def n_places(longer: float = 1.0) -> float:
+    """The number of places in which the grid and an image overlap whose longer side is `longer`
+    times the shorter one."""
+
+    def along(side: float, cell: float) -> float:
+        return (GRID + GRID * side / cell) * STEPS + 1
+
+    aspects = 2 * MOST_ASPECT + 1
+    lowest = _STRETCH**-MOST_ASPECT
+    sizes = [SMALLEST * _STRETCH**k for k in range(_SIZES + 1)]
+    return aspects * sum(along(1.0, size) * along(longer, size * lowest) for size in sizes)

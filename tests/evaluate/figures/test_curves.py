@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from audioplane.evaluate.figures.curves import read_curves
 
@@ -25,3 +26,23 @@ def test_without_events_there_are_no_curves(tmp_path: Path) -> None:
     assert read_curves(tmp_path / "missing") is None
     (tmp_path / "empty").write_text("")
     assert read_curves(tmp_path / "empty") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b'{"event": "Progress"}',
+        b'{"event": "Progress", "iteration": [1]}',
+        b'{"event": "Validated", "iteration": "x", "psnr": 1}',
+    ],
+)
+def test_a_line_that_is_no_event_is_skipped(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "events.jsonl"
+    good = b'{"event": "Progress", "iteration": %d, "loss": 0.5, "psnr": "x"}'
+    path.write_bytes(b"\n".join([good % 1, line, good % 2]))
+    curves = read_curves(path)
+    assert curves is not None and curves.iteration.tolist() == [1, 2]
+    assert curves.loss.tolist() == [0.5, 0.5] and np.isnan(curves.psnr).all()

@@ -74,6 +74,34 @@ def test_a_damaged_row_is_refused(tmp_path):
         read_openface(path)
 
 
+@pytest.mark.parametrize(
+    "times, first",
+    [
+        ([0, np.nan, 0.08], 1),
+        ([0, 0.04, 0.08], np.inf),
+        ([0, 0.08, 0.04], 1),
+        ([0, 0.04, 1e10], 1),
+    ],
+)
+def test_times_and_intensities_of_no_video_are_refused(tmp_path, times, first):
+    path = write_table(tmp_path / "a.csv", intensities(2, 3))
+    head, *rows = path.read_text().splitlines()
+    cells = [row.split(", ") for row in rows]
+    for row, time in zip(cells, times, strict=True):
+        row[2] = str(time)
+    cells[0][5] = str(first)
+    path.write_text("\n".join([head, *map(", ".join, cells)]))
+    with pytest.raises(MediaError, match="of no video"):
+        read_openface(path)
+
+
+def test_a_table_of_blank_lines_has_no_rows(tmp_path):
+    path = write_table(tmp_path / "a.csv", intensities(2, 0))
+    path.write_text(path.read_text() + "\n\n")
+    with pytest.raises(MediaError, match="no rows"):
+        read_openface(path)
+
+
 def test_aue_is_the_published_formula():
     a, b = intensities(3), intensities(4)
     upper = lower = 0.0

@@ -85,6 +85,15 @@ def test_frames_without_a_mouth_are_left_out() -> None:
     assert scores.source_accuracy == 0.9
 
 
+def test_a_lag_is_found_between_frames_without_a_mouth() -> None:
+    true, found = wave(100), np.ones(100, bool)
+    found[5:95:7] = False
+    mouths = np.zeros((100, 20, 2))
+    late = MouthTrack(np.where(found, np.roll(true, 3), np.nan), mouths, found)
+    scores = lip_scores(late, MouthTrack(true, mouths, found), "test")
+    assert scores.lag == 3 and scores.mac_at_lag == pytest.approx(1)
+
+
 @pytest.mark.parametrize("n", [0, 1, MIN_FRAMES - 1])
 def test_too_few_frames(n: int) -> None:
     mouths = np.zeros((n, 20, 2))

@@ -32,6 +32,12 @@ def test_the_lag_is_found(late):
     assert sync is not None and sync.lag == late and sync.correlation > 0.99
 
 
+def test_the_lag_is_found_between_frames_without_a_mouth():
+    level, found = RNG.uniform(0, 1, 100), np.arange(100) % 7 > 0
+    sync = sound_sync(np.where(found, np.roll(level, 3), 0.0), level, found)
+    assert sync is not None and sync.lag == 3 and sync.correlation > 0.99
+
+
 def test_constant_mouths_and_sounds_have_no_score():
     level = RNG.uniform(0, 1, 100)
     assert sound_sync(np.full(100, 0.1), level, FOUND) is None

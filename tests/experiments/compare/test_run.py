@@ -73,6 +73,12 @@ def test_differences_are_aligned_and_reported(comparison):
     assert "scaled from 80×80" in alignments["half"]
     assert "no sound: SyncNet is given the ground truth's" in alignments["blurred"]
     assert "resampled from 50 to 25 fps" in alignments["fast"]
+    entry = comparison.entries[0]
+    lips = replace(entry.report.lips, n_frames=N - 5 - 3)
+    entry = replace(entry, report=replace(entry.report, lips=lips))
+    assert f"no face in 3 of {N - 5} frames: left out of LMD" in "; ".join(
+        aligned(entry, comparison)
+    )
 
 
 def test_scores_order_as_they_must(comparison):

@@ -28,6 +28,8 @@ UPPER_SHAPES, LOWER_SHAPES = (
 """Blendshapes by their index; gaze belongs to neither, as with OpenFace's units."""
 _MOMENT = 0.5
 """Point of its interval at which a frame is sampled, as in `media.video.read_frames`."""
+_SLOWEST = 10.0
+"""Seconds a row, on average, beyond which a table is of no video."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def read_openface(path: Path, fps: int = 25) -> Float[np.ndarray, "t 17"]:
     names = [f"AU{unit:02d}_r" for unit in UNITS]
     try:
         with Path(path).open(newline="") as file:
-            rows = list(csv.reader(file, skipinitialspace=True))
+            rows = [row for row in csv.reader(file, skipinitialspace=True) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as e:
         raise MediaError(f"{path} cannot be read ({e}): give OpenFace's csv of the video") from e
     header = [name.strip() for name in rows[0]] if rows else []
@@ -91,10 +93,14 @@ def read_openface(path: Path, fps: int = 25) -> Float[np.ndarray, "t 17"]:
         raise MediaError(f"{path} has no {lacks}: give OpenFace's csv of the video (-aus)")
     columns = [header.index(name) for name in ("timestamp", *names)]
     try:
-        table = np.array([[float(row[c]) for c in columns] for row in rows[1:] if row])
+        table = np.array([[float(row[c]) for c in columns] for row in rows[1:]])
     except (ValueError, IndexError) as e:
         raise MediaError(f"{path} holds a damaged row ({e}): run OpenFace again") from e
-    times, values = table[:, 0] - table[0, 0], table[:, 1:]
+    stamps = table[:, 0]
+    whole = np.isfinite(table).all() and (stamps[1:] >= stamps[:-1]).all()
+    if not whole or float(stamps[-1]) - float(stamps[0]) > _SLOWEST * len(stamps):
+        raise MediaError(f"{path} holds times or intensities of no video: run OpenFace again")
+    times, values = stamps - stamps[0], table[:, 1:]
     usual = float(np.median(np.diff(times))) if len(times) > 1 else 1 / fps
     count = max(1, round((times[-1] + usual) * fps))
     moments = (np.arange(count) + _MOMENT) / fps

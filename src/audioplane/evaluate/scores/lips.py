@@ -5,7 +5,7 @@ taken away, pixels. MAC: Pearson correlation over time between the mouth apertur
 ground truth; needs no weights, and is blind to where the mouth sits.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -72,19 +72,34 @@ def correlation(a: Float[np.ndarray, " t"], b: Float[np.ndarray, " t"]) -> float
 
 
 def find_lag(
-    late: Float[np.ndarray, " t"], reference: Float[np.ndarray, " t"], max_lag: int = MAX_LAG
+    late: Float[np.ndarray, " t"],
+    reference: Float[np.ndarray, " t"],
+    max_lag: int = MAX_LAG,
+    found: tuple[Bool[np.ndarray, " t"], Bool[np.ndarray, " t"]] | None = None,
 ) -> tuple[int, float]:
     """Frames (at most `max_lag`, and a quarter of all) by which `late` follows `reference`.
+
+    Args:
+        late: one row a frame, as `reference`.
+        reference: the same without delay.
+        max_lag: the longest lag to either side.
+        found: the frames of `late`, and of `reference`, that count; None for all.
 
     Returns:
         The lag of the highest correlation, and that correlation.
     """
     n = len(reference)
-    reach = min(max_lag, n // 4)
+    seen, known = found or (np.ones(n, bool), np.ones(n, bool))
+    together = int((seen & known).sum())
+    reach = min(max_lag, together // 4)
+    fewest = max(MIN_FRAMES - MIN_FRAMES // 4, together // 4)
     scores = {}
     for lag in range(-reach, reach + 1):
-        a = late[max(0, lag) : n + min(0, lag)]
-        b = reference[max(0, -lag) : n - max(0, lag)]
+        first, second = slice(max(0, lag), n + min(0, lag)), slice(max(0, -lag), n - max(0, lag))
+        both = seen[first] & known[second]
+        if lag and both.sum() < fewest:
+            continue
+        a, b = late[first][both], reference[second][both]
         scores[lag] = np.nan_to_num(correlation(a, b), nan=-1.0)
     best = max(scores, key=lambda lag: (scores[lag], -abs(lag)))
     return best, float(scores[best])
@@ -118,6 +133,11 @@ def lip_scores(
     """LMD and MAC of a render against the ground truth, both read by the same `source`."""
     both = rendered.found & true.found
     scores = aperture_scores(rendered.aperture[both], true.aperture[both], source)
+    if scores.lag is not None:
+        # Over the frames as they were: without the missing ones others would be neighbours.
+        found = (rendered.found, true.found)
+        lag, at_lag = find_lag(rendered.aperture, true.aperture, found=found)
+        scores = replace(scores, lag=lag, mac_at_lag=at_lag)
     empty = dict(scores.empty)
     lmd = None
     if both.any():

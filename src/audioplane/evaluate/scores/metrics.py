@@ -69,13 +69,9 @@ def ssim_map(image: Image, truth: Image) -> Float[np.ndarray, "y x"]:
     return (luminance * structure).mean(-1)
 
 
-def ssim(image: Image, truth: Image, box: Box | None = None) -> float:
-    """Mean of `ssim_map`, over the whole frame or the pixels of a box; NaN where there is none."""
-    return mean_ssim(ssim_map(image, truth), box)
-
-
-def mean_ssim(scores: Float[np.ndarray, "y x"], box: Box | None) -> float:
-    """Mean of an `ssim_map` inside a box, given in the frame's pixels; NaN where there is none."""
+def mean_ssim(scores: Float[np.ndarray, "y x"], box: Box | None = None) -> float:
+    """Mean of an `ssim_map`, or of its part inside a box, given in the frame's pixels; NaN where
+    there is none."""
     if box is not None:
         left, top, right, bottom = (max(0, edge - SSIM_MARGIN) for edge in box)
         scores = scores[top:bottom, left:right]

@@ -18,6 +18,8 @@ from audioplane.subject import FrameRef, Subject
 
 MAX_SOUND_LAG = 5
 """Frames to either side among which the lag is sought; the fewer, the less unrelated sound fits."""
+NO_SYNC = f"fewer than {MIN_FRAMES} frames with a mouth, or mouth or sound do not change"
+"""Why `sound_sync` gives none."""
 
 
 @dataclass(frozen=True)
@@ -62,5 +64,5 @@ def sound_sync(
     """
     if found.sum() < MIN_FRAMES or aperture[found].std() < 1e-6 or level[found].std() < 1e-9:
         return None
-    lag, value = find_lag(aperture[found], level[found], MAX_SOUND_LAG)
+    lag, value = find_lag(aperture, level, MAX_SOUND_LAG, (found, np.ones_like(found)))
     return SoundSync(value, lag)

@@ -57,7 +57,20 @@ class VisemeScores:
         few = f"{self.n_closures} phones p, b or m in the sound, at least {FEWEST} are needed"
         return self.empty or (few if self.closures is None else "")
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why scores are None, by their names; that of the closures is under "visemes"."""
+        found = {"visemes": self.missing} if self.missing else {}
+        few = {} if self.empty else _FEW
+        return found | {name: why for name, why in few.items() if getattr(self, name) is None}
 
+
+_FEW = {
+    "false_closures": f"fewer than {FEWEST} open vowels in the sound",
+    "rounding": f"fewer than {FEWEST} vowels u, o, w, or fewer than {FEWEST} e, i in the sound",
+    "opening": f"fewer than {FEWEST} vowels of two kinds of a, e, i in the sound",
+}
+"""Why a score is None, by its name."""
 NO_VISEMES = VisemeScores(empty="no sound whose phones could be heard")
 
 

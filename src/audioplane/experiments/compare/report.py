@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from audioplane.clock import FPS
+from audioplane.evaluate.heldout import unseen_mouths
 from audioplane.evaluate.report import ScoreReport
 from audioplane.evaluate.scores.metrics import PSNR_CAP
 from audioplane.experiments.compare.align import MAX_SHIFT
@@ -91,7 +92,7 @@ def reasons(comparison: Comparison) -> list[str]:
 
 
 def aligned(entry: Entry, comparison: Comparison) -> list[str]:
-    """Changes to a video before it was scored."""
+    """Changes to a video before it was scored, and frames that were left out."""
     own, true, at = entry.scan, comparison.truth, entry.alignment
     done = []
     if own.info.fps and abs(own.info.fps - FPS) > 0.01:
@@ -116,6 +117,8 @@ def aligned(entry: Entry, comparison: Comparison) -> list[str]:
     left = len(own) - (comparison.last - comparison.first)
     if left:
         done.append(f"{left} frames left out")
+    if unseen := unseen_mouths(entry.report.lips, comparison.last - comparison.first):
+        done.append(unseen)
     return done or ["nothing to align"]
 
 
