@@ -14,6 +14,8 @@ from websockets.sync.client import connect
 speech, head, folder, *rest = sys.argv[1:]
 address, token = (*rest, *("ws://localhost:8000", "")[len(rest) :])
 with wave.open(speech) as file:
+    if file.getparams()[:3] != (1, 2, 16000):  # channels, bytes and rate
+        sys.exit(f"{speech} is not 16 kHz, mono, 16 bit: convert it")
     pcm = file.readframes(file.getnframes())
 frames = len(pcm) // 1280
 Path(folder).mkdir(exist_ok=True)
@@ -23,7 +25,7 @@ with connect(f"{address}/api/live?head={head}", additional_headers=authorization
     print(json.loads(session.recv()))
     index = sent = 0
     while index < frames:
-        while sent < min(len(pcm), (index + 125) * 1280):  # 5 s ahead: more would be dropped
+        while sent < min(len(pcm), (index + 125) * 1280):  # 5 s ahead of what comes back
             session.send(pcm[sent : sent + 6400])
             sent += 6400
         message = session.recv()

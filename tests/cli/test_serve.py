@@ -22,7 +22,8 @@ def test_a_short_token_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("flag", "value"), [("--port", "65536"), ("--workers", "-1"), ("--clients", "-1")]
+    ("flag", "value"),
+    [("--port", "0"), ("--port", "65536"), ("--workers", "-1"), ("--clients", "-1")],
 )
 def test_numbers_that_there_are_not_are_refused(flag, value, run_folder, capsys):
     assert f"{flag} {value}: choose" in _says([str(run_folder), flag, value], capsys)

@@ -76,3 +76,13 @@ def test_only_trusted_proxies_headers_count():
 def test_a_proxy_that_could_never_be_trusted_is_refused():
     with pytest.raises(ServeError, match="trusted_proxy=10.0.0/8 is neither"):
         Access(proxies=("127.0.0.1", "10.0.0/8"))
+
+
+@pytest.mark.parametrize("host", ["https://me.example", "me.example:443", "me.example/heads", ""])
+def test_a_host_that_could_never_be_allowed_is_refused(host):
+    with pytest.raises(ServeError, match="allow_host=.* is not a bare host name"):
+        Access(hosts=("2001:db8::1", host))
+
+
+def test_the_case_of_an_allowed_host_does_not_matter():
+    assert status(Access(hosts=("Heads.Example",)), {"host": "heads.example"}) == 200

@@ -322,3 +322,6 @@ def test_the_example_keeps_the_images_of_a_file(address, tmp_path):
     subprocess.run([sys.executable, str(example), *arguments], check=True, timeout=60)
     images = sorted((tmp_path / "out").glob("*.jpg"))
     assert len(images) > 3 and decoded(images[-1].read_bytes()).shape == (64, 64, 3)
+    write_wav(tmp_path / "a.wav", np.zeros(8000, np.float32), 8000)
+    refused = subprocess.run([sys.executable, str(example), *arguments], capture_output=True)
+    assert refused.returncode == 1 and b"a.wav is not 16 kHz" in refused.stderr

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from audioplane.drive import Animator, DrivenFrame
+from audioplane.errors import ServeError
 from audioplane.mark import read_mark
 from audioplane.media.audio import write_wav
 from audioplane.media.frames import sound_frame
 from audioplane.serve.access import Access
-from audioplane.serve.heads import Heads
+from audioplane.serve.heads import Heads, LocalStream
 from audioplane.serve.limits import Limits
 from tests.mark.clips import disc_frames
 from tests.serve.conftest import KEY, serving
@@ -95,11 +96,11 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(address: str, microphone=None) -> AsyncIterator[Caller]:
+async def calling(address: str, microphone=None, video="recvonly") -> AsyncIterator[Caller]:
     peer, caller, tasks = aiortc.RTCPeerConnection(aiortc.RTCConfiguration([])), Caller(), []
     peer.createDataChannel("live").on("message", caller.take)
     peer.addTransceiver(microphone or "audio", "sendrecv")
-    peer.addTransceiver("video", "recvonly")
+    peer.addTransceiver("video", video)
     peer.on("track", lambda track: tasks.append(asyncio.create_task(caller.watch(track))))
     try:
         await peer.setLocalDescription()
@@ -138,6 +139,29 @@ def test_sound_and_images_come_in_step_and_the_microphone_is_received(address):
     assert abs(began["video"] - numbers[0] / 25 - began["audio"]) < 0.12
     gaps = np.diff([at for at, _ in caller.stamps["audio"]])
     assert gaps == pytest.approx(0.02, abs=1e-6)  # no sound is left out
+
+
+def test_a_client_whose_video_line_is_for_both_directions_is_heard(address):
+    async def call() -> None:
+        async with calling(address, Tone(), "sendrecv") as caller:
+            await caller.until(lambda: caller.sounds and np.abs(caller.sounds[-1]).max() > 4000)
+
+    asyncio.run(call())
+
+
+def test_a_call_whose_worker_dies_ends_with_one_line_in_the_log(address, monkeypatch, caplog):
+    def push(*_):
+        raise ServeError("the process that rendered this session has died")
+
+    async def call() -> None:
+        async with calling(address) as caller:
+            await caller.until(lambda: caller.hello)
+            monkeypatch.setattr(LocalStream, "push", push)
+            await caller.until(lambda: caplog.records)
+
+    asyncio.run(call())
+    said = "a call ended: the process that rendered this session has died"
+    assert [record.getMessage() for record in caplog.records] == [said]
 
 
 def test_frames_carry_the_mark_through_the_encoder(served, monkeypatch):

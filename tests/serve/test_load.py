@@ -1,19 +1,26 @@
 """Clients that send or request too much, or leave: the others continue."""
 
 import json
+import os
 import socket as sockets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
+from audioplane.errors import MediaError
 from audioplane.media.audio import write_wav
 from audioplane.serve.access import Access
+from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
+from audioplane.serve.protocol import LimitedSocket
 from audioplane.serve.session import Session
 from tests.serve.conftest import serving
 from tests.serve.test_app import TOKEN, get, live, until
@@ -63,6 +70,14 @@ def is_closed(connection: sockets.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+def rest(connection: sockets.socket) -> int:
+    """Bytes that still come."""
+    connection.settimeout(10)
+    with connection, suppress(ConnectionError):
+        return sum(len(piece) for piece in iter(lambda: connection.recv(1 << 20), b""))
+    return 0
 
 
 def test_stop_and_leaving_work_at_once_while_an_upload_speaks(heads, tone):
@@ -135,6 +150,19 @@ def test_empty_messages_are_counted_and_nothing_is_compressed(address):
                 for _ in range(50):
                     socket.send(b"")
                 until(socket, lambda kind, *_: kind == 1)
+
+
+@pytest.mark.parametrize("opcode", [Opcode.PING, Opcode.CONT])
+def test_frames_that_are_no_messages_are_counted(address, opcode):
+    with live(address, close_timeout=0.1) as socket:
+        socket.recv()
+        start = [Frame(Opcode.BINARY, b"", fin=False)] * (opcode is Opcode.CONT)
+        flood = [*start, *[Frame(opcode, b"", fin=opcode is Opcode.PING)] * 20_000]
+        with suppress(OSError):
+            socket.socket.sendall(b"".join(f.serialize(mask=True, extensions=[]) for f in flood))
+        with pytest.raises(ConnectionClosed):
+            for _ in range(1000):
+                socket.recv(timeout=5)
 
 
 def test_clips_of_clients_that_hang_up_are_abandoned(address, monkeypatch):
@@ -244,6 +272,83 @@ def test_a_slow_upload_is_abandoned_only_when_it_stalls(heads, tone):
         halting.settimeout(5)
         assert b" 408 " in halting.recv(1000)
         slow.close(), halting.close()
+
+
+def test_an_upload_that_goes_on_ends_with_its_session(address):
+    with live(address) as socket:
+        path = f"POST /api/sessions/{json.loads(socket.recv())['session']}/sound HTTP/1.1"
+        upload = ask(address, path)
+        upload.sendall(b"Content-Length: 100\r\n\r\nRIFF")
+        time.sleep(0.2)
+    upload.settimeout(5)
+    assert b" 410 " in upload.recv(1000)
+    upload.close()
+
+
+def test_a_slow_download_is_cut_off_only_when_it_stalls(served, tmp_path):
+    size = 24 << 20  # more than the system holds
+    (tmp_path / "head.bin").write_bytes(bytes(size))
+    limits = replace(MANY, header_seconds=0.5, stall_seconds=1.0)
+    with serving(Heads([replace(served, drawing=tmp_path)]), limits) as address:
+        path = "GET /api/heads/drawn/head.bin HTTP/1.1"
+        slow, halting = ask(address, path), ask(address, path)
+        slow.sendall(b"\r\n"), halting.sendall(b"\r\n")
+        taken = 0
+        for _ in range(20):  # 2 s
+            time.sleep(0.1)
+            taken += len(slow.recv(1 << 20))
+        assert taken + rest(slow) > size > rest(halting)
+
+
+def test_the_connection_that_is_idle_longest_is_closed_for_another(heads):
+    with serving(heads, replace(MANY, connections=2)) as address:
+        path = "GET /api/heads HTTP/1.1"
+        used, unused = ask(address, path), ask(address, path)
+        used.sendall(b"\r\n")
+        assert b" 200 " in used.recv(1000)
+        time.sleep(0.2)
+        another = ask(address, path)
+        time.sleep(0.2)
+        assert is_closed(unused) and not is_closed(used)
+        for connection in (used, unused, another):
+            connection.close()
+
+
+def test_the_connection_of_a_client_that_reads_nothing_is_cut(heads, monkeypatch):
+    monkeypatch.setattr("audioplane.serve.sockets._SEND_SECONDS", 0.5)
+    monkeypatch.setattr("audioplane.serve.protocol._CLOSE_SECONDS", 0.5)
+    monkeypatch.setattr(Session, "jpeg", lambda *_, **__: bytes(500_000))
+    lose, lost = LimitedSocket.connection_lost, threading.Event()
+
+    def connection_lost(self, exc):
+        lose(self, exc)
+        lost.set()
+
+    monkeypatch.setattr(LimitedSocket, "connection_lost", connection_lost)
+    with serving(heads, MANY) as address:
+        with live(address, max_queue=1, close_timeout=0.1):
+            assert lost.wait(20)
+
+
+def test_heads_that_take_long_to_open_keep_no_other_from_hearing(heads, served):
+    opens = threading.Event()
+
+    def stream(*_):
+        opens.wait(20)
+        raise MediaError("gone")
+
+    facts = {"size": served.size, "provenance": served.provenance, "drawing": None}
+    slow = SimpleNamespace(name="slow", stream=stream, **facts)
+    count = min(32, (os.cpu_count() or 1) + 4)  # asyncio's threads
+    with serving(Heads([served, slow]), replace(MANY, clients=count + 1)) as address:  # pyright: ignore[reportArgumentType]
+        with live(address) as socket, ExitStack() as others:
+            json.loads(socket.recv())
+            for _ in range(count):
+                others.enter_context(live(address, "slow"))
+            began = time.monotonic()
+            until(socket, lambda kind, *_: kind == 1 and time.monotonic() - began > 2)
+            assert time.monotonic() - began < 10
+            opens.set()
 
 
 def test_signing_a_clip_blocks_no_session(address, monkeypatch):

@@ -82,3 +82,12 @@ def test_after_a_delay_sound_leaves_later_and_then_faster(playout, frame, monkey
         assert -playout.lateness(19 * FRAME_SAMPLES) == pytest.approx(late, abs=0.02)
 
     asyncio.run(play())
+
+
+def test_sounds_that_nobody_takes_are_bounded(playout, frame):
+    async def play() -> None:
+        for n in range(module._SOUNDS_WAITING + 3):
+            await playout.sound(frame(n))
+
+    asyncio.run(play())
+    assert len(playout.sounds.waiting) == module._SOUNDS_WAITING

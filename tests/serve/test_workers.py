@@ -1,7 +1,10 @@
 """Sessions whose heads are in worker processes: the same images, on several cores."""
 
+import errno
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +18,8 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from audioplane.errors import ServeError
+from audioplane.errors import CheckpointError, ServeError
+from audioplane.run import open_run
 from audioplane.run.footage import Footage
 from audioplane.serve.app import make_app
 from audioplane.serve.heads import Heads
@@ -35,7 +39,9 @@ ROOMY = replace(Limits(), requests_a_minute=6000.0, clients=4)
 def source(spoken_subject, tmp_path_factory) -> HeadSource:
     """The head of `served`, to be opened elsewhere."""
     folder = make_run(tmp_path_factory.mktemp("runs") / "drawn", spoken_subject)
-    return HeadSource("drawn", folder, (64, 64), stated(), spoken_subject.paths.root)
+    said, head = stated(), open_run(folder, spoken_subject.paths.root).sha256
+    said = replace(said, origin=replace(said.origin, head=head))
+    return HeadSource("drawn", folder, (64, 64), said, spoken_subject.paths.root)
 
 
 @pytest.fixture(scope="module")
@@ -92,18 +98,21 @@ def test_clients_speak_through_workers_at_once_and_the_server_tells_its_capacity
 
 
 def test_what_frames_cost_bounds_the_sessions(remote, workers, monkeypatch):
-    """Two cores, 17 ms a frame: 85 % of them make four sessions."""
+    """Two cores, 17 ms a frame: 85 % of them make four sessions. One can always begin."""
     _, service = remote
     wait_for(lambda: _idle(service))
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    for seconds, able in ((0.010, 4), (0.005, 4), (0.040, 1), (0.100, 0)):
+    monkeypatch.setattr(workers, "answers", deque([(1.0, 1)] * 60))
+    for seconds, able in ((0.010, 4), (0.005, 4), (0.040, 1), (0.100, 1)):
         for worker in workers._workers:
             times = {"draw": deque([seconds] * 30), "push": deque([0.0035] * 60)}
             monkeypatch.setattr(worker, "seconds", {**worker.seconds, **times})
             monkeypatch.setattr(worker, "frames", deque([0, 1] * 30))
-            monkeypatch.setattr(worker, "clock", deque([1.0] * 60))
         assert service.free() == able
-    assert service.capacity().more == 0 and service.capacity().drawn_by_clients == 0
+    assert service.capacity().more == 1 and service.capacity().drawn_by_clients == 0
+    service.take()
+    assert service.capacity().more == 0
+    service.give_back()
 
 
 def test_the_death_of_a_worker_ends_its_sessions_and_no_others(remote, workers):
@@ -113,7 +122,7 @@ def test_the_death_of_a_worker_ends_its_sessions_and_no_others(remote, workers):
             assert json.loads(socket.recv())["type"] == "hello"
         busy = [w for w in workers._workers if w.places]
         assert len(busy) == 2
-        os.kill(busy[0].pid, signal.SIGTERM)
+        busy[0]._process.kill()
         ended, goes_on = 0, 0
         for socket in (one, other):
             try:
@@ -129,6 +138,27 @@ def test_the_death_of_a_worker_ends_its_sessions_and_no_others(remote, workers):
     with live(address) as again, live(address) as more:
         for socket in (again, more):
             until(socket, lambda kind, *_: kind == 2)
+
+
+def test_what_passing_a_frame_on_costs_does_not_grow_once_another_client_has_left(
+    workers, monkeypatch
+):
+    """A millisecond of this process's CPU time an answer."""
+    clock, answers = (n / 1000 for n in itertools.count()), deque(maxlen=workers.answers.maxlen)
+    monkeypatch.setattr("audioplane.serve.workers.time.process_time", lambda: next(clock))
+    monkeypatch.setattr(workers, "answers", answers)
+    for worker in workers._workers:
+        monkeypatch.setattr(worker, "_answers", answers)
+    one, other = (workers.stream("drawn", None) for _ in range(2))
+    for _ in range(300):
+        one.push(np.zeros(640, np.float32))
+        other.push(np.zeros(640, np.float32))
+    assert workers.frame_cost().passed_on == pytest.approx(0.001)
+    other.close()
+    for _ in range(1010):
+        one.push(np.zeros(640, np.float32))
+    assert workers.frame_cost().passed_on == pytest.approx(0.001)
+    one.close()
 
 
 def test_heads_that_nobody_uses_are_let_go_while_memory_is_short(source):
@@ -199,6 +229,28 @@ def test_torsos_are_decoded_once_for_all_processes(spoken_subject, source, tmp_p
     assert with_kept_torsos(footage, footage.loop, tmp_path / "y.torsos") is footage
 
 
+def test_torsos_for_which_there_is_no_room_are_decoded_anew(source, tmp_path, monkeypatch):
+    """Writing into a sparse file on a full disk would end the process."""
+    footage, full = source.open().animator.footage, shutil.disk_usage(tmp_path)._replace(free=1000)
+
+    def allocate(*_):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda _: full)
+        assert with_kept_torsos(footage, footage.loop, tmp_path / "x.torsos") is footage
+    monkeypatch.setattr(os, "posix_fallocate", allocate, raising=False)
+    for _ in range(2):  # a second worker comes to the same
+        assert with_kept_torsos(footage, footage.loop, tmp_path / "y.torsos") is footage
+
+
+def test_a_head_that_changed_since_it_was_stated_is_not_opened(source):
+    origin = replace(source.provenance.origin, head="0" * 64)
+    changed = replace(source, provenance=replace(source.provenance, origin=origin))
+    with pytest.raises(CheckpointError, match="has changed: start the server again"):
+        changed.open()
+
+
 def test_the_background_alone_is_not_kept_frame_by_frame(spoken_subject, source, tmp_path):
     recorded = source.open().animator.footage
     modelled = replace(recorded, recorded=False)
@@ -208,9 +260,8 @@ def test_the_background_alone_is_not_kept_frame_by_frame(spoken_subject, source,
 
 def test_a_worker_that_died_says_so(source):
     workers = Workers([source], 1)
-    (pid,) = workers.pids
     stream = workers.stream("drawn", None)
-    os.kill(pid, signal.SIGTERM)
+    workers._workers[0]._process.kill()
     with pytest.raises(ServeError, match="has died"):
         for _ in range(500):
             stream.push(np.zeros(640, np.float32))
@@ -249,17 +300,18 @@ def test_an_error_that_cannot_be_sent_is_named(source):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
 def test_sigterm_lets_a_session_finish_and_takes_no_other(source, spoken_subject):
-    """The command itself, in a process of its own."""
+    """The command itself, in a session of its own; service managers signal its workers too."""
     command = [sys.executable, "-m", "audioplane", "serve", str(source.path), "--workers", "1"]
     command += ["--subject", str(spoken_subject.paths.root)]
     port = 8000 + os.getpid() % 20000
-    server = subprocess.Popen([*command, "--port", str(port)], stderr=subprocess.DEVNULL)
+    command += ["--port", str(port)]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     address = f"127.0.0.1:{port}"
     try:
         wait_for(lambda: urllib.request.urlopen(f"http://{address}/api/heads", timeout=5).close())
         with live(address, head=source.path.name) as socket:
             until(socket, lambda kind, *_: kind == 2)
-            server.send_signal(signal.SIGTERM)
+            os.killpg(server.pid, signal.SIGTERM)
             wait_for(lambda: _draining(address))
             with live(address, head=source.path.name) as late:
                 with pytest.raises(ConnectionClosed, match="too many sessions"):

@@ -1,6 +1,7 @@
 """Access to a server: by token, by host name, and through proxies."""
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -10,6 +11,7 @@ from audioplane.errors import ServeError
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FORBIDDEN, UNAUTHORISED = 403, 401
+_NAME = re.compile(r"[a-z0-9._-]+")
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,20 @@ class Access:
     token: str | None = None
     """Secret of the clients; without one the server answers only to names of this machine."""
     hosts: tuple[str, ...] = ()
-    """Host names allowed besides those of this machine."""
+    """Host names allowed besides those of this machine; in lower case, as browsers send them."""
     proxies: tuple[str, ...] = ()
     """Addresses or networks of proxies, whose X-Forwarded-For and -Host are trusted."""
 
     def __post_init__(self) -> None:
-        """Raises `ServeError` for a proxy that is neither address nor network: it would be one
-        that is never trusted."""
+        """Raises `ServeError` for a host that is not a bare name, and for a proxy that is neither
+        address nor network: such a host would never be allowed, such a proxy never trusted."""
+        object.__setattr__(self, "hosts", tuple(host.lower() for host in self.hosts))
+        for host in self.hosts:
+            if not (_NAME.fullmatch(host) or _inside(host, ("::/0",))):
+                raise ServeError(
+                    f"allow_host={host} is not a bare host name such as heads.example: leave out "
+                    "scheme, port and path"
+                )
         for proxy in self.proxies:
             try:
                 ip_network(proxy, strict=False)

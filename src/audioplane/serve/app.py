@@ -16,7 +16,7 @@ from audioplane.serve.access import Access
 from audioplane.serve.clip import render_clip
 from audioplane.serve.guard import Guard
 from audioplane.serve.heads import Heads
-from audioplane.serve.jobs import while_there
+from audioplane.serve.jobs import while_at_work, while_there
 from audioplane.serve.limits import Limits
 from audioplane.serve.service import BUSY, UNREADABLE, Service
 from audioplane.serve.sockets import serve_socket
@@ -69,7 +69,8 @@ def make_app(
     async def sound(id: str, request: Request) -> dict[str, float]:
         session, limits = service.session(id), service.limits
         async with session.uploading:
-            content = await _body(request, limits.upload_bytes, limits)
+            body = _body(request, limits.upload_bytes, limits)
+            content = await while_at_work(session, body)
             try:
                 speech = await while_there(request, session, decode_upload(content, limits))
             except ServeError as e:

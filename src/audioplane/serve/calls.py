@@ -1,10 +1,12 @@
 """Sessions over WebRTC: answers to offers, the microphone's sound in, sound and images out.
 
-The server answers the client's connectivity checks and sends none: an offer's candidates are
-ignored, so that nobody can make it contact other machines, and it uses no STUN or TURN server.
+The server sends connectivity checks only to addresses from which a client's own check came: an
+offer's candidates are ignored, so that nobody can make it contact other machines, and it uses no
+STUN or TURN server.
 """
 
 import asyncio
+import logging
 from contextlib import suppress
 
 from aiortc import (
@@ -17,7 +19,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 
 from audioplane.clock import SAMPLE_RATE
-from audioplane.errors import ServeError
+from audioplane.errors import AudioplaneError, ServeError
 from audioplane.media.frames import AudioFrame, VoiceFrames
 from audioplane.serve.heads import Source
 from audioplane.serve.playout import Playout
@@ -32,6 +34,7 @@ _CLOSE_SECONDS = 2.0
 """Seconds to close a connection."""
 _KINDS = ["application", "audio", "video"]
 _LEFT_OUT = ("a=candidate:", "a=end-of-candidates")
+_log = logging.getLogger("audioplane.serve")
 
 
 class Call:
@@ -51,7 +54,8 @@ class Call:
         self._peer.on("connectionstatechange", self._look)
 
     def _on_track(self, track: MediaStreamTrack) -> None:
-        self._microphone = track
+        if track.kind == "audio":  # an offer's video line may be for both directions
+            self._microphone = track
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
         if not self._channel.done():
@@ -139,6 +143,8 @@ async def take_call(service: Service, head: Source, offer: str) -> str:
 async def _keep(service: Service, call: Call, session: Session) -> None:
     try:
         await call.run()
+    except AudioplaneError as e:  # its worker died
+        _log.warning("a call ended: %s", e)
     finally:
         service.give_back()
         await call.close()

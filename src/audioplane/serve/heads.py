@@ -25,6 +25,8 @@ from audioplane.web.drawing import frame_bytes
 
 _MARGIN = 0.12
 """Seconds that images and sound wait at the client, besides the time to render two frames."""
+_HEARING = 8
+"""Fewest threads that push sound."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class Source(Protocol):
 
 
 class Heads:
-    """The heads by name, and the threads that wait for their images."""
+    """The heads by name, and the threads that wait for their frames and images."""
 
     def __init__(self, heads: Sequence[Source], threads: int = 1):
         """`threads`: one where heads render in this process, since kernels use all cores."""
@@ -166,6 +168,8 @@ class Heads:
             raise ServeError("two heads have the same name: rename a run's folder")
         self.by_name = {head.name: head for head in heads}
         self.drawing = ThreadPoolExecutor(threads, thread_name_prefix="drawing")
+        self.hearing = ThreadPoolExecutor(max(threads, _HEARING), thread_name_prefix="hearing")
+        """Not asyncio's own, which may all wait for heads to open."""
 
 
 def open_head(talker: Talker, provenance: Provenance, look_ahead: float = LOOK_AHEAD) -> ServedHead:

@@ -20,7 +20,7 @@ class Limits:
     upload_seconds: float = 180.0
     """Length of the sound in an uploaded file; longer ones are refused."""
     stall_seconds: float = 20.0
-    """Time without progress after which an upload is abandoned."""
+    """Time without progress after which an upload or a download is abandoned."""
     decode_seconds: float = 20.0
     """Time to decode an upload before that is abandoned."""
     decode_memory: int = 2 << 30

@@ -16,6 +16,7 @@ from audioplane.drive import Talker
 from audioplane.drive.moment import Moment
 from audioplane.drive.stream import StreamFrame
 from audioplane.drive.talker import LOOK_AHEAD
+from audioplane.errors import CheckpointError
 from audioplane.mark import Marker
 from audioplane.serve.heads import LocalStream, ServedHead, open_head
 from audioplane.serve.memory import memory_is_short
@@ -44,9 +45,12 @@ class HeadSource:
     def open(self, torsos: Path | None = None) -> ServedHead:
         """Read it and measure its time to render.
 
-        Raises as `Talker.open` and `open_head` do.
+        Raises `CheckpointError` where it is not the head that `provenance` states, and as
+        `Talker.open` and `open_head` do.
         """
         talker = Talker.open(self.path, subject=self.subject, device=self.device, **self.settings)
+        if talker.run.sha256 != self.provenance.origin.head:
+            raise CheckpointError(f"{self.path} has changed: start the server again to show it")
         if torsos is not None:
             animator = talker.animator
             file = torsos / f"{self.name}.torsos"

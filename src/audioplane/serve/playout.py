@@ -31,6 +31,8 @@ _FASTER = 0.1
 """Speed-up of the sound, as a fraction, while it waits longer than necessary."""
 _WAITING = 25
 """Most images that wait."""
+_SOUNDS_WAITING = 250
+"""Most sounds that wait: 10 s, for a client that takes none."""
 _BACKLOG = 4096
 """Bytes waiting on the data channel above which no ages are sent."""
 
@@ -93,7 +95,7 @@ class SoundTrack(MediaStreamTrack):
     def __init__(self, playout: Playout):
         super().__init__()
         self._playout, self._sent, self._pcm = playout, 0, b""
-        self.waiting: deque[bytes] = deque()
+        self.waiting: deque[bytes] = deque(maxlen=_SOUNDS_WAITING)
         self.came = asyncio.Event()
 
     async def recv(self) -> AudioFrame:

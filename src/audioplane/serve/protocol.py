@@ -1,13 +1,21 @@
-"""HTTP connections, limited in number and in the time until a request begins."""
+"""HTTP connections, limited in number and in the time until a request begins, and the WebSockets
+that they become."""
 
 import asyncio
 from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 from audioplane.serve.access import Access
-from audioplane.serve.limits import Limits
+from audioplane.serve.limits import Bucket, Limits
+
+_CLOSE_SECONDS = 15.0
+"""Seconds that a WebSocket has to close after its session; uvicorn waits 10 of them for a reply."""
+_FRAMES, _FRAMES_A_SECOND = 2000.0, 1000.0
+"""Pings and pieces of messages of a client at once, and then a second."""
 
 
 class Connections:
@@ -16,7 +24,7 @@ class Connections:
     def __init__(self, limits: Limits, access: Access):
         self.limits, self._access = limits, access
         self._open: dict[LimitedProtocol, str] = {}
-        """In the order of opening, with the address at the other end, "" for a proxy."""
+        """The one idle longest first, with the address at the other end, "" for a proxy."""
 
     def enter(self, connection: "LimitedProtocol", address: str) -> None:
         """Add a connection; where there are too many, close one."""
@@ -31,6 +39,11 @@ class Connections:
         given_up = next((c for c in crowd if c.idle), connection)
         self.leave(given_up)
         given_up.transport.abort()
+
+    def answered(self, connection: "LimitedProtocol") -> None:
+        """Note that a connection has been idle since now only."""
+        if connection in self._open:
+            self._open[connection] = self._open.pop(connection)
 
     def leave(self, connection: "LimitedProtocol") -> None:
         """Remove a connection that was closed or became a WebSocket."""
@@ -52,16 +65,31 @@ class LimitedProtocol(H11Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no request has come, or all have been answered."""
-        return self.cycle is None or self.cycle.response_complete
+        """Whether no request has come, or all have been answered and the client has the answers."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and not self._left
+
+    @property
+    def _left(self) -> int:
+        """Bytes of answers that the client has still to take."""
+        return self.transport.get_write_buffer_size()
 
     def _watch(self) -> None:
-        """Start or stop the clock."""
-        if self.idle and self._timer is None:
-            seconds = self.doors.limits.header_seconds
-            self._timer = self.loop.call_later(seconds, self.transport.abort)
-        elif not self.idle:
+        """Start or stop the clock, which runs while the client has to ask or to take."""
+        limits, left = self.doors.limits, self._left
+        if not self.idle and not left:
             self._stop()
+        elif self._timer is None:
+            seconds = limits.stall_seconds if left else limits.header_seconds
+            self._timer = self.loop.call_later(seconds, self._expire, left)
+
+    def _expire(self, left: int) -> None:
+        """Disconnect, unless the client has taken some of the bytes that were left."""
+        self._timer = None
+        if self._left < left:
+            self._watch()
+        else:
+            self.transport.abort()
 
     def _stop(self) -> None:
         if self._timer is not None:
@@ -75,8 +103,10 @@ class LimitedProtocol(H11Protocol):
             self._watch()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Wait until the client has the answer, and for the next request."""
         super().on_response_complete()
+        self.doors.answered(self)
+        self._stop()
         self._watch()
 
     def handle_websocket_upgrade(self, event: Any) -> None:
@@ -92,6 +122,40 @@ class LimitedProtocol(H11Protocol):
         super().connection_lost(exc)
 
 
+class LimitedSocket(WebSocketsSansIOProtocol):
+    """A WebSocket that is cut where the client does not take its end, or sends too many frames that
+    are no messages."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to count."""
+        super().connection_made(transport)
+        self._frames = Bucket(_FRAMES, _FRAMES_A_SECOND)
+
+    def handle_ping(self) -> None:
+        """Answer."""
+        if self._allowed():
+            super().handle_ping()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a piece of a message."""
+        if self._allowed():
+            super().handle_cont(event)
+
+    def _allowed(self) -> bool:
+        """Whether there were not too many of these frames; else the connection is cut."""
+        allowed = self._frames.take()
+        if not allowed:
+            self.transport.abort()
+        return allowed
+
+    async def run_asgi(self) -> None:
+        """The session. Closing would wait without end for a client that reads nothing."""
+        try:
+            await super().run_asgi()
+        finally:
+            self.loop.call_later(_CLOSE_SECONDS, self.transport.abort)
+
+
 def server_config(app: Any, host: str, port: int, limits: Limits, access: Access) -> uvicorn.Config:
     """uvicorn's configuration for an application within these limits."""
     doors = Connections(limits, access)
@@ -100,7 +164,7 @@ def server_config(app: Any, host: str, port: int, limits: Limits, access: Access
         host=host,
         port=port,
         http=type("LimitedProtocol", (LimitedProtocol,), {"doors": doors}),
-        ws="websockets-sansio",
+        ws=LimitedSocket,
         ws_max_size=limits.message_bytes,
         ws_per_message_deflate=False,  # 84 bytes of it may be 64 kB
         loop="asyncio",

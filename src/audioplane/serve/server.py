@@ -34,8 +34,8 @@ class Address:
     def guarded(self) -> "Address":
         """The address with a token where one is needed. Raises `ServeError` for a weak token, or a
         port that there is not."""
-        if not 0 <= self.port < 1 << 16:
-            raise ServeError(f"port={self.port}: choose one from 0 to 65535")
+        if not 1 <= self.port < 1 << 16:
+            raise ServeError(f"port={self.port}: choose one from 1 to 65535")
         token = self.access.token
         if token is None and self.host not in LOOPBACK:
             return replace(self, access=replace(self.access, token=secrets.token_urlsafe(24)))

@@ -82,7 +82,8 @@ class Service:
 
     def free(self, drawn_there: bool = False) -> int:
         """How many sessions can begin, whose clients draw by themselves or do not: as many as the
-        limits and the measured times allow."""
+        limits and the measured times allow, but one always where none is at work: only sessions
+        measure the times anew."""
         if self.draining:
             return 0
         cost = self._workers.frame_cost() if self._workers else None
@@ -92,7 +93,7 @@ class Service:
         able = cost.room(
             self._workers.cores, (taken - self.drawn_there, self.drawn_there), drawn_there
         )
-        return self.places if able is None else max(0, min(self.places, able))
+        return self.places if able is None else max(0 if taken else 1, min(self.places, able))
 
     def capacity(self) -> Capacity:
         """Where the server stands."""

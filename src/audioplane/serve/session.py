@@ -93,7 +93,8 @@ class Session:
         `drawn_there`: the client draws; `head.drawing` has to be there.
         """
         self.id = secrets.token_urlsafe(16)
-        self.head, self._drawing, self._limits = head, heads.drawing, limits
+        self.head, self._limits = head, limits
+        self._drawing, self._hearing = heads.drawing, heads.hearing
         self.provenance = head.provenance.for_another()
         self.drawn_there = drawn_there
         marker = self.provenance.marker(*head.size)
@@ -205,7 +206,7 @@ class Session:
             if len(piece):
                 self._fed += len(piece)
                 self._fed_at.append((self._fed, now))
-                for frame in await asyncio.to_thread(self.stream.push, piece):
+                for frame in await loop.run_in_executor(self._hearing, self.stream.push, piece):
                     self.kept.append(frame)
                     if not self.drawn_there:
                         self._pending.append(frame)

@@ -26,7 +26,7 @@ _QUALITY = 85
 """Of the images, JPEG."""
 _SEND_SECONDS = 5.0
 """Seconds after which a client that takes nothing counts as disconnected."""
-_REFUSED, _FULL, _TOO_BIG, _GONE, _FAILED = 1008, 1013, 1009, 1006, 1011
+_ENDED, _REFUSED, _FULL, _TOO_BIG, _GONE, _FAILED = 1000, 1008, 1013, 1009, 1006, 1011
 """WebSocket's codes."""
 _MESSAGES, _MESSAGES_A_SECOND = 200_000.0, 1000.0
 """Messages of a client at once, and then a second: an hour of sound in pieces of 20 ms."""
@@ -103,18 +103,21 @@ async def serve_socket(service: Service, socket: WebSocket) -> None:
         receive = _receive(session, socket, service.limits)
         await service.run(session, receive, send.watch(), *works)
     except ServeError as e:  # its worker died
-        with suppress(RuntimeError, WebSocketDisconnect):
-            await socket.close(_FAILED, str(e))
+        await _close(socket, _FAILED, str(e))
     except AudioplaneError as e:  # what it is read from was removed or damaged meanwhile
         _log.warning("%s cannot be shown: %s", head.name, e)
-        with suppress(RuntimeError, WebSocketDisconnect):
-            await socket.close(_FAILED, UNREADABLE)
+        await _close(socket, _FAILED, UNREADABLE)
     finally:
         service.give_back(drawn_there)
         if session is not None:
             await session.close()
-        with suppress(RuntimeError, WebSocketDisconnect):
-            await socket.close()
+        await _close(socket)
+
+
+async def _close(socket: WebSocket, code: int = _ENDED, reason: str | None = None) -> None:
+    """End a WebSocket that may have ended, or whose client may take nothing."""
+    with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+        await asyncio.wait_for(socket.close(code, reason), _SEND_SECONDS)
 
 
 def _number(text: str | None) -> float | None:

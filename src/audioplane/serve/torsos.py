@@ -1,10 +1,13 @@
 """Torsos that were decoded once: kept in a file that all workers map into their memory.
 
 Decoding a torso takes a quarter of a frame's time, and two are needed while one frame passes into
-another. The system drops pages of the file where memory is short, and they are read again.
+another. The system drops pages of the file where memory is short, and they are read again; in a
+folder that is in memory itself (tmpfs) it cannot.
 """
 
+import errno
 import os
+import shutil
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -87,7 +90,7 @@ class KeptTorsos(FootageLike):
 
 def with_kept_torsos(footage: Footage, shown: Sequence[FrameRef], file: Path) -> Footage:
     """The same footage with the torsos of `shown` frames in `file`, which is made; unchanged where
-    they are too many, or modelled."""
+    they are too many, or modelled, or the disk has no room for them."""
     torsos = [footage.torso(shown[i]) for i in spread_over(len(shown), _LOOKS)]
     tops = [int(t[..., 3].any(1).argmax()) for t in torsos if t is not None and t[..., 3].any()]
     if not tops:
@@ -98,13 +101,23 @@ def with_kept_torsos(footage: Footage, shown: Sequence[FrameRef], file: Path) ->
     if int(np.prod(shape)) > MOST_BYTES:
         return footage
     file.parent.mkdir(parents=True, exist_ok=True)
-    lower = _mapped(file, shape)
-    there = _mapped(file.with_suffix(".there"), (len(rows),))
+    try:
+        lower = _mapped(file, shape)
+        there = _mapped(file.with_suffix(".there"), (len(rows),))
+    except OSError:
+        return footage
     return KeptTorsos(footage, lower, there, rows)
 
 
 def _mapped(file: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """A file of zeros, sparse, or the one that another process made."""
+    """A file of zeros, or the one that another process made. Raises `OSError` where it has no room:
+    writing into a sparse file on a full disk would end the process."""
+    size = int(np.prod(shape))
     with file.open("ab") as made:
-        made.truncate(int(np.prod(shape)))
+        if made.tell() < size:
+            if shutil.disk_usage(file.parent).free < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(made.fileno(), 0, size)
+            made.truncate(size)
     return np.memmap(file, np.uint8, "r+", shape=shape)

@@ -5,6 +5,7 @@ kernel waits for a thread on every core. A worker has one core and one interpret
 with one worker.
 """
 
+import atexit
 import itertools
 import multiprocessing
 import os
@@ -83,12 +84,19 @@ class _Request:
 class Worker:
     """One process, asked from any thread; an answer is waited for."""
 
-    def __init__(self, sources: Sequence[HeadSource], torsos: Path | None):
+    def __init__(
+        self,
+        sources: Sequence[HeadSource],
+        torsos: Path | None,
+        answers: deque[tuple[float, int]],
+    ):
+        """`answers`: where its answers to "push" are noted (`Workers.answers`)."""
         context = multiprocessing.get_context("spawn")
         self._line, there = context.Pipe()
         self._process = context.Process(target=_serve, args=(there, sources, torsos), daemon=True)
         self._process.start()
         there.close()
+        atexit.register(self._process.kill)  # of one that is never closed: SIGTERM ends none
         self._numbers = itertools.count()
         self._waiting: dict[int, Future[Any]] = {}
         self._sending = threading.Lock()
@@ -98,8 +106,7 @@ class Worker:
         """CPU time of its latest answers, by verb."""
         self.frames: deque[int] = deque(maxlen=_WATCHED)
         """Frames in the latest answers to "push"."""
-        self.clock: deque[float] = deque(maxlen=_WATCHED)
-        """This process's CPU time when they came."""
+        self._answers = answers
         threading.Thread(target=self._read, name="worker", daemon=True).start()
 
     @property
@@ -135,7 +142,7 @@ class Worker:
             self.seconds[verb].append(seconds)
             if verb == "push" and not isinstance(answer, Exception):
                 self.frames.append(len(answer))
-                self.clock.append(time.process_time())
+                self._answers.append((time.process_time(), len(answer)))
             future = self._waiting.pop(number)
             if isinstance(answer, Exception):
                 future.set_exception(answer)
@@ -149,7 +156,7 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        self._process.terminate()
+        self._process.kill()
         self._process.join()
 
 
@@ -165,7 +172,11 @@ class Workers:
             torsos: A folder for decoded torsos, shared by the processes; None keeps none.
         """
         self._sources, self._torsos = sources, torsos
-        self._workers = [Worker(sources, torsos) for _ in range(count or os.cpu_count() or 1)]
+        self.answers: deque[tuple[float, int]] = deque(maxlen=_WATCHED)
+        """Latest answers of all to "push", in the order in which they came: this process's CPU time
+        then, and frames."""
+        count = count or os.cpu_count() or 1
+        self._workers = [Worker(sources, torsos, self.answers) for _ in range(count)]
         self._choosing = threading.Lock()
 
     def stream(self, head: str, marker: Marker | None, drawn_there: bool = False) -> "RemoteStream":
@@ -174,7 +185,7 @@ class Workers:
             workers = self._workers
             for i, worker in enumerate(workers):
                 if not worker.alive:
-                    workers[i] = Worker(self._sources, self._torsos)
+                    workers[i] = Worker(self._sources, self._torsos, self.answers)
             worker, place = min(workers, key=lambda w: len(w.places)), object()
             worker.places.add(place)
         try:
@@ -201,10 +212,7 @@ class Workers:
         heard = sum(sum(list(w.seconds["push"])) for w in self._workers) / frames
         draws = [s for w in self._workers for s in list(w.seconds["draw"])]
         rendered = float(np.mean(draws)) if len(draws) >= _FEWEST else None
-        answers = []
-        for worker in self._workers:
-            answers += zip(list(worker.clock), list(worker.frames), strict=False)
-        return FrameCost(heard, rendered, _passed_on(answers))
+        return FrameCost(heard, rendered, _passed_on(list(self.answers)))
 
     def close(self) -> None:
         """End all processes."""
@@ -215,7 +223,6 @@ class Workers:
 def _passed_on(answers: Sequence[tuple[float, int]]) -> float:
     """This process's CPU time for a frame: its clock when workers answered, and how many frames
     each answer brought."""
-    answers = sorted(answers)
     frames = sum(count for _, count in answers[1:])
     return (answers[-1][0] - answers[0][0]) / max(frames, 1)
 
@@ -286,7 +293,8 @@ def _serve(line: Connection, sources: Sequence[HeadSource], torsos: Path | None)
     """The life of a worker: one request after another, until the line is closed."""
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it
+    for number in (signal.SIGINT, signal.SIGTERM):  # the server ends it, and may drain before
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
     import numba
 
