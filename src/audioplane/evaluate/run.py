@@ -41,7 +41,7 @@ from audioplane.run import Run, RunPaths, open_run
 from audioplane.speech import require_kind
 from audioplane.splat.device import choose_device
 from audioplane.subject import FrameRef, Subject
-from audioplane.subject.expression import BLINK, CONTROLS
+from audioplane.subject.expression import BLINK
 
 METRICS_NAME, PAGE_NAME = "metrics.json", "report.html"
 SHEET_NAME, VIDEO_NAME = "contact_sheet.png", "side_by_side.mp4"
@@ -58,11 +58,7 @@ _TORSO_NOTES = {
     "recorded": "torso: recorded, the real one of each frame, as is the background",
     "model": "torso: modelled, in the held-out frames' own pose of the body; background: real",
 }
-_FACE_NOTES = {
-    BLINK: "lids: each held-out frame's own, as recorded",
-    len(CONTROLS): "brows, lids and gaze: each held-out frame's own, as recorded",
-}
-"""By the numbers of the head's expression."""
+_FACE_NOTE = "each held-out frame's own, as recorded"
 _SHOWN_FRAMES = 250
 """Seconds of held-out speech on the map of the prototypes: more would be narrower than a pixel."""
 
@@ -194,7 +190,8 @@ def _score(work: _Work, kind: str, held_out: HeldOut, show: Show) -> ScoreReport
     head = work.run.head
     drawn = [_TORSO_NOTES[work.run.torso], _POSE_NOTES[kind]]
     if len(head.moving()[1]):
-        drawn.append(_FACE_NOTES[head.shape.expression])
+        parts = "lids" if head.shape.expression == BLINK else "brows, lids and gaze"
+        drawn.append(f"{parts}: {_FACE_NOTE}")
     heard = () if scores.visemes.missing else (VISEME_NOTE,)
     notes = (*drawn, *heard, *(note for note, network in extra if network))
     return replace(scores, notes=(*scores.notes, *notes))

@@ -71,11 +71,15 @@ def correlation(a: Float[np.ndarray, " t"], b: Float[np.ndarray, " t"]) -> float
     return float(a @ b) / norm if norm > 0 else float("nan")
 
 
+Found = tuple[Bool[np.ndarray, " t"], Bool[np.ndarray, " t"]]
+"""The frames in which a mouth was found: of the one series, of the other."""
+
+
 def find_lag(
     late: Float[np.ndarray, " t"],
     reference: Float[np.ndarray, " t"],
     max_lag: int = MAX_LAG,
-    found: tuple[Bool[np.ndarray, " t"], Bool[np.ndarray, " t"]] | None = None,
+    found: Found | None = None,
 ) -> tuple[int, float]:
     """Frames (at most `max_lag`, and a quarter of all) by which `late` follows `reference`.
 
@@ -106,14 +110,20 @@ def find_lag(
 
 
 def aperture_scores(
-    rendered: Float[np.ndarray, " t"], true: Float[np.ndarray, " t"], source: str = ""
+    rendered: Float[np.ndarray, " t"],
+    true: Float[np.ndarray, " t"],
+    source: str = "",
+    found: Found | None = None,
 ) -> LipScores:
-    """MAC and its companions of two apertures of the same frames, one row a frame in order."""
-    n = len(true)
+    """MAC and its companions of two apertures of the same frames, one row a frame in order; `found`
+    as of `find_lag`."""
+    both = np.ones(len(true), bool) if found is None else found[0] & found[1]
+    own, theirs = rendered[both], true[both]
+    n = len(theirs)
     if n < MIN_FRAMES:
         reason = f"{n} frames with a mouth in both, at least {MIN_FRAMES} are needed"
         return LipScores(n_frames=n, source=source, empty=_without_aperture(reason))
-    true_std, std = float(true.std()), float(rendered.std())
+    true_std, std = float(theirs.std()), float(own.std())
     if true_std < 1e-6:
         reason = "the ground truth's mouth does not move"
         return LipScores(n_frames=n, source=source, empty=_without_aperture(reason))
@@ -122,39 +132,23 @@ def aperture_scores(
         reason = f"the render's mouth does not move (spread {spread:.3f} of the true one)"
         empty = {k: reason for k in ("mac", "lag", "mac_at_lag")}
         return LipScores(spread=spread, n_frames=n, source=source, empty=empty)
-    lag, at_lag = find_lag(rendered, true)
-    mac = correlation(rendered, true)
-    return LipScores(None, mac, lag, at_lag, spread, n, source)
+    lag, at_lag = find_lag(rendered, true, found=found)
+    return LipScores(None, correlation(own, theirs), lag, at_lag, spread, n, source)
 
 
 def lip_scores(
     rendered: MouthTrack, true: MouthTrack, source: str, accuracy: float | None = None
 ) -> LipScores:
     """LMD and MAC of a render against the ground truth, both read by the same `source`."""
-    both = rendered.found & true.found
-    scores = aperture_scores(rendered.aperture[both], true.aperture[both], source)
-    if scores.lag is not None:
-        # Over the frames as they were: without the missing ones others would be neighbours.
-        found = (rendered.found, true.found)
-        lag, at_lag = find_lag(rendered.aperture, true.aperture, found=found)
-        scores = replace(scores, lag=lag, mac_at_lag=at_lag)
-    empty = dict(scores.empty)
-    lmd = None
+    found = rendered.found, true.found
+    scores = aperture_scores(rendered.aperture, true.aperture, source, found)
+    both = found[0] & found[1]
+    lmd, empty = None, dict(scores.empty)
     if both.any():
         lmd = float(landmark_distance(rendered.landmarks[both], true.landmarks[both]).mean())
     else:
         empty["lmd"] = "no frame with a mouth in both render and ground truth"
-    return LipScores(
-        lmd,
-        scores.mac,
-        scores.lag,
-        scores.mac_at_lag,
-        scores.spread,
-        int(both.sum()),
-        source,
-        accuracy,
-        empty,
-    )
+    return replace(scores, lmd=lmd, source_accuracy=accuracy, empty=empty)
 
 
 def _without_aperture(reason: str) -> dict[str, str]:
