@@ -1,10 +1,12 @@
 """A server with one small head, in a thread of this process."""
 
+import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from urllib.request import urlopen
 
 import pytest
 
@@ -54,6 +56,20 @@ def drawn_there(modelled, tmp_path_factory) -> ServedHead:
     check_drawing(modelled, stated())
     write_drawing(modelled, modelled.footage, folder, "drawn; no person")
     return replace(open_head(Talker(modelled), stated()), drawing=folder)
+
+
+def eventually(holds: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until it holds: busy machines keep nobody's time."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, f"not within {seconds} s"
+        time.sleep(0.01)
+
+
+def sessions(address: str) -> int:
+    """How many this server says are at work."""
+    with urlopen(f"http://{address}/api/capacity") as reply:
+        return json.load(reply)["sessions"]
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from audioplane.serve.heads import Heads, LocalStream
 from audioplane.serve.limits import Limits
 from audioplane.serve.session import Session
 from tests.mark.clips import disc_frames
-from tests.serve.conftest import KEY, serving
+from tests.serve.conftest import KEY, eventually, serving, sessions
 
 TOKEN = "a token of some length"
 
@@ -254,7 +254,7 @@ def test_a_client_that_vanishes_leaves_nothing_behind(address, caplog):
     with live(address) as socket:
         until(socket, lambda kind, *_: kind == 2)
         socket.socket.shutdown(SHUT_RDWR)
-    time.sleep(0.5)
+    eventually(lambda: not sessions(address))
     with live(address) as first, live(address) as second:  # both places are free
         assert json.loads(first.recv())["type"] == json.loads(second.recv())["type"] == "hello"
     assert not [r for r in caplog.records if r.levelname == "ERROR"]
@@ -266,7 +266,7 @@ def test_too_large_a_message_ends_the_session_with_one_line_in_the_log(address, 
         socket.send(b"0" * 70_000)
         with pytest.raises(ConnectionClosed, match="1009"):
             until(socket, lambda *_: False)
-    time.sleep(0.3)
+    eventually(lambda: caplog.records)
     assert [r.getMessage() for r in caplog.records] == [
         "a client sent a message of more than 64000 bytes"
     ]

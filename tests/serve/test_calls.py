@@ -19,7 +19,7 @@ from audioplane.serve.access import Access
 from audioplane.serve.heads import Heads, LocalStream
 from audioplane.serve.limits import Limits
 from tests.mark.clips import disc_frames
-from tests.serve.conftest import KEY, serving
+from tests.serve.conftest import KEY, eventually, serving, sessions
 from tests.serve.test_app import TOKEN, get
 
 aiortc = pytest.importorskip("aiortc", reason="needs the extra serve")
@@ -225,11 +225,10 @@ def test_a_call_that_ends_or_never_connects_frees_its_place(heads, monkeypatch):
             assert (await asyncio.to_thread(get, url, offer))[0] == 200  # and stays away
             status, why = await asyncio.to_thread(get, url, offer)
             assert status == 503 and b"too many sessions" in why
-            await asyncio.sleep(0.7)
             for _ in range(2):
+                await asyncio.to_thread(eventually, lambda: not sessions(address))
                 async with calling(address) as caller:
                     await caller.until(lambda c=caller: c.hello)
-                await asyncio.sleep(0.3)
 
         asyncio.run(call())
 

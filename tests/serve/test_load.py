@@ -22,7 +22,7 @@ from audioplane.serve.heads import Heads
 from audioplane.serve.limits import Limits
 from audioplane.serve.protocol import LimitedSocket
 from audioplane.serve.session import Session
-from tests.serve.conftest import serving
+from tests.serve.conftest import eventually, serving
 from tests.serve.test_app import TOKEN, get, live, until
 
 MANY = replace(Limits(), requests_a_minute=6000.0)
@@ -188,13 +188,15 @@ def test_clips_of_clients_that_hang_up_are_abandoned(address, monkeypatch):
         assert time.monotonic() - started < 3
         for connection in asked:
             connection.close()
-        time.sleep(0.5)
         for s in (a, b):
             s.close()
-        time.sleep(0.3)
-        drawn.clear()
-        time.sleep(0.3)
-        assert not drawn  # nobody draws for A any more
+
+        def still() -> bool:
+            drawn.clear()
+            time.sleep(0.3)
+            return not drawn
+
+        eventually(still, 3)  # nobody draws for A any more: its four clips take 12 s
 
 
 def test_uploads_wait_for_their_own_client_only_and_end_with_it(address, tone, monkeypatch):
@@ -223,11 +225,9 @@ def test_uploads_wait_for_their_own_client_only_and_end_with_it(address, tone, m
         assert get(f"http://{address}/api/sessions/{second}/sound", tone)[0] == 200
         assert time.monotonic() - started < 8 and not given_up
         bombs[0].close()
-        time.sleep(0.4)
-        assert len(given_up) == 1  # the other begins now
+        eventually(lambda: len(given_up) == 1)  # the other begins now
         a.close()
-        time.sleep(0.4)
-        assert len(given_up) == 2
+        eventually(lambda: len(given_up) == 2)
         bombs[1].settimeout(2)
         assert b" 410 " in bombs[1].recv(1000)
         bombs[1].close()
@@ -237,13 +237,11 @@ def test_idle_connections_shut_nobody_out(heads):
     limits = replace(MANY, connections=20, connections_an_address=12, header_seconds=1.0)
     with serving(heads, limits) as address:
         idle = [ask(address, "GET /api/heads HTTP/1.1") for _ in range(60)]
-        time.sleep(0.2)
-        assert sum(is_closed(c) for c in idle) >= 48
+        eventually(lambda: sum(is_closed(c) for c in idle) >= 48)
         assert get(f"http://{address}/api/heads")[0] == 200
         with live(address) as socket:
             assert json.loads(socket.recv())["type"] == "hello"
-            time.sleep(1.3)
-            assert all(is_closed(c) for c in idle)
+            eventually(lambda: all(is_closed(c) for c in idle))
             until(socket, lambda kind, *_: kind == 2)  # which is not taken for idle
         for connection in idle:
             connection.close()
@@ -301,17 +299,22 @@ def test_a_slow_download_is_cut_off_only_when_it_stalls(served, tmp_path):
 
 
 def test_the_connection_that_is_idle_longest_is_closed_for_another(heads):
-    with serving(heads, replace(MANY, connections=2)) as address:
-        path = "GET /api/heads HTTP/1.1"
-        used, unused = ask(address, path), ask(address, path)
-        used.sendall(b"\r\n")
-        assert b" 200 " in used.recv(1000)
-        time.sleep(0.2)
-        another = ask(address, path)
-        time.sleep(0.2)
-        assert is_closed(unused) and not is_closed(used)
-        for connection in (used, unused, another):
-            connection.close()
+    with serving(heads, replace(MANY, connections=3)) as address, ExitStack() as opened:
+
+        def connect() -> sockets.socket:
+            connection = opened.enter_context(ask(address, "GET /api/heads HTTP/1.1"))
+            connection.settimeout(20)
+            return connection
+
+        used, unused, last = connect(), connect(), connect()
+        for connection in (last, used):  # the server takes them in turn: so it has all three
+            connection.sendall(b"\r\n")
+            assert b" 200 " in connection.recv(1000)
+        another = connect()
+        assert rest(unused) == 0
+        another.sendall(b"\r\n")
+        assert b" 200 " in another.recv(1000)
+        assert not is_closed(used) and not is_closed(last)
 
 
 def test_the_connection_of_a_client_that_reads_nothing_is_cut(heads, monkeypatch):

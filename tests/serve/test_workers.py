@@ -29,7 +29,7 @@ from audioplane.serve.open_heads import HeadSource, OpenHeads
 from audioplane.serve.torsos import KeptTorsos, with_kept_torsos
 from audioplane.serve.workers import RemoteHead, Workers
 from tests.run.made import make_run
-from tests.serve.conftest import running, stated
+from tests.serve.conftest import eventually, running, stated
 from tests.serve.test_app import get, live, until
 
 ROOMY = replace(Limits(), requests_a_minute=6000.0, clients=4)
@@ -91,10 +91,7 @@ def test_clients_speak_through_workers_at_once_and_the_server_tells_its_capacity
         now = json.loads(get(f"http://{address}/api/capacity")[1])
         assert now["sessions"] == 2 and 0 < now["frame_ms"] < 1000
         assert now["more"] == service.free() <= 2
-    deadline = time.monotonic() + 10
-    while any(w.places for w in workers._workers) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert [len(w.places) for w in workers._workers] == [0, 0]
+    eventually(lambda: not any(w.places for w in workers._workers))
 
 
 def test_what_frames_cost_bounds_the_sessions(remote, workers, monkeypatch):
