@@ -22,7 +22,7 @@ from audioplane.evaluate.figures.attention import strongest_prototypes
 from audioplane.evaluate.figures.contact_sheet import SheetRow, contact_sheet
 from audioplane.evaluate.figures.curves import read_curves
 from audioplane.evaluate.figures.dynamism import draw_dynamism
-from audioplane.evaluate.figures.side_by_side import SideBySide, video_provenance
+from audioplane.evaluate.figures.videos import BOTH_NAME, HeldOutVideos, video_provenance
 from audioplane.evaluate.heldout import Draw, HeldOut, Show, rows_of, score_head
 from audioplane.evaluate.page import PageContents, evaluation_page
 from audioplane.evaluate.report import Evaluation, ScoreReport
@@ -44,7 +44,7 @@ from audioplane.subject import FrameRef, Subject
 from audioplane.subject.expression import BLINK
 
 METRICS_NAME, PAGE_NAME = "metrics.json", "report.html"
-SHEET_NAME, VIDEO_NAME = "contact_sheet.png", "side_by_side.mp4"
+SHEET_NAME = "contact_sheet.png"
 SHEET_FRAMES = 8
 """Frames on the contact sheet, evenly spread."""
 
@@ -98,14 +98,15 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
     Each held-out frame is rendered from the subject's own speech (codes float32 [t, k]) at its own
     pose over its own torso, uint8 [h, w, 3], and compared with the recording: PSNR in dB, SSIM,
     L1 from 0 to 1, LPIPS, LMD in pixels, MAC from −1 to 1, SyncNet, blendshape errors
-    (docs/evaluation.md). Frames are scored as rendered, neither marked nor encoded; the video is
-    both.
+    (docs/evaluation.md). Frames are scored as rendered, neither marked nor encoded; videos of
+    them are both.
 
     Args:
         run: An open run, or its folder or pack.
         subject: Its subject's folder, if that has moved since the training.
         out: Folder for `metrics.json`, `report.html` and, for each kind of poses, a contact sheet
-            and a video of recording and render side by side; None writes nothing.
+            and the videos `recording.mp4`, `render.mp4` and, of both, `side_by_side.mp4`; None
+            writes nothing.
         poses: Of the held-out frames: as tracked, refined against them with the head frozen, or
             both.
         lpips: LPIPS on AlexNet (`LPIPS.load`); None leaves its cells empty.
@@ -216,7 +217,7 @@ def _streaks(work: _Work) -> Streaks:
 
 @contextmanager
 def _figures(work: _Work, folder: Path | None) -> Iterator[Show]:
-    """Writes a video and a contact sheet of the frames; nothing without a folder."""
+    """Writes videos and a contact sheet of the frames; nothing without a folder."""
     if folder is None:
         yield lambda ref, truth, frame: None
         return
@@ -224,10 +225,10 @@ def _figures(work: _Work, folder: Path | None) -> Iterator[Show]:
     chosen = {person.val[i].img_id for i in spread_over(len(person.val), SHEET_FRAMES)}
     rows: list[SheetRow] = []
     height, width = person.background.shape[:2]
-    with SideBySide(folder / VIDEO_NAME, (width, height), work.sound, _provenance(work)) as writer:
+    with HeldOutVideos(folder, (width, height), work.sound, _provenance(work)) as videos:
 
         def show(ref: FrameRef, truth: Image, frame: DrivenFrame) -> None:
-            writer.write(truth, frame.image)
+            videos.write(truth, frame.image)
             if ref.img_id in chosen:
                 rows.append(SheetRow(f"frame {ref.img_id}", truth, frame.image, frame.dynamic))
 
@@ -285,7 +286,7 @@ def _contents(
     shown = np.array(rows_of(person.val, len(work.features)))[:_SHOWN_FRAMES]
     return PageContents(
         evaluation=evaluation,
-        video=(folder / first / VIDEO_NAME).read_bytes(),
+        video=(folder / first / BOTH_NAME).read_bytes(),
         examples=example_frames(drawn[first].draw, person, evaluation.reports[first]),
         sound=work.sound,
         curves=read_curves(RunPaths(work.run.path).events),
