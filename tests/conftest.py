@@ -1,5 +1,8 @@
 """A small synthetic subject that speaks, shared by the tests of training, driving and commands."""
 
+import tests.one_core  # noqa: F401 - first
+
+# isort: split
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -6,6 +6,7 @@ import sys
 import threading
 from dataclasses import replace
 
+import numba
 import pytest
 
 from audioplane.errors import StoreError
@@ -82,7 +83,8 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bits(
     options = replace(options, steps=(UnpackStep(), dying))
     retries = 1 if same_machine else 0
     entry = Entry(str(video), "ann")
-    result = run_fleet([entry], store, executor=LocalExecutor(1, retries=retries), options=options)
+    here = LocalExecutor(1, cores=numba.get_num_threads(), retries=retries)
+    result = run_fleet([entry], store, executor=here, options=options)
     if not same_machine:
         assert result.count("lost") == 1
         assert len(store.list("heads/ann/checkpoint")) == 1
