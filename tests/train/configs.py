@@ -18,10 +18,10 @@ TINY = TrainConfig(
     fine_iterations=40,
     half_size_iterations=20,
     model=ModelConfig(moving="face"),
-    loss=LossWeights(lips=0.1),
+    loss=LossWeights(mouth=2.0, lips=0.1),
     rates=LearningRates(poses_from=10),
     density=DensityConfig(initial=200, maximum=400, first=10, until=60, every=10),
-    audio=AudioConfig(run_length=8),
+    audio=AudioConfig(run_length=8, noise=0.1, offset=0.2),
     validate_every=20,
     checkpoint_every=30,
 )

@@ -20,7 +20,10 @@ def test_the_paper_preset_is_the_paper():
     assert (model.grid_size, model.cell_features) == (64, 16)
     assert (paper.density.initial, *iterations) == (1_000, 3_000, 100_000)
     assert (paper.loss.mask, paper.loss.margin) == (0.1, 0.2)
-    assert paper.loss.lips == 0 and paper.half_size_iterations == 0
+    loss, audio = paper.loss, paper.audio  # §3.5: L1, LPIPS and L_mask, and nothing else
+    assert (loss.dssim, loss.lpips, loss.mouth, loss.texture, loss.lips) == (0, 0.05, 0, 0, 0)
+    assert (audio.noise, audio.offset, audio.tilt, audio.shift) == (0, 0, 0, 0)
+    assert paper.half_size_iterations == 0
 
 
 def test_settings_change_by_group():

@@ -77,8 +77,8 @@ class LossWeights:
     """L_mask, Eq. 9 (paper §4.1); not taken without dynamic splatting."""
     margin: float = 0.2
     """Margin of L_mask (paper §4.1)."""
-    mouth: float = 2.0
-    """L1 inside the mouth mask counts this much more."""
+    mouth: float = 0.0
+    """L1 inside the mouth mask counts this much more; 0 is the paper."""
     texture: float = 0.0
     """Fineness of the mouth's texture (`train/losses.py`), in fine iterations at full size; 0 is
     the paper."""
@@ -149,9 +149,10 @@ class AudioConfig:
     runs: int = 4
     """Runs of consecutive frames that one iteration encodes."""
     run_length: int = 16
-    noise: float = 0.1
-    """Standard deviation of the noise added to the speech features, in units of theirs."""
-    offset: float = 0.2
+    noise: float = 0.0
+    """Standard deviation of the noise added to the speech features, in units of theirs; this and
+    the next are 0 in the paper."""
+    offset: float = 0.0
     """Standard deviation of one offset for all features of a run, likewise."""
     tilt: float = 0.0
     """Standard deviation of offsets that each feature of a run has of its own, likewise."""
@@ -310,9 +311,9 @@ PRESETS: dict[str, TrainConfig] = {
         coarse_iterations=1_200,
         fine_iterations=4_500,
         model=ModelConfig(moving="face", torso="auto"),
-        loss=LossWeights(lips=0.1),
+        loss=LossWeights(mouth=2.0, lips=0.1),
         density=DensityConfig(maximum=6_000, until=3_500),
-        audio=AudioConfig(noise=0.5),
+        audio=AudioConfig(noise=0.5, offset=0.2),
         validate_every=500,
     ),
     "laptop": TrainConfig(
@@ -323,9 +324,9 @@ PRESETS: dict[str, TrainConfig] = {
         blinks=4,
         half_size_iterations=8_000,
         model=ModelConfig(moving="face", expression="upper-face", torso="auto", detail=True),
-        loss=LossWeights(texture=8.0, lips=1.0),
+        loss=LossWeights(mouth=2.0, texture=8.0, lips=1.0),
         density=DensityConfig(maximum=10_000, until=6_000),
-        audio=AudioConfig(noise=2.5, tilt=0.7, shift=1, teacher_forcing=True),
+        audio=AudioConfig(noise=2.5, offset=0.2, tilt=0.7, shift=1, teacher_forcing=True),
         ema=True,
         validate_every=500,
     ),
