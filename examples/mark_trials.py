@@ -150,7 +150,7 @@ class MarkTrials:
         for name, readings in [*results.items(), ("not marked", unmarked)]:
             n = len(readings)
             found = sum(r.found for r in readings)
-            by_sync = sum(r.found for r in readings)
+            by_sync = sum(r.score >= r.threshold for r in readings)
             read = sum(r.payload is not None for r in readings)
             scores = [r.score for r in readings]
             edge = max(scores) if name == "not marked" else min(scores)

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from examples.mark_trials import MarkTrials, Treatment, psnr, treated
 
+from audioplane.mark import MarkPayload, MarkReading
 from audioplane.media.writer import VideoWriter
 
 
@@ -27,12 +30,27 @@ def test_quality_is_that_of_the_worst_frame():
 def test_the_table_has_a_row_for_every_treatment(tmp_path, capsys, monkeypatch):
     few = (Treatment("as written"), Treatment("far too much", crf=51, scale=0.2))
     monkeypatch.setattr("examples.mark_trials.TREATMENTS", few)
-    video = tmp_path / "grey.mp4"
+    rows = printed(tmp_path, capsys)
+    assert rows["as written"][:4] == ["1", "100.0%", "100.0%", "100.0%"]
+    assert rows["far too much"][:4] == ["1", "0.0%", "0.0%", "0.0%"] == rows["not marked"][:4]
+    assert any(name.startswith("0 of 2 payloads") for name in rows)
+
+
+def test_a_payload_that_is_read_without_the_sync_is_found_but_not_by_sync(
+    tmp_path, capsys, monkeypatch
+):
+    faint = MarkReading(8.4, MarkPayload(0, 2**32 - 1), second=0.0, scale=1.0, threshold=9.2)
+    monkeypatch.setattr("examples.mark_trials.TREATMENTS", (Treatment("faint"),))
+    monkeypatch.setattr("examples.mark_trials.read_mark", lambda frames, key: faint)
+    assert printed(tmp_path, capsys)["faint"] == ["1", "100.0%", "0.0%", "100.0%", "8.4"]
+
+
+def printed(folder: Path, capsys: pytest.CaptureFixture) -> dict[str, list[str]]:
+    """The table's rows by their names, of a grey video."""
+    video = folder / "grey.mp4"
     with VideoWriter(video, 192, 192) as writer:
         for _ in range(60):
             writer.write(np.full((192, 192, 3), 100, np.uint8))
     MarkTrials((video,), seconds=2.4).run()
-    rows = {line[:34].strip(): line[34:].split() for line in capsys.readouterr().out.splitlines()}
-    assert rows["as written"][:4] == ["1", "100.0%", "100.0%", "100.0%"]
-    assert rows["far too much"][:4] == ["1", "0.0%", "0.0%", "0.0%"] == rows["not marked"][:4]
-    assert any(name.startswith("0 of 2 payloads") for name in rows)
+    lines = capsys.readouterr().out.splitlines()
+    return {line[:34].strip(): line[34:].split() for line in lines}
