@@ -1,7 +1,26 @@
-"""The machine on which figures are measured."""
+"""The machine that does the work: how many cores it has, and its name beside figures."""
 
+import math
+import os
 import platform
 from pathlib import Path
+
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of processor time in a period of so many, of a container (cgroup v2)."""
+
+
+def cores(quota: Path = _QUOTA) -> int:
+    """How many this process may use: of the machine's, those it is bound to, and no more than its
+    container has time for."""
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    try:
+        time, period = map(int, quota.read_text().split())  # "max" where there is no bound
+        return max(1, min(count, math.ceil(time / period)))
+    except (OSError, ValueError, ZeroDivisionError):
+        return count
 
 
 def cpu_model() -> str:

@@ -37,7 +37,8 @@ def test_another_subjects_folder_and_a_budget_of_no_time_are_refused(
     spoken_subject, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setitem(PRESETS, "demo", TINY)
-    (tmp_path / "plan.json").write_text('{"subject": "somebody else"}')
+    plan = {"subject": "somebody else", "asked": {}, "iterations": 9}
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
     command = ["ablate", str(spoken_subject.paths.root), "--out", str(tmp_path)]
     command += ["--preset", "demo"]
     assert main(command) == 1

@@ -10,6 +10,7 @@ import pytest
 from audioplane.cli import main
 from audioplane.credentials import read_credentials
 from audioplane.errors import WorkError
+from audioplane.evaluate.mouth.view import LandmarkerView, ReaderView
 from audioplane.executors import SerialExecutor
 from audioplane.executors.executor import Lost
 from audioplane.experiments.cross import cross
@@ -104,11 +105,15 @@ def test_stress_says_whether_the_mouth_rests(run_folder, monkeypatch, capsys):
     monkeypatch.setattr("audioplane.experiments.stress.run.SECONDS", 0.6)
     monkeypatch.setattr("audioplane.experiments.stress.run._SILENCE", 1.2)
     monkeypatch.setattr("audioplane.experiments.stress.run._NOISE", 0.4)
+    begun = []
+    for kind in (ReaderView, LandmarkerView):
+        monkeypatch.setattr(kind, "restart", lambda view: begun.append(view))
     assert main(["stress", str(run_folder), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     names = ["training speech", "silence", "pause in speech", "noise", "music", "shouting"]
     assert [row["name"] for row in report["rows"]] == names
     rests = report["rests"]
+    assert len(begun) == len(names) + len(rests) + 1  # sequences, the recording's too
     assert [rest["name"] for rest in rests] == ["silence", "room noise", "breath", "music"]
     still = sum(rest["quiver"] is not None for rest in rests)
     assert report["usual_move"] > 0 and len(report["findings"]) == 9 + len(rests) + still

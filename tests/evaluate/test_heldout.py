@@ -28,6 +28,9 @@ STILL = np.zeros((128, 128), np.float32)
 class Unread:
     """A view that sees no mouth."""
 
+    def restart(self) -> None:
+        pass
+
     def see(self, image: np.ndarray, ref: FrameRef) -> SeenMouth | None:
         return None
 

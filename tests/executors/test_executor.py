@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from audioplane.errors import FleetError, WorkError
+from audioplane.errors import FleetError, StoreError, WorkError
 from audioplane.executors import LocalExecutor, RayExecutor, SerialExecutor, complete
 from audioplane.executors.local import _serve
 from audioplane.progress import Progress
@@ -42,6 +42,15 @@ def dying(item, report, stop):
     os._exit(3)
 
 
+def failing(item, report, stop):
+    """Raises as often as it is called, or returns what no other process can be sent."""
+    folder, error = item
+    (folder / str(time.time_ns())).touch()
+    if error is not None:
+        raise error
+    return lambda: None
+
+
 @pytest.mark.parametrize("executor", [SerialExecutor(), LocalExecutor(1)])
 def test_all_results_come_with_their_progress(executor):
     seen = []
@@ -52,6 +61,20 @@ def test_all_results_come_with_their_progress(executor):
 def test_an_item_that_is_lost_is_named():
     with pytest.raises(WorkError, match=r"number 4: its process died \(exit code 3\)"):
         [*complete(LocalExecutor(1, retries=0), doubled, [4], "number {}".format, print)]
+
+
+@pytest.mark.parametrize(
+    "error, tries, said",
+    [
+        (ValueError("no"), 1, "ValueError: no"),
+        (StoreError("no"), 3, "StoreError: no"),
+        (None, 1, "pickle"),
+    ],
+)
+def test_only_what_may_help_is_tried_again(tmp_path, error, tries, said):
+    with pytest.raises(WorkError, match=said):
+        [*complete(LocalExecutor(1), failing, [(tmp_path, error)], str, print)]
+    assert len([*tmp_path.iterdir()]) == tries
 
 
 def test_processes_have_their_threads_before_they_import_anything(monkeypatch):

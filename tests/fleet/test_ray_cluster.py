@@ -12,9 +12,12 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import numba
 import pytest
+import torch
 
 from audioplane.errors import InstallError
+from audioplane.executors import complete
 from audioplane.executors.ray_cluster import RayExecutor
 from audioplane.fleet import Entry, FleetOptions, Store, fleet_status, run_fleet
 from audioplane.fleet.state import read_state
@@ -94,6 +97,10 @@ def cluster(s3):
         finally:
             ray.shutdown()
             started.shutdown()
+
+
+def threads(item, report, stop):
+    return numba.get_num_threads(), torch.get_num_threads()
 
 
 def address(number: int) -> str:
@@ -180,6 +187,8 @@ def test_bad_videos_are_not_tried_again_and_lost_workers_are(cluster, s3, tmp_pa
     assert len(list((tmp_path / "marks-dead").iterdir())) == 2
     assert fleet_status(store).failures["PrepareError"][0].name == "bad"
     assert not run_fleet(entries[:3], store, executor=RayExecutor(), options=options).outcomes
+    # Though these read their number of threads as they are imported, with the work.
+    assert dict(complete(RayExecutor(cpus=1), threads, [0], str, print)) == {0: (1, 1)}
 
 
 def test_a_stopped_fleet_goes_on_later(cluster, s3, tmp_path):

@@ -1,4 +1,5 @@
 import base64
+import os
 import re
 from html.parser import HTMLParser
 
@@ -80,3 +81,4 @@ def test_images_and_videos_are_inside():
 
 def test_a_video_beside_the_page_is_named_safely():
     assert 'src="a%20%22b%22.mp4"' in video_beside('a "b".mp4', "it")
+    assert 'src="%FF%C3%A9.mp4"' in video_beside(os.fsdecode(b"\xff\xc3\xa9.mp4"), "it")

@@ -35,6 +35,11 @@ def test_a_line_goes_from_corner_to_corner_and_stops_where_nothing_is_known():
     assert paths(gap) == ["M0.0 1000.0h0M666.7 0.0L1000.0 0.0"]
 
 
+def test_a_line_of_which_nothing_is_known_is_an_empty_plot():
+    html = line_plot([line([np.nan, np.nan])], "y", "x", "unseen")
+    assert paths(html) == [""] and 'class="y"' not in html and "nan" not in html
+
+
 def test_only_several_lines_need_a_key_and_all_have_an_alt_text():
     one = line_plot([line([0, 1])], "loss", "iterations", "the <loss>")
     assert 'class="keys"' not in one and 'aria-label="the &lt;loss&gt;"' in one

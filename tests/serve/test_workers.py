@@ -98,7 +98,7 @@ def test_what_frames_cost_bounds_the_sessions(remote, workers, monkeypatch):
     """Two cores, 17 ms a frame: 85 % of them make four sessions. One can always begin."""
     _, service = remote
     wait_for(lambda: _idle(service))
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("audioplane.serve.workers.cores", lambda: 2)
     monkeypatch.setattr(workers, "answers", deque([(1.0, 1)] * 60))
     for seconds, able in ((0.010, 4), (0.005, 4), (0.040, 1), (0.100, 1)):
         for worker in workers._workers:

@@ -9,6 +9,7 @@ from audioplane.face.regions import mouth_aperture
 from audioplane.progress import Progress
 from audioplane.speech import compute_features
 from audioplane.subject import Label, Subject, load_subject
+from audioplane.subject.info import SubjectInfo
 from audioplane.synthetic import (
     SyntheticScene,
     SyntheticTruth,
@@ -99,6 +100,45 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(MediaError, match="cannot be written"):
         make_synthetic(tmp_path / "taken", 0.4, 32, 0, ("mel",))
+
+
+def test_truth_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "truth.safetensors").mkdir()
+    with pytest.raises(MediaError, match="cannot be written"):
+        make_synthetic(tmp_path, 0.4, 32, 0, ("mel",))
+
+
+@pytest.mark.parametrize("file", ["subject.json", "transforms_train.json", "prepare.json"])
+def test_a_recordings_subject_is_not_overwritten(tmp_path: Path, file: str) -> None:
+    SubjectInfo(size=512, n_frames=9, source="me.mp4").save(tmp_path / file)
+    before = (tmp_path / file).read_bytes()
+    with pytest.raises(SubjectError, match="choose another folder"):
+        make_synthetic(tmp_path, 0.4, 32, 0, ("mel",))
+    assert [p.name for p in tmp_path.iterdir()] == [file]
+    assert (tmp_path / file).read_bytes() == before
+
+
+def test_made_again_it_keeps_nothing_that_was_made_of_the_earlier_images(tmp_path: Path) -> None:
+    make_synthetic(tmp_path, 0.4, 32, 0, ("mel",))
+    for name in ("aud_of_mine.npy", "body.npy"):
+        (tmp_path / name).write_bytes(b"")
+    make_synthetic(tmp_path, 0.4, 32, 1, ("mel",))
+    assert sorted(p.name for p in tmp_path.glob("*.npy")) == ["aud_mel.npy", "expression.npy"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seconds": s} for s in (0.3, np.nan, np.inf)] + [{"size": 31}, {"seed": -1}]
+)
+def test_numbers_out_of_range_are_refused(tmp_path: Path, wrong: dict) -> None:
+    numbers = {"seconds": 0.4, "size": 32, "seed": 0} | wrong
+    with pytest.raises(SubjectError, match=f"^{next(iter(wrong))}=.* or more"):
+        make_synthetic(tmp_path, kinds=("mel",), **numbers)
+
+
+@pytest.mark.parametrize("n", [29, 57])
+def test_rounding_takes_no_frame_away(n: int) -> None:
+    assert int(n / 25 * 25) < n
+    assert len(make_synthetic_sentence(n / 25, 0).aperture) == n
 
 
 def test_a_subject_left_half_made_does_not_load(tmp_path: Path) -> None:

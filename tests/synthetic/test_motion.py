@@ -1,6 +1,9 @@
-import numpy as np
+import tracemalloc
 
-from audioplane.synthetic import make_synthetic_sentence
+import numpy as np
+import pytest
+
+from audioplane.synthetic import make_synthetic_sentence, motion
 from audioplane.synthetic.motion import articulate, move_head
 from audioplane.synthetic.phonemes import BILABIALS, PHONEMES, SILENCE
 from audioplane.synthetic.script import script
@@ -46,6 +49,18 @@ def test_articulation_moves_smoothly_within_its_ranges() -> None:
     assert (rows.max(0) <= [1.2, 1, 1, 1, 1, 1, 1]).all()
     assert rows[:, 0].max() > 0.8
     assert np.abs(np.diff(rows[:, 0])).max() < 0.6
+
+
+def test_a_long_speech_moves_the_mouth_as_if_all_were_laid_out_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spoken = script(0, 30.0)
+    tracemalloc.start()
+    rows = articulate(spoken, 750).stack()
+    assert tracemalloc.get_traced_memory()[1] < len(spoken) * 6000 * 8, "one float64 a pair"
+    tracemalloc.stop()
+    monkeypatch.setattr(motion, "_BLOCK", 6000)
+    np.testing.assert_allclose(rows, articulate(spoken, 750).stack(), atol=1e-12)
 
 
 def test_the_head_moves_within_reach_and_the_eyes_blink() -> None:

@@ -1,6 +1,5 @@
 """What runs work on many items somewhere; executors of this machine and of Ray answer to it."""
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,14 +13,15 @@ Result = TypeVar("Result")
 
 Work = Callable[[Item, Report, threading.Event], Result]
 """Work on one item: it reports progress, and ends early once the event is set. A function of a
-module, as it is sent to other processes. What it raises is taken for a loss of the machine."""
+module, as it is sent to other processes. A `StoreError` that it raises is taken for a loss of the
+machine."""
 Heard = Callable[[Item, Progress], None]
 """Receives the progress of an item, from executors that pass it on."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """An item whose worker died, or whose work raised, as often as that was tried."""
+    """An item whose work raised, or whose worker or store failed as often as that was tried."""
 
     reason: str
 
@@ -45,7 +45,8 @@ class Executor(Protocol):
         """Results as they come.
 
         Args:
-            work: Called with each item in some process, again where that process dies.
+            work: Called with each item in some process, again where that process dies or a
+                `StoreError` is raised.
             items: Sent to it; taken when there is room.
             heard: Receives progress.
             stop: Once it is set, no more items are taken, and those at work are told to end.
@@ -75,8 +76,8 @@ def complete(
         yield item, result
 
 
-def few_threads(cores: int) -> None:
-    """Threads of this process's libraries, before these are imported."""
-    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, str(cores))
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+def few_threads(cores: int) -> dict[str, str]:
+    """Environment of a process whose libraries use so many threads; they read it as they are
+    imported."""
+    threads = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"), str(cores))
+    return threads | {"OMP_WAIT_POLICY": "passive"}

@@ -10,8 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic
 
+from audioplane import machine
 from audioplane.errors import FleetError, StoreError
 from audioplane.executors.executor import Heard, Item, Lost, Result, Work, few_threads
 from audioplane.progress import Progress
@@ -26,7 +28,7 @@ _GRACE = 60.0
 
 @dataclass
 class _Task(Generic[Item]):
-    """An item and how often its process died."""
+    """An item and how often it was lost."""
 
     item: Item
     losses: int = 0
@@ -76,13 +78,14 @@ class LocalExecutor:
         """Args:
         jobs: Processes at once; 0 for as many as there are cores for.
         cores: For each of them.
-        retries: How often an item is tried again whose process died.
+        retries: How often an item is tried again whose process died or whose work raised a
+            `StoreError`; what else it raises it would raise again.
 
         Raises `FleetError` for fewer than no processes.
         """
         if jobs < 0:
             raise FleetError(f"jobs={jobs}: choose 1 or more, or 0 for one for every two cores")
-        self.slots = jobs or max(1, _cores_here() // cores)
+        self.slots = jobs or max(1, machine.cores() // cores)
         self._cores, self._retries = cores, retries
 
     def run(
@@ -104,15 +107,14 @@ class LocalExecutor:
                     pool.terminate()
                 if not pool.busy():
                     return
-                for task, answer in pool.answers(heard):
-                    if isinstance(answer, Lost):
-                        if stop.is_set():  # it may have been told to end before it could listen
-                            continue
+                for task, kind, answer in pool.answers(heard):
+                    if kind != "result" and stop.is_set():
+                        continue  # it may have been told to end before it could listen
+                    if kind == "lost" and task.losses < self._retries:
                         task.losses += 1
-                        if task.losses <= self._retries:
-                            pool.again(task)
-                            continue
-                    yield task.item, answer
+                        pool.again(task)
+                        continue
+                    yield task.item, answer if kind == "result" else Lost(answer)
         finally:
             pool.close()
 
@@ -160,8 +162,8 @@ class _Pool(Generic[Item]):
         self._workers.append(worker)
         return worker
 
-    def answers(self, heard: Heard[Item]) -> Iterator[tuple[_Task[Item], Any]]:
-        """Results and losses; news of progress goes to `heard`."""
+    def answers(self, heard: Heard[Item]) -> Iterator[tuple[_Task[Item], str, Any]]:
+        """Each "result", and why work is "lost" or "raised"; news of progress goes to `heard`."""
         by_line = {w.line: w for w in self.busy()}
         for line in wait(list(by_line), timeout=_POLL):
             worker = by_line[line]  # pyright: ignore[reportArgumentType]
@@ -173,13 +175,13 @@ class _Pool(Generic[Item]):
             except (EOFError, OSError):
                 worker.process.join(5)
                 self._workers.remove(worker)
-                kind = "raised"
+                kind = "lost"
                 value = f"its process died (exit code {worker.process.exitcode})"
             if kind == "progress":
                 heard(task.item, value)
                 continue
             worker.task = None
-            yield task, Lost(value) if kind == "raised" else value
+            yield task, kind, value
 
     def terminate(self) -> None:
         """Ask all processes to end."""
@@ -198,19 +200,13 @@ class _Pool(Generic[Item]):
             worker.process.join()
 
 
-def _cores_here() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 @contextmanager
 def _set_threads(cores: int) -> Iterator[None]:
     """`few_threads` for processes that are started meanwhile: these import the program, and with
     it perhaps the libraries, before anything else."""
     before = set(os.environ)
-    few_threads(cores)
+    for name, value in few_threads(cores).items():
+        os.environ.setdefault(name, value)
     try:
         yield
     finally:
@@ -239,10 +235,11 @@ def _serve(line: Connection, work: Work) -> None:
         except (EOFError, OSError):
             return
         try:
-            answer = ("result", work(item, report, stop))
-        except Exception as e:
-            answer = ("raised", f"{type(e).__name__}: {e}")
+            answer = ForkingPickler.dumps(("result", work(item, report, stop)))
+        except Exception as e:  # of the work, or of a result that cannot be sent
+            kind = "lost" if isinstance(e, StoreError) else "raised"
+            answer = ForkingPickler.dumps((kind, f"{type(e).__name__}: {e}"))
         try:
-            line.send(answer)
+            line.send_bytes(answer)
         except OSError:
             return

@@ -42,7 +42,7 @@ class RayExecutor:
         Args:
             address: "auto" for the cluster that this machine belongs to, `ray://host:10001`, or
                 None for whatever RAY_ADDRESS names, else this machine alone.
-            cpus: Of each video.
+            cpus: Of each video, and threads of its libraries.
             gpus: Of each video; a fraction shares one.
             retries: How often a video is tried again whose machine or store failed.
 
@@ -83,6 +83,7 @@ class RayExecutor:
             num_gpus=self._gpus,
             max_retries=self._retries,
             retry_exceptions=[StoreError],
+            runtime_env={"env_vars": few_threads(self._cpus)},
         )(_work)
         pending: dict[Any, Item] = {}
         try:
@@ -91,7 +92,7 @@ class RayExecutor:
                     item = next(queue, None)
                     if item is None:
                         break
-                    pending[task.remote(work, item, self._cpus, sign)] = item
+                    pending[task.remote(work, item, sign)] = item
                 if stop.is_set():
                     sign.show.remote()  # every time: an actor that was restarted has forgotten it
                 if not pending:
@@ -137,9 +138,8 @@ class _Sign:
         return self._shown
 
 
-def _work(work: Work, item: Any, cpus: int, sign: Any) -> Any:
+def _work(work: Work, item: Any, sign: Any) -> Any:
     """One item, on whatever node Ray chose; None where it is to stop before it began."""
-    few_threads(cpus)
     stop, ended = threading.Event(), threading.Event()
     if _is_shown(sign):
         return None

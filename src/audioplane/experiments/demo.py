@@ -19,6 +19,7 @@ from audioplane.evaluate.mouth.reader import MouthReader
 from audioplane.evaluate.scores.lips import LipScores, aperture_scores
 from audioplane.experiments.training import finish_training
 from audioplane.media.writer import VideoWriter
+from audioplane.prepare import complete_subject
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run import RunPaths, open_run
 from audioplane.speech import Speech
@@ -82,7 +83,8 @@ def demo(
         long_hair: The subject's hair falls to the shoulders (see `make_synthetic`).
         moving_body: The subject's shoulders move, too.
 
-    Raises `TrainingError` if `out` holds a run that is not a demo's, `MediaError` if it cannot be
+    Raises `TrainingError` if `out` holds a run that is not a demo's, `SubjectError` if it holds a
+    subject that is not synthetic or an argument is out of range, `MediaError` if it cannot be
     written.
     """
     out, report = Path(out), report or ignore
@@ -90,7 +92,7 @@ def demo(
     config = PRESETS["demo"]
     if iterations is not None:
         config = with_fine_iterations(config, iterations)
-    _clear(run, root)
+    _check_own(run, root)
     times: dict[str, float] = {}
     started = time.perf_counter()
 
@@ -107,7 +109,12 @@ def demo(
         moving_body=moving_body,
     )
     lap("make the subject")
-    subject = load_subject(root)
+    if run.exists():
+        shutil.rmtree(run)
+    model = config.model
+    subject = complete_subject(
+        load_subject(root), config.speech, model.torso, model.expression, report
+    )
     finish_training(train_head(subject, config, run), "the head", report)
     lap("train")
     lips = _speak_unseen(run, subject, out / "demo.mp4", report)
@@ -123,8 +130,8 @@ def demo(
     return result
 
 
-def _clear(run: Path, subject: Path) -> None:
-    """Remove the run of an earlier demo, and nothing else."""
+def _check_own(run: Path, subject: Path) -> None:
+    """Raise `TrainingError` where a run is there that is not of an earlier demo."""
     if not run.exists():
         return
     try:
@@ -134,7 +141,6 @@ def _clear(run: Path, subject: Path) -> None:
         ours = False
     if not ours:
         raise TrainingError(f"{run} is not the run of a demo: pass another out=")
-    shutil.rmtree(run)
 
 
 def _speak_unseen(run: Path, subject: Subject, path: Path, report: Report) -> LipScores:

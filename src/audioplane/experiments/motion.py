@@ -55,16 +55,17 @@ def measure_motion(
         animator: The head.
         codes: Of the speech, a row a frame.
         frames: The frames that `Animator.speak` yields for it.
-        view: Reads the mouth.
+        view: Reads the mouth; starts anew.
         writer: Where the frames are written, if anywhere.
     """
     gauge = MoveGauge(animator.head)
-    seen, moved, furthest = [], [], None
+    view.restart()
+    seen, moved, most, furthest = [], [], 0.0, None
     for code, (ref, frame) in zip(codes, frames, strict=True):
         seen.append(view.see(frame.image, ref))
         moved.append(gauge.furthest(code))
-        if furthest is None or moved[-1] == max(moved):
-            furthest = frame.image
+        if furthest is None or moved[-1] >= most:
+            most, furthest = moved[-1], frame.image
         if writer is not None:
             writer.write(frame.image)
     track = mouth_track(seen)

@@ -1,4 +1,4 @@
-"""glTF in one file (.glb) with the Khronos extension KHR_gaussian_splatting (release candidate).
+"""glTF in one file (.glb) with the Khronos extension KHR_gaussian_splatting (ratified).
 
 glTF's y points up and its camera looks along −z; the head's axes are OpenCV's: y down, z away
 from the camera. All is turned by half a turn about x, colours of degree 1 with it.

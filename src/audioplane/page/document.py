@@ -1,6 +1,7 @@
 """Elements of a page. Text is escaped here; `Html` comes from this package only."""
 
 import base64
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as _escape
@@ -132,7 +133,7 @@ def video_beside(name: str, label: str) -> Html:
     """A video with controls, from a file in the page's folder."""
     return Html(
         f'<video controls playsinline preload="metadata" aria-label="{_escape(label)}" '
-        f'src="{_escape(quote(name))}"></video>'
+        f'src="{_escape(quote(os.fsencode(name)))}"></video>'
     )
 
 

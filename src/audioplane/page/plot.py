@@ -34,7 +34,7 @@ def line_plot(
     """Lines over a common x.
 
     Args:
-        lines: One to four, with at least one value among them.
+        lines: One to four; where all y are NaN, the plot is empty and y has no scale.
         title: What y is, with its unit.
         x_label: What x is, with its unit.
         alt: What the plot shows, for screen readers.
@@ -44,10 +44,11 @@ def line_plot(
     xs = np.concatenate([line.x for line in lines])
     ys = np.concatenate([line.y for line in lines])
     x_ticks = ticks(float(xs.min()), float(xs.max()), _MOST_TICKS)
-    y_ticks = ticks(float(np.nanmin(ys)), float(np.nanmax(ys)), 5)
-    low, high = min(y_ticks[0], np.nanmin(ys)), max(y_ticks[-1], np.nanmax(ys))
+    known = ys[~np.isnan(ys)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+    y_ticks = ticks(low, high, 5) if len(known) else []
     across = _Scale(float(xs.min()), float(xs.max()))
-    up = _Scale(float(low), float(high))
+    up = _Scale(min([low, *y_ticks]), max([high, *y_ticks]))
     grid = "".join(f"M0 {_UNITS - up(v):.1f}H{_UNITS}" for v in y_ticks)
     paths = "".join(
         f'<path class="line c{i + 1}{" dash" if line.dashed else ""}" '

@@ -4,11 +4,12 @@ Threads, because OpenCV, NumPy and FFmpeg run in parallel. The results do not de
 number.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
+
+from audioplane.machine import cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,7 +27,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
     Items are taken in the caller's thread, as many as threads are free: memory does not grow with
     their number. An error in `work` is raised in place of its result.
     """
-    n = max(1, min(_MOST, os.cpu_count() or 1))
+    n = max(1, min(_MOST, cores()))
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(n) as pool:
         try:

@@ -8,7 +8,6 @@ with one worker.
 import atexit
 import itertools
 import multiprocessing
-import os
 import threading
 import time
 from collections import deque
@@ -27,6 +26,7 @@ from audioplane.clock import FPS
 from audioplane.credentials import Provenance
 from audioplane.drive.stream import StreamFrame
 from audioplane.errors import AudioplaneError, ServeError
+from audioplane.machine import cores
 from audioplane.mark import Marker
 from audioplane.serve.open_heads import HeadSource, OpenHeads
 
@@ -175,7 +175,7 @@ class Workers:
         self.answers: deque[tuple[float, int]] = deque(maxlen=_WATCHED)
         """Latest answers of all to "push", in the order in which they came: this process's CPU time
         then, and frames."""
-        count = count or os.cpu_count() or 1
+        count = count or cores()
         self._workers = [Worker(sources, torsos, self.answers) for _ in range(count)]
         self._choosing = threading.Lock()
 
@@ -202,7 +202,7 @@ class Workers:
     @property
     def cores(self) -> int:
         """That the workers can use."""
-        return min(len(self._workers), os.cpu_count() or 1)
+        return min(len(self._workers), cores())
 
     def frame_cost(self) -> FrameCost | None:
         """What a frame costs; None before enough are known."""

@@ -12,6 +12,7 @@ from jaxtyping import Float, Float64
 from audioplane.jit import jit
 from audioplane.synthetic.anatomy import sample_field
 from audioplane.synthetic.shapes import (
+    CLOSE,
     QUICK,
     ellipsoid,
     mix,
@@ -154,7 +155,8 @@ def lip_thickness(face, x, q):
 @jit(**QUICK)
 @no_type_check
 def _lips(face, x, y, z):
-    """Distance to the lips and to the opening between them (negative inside it)."""
+    """Distance to the lips and to the opening between them (negative inside it), and how far
+    above, below or beside it a point is, in half thicknesses of the lips."""
     upper, lower, z_upper, z_lower, q = lip_curves(face, x)
     t_upper, t_lower = lip_thickness(face, x, q)
     beyond = max(abs(x) - face[HALF_WIDTH], 0.0)
@@ -163,13 +165,17 @@ def _lips(face, x, y, z):
     a = np.sqrt(((y - upper + t_upper) / t_upper) ** 2 + ((z - z_upper) / reach) ** 2 + aside)
     b = np.sqrt(((y - lower - t_lower) / t_lower) ** 2 + ((z - z_lower) / reach) ** 2 + aside)
     lips = min((a - 1.0) * min(t_upper, reach), (b - 1.0) * min(t_lower, reach))
-    gap = lower - upper
     # Behind the lips the mouth is wider than between them.
-    behind = min(max(z - z_upper - 0.003, 0.0), 0.012) * smoothstep(0.001, 0.005, gap)
-    slit = max(upper - behind - y, y - lower - behind)
-    opening = max(slit, abs(x) - face[HALF_WIDTH] * 0.98 - 0.5 * behind)
+    wider = smoothstep(0.001, 0.005, lower - upper)
+    above = min(max(z - z_upper - 0.003, 0.0), 0.012) * wider
+    below = min(max(z - z_lower - 0.003, 0.0), 0.012) * wider
+    slit = max(upper - above - y, y - lower - below)
+    opening = max(slit, abs(x) - face[HALF_WIDTH] * 0.98 - 0.5 * above)
     opening = max(opening, z - MOUTH_Z - 0.050)
-    return lips, opening
+    # A ray arrives at CLOSE before what it meets, which would narrow the opening from both sides.
+    opening -= min(CLOSE, lower - upper)
+    away = max(max((upper - y) / t_upper, (y - lower) / t_lower), beyond / 0.0005)
+    return lips + CLOSE, opening, away
 
 
 @jit(**QUICK)
@@ -235,13 +241,12 @@ def _with_eyes(face, skin, x, y, z):
 @no_type_check
 def _with_mouth(face, skin, x, y, z):
     """Skin with lips and what is behind them: distance and material."""
-    lips, opening = _lips(face, x, y, z)
-    cut = max(skin, -opening - 0.0012)
-    material = SKIN
-    if cut > skin + 1e-5 and z > MOUTH_Z + 0.004:
-        material = CAVITY
-    d = union(cut, lips, 0.004)
-    if lips < cut + 0.0006:
+    lips, opening, away = _lips(face, x, y, z)
+    cut = max(skin, -opening)
+    material = CAVITY if cut > skin + 1e-5 else SKIN
+    # Lips blend with the skin around them, but do not fill the opening.
+    d = union(cut, lips, mix(0.0001, 0.004, smoothstep(0.0, 0.8, away)))
+    if lips < cut + 0.0006 or (material == SKIN and away < 0.8):
         material = LIP
     inside = min(_teeth(face, x, y, z), _tongue(face, x, y, z))
     if z > MOUTH_Z - 0.004 and inside < d:

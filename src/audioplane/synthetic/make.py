@@ -1,23 +1,25 @@
 """Makes a synthetic subject: a folder like a prepared video's, with its truth known."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Float64
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 import audioplane
 from audioplane.clock import FPS
-from audioplane.errors import MediaError
+from audioplane.errors import MediaError, SubjectError
 from audioplane.media.image import write_image
 from audioplane.progress import Counter, Report, ignore
 from audioplane.subject.expression import COLUMNS, save_expressions
 from audioplane.subject.info import SubjectInfo
 from audioplane.subject.labels import paint_labels
 from audioplane.subject.layout import SubjectPaths
+from audioplane.subject.poses import pose_file
 from audioplane.subject.track import Track
 from audioplane.subject.transforms import FrameRef, Split, write_split
 from audioplane.synthetic.camera import (
@@ -116,7 +118,7 @@ def make_synthetic_sentence(seconds: float, seed: int, held_out: bool = True) ->
         seed: Decides order, pace and melody of the sentences, and the noise in the voice.
         held_out: Say sentences that no synthetic subject was made of.
     """
-    n = int(seconds * FPS)
+    n = int(seconds * FPS + 1e-6)
     timed = script(seed, n / FPS, held_out)
     articulation = articulate(timed, n).stack()
     still = np.zeros(2)
@@ -211,7 +213,8 @@ def _write_truth(paths: SubjectPaths, truth: SyntheticTruth) -> None:
         "articulation": truth.sentence.articulation,
         "points": truth.points,
     }
-    save_file(arrays, paths.root / "truth.safetensors")
+    # As in `SyntheticScene.save`: the error of a full disk must be an OSError.
+    (paths.root / "truth.safetensors").write_bytes(save(arrays))
     truth.scene.save(paths.root / "scene.safetensors")
 
 
@@ -246,9 +249,12 @@ def make_synthetic(
     Raises:
         MediaError: A file cannot be written.
         SpeechError: A kind is not known, or what it needs is missing.
+        SubjectError: Length, size or seed are out of range, or the folder holds a subject that is
+            not synthetic.
     """
     from audioplane.speech import DEFAULT_KIND
 
+    _check(seconds, size, seed)
     kinds = tuple(kinds) or (DEFAULT_KIND,)
     try:
         sentence = make_synthetic_sentence(seconds, seed, held_out=False)
@@ -260,13 +266,40 @@ def make_synthetic(
         raise MediaError(f"the subject {root} cannot be written: {e.strerror or e}") from e
 
 
+def _check(seconds: float, size: int, seed: int) -> None:
+    """Raise `SubjectError` where a number is out of range."""
+    if not 0.4 <= seconds < math.inf:
+        raise SubjectError(f"seconds={seconds:g}: choose 0.4 or more")
+    if size < 32:
+        raise SubjectError(f"size={size}: choose 32 or more")
+    if seed < 0:
+        raise SubjectError(f"seed={seed}: choose 0 or more")
+
+
+def _check_synthetic(paths: SubjectPaths) -> None:
+    """Raise `SubjectError` where a folder holds the subject of a recording."""
+    begun = paths.root / "prepare.json"  # by `prepare`, which may have been interrupted
+    ours = not (begun.exists() or pose_file(paths).exists())
+    if paths.info.exists():
+        ours = SubjectInfo.load(paths.info).source.startswith("synthetic, seed ")
+    if not ours:
+        raise SubjectError(
+            f"{paths.root} holds a subject that is not synthetic and would be overwritten: choose "
+            "another folder"
+        )
+
+
 def _write(
     paths: SubjectPaths, truth: SyntheticTruth, source: str, kinds: tuple[str, ...], report: Report
 ) -> SyntheticTruth:
+    _check_synthetic(paths)
     paths.make_folders()
     # Written last and removed first: a folder that was left half made does not load.
     for split in ("train", "val"):
         paths.transforms(split).unlink(missing_ok=True)
+    # Made of the earlier images and sound, by `complete_subject` or with other kinds.
+    for file in (paths.body, paths.expressions, *paths.root.glob("aud*.npy")):
+        file.unlink(missing_ok=True)
     scene, waveform = truth.scene, truth.sentence.waveform
     write_image(paths.background, draw_background(scene.size))
     step = Counter(report, "make the subject", len(scene.faces))

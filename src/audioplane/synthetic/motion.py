@@ -20,6 +20,10 @@ from audioplane.synthetic.script import TimedPhoneme
 
 _RATE = 200
 _THETA = 32.0
+_FAR = 1.5
+"""Seconds beyond which a phoneme's pull is less than what a float64 holds of the nearest one's."""
+_BLOCK = 2000
+"""Fine samples that are laid out at once: all together grow with the square of the length."""
 _CLOSING = 0.055
 _BLINK_SECONDS = 0.28
 _GLANCE, _GLANCING = (14.0, 8.0), 0.7
@@ -98,6 +102,21 @@ def _dominance(timed: list[TimedPhoneme], at: np.ndarray) -> np.ndarray:
     return grip * np.exp(-_THETA * distance)
 
 
+def _shape(timed: list[TimedPhoneme], at: np.ndarray) -> np.ndarray:
+    """z [time, 6]: what the phonemes make of the mouth together."""
+    targets = np.array([PHONEMES[t.symbol].shape for t in timed])
+    targets[:, 0] *= [t.stress for t in timed]
+    starts, ends = (np.array([getattr(t, edge) for t in timed]) for edge in ("start", "end"))
+    rows = []
+    for i in range(0, len(at), _BLOCK):
+        block = at[i : i + _BLOCK]
+        first = np.searchsorted(ends, block[0] - _FAR)
+        last = np.searchsorted(starts, block[-1] + _FAR)
+        weights = _dominance(timed[first:last], block)
+        rows.append((weights.T @ targets[first:last]) / weights.sum(0)[:, None])
+    return np.concatenate(rows)
+
+
 def _press(timed: list[TimedPhoneme], at: np.ndarray) -> np.ndarray:
     """Lips pressed together: 1 all through p, b, m and pauses, with ramps at either side."""
     press = np.zeros(len(at))
@@ -117,12 +136,8 @@ def articulate(timed: list[TimedPhoneme], n_frames: int) -> Articulation:
     # Every fine sample is a column; a frame takes the mean of its middle two fifths, as an
     # exposure would.
     at = (np.arange(n_frames * _RATE // FPS) + 0.5) / _RATE
-    targets = np.array([PHONEMES[t.symbol].shape for t in timed])
-    targets[:, 0] *= [t.stress for t in timed]
-    weights = _dominance(timed, at)
-    shape = (weights.T @ targets) / weights.sum(0)[:, None]
-    press = _press(timed, at)
-    rows = np.concatenate([shape, press[:, None]], -1).reshape(n_frames, _RATE // FPS, 7)
+    rows = np.concatenate([_shape(timed, at), _press(timed, at)[:, None]], -1)
+    rows = rows.reshape(n_frames, _RATE // FPS, 7)
     rows = rows[:, 3:5].mean(1)
     jaw, width, rounding, upper, lower, tongue, pressed = rows.T
     return Articulation(np.clip(jaw, 0, 1.2), width, rounding, upper, lower, tongue, pressed)

@@ -19,12 +19,11 @@ from audioplane.synthetic.camera import FrameGeometry
 from audioplane.synthetic.face import CAVITY, HAIR, TEETH, TONGUE, head_distance
 from audioplane.synthetic.hair import hair_at_rest, long_hair_distance, long_hair_field
 from audioplane.synthetic.shade import FILL_LIGHT, KEY_LIGHT, shade_body, shade_hair, shade_head
-from audioplane.synthetic.shapes import QUICK, noise, smoothstep
+from audioplane.synthetic.shapes import CLOSE, QUICK, noise, smoothstep
 
 _HEAD, _NECK, _TORSO, _MOUTH, _HAIR = (
     int(x) for x in (Label.HEAD, Label.NECK, Label.TORSO, Label.MOUTH, Label.HAIR)
 )
-_CLOSE = 0.0004
 _STEPS = 90
 _HEAD_MIDDLE, _HEAD_RADII = (0.0, -0.004, 0.0), (0.114, 0.152, 0.152)
 _BODY_MIDDLE, _BODY_RADII = (0.0, 0.26, 0.06), (0.34, 0.34, 0.16)
@@ -69,7 +68,8 @@ def _misses_body(neck_top, o, d):
     """Whether a ray surely passes above the shoulders and beside the neck."""
     near, far = (-0.06 - o[2]) / d[2], (0.16 - o[2]) / d[2]
     low = o[1] + max(near * d[1], far * d[1])
-    aside = min(abs(o[0] + near * d[0]), abs(o[0] + far * d[0]))
+    a, b = o[0] + near * d[0], o[0] + far * d[0]
+    aside = min(abs(a), abs(b)) if a * b > 0 else 0.0
     return low < neck_top[1] - 0.05 or (low < 0.115 and aside > 0.078)
 
 
@@ -102,7 +102,7 @@ def _trace_head(face, field, o, d, lights):
             break
         x, y, z = o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2]
         s, material = head_distance(face, field, x, y, z)
-        if s < _CLOSE:
+        if s < CLOSE:
             e = 0.0011
             a = head_distance(face, field, x + e, y - e, z - e)[0]
             b = head_distance(face, field, x - e, y - e, z + e)[0]
@@ -127,7 +127,7 @@ def _trace_body(neck_top, head, o, d, lights):
             break
         x, y, z = o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2]
         s, material = body_distance(neck_top, x, y, z)
-        if s < _CLOSE:
+        if s < CLOSE:
             e = 0.0011
             a = body_distance(neck_top, x + e, y - e, z - e)[0]
             b = body_distance(neck_top, x - e, y - e, z + e)[0]
@@ -159,7 +159,7 @@ def _trace_hair(place, o, d, lights, end):
             break
         p = (o[0] + way * d[0], o[1] + way * d[1], o[2] + way * d[2])
         s = long_hair_distance(hair, R, t, p)
-        if s < _CLOSE:
+        if s < CLOSE:
             e, (x, y, z) = 0.0016, p
             a = long_hair_distance(hair, R, t, (x + e, y - e, z - e))
             b = long_hair_distance(hair, R, t, (x - e, y - e, z + e))

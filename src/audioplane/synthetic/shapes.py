@@ -9,6 +9,9 @@ from audioplane.jit import jit
 QUICK = {"fastmath": True, "error_model": "numpy"}
 """How numba compiles all geometry: reordered freely, no checks for zero."""
 
+CLOSE = 0.0004
+"""Distance at which a ray counts as arrived."""
+
 
 @jit(**QUICK, inline="always")
 @no_type_check

@@ -71,6 +71,9 @@ def test_the_landmarker_sees_a_real_mouth(subject: Subject) -> None:
         view = LandmarkerView(landmarker)
         mouths = [view.see(f, subject.val[0]) for f in frames]
         assert view.see(np.zeros_like(frames[0]), subject.val[0]) is None
+        view.restart()
+        again = view.see(frames[0], subject.val[0])
+    assert again is not None and again.aperture == mouths[0].aperture
     track = mouth_track(mouths)
     assert track.found.all() and (track.aperture > 0).all() and (track.aperture < 0.5).all()
     width = np.linalg.norm(track.landmarks[:, 6] - track.landmarks[:, 0], axis=-1)

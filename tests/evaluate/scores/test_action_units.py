@@ -17,14 +17,17 @@ from audioplane.evaluate.scores.action_units import (
 from audioplane.face.landmarker import BLENDSHAPES
 
 
-def write_table(path: Path, values: np.ndarray, fps: float = 25, space: str = " ") -> Path:
+def write_table(
+    path: Path, values: np.ndarray, fps: float = 25, space: str = " ", failed: slice = slice(0)
+) -> Path:
     """As OpenFace writes it: one-based frames, spaces before names, columns in its own order."""
     units = sorted(UNITS)
     names = ["frame", "face_id", "timestamp", "confidence", "success"]
     names += [f"AU{u:02d}_r" for u in units] + ["AU45_c"]
     lines = [f",{space}".join(names)]
     for i, row in enumerate(values):
-        cells = [str(i + 1), "0", f"{i / fps:.3f}", "0.98", "1"]
+        success = "0" if i in range(len(values))[failed] else "1"
+        cells = [str(i + 1), "0", f"{i / fps:.3f}", "0.98", success]
         cells += [f"{row[UNITS.index(u)]:.4f}" for u in units] + ["0"]
         lines.append(", ".join(cells))
     path.write_text("\n".join(lines) + "\n")
@@ -40,6 +43,11 @@ def test_openface_table(tmp_path, space):
     values = intensities(0)
     table = read_openface(write_table(tmp_path / "a.csv", values, space=space))
     np.testing.assert_allclose(table, values)
+
+
+def test_frames_in_which_openface_found_no_face_have_no_intensities(tmp_path):
+    path = write_table(tmp_path / "a.csv", intensities(6, 3), failed=slice(1, 2))
+    assert np.isnan(read_openface(path)).all(1).tolist() == [False, True, False]
 
 
 def test_other_rates_are_sampled_by_time(tmp_path):

@@ -11,6 +11,7 @@ from audioplane.experiments.compare.align import (
     align,
     common_span,
     image_shift,
+    shortens_most,
     sound_shift,
 )
 from audioplane.experiments.compare.scan import Scan
@@ -110,3 +111,14 @@ def test_the_span_that_all_show():
     assert common_span(truth, [at(96, -4), at(100, 3)]) == (4, 97)
     with pytest.raises(ComparisonError, match="video of 40 leaves 20 frames"):
         common_span(truth, [at(40, 20)])
+
+
+def test_the_video_that_shortens_most():
+    truth = shown("truth", 100)
+
+    def at(n: int, shift: int) -> tuple[Scan, Alignment]:
+        return shown(f"video of {n}", n), Alignment(1.0, shift, "images", 1.0, None)
+
+    early, late, whole = at(60, 0), at(50, -50), at(100, 0)
+    assert shortens_most(truth, [late, early, late, whole]) == 1
+    assert shortens_most(truth, [whole, early, late]) == 2

@@ -162,6 +162,10 @@ def test_openface_tables_follow_the_alignment(truth, videos, tmp_path):
     assert (loud.aue_upper, loud.aue_lower) == (0, pytest.approx(1.0))
     assert (same.aue_upper, same.aue_lower) == (0, 0)
     assert "AUE-U" in comparison_page(found) and loud.bse_lower is not None
+    louder[20:30] = 5.0
+    write_table(tables[1], louder, failed=slice(20, 30))
+    loud = compare(truth, paths[:1], openface=tables[:2]).entries[0].report.expression
+    assert (loud.aue_upper, loud.aue_lower) == (0, pytest.approx(1.0))
     with pytest.raises(ComparisonError, match="2 OpenFace tables for 3 videos"):
         compare(truth, paths, openface=tables[:2])
     short = write_table(tmp_path / "short.csv", values[:20])
@@ -230,3 +234,12 @@ def test_a_bad_video_does_not_end_the_comparison(truth, videos, tmp_path, make_v
     assert data["failed"] == found.failed
     page = (tmp_path / "out" / "comparison.html").read_text()
     assert "too short was not scored" in page
+
+
+def test_a_video_that_leaves_too_few_frames_to_the_others_is_left_out(truth, make_video):
+    frames = face_frames(N)
+    files = [make_video("end", frames[30:]), make_video("begin", frames[:35])]
+    found = compare(truth, [*files, truth])
+    assert [e.name for e in found.entries] == ["begin", "truth"]
+    assert (found.first, found.last) == (0, 35)
+    assert "end.mp4 shows fewer than 25 of the frames" in found.failed["end"]

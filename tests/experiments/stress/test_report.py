@@ -77,6 +77,14 @@ def test_frames_without_a_mouth_do_not_count():
     assert stress_row("x", blind, 1.5).aperture == 0.1
 
 
+def test_a_mouth_that_is_never_seen_is_not_called_resting():
+    hidden = replace(motion(RESTING), found=np.zeros(10, bool))
+    found = report(**{SILENCE: hidden})
+    assert bad(found) == ["silence: no mouth was seen"]
+    assert found.cells()[1][2:4] == [None, None] and '"aperture": null' in found.to_json()
+    assert "silence: no mouth" in stress_page(found, list((MOTIONS | {SILENCE: hidden}).values()))
+
+
 def test_the_page_shows_every_sound():
     found = report()
     page = stress_page(found, list(MOTIONS.values()))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,14 @@ def test_a_mouth_that_stays_open_or_is_not_seen() -> None:
         False,
     )
     unseen = LipShapes(np.zeros(100), np.zeros(100), np.zeros(100, bool))
-    assert rest_row(ENDING, unseen, SHUT).cells() == ["breath", None, None]
+    row = rest_row(ENDING, unseen, SHUT)
+    assert row.cells() == ["breath", None, None]
+    assert row.findings == [("breath after speech: no mouth was seen", False)]
+
+
+def test_a_mouth_that_is_seen_after_the_speech_alone() -> None:
+    late = replace(lips(np.full(50, 0.01)), found=np.arange(100) >= END)
+    assert rest_row(ENDING, late, SHUT).cells() == ["breath", "0", None]
 
 
 def test_speech_ends_with_a_phrase() -> None:

@@ -40,7 +40,11 @@ class SeenMouth:
 
 @runtime_checkable
 class MouthView(Protocol):
-    """Looks at the images of one sequence, in order."""
+    """Looks at the images of one sequence after another, each in order."""
+
+    def restart(self) -> None:
+        """Another sequence begins."""
+        ...
 
     def see(self, image: UInt8[np.ndarray, "h w 3"], ref: FrameRef) -> SeenMouth | None:
         """The mouth of the next image; None where it is not found."""
@@ -62,6 +66,9 @@ class ReaderView:
 
     reader: MouthReader
 
+    def restart(self) -> None:
+        """Nothing is kept from image to image."""
+
     def see(self, image: UInt8[np.ndarray, "h w 3"], ref: FrameRef) -> SeenMouth | None:
         track = self.reader.read([image], [ref])
         return SeenMouth(float(track.aperture[0]), track.landmarks[0])
@@ -72,6 +79,10 @@ class LandmarkerView:
     """MediaPipe's landmarker as a view; follows the face from image to image."""
 
     landmarker: "Landmarker"
+
+    def restart(self) -> None:
+        """Forget the face that was followed."""
+        self.landmarker.restart()
 
     def see(self, image: UInt8[np.ndarray, "h w 3"], ref: FrameRef) -> SeenMouth | None:
         from audioplane.face.landmarker import to_68

@@ -74,7 +74,8 @@ def action_unit_errors(
 
 
 def read_openface(path: Path, fps: int = 25) -> Float[np.ndarray, "t 17"]:
-    """Intensities of `UNITS` at a fixed rate out of OpenFace's table of a video.
+    """Intensities of `UNITS` at a fixed rate out of OpenFace's table of a video; NaN in frames
+    where it found no face.
 
     Sampled by the table's time stamps as `read_frames` samples the video.
 
@@ -92,8 +93,10 @@ def read_openface(path: Path, fps: int = 25) -> Float[np.ndarray, "t 17"]:
         lacks = f"column {missing[0]}" if missing else "rows"
         raise MediaError(f"{path} has no {lacks}: give OpenFace's csv of the video (-aus)")
     columns = [header.index(name) for name in ("timestamp", *names)]
+    success = header.index("success") if "success" in header else None
     try:
         table = np.array([[float(row[c]) for c in columns] for row in rows[1:]])
+        failed = [success is not None and float(row[success]) == 0 for row in rows[1:]]
     except (ValueError, IndexError) as e:
         raise MediaError(f"{path} holds a damaged row ({e}): run OpenFace again") from e
     stamps = table[:, 0]
@@ -101,6 +104,7 @@ def read_openface(path: Path, fps: int = 25) -> Float[np.ndarray, "t 17"]:
     if not whole or float(stamps[-1]) - float(stamps[0]) > _SLOWEST * len(stamps):
         raise MediaError(f"{path} holds times or intensities of no video: run OpenFace again")
     times, values = stamps - stamps[0], table[:, 1:]
+    values[failed] = np.nan
     usual = float(np.median(np.diff(times))) if len(times) > 1 else 1 / fps
     count = max(1, round((times[-1] + usual) * fps))
     moments = (np.arange(count) + _MOMENT) / fps

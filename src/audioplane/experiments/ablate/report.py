@@ -19,7 +19,7 @@ class VariantResult:
     """Pixels."""
     mac: float | None
     spread: float | None
-    density: float
+    density: float | None
     """Gaussians an area inside the mouth mask over those of the rest of the head (Fig. 4)."""
     gaussians: int
     iterations: int
@@ -66,11 +66,29 @@ def agreement(
     """For each pair that the paper orders and both of which are known: whether ours agree."""
     by_label = {variant.label: results.get(variant.key) for variant in table.variants}
     found = []
-    for better, worse in table.expected:
+    for better, worse in _ordered(table, metric):
         a, b = (getattr(by_label[label], metric, None) for label in (better, worse))
         if a is not None and b is not None:
-            found.append((better, worse, a < b if metric in _SMALLER_IS_BETTER else a > b))
+            found.append((better, worse, _is_better(metric, a, b)))
     return found
+
+
+def _ordered(table: PaperTable, metric: str) -> list[tuple[str, str]]:
+    """The table's pairs, the better first: by the paper's figures of a metric where it has them,
+    without ties, else by its text."""
+    figures = {variant.label: variant.published.get(metric) for variant in table.variants}
+    found = []
+    for better, worse in table.expected:
+        a, b = figures[better], figures[worse]
+        if a is None or b is None or _is_better(metric, a, b):
+            found.append((better, worse))
+        elif a != b:
+            found.append((worse, better))
+    return found
+
+
+def _is_better(metric: str, a: float, b: float) -> bool:
+    return a < b if metric in _SMALLER_IS_BETTER else a > b
 
 
 def to_json(results: dict[str, VariantResult], facts: dict[str, str]) -> str:

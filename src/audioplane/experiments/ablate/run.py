@@ -5,10 +5,13 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
 
 from audioplane.assets import write_text
 from audioplane.errors import MediaError, TrainingError
@@ -32,6 +35,7 @@ _WARM_UP, _TIMED = 10, 30
 _TRAINING_SHARE = 0.85
 """Of a variant's time; the rest is for loading and evaluation."""
 _LEAST_ITERATIONS = 40
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def ablate(
     Args:
         subject: Folder of the subject.
         out: Folder for everything that is made.
-        config: Settings of the full model; `minutes` sets the number of its iterations.
+        config: Settings of the full model, what the tables change as the paper has it; `minutes`
+            sets the number of its iterations.
         tables: Which of the paper's tables: 1 Audio-Plane and dynamic splatting, 2 attention and
             fusion, 3 the margin of the mask loss.
         minutes: For all variants together.
@@ -81,8 +86,8 @@ def ablate(
 
     Raises:
         SubjectError: `subject` is not one.
-        TrainingError: `out` holds an ablation of another subject or with other settings, or
-            `minutes` is no time.
+        TrainingError: `out` holds an ablation of another subject, with other settings or with
+            damaged files, `config` is not of the tables' full model, or `minutes` is no time.
         WorkError: A variant failed in another process or on another machine.
         MediaError: `out` cannot be written.
     """
@@ -92,14 +97,15 @@ def ablate(
     # No prior fits all variants, so none has one.
     config = config.with_changes(prior="")
     person, chosen = load_subject(Path(subject)), variants(tables)
+    _require_full_model(config, chosen.values())
     executor = executor or SerialExecutor()
     base = _plan(person, out, config, minutes, len(chosen), executor.slots, tools.lpips)
     kept = {key: out / key / "result.json" for key in chosen}
-    found = {
-        key: VariantResult(**json.loads(file.read_text()))
+    results = {
+        key: _read(VariantResult, file, "delete it to have the variant trained again")
         for key, file in kept.items()
-        if file.exists()
     }
+    found = {key: result for key, result in results.items() if result is not None}
     shared = _Shared(person.paths.root.resolve(), base, tools)
     tasks = [
         _Task(key, f"{key}, {i} of {len(chosen)}", shared, variant, (out / key).resolve())
@@ -116,6 +122,18 @@ def ablate(
         write_text(kept[task.key], json.dumps(asdict(result), indent=1))
         _write_reports(out, tables, in_order(), _facts(person, base))
     return in_order()
+
+
+def _require_full_model(config: TrainConfig, chosen: Iterable[Variant]) -> None:
+    """Raises `TrainingError` where a row without changes would not be what its label says."""
+    for variant in chosen:
+        for group, changes in variant.changes.items():
+            for name in changes:
+                own, papers = (getattr(getattr(c, group), name) for c in (config, TrainConfig()))
+                if own != papers:
+                    raise TrainingError(
+                        f"{name}={own}: the tables' full model has {papers}: leave it at that"
+                    )
 
 
 def _write_reports(
@@ -138,6 +156,29 @@ def _facts(person: Subject, base: TrainConfig) -> dict[str, str]:
     }
 
 
+def _read(kind: type[_Kept], path: Path, remedy: str) -> _Kept | None:
+    """What a JSON file of an ablation holds; None where there is none. NaN is None: older ones had
+    it for figures without a value."""
+    try:
+        if not path.exists():
+            return None
+        return kind(**json.loads(path.read_text(), parse_constant=lambda name: None))
+    except OSError as e:
+        raise MediaError(f"{path} cannot be read ({e.strerror})") from e
+    except (ValueError, TypeError) as e:
+        raise TrainingError(f"{path} is damaged or of another version: {remedy}") from e
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What plan.json holds."""
+
+    asked: dict[str, Any]
+    iterations: int
+    subject: str = ""
+    """Its identity; older plans do not say."""
+
+
 def _plan(
     subject: Subject,
     out: Path,
@@ -155,21 +196,18 @@ def _plan(
         config = without_lpips(config)
     path = out / "plan.json"
     asked = {"base": asdict(config), "budget": minutes, "variants": n}
-    whose = subject.identity
-    try:
-        if path.exists():
-            kept = json.loads(path.read_text())
-            if kept.get("subject", whose) != whose:  # an older plan does not say
-                raise TrainingError(f"{out} holds an ablation of another subject: choose another")
-            if kept["asked"] != json.loads(json.dumps(asked)):
-                raise TrainingError(f"{out} holds an ablation with other settings: choose another")
-            return within_iterations(config, kept["iterations"])
-    except OSError as e:
-        raise MediaError(f"{path} cannot be read ({e.strerror})") from e
+    kept = _read(_Plan, path, f"delete {out}, or choose another folder")
+    if kept is not None:
+        if kept.subject not in ("", subject.identity):
+            raise TrainingError(f"{out} holds an ablation of another subject: choose another")
+        if kept.asked != json.loads(json.dumps(asked)):
+            raise TrainingError(f"{out} holds an ablation with other settings: choose another")
+        return within_iterations(config, kept.iterations)
     pace = measure_pace(subject, out, config, lpips)
-    iterations = affordable(config, pace, 60 * minutes / n * slots * _TRAINING_SHARE)
-    plan = {"subject": whose, "asked": asked, "iterations": iterations}
-    write_text(path, json.dumps(plan, indent=1))
+    turns = math.ceil(n / slots)
+    iterations = affordable(config, pace, 60 * minutes / turns * _TRAINING_SHARE)
+    plan = _Plan(asked, iterations, subject.identity)
+    write_text(path, json.dumps(asdict(plan), indent=1))
     return within_iterations(config, iterations)
 
 
@@ -263,9 +301,11 @@ def _train_variant(task: _Task, report: Report, stop: threading.Event) -> Varian
     )
     means = open_run(run).head.gaussians.means.double().numpy()
     shutil.rmtree(run / "checkpoints", ignore_errors=True)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no mouth may be seen
+        density = mouth_density(means, observe(person, person.train), person.K)
     return variant_result(
         evaluation.reports["tracked"],
-        density=mouth_density(means, observe(person, person.train), person.K),
+        density=density,
         gaussians=len(means),
         iterations=config.iterations,
         seconds=round(seconds, 1),
@@ -277,6 +317,9 @@ def variant_result(
 ) -> VariantResult:
     """What the tables keep of a variant's scores."""
     whole, mouth, lips = scores.means["whole"], scores.means["mouth"], scores.lips
+    empty = {k: v for k, v in scores.reasons.items() if k in ("lpips", "syncnet", "lmd", "mac")}
+    if not math.isfinite(density):
+        empty["density"] = "the masks show no mouth, or no Gaussian lies beside it"
     return VariantResult(
         psnr=whole.psnr,
         ssim=whole.ssim,
@@ -285,10 +328,10 @@ def variant_result(
         lmd=lips.lmd,
         mac=lips.mac,
         spread=lips.spread,
-        density=density,
+        density=density if math.isfinite(density) else None,
         gaussians=gaussians,
         iterations=iterations,
         seconds=seconds,
         syncnet=scores.syncnet.confidence,
-        empty={k: v for k, v in scores.reasons.items() if k in ("lpips", "syncnet", "lmd", "mac")},
+        empty=empty,
     )

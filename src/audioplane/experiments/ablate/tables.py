@@ -30,7 +30,8 @@ class PaperTable:
     title: str
     variants: tuple[Variant, ...]
     expected: tuple[tuple[str, str], ...]
-    """Pairs of labels: by the paper, the first is better than the second."""
+    """Pairs of labels that are compared: by the paper's text, the first is better than the second;
+    its figures of some metrics say otherwise."""
 
 
 _METRICS = ("psnr", "ssim", "lpips", "syncnet")

@@ -129,12 +129,32 @@ def common_span(truth: Scan, videos: Sequence[tuple[Scan, Alignment]]) -> tuple[
 
     Raises `ComparisonError` if there are too few.
     """
-    first = max([0, *(-a.shift for _, a in videos)])
-    ends = [(len(truth), truth)] + [(len(v) - a.shift, v) for v, a in videos]
-    last, shortest = min(ends, key=lambda end: end[0])
+    first, last, shortest = _span(truth, videos)
     if last - first < MIN_FRAMES:
         raise ComparisonError(
             f"{shortest.path} leaves {max(0, last - first)} frames to compare, {MIN_FRAMES} are "
             "needed: give a longer video"
         )
     return first, last
+
+
+def _span(truth: Scan, videos: Sequence[tuple[Scan, Alignment]]) -> tuple[int, int, Scan]:
+    """The frames that every video shows, however few, and the video that ends first."""
+    first = max([0, *(-a.shift for _, a in videos)])
+    ends = [(len(truth), truth)] + [(len(v) - a.shift, v) for v, a in videos]
+    last, shortest = min(ends, key=lambda end: end[0])
+    return first, last, shortest
+
+
+def shortens_most(truth: Scan, videos: Sequence[tuple[Scan, Alignment]]) -> int:
+    """The index of the video without which the others show the most frames in common; of several,
+    the one that shows the fewest itself."""
+
+    def count(some: Sequence[tuple[Scan, Alignment]]) -> int:
+        first, last, _ = _span(truth, some)
+        return last - first
+
+    gains = [
+        (count([*videos[:i], *videos[i + 1 :]]), -count([video])) for i, video in enumerate(videos)
+    ]
+    return gains.index(max(gains))

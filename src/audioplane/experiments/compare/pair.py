@@ -107,7 +107,8 @@ class Pair:
         return lip_scores(own, self.truth.mouth(self._true), READER)
 
     def expression(self, tables: tuple[np.ndarray, np.ndarray] | None = None) -> ExpressionErrors:
-        """BSE; AUE too, where OpenFace's tables of video and truth are given."""
+        """BSE; AUE too, where OpenFace's tables of video and truth are given. Frames in which no
+        face was found in one of them do not count."""
         both = self.truth.found[self._true] & self.shown.found[self._own]
         own, true = (
             x.blendshapes[span][both].astype(np.float64)
@@ -123,7 +124,11 @@ class Pair:
                 f"an OpenFace table ends {len(self) - n} frames before the compared frames "
                 "do: give the tables of these videos"
             )
-        upper, lower = action_unit_errors(own_units[:n], true_units[:n])
+        own_units, true_units = own_units[:n], true_units[:n]
+        seen = np.isfinite(own_units + true_units).all(1)
+        if not seen.any():
+            return errors
+        upper, lower = action_unit_errors(own_units[seen], true_units[seen])
         return ExpressionErrors(errors.bse_upper, errors.bse_lower, upper, lower)
 
     @property

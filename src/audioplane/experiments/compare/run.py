@@ -16,7 +16,13 @@ from audioplane.evaluate import ScoreReport, Tools
 from audioplane.evaluate.scores.action_units import read_openface
 from audioplane.evaluate.syncnet import NO_SYNCNET, SyncScores
 from audioplane.evaluate.tools import NO_LPIPS
-from audioplane.experiments.compare.align import Alignment, align, common_span
+from audioplane.experiments.compare.align import (
+    MIN_FRAMES,
+    Alignment,
+    align,
+    common_span,
+    shortens_most,
+)
 from audioplane.experiments.compare.comparison import Comparison, Entry
 from audioplane.experiments.compare.page import comparison_page
 from audioplane.experiments.compare.pair import Pair
@@ -95,12 +101,32 @@ def compare(
             found.append(_Video(name, scan, alignment, tables[i + 1] if tables else None))
     if not found:
         raise ComparisonError("; ".join(failed.values()))
+    found = _in_common(original, found, failed, report)
     comparison = _score(original, found, tables[0] if tables else None, tools, report)
     comparison = replace(comparison, failed=failed | comparison.failed)
     if out is not None:
         write_text(Path(out) / JSON_NAME, to_json(comparison))
         write_text(Path(out) / PAGE_NAME, comparison_page(comparison))
     return comparison
+
+
+def _in_common(
+    truth: Scan, videos: Sequence[_Video], failed: dict[str, str], report: Report
+) -> list[_Video]:
+    """The videos without those that leave too few frames which all show."""
+    kept = list(videos)
+    while True:
+        aligned = [(video.scan, video.alignment) for video in kept]
+        try:
+            common_span(truth, aligned)
+            return kept
+        except ComparisonError:
+            worst = kept.pop(shortens_most(truth, aligned))
+            error = ComparisonError(
+                f"{worst.scan.path} shows fewer than {MIN_FRAMES} of the frames that the other "
+                "videos show: give a longer video, or compare it alone"
+            )
+            _leave_out(worst.name, error, failed, report)
 
 
 def _leave_out(name: str, error: AudioplaneError, failed: dict[str, str], report: Report) -> None:

@@ -59,6 +59,7 @@ def stress_page(report: StressReport, motions: Sequence[DrivenMotion]) -> str:
             [
                 table(COLUMNS, report.cells()),
                 paragraph(
+                    "aperture and deviation are empty where no mouth was seen. "
                     "move: the largest move of any Gaussian; in training speech "
                     f"{report.training_move:.1f} mm. unlike: distance of the sound from training "
                     "speech, or how much steadier it is; 1 for training speech; "

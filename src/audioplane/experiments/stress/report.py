@@ -27,10 +27,10 @@ class StressRow:
 
     name: str
     seconds: float
-    aperture: float
-    """Mean."""
-    deviation: float
-    """Standard deviation of the aperture over time."""
+    aperture: float | None
+    """Mean; None where no mouth was seen."""
+    deviation: float | None
+    """Standard deviation of the aperture over time; None where no mouth was seen."""
     moved: float
     """The largest move of any Gaussian, millimetres."""
     strangeness: float | None
@@ -47,8 +47,8 @@ def stress_row(
     return StressRow(
         name,
         len(motion.moved) / FPS,
-        float(aperture.mean()) if len(aperture) else 0.0,
-        float(aperture.std()) if len(aperture) else 0.0,
+        float(aperture.mean()) if len(aperture) else None,
+        float(aperture.std()) if len(aperture) else None,
         1e3 * float(motion.moved.max()),
         strangeness,
     )
@@ -73,34 +73,34 @@ class StressReport:
     def findings(self) -> list[tuple[str, bool]]:
         """Sentences with figures, and whether the finding is good."""
         by_name = {row.name: row for row in self.rows}
-        m = self.mouth
-        rest = m.closed if m.pause is None else m.pause
-        limit = rest + AJAR * (m.open - m.closed)
-        found = []
-        for name in (SILENCE, PAUSE):
-            row = by_name[name]
-            still = row.deviation <= STILL * m.deviation
-            found.append(
-                (
-                    f"{name}: the mouth {'rests' if still else 'moves'}: deviation "
-                    f"{row.deviation:.3f}, in the person's speech {m.deviation:.3f}",
-                    still,
-                )
-            )
-            shut = row.aperture <= limit
-            own = "unknown" if m.pause is None else f"{m.pause:.3f}"
-            found.append(
-                (
-                    f"{name}: the mouth is open {'as' if shut else 'wider than'} in the person's "
-                    f"pauses: aperture {row.aperture:.3f}, pauses {own}, closed {m.closed:.3f}",
-                    shut,
-                )
-            )
+        found = [finding for name in (SILENCE, PAUSE) for finding in self._mouth(by_name[name])]
         found += [finding for rest in self.rests for finding in rest.findings]
         for row in self.rows:
             if row.name != TRAINING:
                 found.append(self._geometry(row))
         return found
+
+    def _mouth(self, row: StressRow) -> list[tuple[str, bool]]:
+        """Whether the mouth is still where nobody speaks, and no wider open than the person's."""
+        if row.aperture is None or row.deviation is None:
+            return [(f"{row.name}: no mouth was seen", False)]
+        m = self.mouth
+        still = row.deviation <= STILL * m.deviation
+        rest = m.closed if m.pause is None else m.pause
+        shut = row.aperture <= rest + AJAR * (m.open - m.closed)
+        own = "unknown" if m.pause is None else f"{m.pause:.3f}"
+        return [
+            (
+                f"{row.name}: the mouth {'rests' if still else 'moves'}: deviation "
+                f"{row.deviation:.3f}, in the person's speech {m.deviation:.3f}",
+                still,
+            ),
+            (
+                f"{row.name}: the mouth is open {'as' if shut else 'wider than'} in the person's "
+                f"pauses: aperture {row.aperture:.3f}, pauses {own}, closed {m.closed:.3f}",
+                shut,
+            ),
+        ]
 
     def _geometry(self, row: StressRow) -> tuple[str, bool]:
         """Whether the Gaussians stay together."""
@@ -140,8 +140,8 @@ class StressReport:
             [
                 row.name,
                 f"{row.seconds:.1f}",
-                f"{row.aperture:.3f}",
-                f"{row.deviation:.3f}",
+                None if row.aperture is None else f"{row.aperture:.3f}",
+                None if row.deviation is None else f"{row.deviation:.3f}",
                 f"{row.moved:.1f}",
                 None if row.strangeness is None else f"{row.strangeness:.1f}",
             ]

@@ -44,10 +44,14 @@ class RestRow:
     quiver: float | None
     """Deviation of the aperture from `CLOSING` on, over that in the speech; None where the mouth
     was not seen or did not move."""
+    seen: bool = True
+    """Whether a mouth was seen after the speech."""
 
     @property
     def findings(self) -> list[tuple[str, bool]]:
         """Sentences with figures, and whether the finding is good."""
+        if not self.seen:
+            return [(f"{self.name} after speech: no mouth was seen", False)]
         if self.closing is None:
             shut = f"{self.name} after speech: the mouth does not stay shut", False
         else:
@@ -98,9 +102,11 @@ def rest_row(ending: Ending, lips: LipShapes, shut: float) -> RestRow:
         lips.aperture[part][lips.found[part]]
         for part in (slice(ending.end), slice(ending.end + round(CLOSING * FPS), None))
     )
-    quiver = float(rest.std() / spoken.std()) if len(rest) and np.ptp(spoken) > 0 else None
+    moves = len(spoken) > 0 and np.ptp(spoken) > 0
+    quiver = float(rest.std() / spoken.std()) if len(rest) and moves else None
     open_ = lips.found & (lips.aperture > shut)
     last = int(np.flatnonzero(open_)[-1]) if open_.any() else -1
-    stays = last < len(lips.found) - 1 and lips.found[ending.end :].any()
+    seen = bool(lips.found[ending.end :].any())
+    stays = last < len(lips.found) - 1 and seen
     closing = max(0, last + 1 - ending.end) / FPS if stays else None
-    return RestRow(ending.name, closing, quiver)
+    return RestRow(ending.name, closing, quiver, seen)

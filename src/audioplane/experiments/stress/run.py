@@ -144,6 +144,7 @@ def _rests(
     ref = animator.footage.loop[0]
     plate = animator.footage.plate(ref)
     for ending in sounds:
+        view.restart()
         seen = []
         for code in talker.codes(Speech(ending.sound)):
             seen.append(view.see(animator.draw(code, ref, plate).image, ref))
@@ -161,6 +162,7 @@ def _recorded(person: Subject, sound: np.ndarray, view: MouthView, shut: float) 
     """The recording's lips against the phones of the training speech."""
     refs = person.train[: len(sound) // FRAME_SAMPLES]
     images = (read_image(person.paths.image(ref.img_id)) for ref in refs)
+    view.restart()
     lips = _shapes([view.see(image, ref) for image, ref in zip(images, refs, strict=True)])
     return HeardPhones.of(Speech(sound)).score(lips, shut)
 
