@@ -118,6 +118,8 @@ def test_features_as_an_array_are_those_of_a_file(run_folder, spoken_subject, tm
     for wrong in (features[:0], features * np.nan, features * np.float32(1e30)):
         with pytest.raises(SpeechError, match="the array of features"):
             talker._heard(wrong)
+    with pytest.raises(SpeechError, match="windows of 2 steps, 'mel' has 16"):
+        talker._heard(features[:, :2])
 
 
 def test_a_path_may_name_transparency(run_folder, spoken_subject):

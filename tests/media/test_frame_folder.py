@@ -29,6 +29,21 @@ def test_a_failed_writing_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_two_writers_of_one_folder_do_not_mix_and_what_else_lies_there_stays(tmp_path):
+    mine = tmp_path / ".frames.partial" / "mine"
+    mine.parent.mkdir()
+    mine.touch()
+    with pytest.raises(MediaError, match="frames cannot be written"):
+        with FrameFolder(tmp_path / "frames") as late:
+            late.write(np.full((8, 8, 4), 9, np.uint8))
+            with FrameFolder(tmp_path / "frames") as early:
+                for i in range(2):
+                    early.write(np.full((8, 8, 4), i, np.uint8))
+    names = sorted(path.name for path in (tmp_path / "frames").iterdir())
+    assert [read_image(tmp_path / "frames" / name, 4)[0, 0, 0] for name in names] == [0, 1]
+    assert mine.exists() and len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_folder_with_anything_in_it_is_not_touched(tmp_path):
     (tmp_path / "mine").touch()
     with pytest.raises(MediaError, match="there already"):

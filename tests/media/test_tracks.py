@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from audioplane.errors import MediaError
-from audioplane.media.audio import audio_blocks, read_audio, write_wav
-from audioplane.media.tracks import choose_track, sound_tracks
+from audioplane.media.audio import _Resampler, audio_blocks, read_audio, write_wav
+from audioplane.media.container import _wav_parts
+from audioplane.media.tracks import _stretched, choose_track, sound_tracks
 from tests.media.late_sound import with_late_sound
 
 RATE = 16000
@@ -142,6 +143,15 @@ def test_floating_point_on_an_integers_scale_is_scaled_and_reported(tmp_path):
         read_audio(stereo(tmp_path / "b.wav", 1e38 * speech(), 1e38 * speech()))
 
 
+@pytest.mark.parametrize("peak", [1.0001, 1.4, 16.0])
+def test_floating_point_above_full_scale_is_not_cut_off(tmp_path, peak):
+    sound = speech() * np.float32(peak / np.abs(speech()).max())
+    path = stereo(tmp_path / "a.wav", sound, sound)
+    np.testing.assert_allclose(read_audio(path), sound / max(1.0, np.abs(sound).max()), atol=1e-4)
+    notes = choose_track(path).notes
+    assert not notes if peak < 1.01 else f"reach {peak:.2f} times full scale" in notes[0]
+
+
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 def test_a_sample_that_is_no_number_is_placed(tmp_path, value):
     sound = speech()
@@ -159,6 +169,32 @@ def test_a_crafted_rate_asks_for_no_memory(tmp_path, rate):
     (tmp_path / "a.wav").write_bytes(bytes(data))
     with pytest.raises(MediaError):
         read_audio(tmp_path / "a.wav")
+
+
+def test_an_empty_frame_of_another_rate_adds_nothing():
+    assert _stretched(np.zeros((2, 0), np.float32), 8000, RATE).shape == (2, 0)
+
+
+def test_samples_of_64_bits_are_one_line(tmp_path):
+    form = struct.pack("<HHIIHH", 1, 1, RATE, 8 * RATE, 8, 64)
+    parts = b"WAVEfmt \x10\0\0\0" + form + b"data" + struct.pack("<I", 8000) + bytes(8000)
+    (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", len(parts)) + parts)
+    with pytest.raises(MediaError, match=r"a.wav cannot be read: .* is not read \(s64\): save it"):
+        read_audio(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("rate", [44101, 191_999, 767_999])
+def test_an_odd_rate_costs_little_memory_and_keeps_step(rate):
+    resampler = _Resampler(rate, RATE)
+    assert resampler._phases[0].nbytes < 2**25
+    assert resampler._up / resampler._down == pytest.approx(RATE / rate, rel=1e-5)
+
+
+def test_headers_without_samples_are_not_read_for_ever(tmp_path):
+    write_wav(tmp_path / "a.wav", speech())
+    data = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.wav").write_bytes(data + 200_000 * b"JUNK\0\0\0\0" + data)
+    assert len(_wav_parts(tmp_path / "a.wav")) == 1
 
 
 def test_an_unknown_sound_codec_is_one_line(tmp_path):

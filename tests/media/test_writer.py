@@ -67,6 +67,43 @@ def test_a_failed_writing_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_writer_is_closed_once(tmp_path):
+    with VideoWriter(tmp_path / "out.mp4", 64, 48) as writer:
+        writer.write(grey(0))
+        writer.close()
+        writer.close()
+        assert (tmp_path / "out.mp4").exists()
+    with pytest.raises(RuntimeError), VideoWriter(tmp_path / "b.mp4", 64, 48) as writer:
+        writer.write(grey(0))
+        writer.close()
+        raise RuntimeError("stopped")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["b.mp4", "out.mp4"]
+
+
+def test_sound_that_cannot_be_encoded_is_refused_before_the_first_frame(tmp_path, monkeypatch):
+    with pytest.raises(MediaError, match=r"Opus has no sound at 44,100 .* choose one of 8,000, "):
+        VideoWriter(tmp_path / "a.webm", 64, 48, audio=tone(0.1), audio_rate=44100)
+    found = frozenset({"libx264", "libvpx-vp9", "libopus"})
+    monkeypatch.setattr(av, "codecs_available", found)
+    with pytest.raises(MediaError, match="no encoder aac: pip install --force-reinstall av"):
+        VideoWriter(tmp_path / "a.mp4", 64, 48, audio=tone(0.1))
+    monkeypatch.setattr(av, "codecs_available", found - {"libvpx-vp9"})
+    with pytest.raises(MediaError, match="no encoder libvpx-vp9: pip"):
+        check_video_output(tmp_path / "a.webm")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_sound_that_is_no_number_is_not_written(tmp_path, value):
+    sound = np.full(1000, value, np.float32)
+    with pytest.raises(MediaError, match="no number"):
+        write_wav(tmp_path / "a.wav", sound)
+    with pytest.raises(MediaError, match="no number"):
+        with VideoWriter(tmp_path / "a.mp4", 64, 48, audio=sound) as writer:
+            writer.write(grey(0))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(MediaError, match="cannot be written"):

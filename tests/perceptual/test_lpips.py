@@ -54,7 +54,7 @@ def published(weights: RandomWeights, render: Tensor, target: Tensor) -> Tensor:
 
 @pytest.fixture(scope="module")
 def lpips(weights: RandomWeights) -> LPIPS:
-    return LPIPS.load(weights.folder, download=False)
+    return LPIPS.load(weights.folder)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (49, 83)])
@@ -88,7 +88,7 @@ def test_images_of_8_bits_score_the_same(lpips: LPIPS) -> None:
 
 
 def test_gradient_is_that_of_finite_differences(weights: RandomWeights) -> None:
-    lpips = LPIPS.load(weights.folder, download=False).double()
+    lpips = LPIPS.load(weights.folder).double()
     render, target = (x.double() for x in images(64, 64, 3))
     render.requires_grad_()
     target.requires_grad_()
@@ -129,7 +129,7 @@ def test_images_too_small_for_the_pools_are_refused(lpips: LPIPS) -> None:
 
 def test_loading_draws_no_random_numbers(weights: RandomWeights) -> None:
     state = torch.random.get_rng_state()
-    LPIPS.load(weights.folder, download=False)
+    LPIPS.load(weights.folder)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 

@@ -25,6 +25,14 @@ def test_random_weights_are_taken_from_a_given_folder_only(own_weights: RandomWe
         LPIPS.load()
 
 
+def test_nothing_is_downloaded_unless_asked_for(tmp_path, monkeypatch):
+    monkeypatch.delenv("AUDIOPLANE_ASSETS", raising=False)
+    monkeypatch.setattr("audioplane.assets.cache_root", lambda: tmp_path)
+    monkeypatch.setattr("audioplane.assets._download", lambda model: pytest.fail(model.name))
+    with pytest.raises(ModelError, match="alexnet-owt-7be5be79.pth and alex.pth not found"):
+        LPIPS.load()
+
+
 def test_faults_of_a_backbone_are_named(own_weights: RandomWeights):
     del own_weights.backbone["features.3.bias"]
     own_weights.backbone["features.8.weight"] = torch.zeros(1)

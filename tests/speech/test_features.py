@@ -106,7 +106,7 @@ def test_what_cannot_be_computed_is_refused(babble: Babble, kind: str) -> None:
         compute_features(babble(0.1), kind)
 
 
-@pytest.mark.parametrize("kind", ["mel", "mel+phones"])
+@pytest.mark.parametrize("kind", ["mel", "mel+ipa"])
 def test_chunks_of_blocks_are_the_features_of_the_whole(babble: Babble, kind: str) -> None:
     waveform = babble(45.0)
     blocks = [waveform[i : i + 1024] for i in range(0, len(waveform), 1024)]
@@ -115,7 +115,7 @@ def test_chunks_of_blocks_are_the_features_of_the_whole(babble: Babble, kind: st
     np.testing.assert_allclose(np.concatenate(chunks), compute_features(waveform, kind), atol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "minutes"), [("mel", 20), ("mel+phones", 3)])
+@pytest.mark.parametrize(("kind", "minutes"), [("mel", 20), ("mel+ipa", 2)])
 def test_memory_does_not_grow_with_the_sound(
     babble: Babble, monkeypatch: pytest.MonkeyPatch, kind: str, minutes: int
 ) -> None:
@@ -135,6 +135,7 @@ def test_memory_does_not_grow_with_the_sound(
         return megabytes
 
     minute = np.tile(babble(6.0), 10)
+    compute_features(minute[:640], kind)  # loads what it needs
     assert peak(minutes) < peak(1) + 0.8 * minutes  # 50 MB an hour
 
 

@@ -98,6 +98,11 @@ def test_chunks_give_the_values_of_the_whole(
     np.testing.assert_allclose(compute_features(sound, "ipa"), whole, atol=1e-3)
 
 
+def test_no_more_is_recognised_than_a_sound_needs(babble: Babble) -> None:
+    steps = sum(len(chunk) for chunk in ipa.phone_probabilities(Speech(babble(1.0))))
+    assert 50 <= steps < 100
+
+
 def test_lips_part_at_open_vowels_and_meet_at_m(monkeypatch: pytest.MonkeyPatch) -> None:
     chunk = np.zeros((4, SYMBOLS), np.float32)
     for step, symbol in enumerate("ɑmu"):

@@ -96,14 +96,17 @@ def test_what_does_not_fit_together_is_not_combined() -> None:
     [
         (np.zeros((25, 16, 2), np.float32), r"shape \(25, 16, 2\), expected \[frames, 16, 1\]"),
         (np.zeros((24, 16, 1), np.float32), "24 frames, the sound has 25"),
+        (np.zeros((26, 16, 1), np.float32), "26 frames, the sound has 25"),
+        (None, "a NoneType, expected an array"),
     ],
 )
 def test_a_kind_that_computes_other_sizes_than_it_says_is_named(
-    added: FeatureKind, computed: np.ndarray, message: str
+    added: FeatureKind, computed: np.ndarray | None, message: str
 ) -> None:
     register(FeatureKind("wrong", lambda speech: computed, 1))
-    with pytest.raises(SpeechError, match=f"'wrong' computed.*{message}"):
-        compute_features(np.zeros(16000, np.float32), "wrong")
+    for kind in ("wrong", "mel+wrong"):
+        with pytest.raises(SpeechError, match=f"'wrong' computed.*{message}"):
+            compute_features(np.zeros(16000, np.float32), kind)
 
 
 def test_names_of_prior_work_are_known_but_their_deepspeech_is_another() -> None:

@@ -33,8 +33,10 @@ def test_what_no_waveform_holds_is_refused_with_its_place(samples: list, message
         check_samples(sound, first)
 
 
-@pytest.mark.parametrize("kind", [complex, object, "U1"])
+@pytest.mark.parametrize("kind", [complex, object, "U1", np.longdouble])
 def test_what_is_no_number_is_refused(kind: type | str) -> None:
+    if np.dtype(kind) == np.float64:
+        pytest.skip("long doubles are doubles here")
     with pytest.raises(SpeechError, match="expected numbers"):
         check_samples(np.zeros(3).astype(kind))
 

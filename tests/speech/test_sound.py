@@ -78,6 +78,13 @@ def test_what_can_be_read_only_once_is_no_sound(sound: object) -> None:
         Speech(sound)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize("kind", ["mel", "ipa"])
+def test_blocks_that_end_earlier_the_second_time_are_refused(kind: str) -> None:
+    blocks = iter([np.full(16000, 0.1, np.float32)] * 3)
+    with pytest.raises(SpeechError, match="ends after 0 samples, it had 48000"):
+        compute_features(Speech(lambda: blocks), kind)
+
+
 def test_a_fault_far_into_the_blocks_is_named_with_its_place() -> None:
     blocks = [np.zeros(16000, np.float32), np.full(3, np.nan, np.float32)]
     with pytest.raises(SpeechError, match=r"nan at 1\.000 s"):

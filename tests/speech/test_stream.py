@@ -106,6 +106,16 @@ def test_samples_that_are_no_numbers_are_refused() -> None:
         open_stream("mel").push(np.full(10, np.nan, np.float32))
 
 
+def test_a_finished_stream_takes_nothing_more() -> None:
+    stream = open_stream("mel")
+    with pytest.raises(SpeechError, match="before the first sound"):
+        stream.predict(2)
+    stream.push(np.zeros(1000, np.float32))
+    assert len(stream.finish()) == 1 and len(stream.finish()) == 0
+    with pytest.raises(SpeechError, match="this stream is finished: open another"):
+        stream.push(np.zeros(640, np.float32))
+
+
 def test_silence_changes_no_statistics() -> None:
     statistics = stream_statistics(Speech(np.zeros(16000, np.float32)), "mel+phones")
     features = _run(open_stream("mel+phones", statistics), np.zeros(16000, np.float32), 640)

@@ -130,6 +130,9 @@ def test_features_in_their_kind(paths):
     np.save(paths.features("short"), np.zeros((3, 16, 29)))
     with pytest.raises(SubjectError, match="3 rows, the subject's frames need"):
         subject.features("short")
+    np.save(paths.features("fast"), np.zeros((40, 16, 29)))  # 100 a second
+    with pytest.raises(SubjectError, match="40 rows, the subject's video 10 frames: .* not 25"):
+        subject.features("fast")
     np.save(paths.features("nan"), np.full((10, 16, 29), np.nan))
     with pytest.raises(SubjectError, match="not finite"):
         subject.features("nan")

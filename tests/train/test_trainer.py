@@ -119,7 +119,7 @@ def test_a_head_that_got_much_worse_is_not_kept():
 
 def test_lpips_is_a_part_of_the_loss(spoken_subject, tmp_path):
     weights = random_weights(tmp_path / "weights")
-    lpips = LPIPS.load(weights.folder, download=False)
+    lpips = LPIPS.load(weights.folder)
     plan = replace(TINY, half_size_iterations=0)
     losses = []
     for weight in (0.0, 0.5):

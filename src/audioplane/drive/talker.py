@@ -40,6 +40,7 @@ from audioplane.speech import (
     checked_features,
     compute_features,
     feature_chunks,
+    feature_kind,
     load_external_features,
 )
 from audioplane.speech.activity import missing_recogniser, speech_shares
@@ -170,8 +171,8 @@ class Talker:
             face: What brows, lids and eyes do: as recorded, at rest, or by a file; and whether the
                 eyes stay on the viewer.
             seed: Of the choice among the recorded stretches that it moves by (docs/motion.md).
-            background: What it is shown before, if not what was recorded: an image file, a colour
-                ("#rrggbb" or a name), or "transparent" (docs/backgrounds.md).
+            background: What is shown behind it, instead of the recorded background: an image file,
+                a colour ("#rrggbb" or a name), or "transparent" (docs/backgrounds.md).
 
         Raises:
             CheckpointError: There is no trained head, or it is damaged.
@@ -290,6 +291,12 @@ class Talker:
         return self._described(speech if isinstance(speech, Speech) else Speech(speech))
 
     def _told(self, features: Float[np.ndarray, "t w f"]) -> "_Heard":
+        given, wanted = features.shape[1], _window(self.run.speech)
+        if wanted not in (None, given):
+            raise SpeechError(
+                f"the speech features have windows of {given} steps, '{self.run.speech}' has "
+                f"{wanted}: bring features of the kind that this head was trained on"
+            )
         return _Heard(len(features), self.animator.codes(features))
 
     def _described(self, speech: Speech) -> "_Heard":
@@ -391,6 +398,14 @@ class TalkerStream:
 
     def _drawn(self, frames: Iterable[StreamFrame]) -> Iterator[UInt8[np.ndarray, "h w c"]]:
         return (self._live.draw(frame, self._marker) for frame in frames)
+
+
+def _window(kind: str) -> int | None:
+    """Steps in the windows of a feature kind; None for one that is not known here."""
+    try:
+        return feature_kind(kind).window
+    except SpeechError:
+        return None
 
 
 def _to_and_fro(run: Run) -> str:

@@ -171,7 +171,7 @@ def found_lpips() -> "LPIPS | None":
     from audioplane.perceptual import LPIPS
 
     try:
-        return LPIPS.load(download=False)
+        return LPIPS.load()
     except ModelError:
         return None
 

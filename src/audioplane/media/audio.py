@@ -7,6 +7,7 @@ that `media.tracks.choose_track` chooses.
 import math
 import wave
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from audioplane.media.tracks import ChannelTimeline, SoundTrack, choose_track
 
 LONGEST = 6 * 3600
 """Most seconds of sound that are read at once."""
+_LONGEST_PERIOD = 96_000
+"""Samples after which two rates meet again, at most: every rate up to this one is exact, an odd one
+above it to 10 ppm, since the weights of 767,999 Hz would take 1.6 GB."""
 
 
 def read_audio(
@@ -127,8 +131,8 @@ class _Resampler:
     """Samples, at least, that are filtered at once."""
 
     def __init__(self, source_rate: int, rate: int):
-        common = math.gcd(source_rate, rate)
-        self._up, self._down = rate // common, source_rate // common
+        ratio = Fraction(rate, source_rate).limit_denominator(_LONGEST_PERIOD)
+        self._up, self._down = ratio.numerator, ratio.denominator
         reach = 10 * max(self._up, self._down)
         self._phases = _phases(reach, self._up, self._down)
         # Whole periods of the two rates, so that pieces begin where a sample of each falls.
@@ -184,9 +188,18 @@ def _phases(
     return by_phase[::-1, phase], last
 
 
+def check_finite(waveform: Float32[np.ndarray, " n"]) -> None:
+    """Refuse a sound with samples that are no number. Raises `MediaError`."""
+    finite = np.isfinite(waveform)
+    if not finite.all():
+        value = waveform[np.argmin(finite)]
+        raise MediaError(f"a sound that holds a sample that is no number ({value}) is not written")
+
+
 def write_wav(path: Path, waveform: Float32[np.ndarray, " n"], rate: int = SAMPLE_RATE) -> None:
     """Write a mono waveform in [-1, 1] as 16-bit PCM. Raises `MediaError`."""
     path = Path(path)
+    check_finite(waveform)
     pcm = np.round(np.clip(waveform, -1.0, 1.0) * 32767.0).astype("<i2")
     with (
         write_atomically(path) as partial,

@@ -16,6 +16,8 @@ READ_ERRORS = (av.FFmpegError, OSError, ValueError)
 """What PyAV raises for a file that it cannot read."""
 RESTART = 0.2
 """Seconds by which a time stamp precedes the expected one where time stamps have started again."""
+_MOST_HEADERS = 100
+"""Headers of a WAV file without samples after them; more is damage."""
 _WITHOUT_INDEX = ("mpegts", "mpeg", "flv")
 
 
@@ -144,8 +146,9 @@ def _wav_parts(path: Path) -> list[tuple[int, int]]:
     with path.open("rb") as file:
         if file.read(4) != b"RIFF":
             return []
-        at = 0
-        while at + 8 <= end:
+        at = headers = 0
+        while at + 8 <= end and headers < _MOST_HEADERS:
+            headers += 1
             file.seek(at)
             name, size = struct.unpack("<4sI", file.read(8))
             if name == b"RIFF":
@@ -160,6 +163,7 @@ def _wav_parts(path: Path) -> list[tuple[int, int]]:
                     break
                 if size:
                     parts.append((at + 8, size))
+                    headers = 0
             at += 8 + size + size % 2
     return parts if len(formats) == 1 else parts[:1]
 

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from tempfile import mkdtemp
 from types import TracebackType
 
 import numpy as np
@@ -29,10 +30,12 @@ class FrameFolder:
         """Raises `MediaError` where the folder holds anything, or cannot be made."""
         check_frame_folder(folder)
         self.path, self._count = folder, 0
-        self._partial = folder.with_name(f".{folder.name}.partial")
         try:
-            shutil.rmtree(self._partial, ignore_errors=True)
-            self._partial.mkdir(parents=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            # Of this writer alone; in it the folder has the permissions of any other.
+            scratch = mkdtemp(".partial", f".{folder.name}.", folder.parent)
+            self._scratch, self._partial = Path(scratch), Path(scratch) / folder.name
+            self._partial.mkdir()
         except OSError as e:
             raise MediaError(f"{folder} cannot be made: {e.strerror}") from e
 
@@ -54,10 +57,13 @@ class FrameFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is not None or not self._count:
-            shutil.rmtree(self._partial, ignore_errors=True)
-        if error is not None:
-            return
+        try:
+            if error is None:
+                self._finish()
+        finally:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _finish(self) -> None:
         if not self._count:
             raise MediaError(f"{self.path} was not written: there is no frame to write")
         try:

@@ -38,8 +38,9 @@ _BAND = (300.0, 3400.0)
 """Hertz; the band that distinguishes speech from other sound."""
 _FLOOR = -60.0
 """dB of full scale below which a track counts as silent."""
-_LOUDEST = 16.0
-"""Full scales; floating-point samples beyond are on an integer's scale."""
+_OVERSHOOT, _LOUDEST = 1.01, 16.0
+"""Full scales; floating-point samples up to the one are cut off without being missed, those beyond
+the other are on an integer's scale."""
 
 
 @dataclass(frozen=True)
@@ -299,8 +300,13 @@ class _Look:
 
 def _scale(peak: float) -> tuple[float, tuple[str, ...]]:
     """Factor that brings samples to full scale 1, and a note on it."""
-    if peak <= _LOUDEST:
+    if peak <= _OVERSHOOT:
         return 1.0, ()
+    if peak <= _LOUDEST:
+        return 1 / peak, (
+            f"its samples reach {peak:.2f} times full scale: it is read "
+            f"{20 * math.log10(peak):.1f} dB quieter, so that none is cut off",
+        )
     bits = next((b for b in (16, 24, 32) if peak <= 2.0 ** (b - 1) * 1.01), None)
     if bits is None:
         return 1e-12, ()
@@ -339,8 +345,15 @@ def _name(stream: Any) -> str:
 
 
 def _channels(frame: Any) -> Float32[np.ndarray, "c n"]:
-    """One decoded frame, full scale = 1."""
-    samples = frame.to_ndarray()
+    """One decoded frame, full scale = 1. Raises `MediaError` for samples of a kind that PyAV does
+    not give."""
+    try:
+        samples = frame.to_ndarray()
+    except ValueError as e:
+        raise MediaError(
+            f"its samples are of a kind that is not read ({frame.format.name}): save it with 16, "
+            "24 or 32 bits"
+        ) from e
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype.kind == "u":
@@ -356,5 +369,7 @@ def _stretched(
 ) -> Float32[np.ndarray, "c m"]:
     """Samples of a track that changes its rate on the way, at the rate that it began with."""
     n = samples.shape[1]
+    if not n:
+        return samples
     at = np.arange(round(n * wanted / rate)) * (rate / wanted)
     return np.stack([np.interp(at, np.arange(n), c) for c in samples]).astype(np.float32)

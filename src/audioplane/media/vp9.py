@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from audioplane.clock import FPS
 from audioplane.errors import MediaError
 from audioplane.media.container import reason
+from audioplane.media.writer import require_encoder
 
 CODEC = "vp09.00.41.08.01.06.06.06.01"
 """What browsers call it: profile 0, 8 bits, 4:2:0, BT.601 in full range."""
@@ -53,6 +54,7 @@ def encode_chunks(
 
 
 def _encoder(width: int, height: int, crf: int) -> Any:
+    require_encoder("libvpx-vp9")
     context: Any = av.CodecContext.create("libvpx-vp9", "w")
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base, context.color_range = Fraction(1, FPS), _FULL_RANGE

@@ -16,7 +16,7 @@ from jaxtyping import Float32, UInt8
 from audioplane.assets import check_output, write_atomically
 from audioplane.clock import FPS, SAMPLE_RATE
 from audioplane.errors import MediaError
-from audioplane.media.audio import audio_blocks
+from audioplane.media.audio import audio_blocks, check_finite
 from audioplane.media.container import reason
 
 Sound = Float32[np.ndarray, " n"] | Iterable[Float32[np.ndarray, " _"]] | Path
@@ -47,6 +47,7 @@ CONTAINERS = {
     ".webm": _Container("webm", "libvpx-vp9", "libopus", 63),
 }
 """By suffix: H.264 and AAC, or VP9 and Opus. Only mp4 and mov can hold C2PA credentials."""
+_OPUS_RATES = (8000, 12_000, 16_000, 24_000, 48_000)
 
 
 def check_video_output(path: Path, *inputs: Path, crf: int = 18, alpha: bool = False) -> None:
@@ -59,8 +60,8 @@ def check_video_output(path: Path, *inputs: Path, crf: int = 18, alpha: bool = F
         alpha: whether it is to be transparent, which WebM alone can be.
 
     Raises:
-        MediaError: another suffix than those of `CONTAINERS`, a `crf` out of range, or a place
-            where no file can be written.
+        MediaError: another suffix than those of `CONTAINERS`, a `crf` out of range, no encoder of
+            it here, or a place where no file can be written.
     """
     container = CONTAINERS.get(Path(path).suffix.lower())
     if container is None:
@@ -70,7 +71,21 @@ def check_video_output(path: Path, *inputs: Path, crf: int = 18, alpha: bool = F
         raise MediaError(f"{path} cannot be transparent: choose a name that ends in .webm")
     if not 0 <= crf <= container.worst:
         raise MediaError(f"crf={crf} is no quality: choose 0 (lossless) to {container.worst}")
+    require_encoder(container.video)
     check_output(path, *inputs)
+
+
+def require_encoder(name: str) -> None:
+    """Check that FFmpeg has an encoder. Raises `MediaError`."""
+    if name not in av.codecs_available:
+        raise MediaError(f"this FFmpeg has no encoder {name}: pip install --force-reinstall av")
+
+
+def _check_sound(kind: _Container, rate: int) -> None:
+    require_encoder(kind.audio)
+    if kind.audio == "libopus" and rate not in _OPUS_RATES:
+        rates = ", ".join(f"{rate:,}" for rate in _OPUS_RATES)
+        raise MediaError(f"Opus has no sound at {rate:,} samples a second: choose one of {rates}")
 
 
 class VideoWriter:
@@ -109,17 +124,21 @@ class VideoWriter:
             seal: called with the complete file before it gets its name.
 
         Raises:
-            MediaError: the file cannot be written, or the sound file not be read.
+            MediaError: the file cannot be written, the sound not be encoded, or the sound file not
+                be read.
         """
         self.path = Path(path)
         check_video_output(self.path, crf=crf, alpha=self.ALPHA)
         kind = CONTAINERS[self.path.suffix.lower()]
+        if audio is not None:
+            _check_sound(kind, audio_rate)
         self._size = (height, width)
         self._fps, self._rate = fps, audio_rate
         self._seal = seal
         self._blocks = _blocks_of(audio, audio_rate)
         self._ahead = np.zeros(0, np.float32)
         self._frames = self._samples = 0
+        self._closed = False
         self._stack = ExitStack()
         try:
             writing = write_atomically(self.path, suffix=self.path.suffix)
@@ -156,7 +175,10 @@ class VideoWriter:
         return "yuva420p" if self.ALPHA else "yuv420p"
 
     def write(self, frame: UInt8[np.ndarray, "h w c"]) -> None:
-        """Append one frame, RGB, with `ALPHA` RGBA. Raises `MediaError` (full disk, wrong size)."""
+        """Append one frame, RGB, with `ALPHA` RGBA.
+
+        Raises `MediaError` (full disk, wrong size, sound that is no number).
+        """
         if frame.shape != (*self._size, 3 + self.ALPHA):
             raise MediaError(f"a frame of {frame.shape} does not fit a video of {self._size}")
         even = np.pad(frame, [(0, n % 2) for n in self._size] + [(0, 0)], "edge")
@@ -181,7 +203,9 @@ class VideoWriter:
             block = next(self._blocks, None)
             if block is None:
                 block = np.zeros(wanted - len(self._ahead), np.float32)
-            self._ahead = np.concatenate([self._ahead, block.astype(np.float32)])
+            block = block.astype(np.float32)
+            check_finite(block)
+            self._ahead = np.concatenate([self._ahead, block])
         piece, self._ahead = self._ahead[:wanted], self._ahead[wanted:]
         sound = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(piece[None]), format="fltp", layout="mono"
@@ -192,7 +216,12 @@ class VideoWriter:
         self._samples = until
 
     def close(self) -> None:
-        """Finish the file and give it its name. Raises `MediaError`, and what `seal` raises."""
+        """Finish the file and give it its name, once.
+
+        Raises `MediaError`, and what `seal` raises.
+        """
+        if self._closed:
+            return
         try:
             if not self._frames:
                 raise MediaError(f"{self.path} was not written: there is no frame to write")
@@ -207,13 +236,13 @@ class VideoWriter:
             if isinstance(e, av.FFmpegError | OSError):
                 raise MediaError(f"{self.path} cannot be written: {reason(e)}") from e
             raise
+        self._closed = True
         self._stack.close()
 
-    def abort(self) -> None:
-        """Discard what was written."""
-        self._drop(MediaError("dropped"))
-
     def _drop(self, why: BaseException) -> None:
+        if self._closed:
+            return
+        self._closed = True
         try:
             if hasattr(self, "_container"):
                 self._container.close()

@@ -42,7 +42,7 @@ class LPIPS(nn.Module):
         self.heads = nn.ParameterList(nn.Parameter(w, requires_grad=False) for w in heads)
 
     @classmethod
-    def load(cls, folder: Path | None = None, download: bool = True) -> "LPIPS":
+    def load(cls, folder: Path | None = None, download: bool = False) -> "LPIPS":
         """LPIPS on AlexNet from the official weights, looked for as in `require_models`.
 
         Raises `ModelError` if a file cannot be had, `CheckpointError` if it is not what it should

@@ -56,7 +56,7 @@ class Familiarity:
 
     @staticmethod
     def learn(speech: Speech) -> "Familiarity | None":
-        """The statistics of some speech; None where it holds less than two seconds of sound."""
+        """The statistics of some speech; None where it holds less than 1.6 s of sound."""
         described = np.concatenate([described for described, _ in describe(speech)])
         if len(described) < _FEWEST:
             return None

@@ -209,8 +209,9 @@ def _recognised(speech: Speech) -> Iterator[Float32[np.ndarray, "_ 191"]]:
 
     stream = RecogniserStream(open_recogniser(), Span(SETTLED, AHEAD, PAST))
     samples = max(speech.samples, step_count(speech.frames) * STEP)
-    starts, gain = range(0, samples + _LOOK_AHEAD, CHUNK), np.float32(speech.gain)
-    for sound in speech.cut((start, start + CHUNK) for start in starts):
+    end = -(-(samples + _LOOK_AHEAD) // STEP) * STEP
+    starts, gain = range(0, end, CHUNK), np.float32(speech.gain)
+    for sound in speech.cut((start, min(start + CHUNK, end)) for start in starts):
         yield stream.push(sound * gain)
 
 

@@ -13,7 +13,7 @@ From then on "loudness" is a kind, and so are "loudness+phones" and other combin
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,11 @@ class FeatureKind:
         if self.compute is None:
             raise SpeechError(f"speech features '{self.name}' are only read from files")
         computed = self.compute(speech, model) if self.model else self.compute(speech)
+        if not isinstance(computed, Iterable):
+            raise SpeechError(
+                f"the feature kind '{self.name}' computed a {type(computed).__name__}, expected an "
+                "array or an iterator of arrays"
+            )
         rows = 0
         for chunk in (computed,) if isinstance(computed, np.ndarray) else computed:
             size = chunk.shape[2] if self.model and chunk.ndim == 3 else self.size
@@ -85,6 +90,8 @@ class FeatureKind:
                     f"expected [frames, {self.window}, {size}]"
                 )
             rows += len(chunk)
+            if rows > speech.frames:
+                break
             yield chunk.astype(np.float32, copy=False)
         if rows != speech.frames:
             raise SpeechError(

@@ -49,8 +49,10 @@ def check_samples(sound: np.ndarray, first: int = 0) -> None:
         raise SpeechError(
             f"the waveform has shape {sound.shape}, expected [samples]: average its channels"
         )
-    if sound.dtype.kind not in "fiub":
-        raise SpeechError(f"the waveform holds {sound.dtype}, expected numbers in [-1, 1]")
+    if sound.dtype.kind not in "fiub" or sound.dtype.itemsize > 8:  # as some longdouble
+        raise SpeechError(
+            f"the waveform holds {sound.dtype}, expected numbers of up to 64 bits in [-1, 1]"
+        )
     peaks = [float(sound.max(initial=0.0)), -float(sound.min(initial=0.0))]
     if max(peaks) <= LOUDEST and min(peaks) <= LOUDEST:
         return

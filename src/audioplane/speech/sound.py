@@ -174,6 +174,8 @@ class Speech:
         """The samples from … to of every span, zeros before and after the sound.
 
         No span may begin before the one before it. In memory are the blocks of one span.
+
+        Raises `SpeechError` where the blocks end earlier than they did when it was measured.
         """
         blocks = iter(self._open())
         held: deque[np.ndarray] = deque()
@@ -186,6 +188,11 @@ class Speech:
                     break
                 held.append(block)
                 end += len(block)
+            if end < last and end < self.samples:
+                raise SpeechError(
+                    f"the sound ends after {end} samples, it had {self.samples} when it was opened "
+                    "first: give a function that opens it anew each time"
+                )
             sound = held[0] if len(held) == 1 else np.concatenate([np.zeros(0, np.float32), *held])
             inside = sound[max(0, first - start) : max(0, last - start)]
             before = max(0, min(start, last) - first)

@@ -10,7 +10,13 @@ from audioplane.speech.kinds import feature_kind, kind_names
 from audioplane.speech.level import check_samples
 from audioplane.speech.sound import Speech
 from audioplane.speech.step_stream import StepStream, StreamStatistics
-from audioplane.speech.window import STEPS_PER_FRAME, WINDOW, step_count, windows
+from audioplane.speech.window import (
+    STEPS_PER_FRAME,
+    WINDOW,
+    frame_count,
+    step_count,
+    windows,
+)
 
 LEARNT = 60 * SAMPLE_RATE
 """Samples of a known speaker that `stream_statistics` uses."""
@@ -29,7 +35,7 @@ class SpeechStream:
         """Samples after a frame's end that have to come before its window is settled."""
         self.samples = 0
         """Samples that were pushed."""
-        self._given = 0
+        self._given, self._finished = 0, False
         recognisers = [part.recogniser for part in parts if isinstance(part, IpaStream)]
         self.recogniser = recognisers[0] if recognisers else None
         """Of the phones of any language; None where no part runs it."""
@@ -37,9 +43,15 @@ class SpeechStream:
     def push(self, sound: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "t w f"]:
         """Windows of the frames that are settled now, for the next samples at 16 kHz, any number.
 
-        Raises `SpeechError` for samples that are not finite or lie far outside [−1, 1].
+        Raises `SpeechError` for samples that are not finite or lie far outside [−1, 1], and once
+        the stream is finished.
         """
+        if self._finished:
+            raise SpeechError("this stream is finished: open another")
         check_samples(sound, self.samples)
+        return self._settled(sound)
+
+    def _settled(self, sound: Float[np.ndarray, " n"]) -> Float32[np.ndarray, "t w f"]:
         self.samples += len(sound)
         for i, part in enumerate(self._parts):
             self._steps[i] = _joined(self._steps[i], part.push(sound))
@@ -53,7 +65,12 @@ class SpeechStream:
 
     def predict(self, count: int) -> Float32[np.ndarray, "t w f"]:
         """The next `count` windows as predicted now: each part's best estimate of the sound so far,
-        then its last step repeated. No state changes."""
+        then its last step repeated. No state changes.
+
+        Raises `SpeechError` before the first `push`.
+        """
+        if not self.samples:
+            raise SpeechError("nothing can be predicted before the first sound: push some")
         span, columns = step_count(count), []
         for part, kept in zip(self._parts, self._steps, strict=True):
             steps = _joined(kept, part.predict())
@@ -62,8 +79,9 @@ class SpeechStream:
 
     def finish(self) -> Float32[np.ndarray, "t w f"]:
         """Windows of the frames up to the end of what came. Nothing can be pushed after."""
-        missing = max(1, self.samples // FRAME_SAMPLES) - self._given
-        return self.push(np.zeros(self.look_ahead + FRAME_SAMPLES, np.float32))[:missing]
+        missing = 0 if self._finished else frame_count(self.samples) - self._given
+        self._finished = True
+        return self._settled(np.zeros(self.look_ahead + FRAME_SAMPLES, np.float32))[:missing]
 
 
 def _joined(kept: np.ndarray, steps: np.ndarray) -> Float[np.ndarray, "s f"]:

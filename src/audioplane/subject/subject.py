@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
+from audioplane.clock import FPS
 from audioplane.errors import SpeechError, SubjectError
 from audioplane.media.image import read_image
 from audioplane.speech.external import load_external_features
@@ -31,6 +32,8 @@ from audioplane.subject.transforms import FrameRef, Split
 
 _MISSING_ROWS = 5
 """Rows by which a file of prior work may be short: some lack the last one."""
+_MOST_ROWS = 1.05
+"""Rows for each frame, and a second's more, beyond which features are of another rate."""
 _FARTHEST_LANDMARK = 3
 """Bound on landmarks, image sizes from the corner: hidden points may lie a little outside."""
 
@@ -243,6 +246,12 @@ class Subject:
             raise SubjectError(str(e)) from e
         needed = max(ref.aud_id for ref in (*self.train, *self.val)) + 1
         self._require_rows(path, len(features), needed - _MISSING_ROWS)
+        video = max(self.rows, self.posed)
+        if len(features) > _MOST_ROWS * video + FPS:
+            raise SubjectError(
+                f"{path} has {len(features)} rows, the subject's video {video} frames: are they "
+                f"not {FPS} rows a second? Compute the features again"
+            )
         return features
 
     def frame(self, ref: FrameRef) -> SubjectFrame:
