@@ -114,7 +114,7 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
         stop: Set it, from another thread or a signal, to save a checkpoint and end.
         prior: What `train_prior` made of other people: the audio encoder starts from it, and the
             feature kind is its own where `speech` names none. Preset "laptop" starts from the one
-            that is shipped, of synthetic speakers; `config.with_changes(prior="")` from nothing.
+            that is shipped, of synthetic speakers; "none" from nothing.
 
     Yields:
         `Progress`, `Validated` and `CheckpointSaved` (`audioplane.train.events`).
@@ -129,6 +129,8 @@ def train_head(  # noqa: PLR0913 - one keyword a question that a caller may have
         if config not in PRESETS:
             raise TrainingError(f"config={config!r}: choose one of {', '.join(PRESETS)}")
         config = PRESETS[config]
+    if prior == "none":
+        config, prior = replace(config, prior=""), None
     opened_prior = read_prior(Path(prior)) if isinstance(prior, Path | str) else prior
     speech = speech or (opened_prior.speech if opened_prior else None)
     changes = {"speech": speech, "seed": seed}

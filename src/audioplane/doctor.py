@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import os
 import platform
 import sys
 import warnings
@@ -16,6 +15,7 @@ from typing import Literal
 from audioplane import __version__
 from audioplane.assets import ModelFile, cache_root, find_model, require_model
 from audioplane.errors import AudioplaneError
+from audioplane.machine import cores
 from audioplane.serve import SERVE_PACKAGES
 
 State = Literal["there", "missing", "damaged"]
@@ -27,12 +27,37 @@ _LIBRARIES = {
     "opencv-contrib-python": "cv2",
     "numba": "numba",
     "numpy": "numpy",
+    "scipy": "scipy.ndimage",
     "pocketsphinx": "pocketsphinx",
     "hama": "hama",
     "c2pa-python": "c2pa",
+    "cryptography": "cryptography.x509",
+    "safetensors": "safetensors.torch",
+    "fsspec": "fsspec",
+    "jaxtyping": "jaxtyping",
+    "platformdirs": "platformdirs",
+    "pooch": "pooch",
+    "rich": "rich.console",
+    "tyro": "tyro",
 }
-"""Packages without which nothing works, and the modules they are imported as."""
-_ENCODERS = ("libx264", "aac")
+"""Packages without which nothing works, and what of them is loaded to try them."""
+_EXTRAS = (
+    ("gsplat", "cuda", "gsplat", "rendering and training on an NVIDIA GPU"),
+    ("transformers", "speech", None, "speech features of wav2vec2 and HuBERT"),
+    ("ai-edge-litert", "speech", "ai_edge_litert.interpreter", "speech features of DeepSpeech"),
+    *((name, "serve", name, "live heads in a browser") for name in SERVE_PACKAGES),
+    ("ray", "ray", None, "fleet, ablate, cross and prior on a cluster"),
+    ("s3fs", "s3", "s3fs", "stores of fleet on S3"),
+)
+"""Package, extra, what is loaded to try it (None where that takes seconds), what it is for."""
+_ENCODERS = {
+    "libx264": "no video can be written without it",
+    "aac": "no video can be written without it",
+    "libvpx-vp9": "no .webm and no page with a head can be written without it",
+    "libopus": "no .webm with sound can be written without it",
+}
+"""Of FFmpeg, and what they are for; nothing works without the first two."""
+_NEEDED_ENCODERS = ("libx264", "aac")
 
 
 @dataclass(frozen=True)
@@ -56,8 +81,14 @@ def diagnose() -> list[Check]:
     Where a required library is missing or cannot be loaded, checks that need it are left out.
     """
     checks = list(_libraries())
-    if is_healthy(checks):
-        checks += [*_programs(), *_models(), *_extras()]
+    if not is_healthy(checks):
+        return checks
+    for checked in (_programs, _models, _extras):
+        try:
+            checks += checked()
+        except Exception as e:  # some damaged libraries fail when a part of them is used
+            gives = "something that it needs is damaged: pip install --force-reinstall audioplane"
+            checks.append(Check("library", "its modules", "damaged", _line(e), gives, needed=True))
     return checks
 
 
@@ -97,8 +128,12 @@ def _fault(module: str) -> str:
         with warnings.catch_warnings(action="ignore"), redirect_stdout(sys.stderr):
             importlib.import_module(module)
     except Exception as e:  # a damaged library raises anything
-        return " ".join(f"{type(e).__name__}: {e}".split())
+        return _line(e)
     return ""
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _programs() -> Iterator[Check]:
@@ -107,15 +142,16 @@ def _programs() -> Iterator[Check]:
 
     from audioplane.splat.device import no_cuda
 
-    cores = f"{os.cpu_count()}, of which torch uses {torch.get_num_threads()}"
-    yield Check("system", "cores", "there", cores)
+    found = f"{cores()}, of which torch uses {torch.get_num_threads()}"
+    yield Check("system", "cores", "there", found)
     reason = no_cuda()
     device = f"cpu: {reason}" if reason else f"cuda: {torch.cuda.get_device_name()}"
     yield Check("system", "device", "there", device)
-    for name in _ENCODERS:
+    for name, gives in _ENCODERS.items():
         state: State = "there" if name in av.codecs_available else "missing"
-        gives = "no video can be written without it: pip install --force-reinstall av"
-        yield Check("library", f"encoder {name}", state, "of FFmpeg in av", gives, needed=True)
+        gives += ": pip install --force-reinstall av"
+        needed = name in _NEEDED_ENCODERS
+        yield Check("library", f"encoder {name}", state, "of FFmpeg in av", gives, needed)
 
 
 def _models() -> Iterator[Check]:
@@ -153,12 +189,14 @@ def _model(model: ModelFile, gives: str) -> Check:
 
 
 def _extras() -> Iterator[Check]:
-    for name, extra, gives in (
-        ("gsplat", "cuda", "rendering and training on an NVIDIA GPU"),
-        ("transformers", "speech", "speech features of wav2vec2 and HuBERT"),
-        *((name, "serve", "live heads in a browser") for name in SERVE_PACKAGES),
-    ):
+    for name, extra, module, gives in _EXTRAS:
+        install = f'pip install "audioplane[{extra}]"'
         version = _version(name)
-        state: State = "there" if version else "missing"
-        detail = version or f'pip install "audioplane[{extra}]"'
-        yield Check("extra", name, state, detail, gives)
+        if version is None:
+            yield Check("extra", name, "missing", install, gives)
+        elif fault := module and _fault(module):
+            detail = f"{version}, damaged: {fault}"
+            gives += f": pip install --force-reinstall {name}"
+            yield Check("extra", name, "damaged", detail, gives)
+        else:
+            yield Check("extra", name, "there", version, gives)

@@ -23,6 +23,13 @@ def cores(quota: Path = _QUOTA) -> int:
         return count
 
 
+def few_threads(cores: int) -> dict[str, str]:
+    """Environment of a process whose libraries use so many threads; they read it as they are
+    imported."""
+    threads = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"), str(cores))
+    return threads | {"OMP_WAIT_POLICY": "passive"}
+
+
 def cpu_model() -> str:
     """The processor's name as the system gives it."""
     try:

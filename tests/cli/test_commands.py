@@ -117,6 +117,25 @@ def test_evaluate_with_syncnet_names_what_is_missing(run_folder, tmp_path, capsy
     assert "robots.ox.ac.uk" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["evaluate", "{tmp}/none"], "no trained head"),
+        (["evaluate", "{run}", "--subject", "{tmp}/none"], "pass --subject"),
+        (["ablate", "{tmp}/none", "--out", "{tmp}/a"], "not a folder"),
+        (["cross", "{tmp}/none", "--speech", "{wav}", "--out", "{tmp}/a"], "no trained head"),
+        (["cross", "{run}", "--speech", "{tmp}/none.wav", "--out", "{tmp}/a"], "none.wav"),
+    ],
+)
+def test_what_is_not_there_is_told_of_before_weights_are_looked_for(
+    run_folder, spoken_subject, tmp_path, capsys, command, says
+):
+    names = {"tmp": tmp_path, "run": run_folder, "wav": spoken_subject.paths.audio}
+    command = [argument.format(**names) for argument in command]
+    assert main([*command, "--syncnet-weights", str(tmp_path / "nowhere")]) == 1
+    assert says in capsys.readouterr().err
+
+
 def test_a_moved_subject_can_be_named(run_folder, spoken_subject, tmp_path):
     moved = tmp_path / "elsewhere"
     shutil.copytree(spoken_subject.paths.root, moved)
@@ -137,7 +156,7 @@ def test_a_drive_that_is_terminated_leaves_nothing(
     monkeypatch.setattr(Talker, "_frames", terminated)
     arguments = ["drive", str(run_folder), str(spoken_subject.paths.audio)]
     try:
-        assert main([*arguments, "--out", str(tmp_path / "o.mp4")]) == 1
+        assert main([*arguments, "--out", str(tmp_path / "o.mp4")]) == 130
     finally:
         signal.signal(signal.SIGTERM, before)
     assert "stopped; nothing was written" in capsys.readouterr().err

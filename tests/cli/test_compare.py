@@ -37,6 +37,7 @@ def test_two_reports_and_json(videos, tmp_path, capsys):
     assert (out / "comparison.html").read_text().startswith("<!doctype html>")
     assert {p.name for p in out.iterdir()} == {"comparison.json", "comparison.html"}
     assert "without SyncNet: syncnet_v2.model not found" in captured.err
+    assert "; --download fetches it" in captured.err
 
 
 def test_the_table(videos, tmp_path, capsys):
@@ -83,3 +84,12 @@ def test_what_could_not_be_scored_is_said_at_the_end(videos, tmp_path, capsys):
     captured = capsys.readouterr()
     assert "copy" in captured.out and (tmp_path / "out" / "comparison.html").exists()
     assert "not all videos were scored: broken" in captured.err
+
+
+def test_a_place_where_nothing_can_be_written_is_told_before_any_work(
+    videos, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("audioplane.experiments.compare.run._scan", lambda *_: pytest.fail())
+    (tmp_path / "file").write_text("")
+    assert main(["compare", *videos, "--out", str(tmp_path / "file")]) == 1
+    assert str(tmp_path / "file") in capsys.readouterr().err

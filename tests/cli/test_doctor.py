@@ -1,6 +1,7 @@
 import hashlib
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -65,6 +66,15 @@ def test_the_table_is_for_people(capsys):
     assert "– selfie_multiclass_256x256.tflite" in printed
 
 
+def test_a_missing_encoder_of_webm_is_no_failure(capsys, monkeypatch):
+    monkeypatch.setattr("av.codecs_available", {"libx264", "aac"})
+    checks = report(capsys)
+    for name in ("encoder libvpx-vp9", "encoder libopus"):
+        assert checks[name]["state"] == "missing" and "no .webm" in checks[name]["gives"]
+    monkeypatch.setattr("av.codecs_available", {"libx264"})
+    assert report(capsys, code=1)["encoder aac"]["state"] == "missing"
+
+
 def test_a_missing_library_is_a_failure(capsys, monkeypatch):
     real = importlib.metadata.version
 
@@ -86,7 +96,7 @@ import sys
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == sys.argv[1]:
+        if name.split(".")[0] in sys.argv[1].split():
             raise ImportError("libGL.so.1: cannot open\\nshared object file")
 
 sys.meta_path.insert(0, Absent())
@@ -95,17 +105,47 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-@pytest.mark.parametrize("module, package", [("numpy", "numpy"), ("c2pa", "c2pa-python")])
-def test_a_library_that_cannot_be_loaded_is_reported(module, package):
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", WITHOUT, module, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+def run_without(modules: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT, modules, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
-    told = run("doctor", "--json")
+
+@pytest.mark.parametrize("without", [{"numpy"}, {"c2pa-python"}, set(doctor._LIBRARIES)])
+def test_libraries_that_cannot_be_loaded_are_reported(without):
+    modules = " ".join(doctor._LIBRARIES[name].split(".")[0] for name in without)
+    told = run_without(modules, "doctor", "--json")
     assert told.returncode == 1 and "Traceback" not in told.stderr
-    found = {c["name"]: c for c in json.loads(told.stdout)["checks"]}[package]
-    assert found["state"] == "damaged" and "libGL.so.1: cannot open shared" in found["detail"]
-    assert f"reinstall {package}" in found["gives"]
-    other = run("verify", "a.mp4")
+    checks = {c["name"]: c for c in json.loads(told.stdout)["checks"]}
+    for found in (checks[name] for name in without):
+        assert found["state"] == "damaged" and "libGL.so.1: cannot open shared" in found["detail"]
+        assert f"reinstall {found['name']}" in found["gives"]
+    other = run_without(modules, "verify", "a.mp4")
     assert other.returncode == 1 and other.stderr.count("\n") == 1
     assert "audioplane doctor" in other.stderr
+
+
+def test_the_table_needs_no_library():
+    told = run_without("rich tyro", "doctor")
+    assert "no rich" in told.stdout and "ok torch" in told.stdout
+    assert told.stderr.startswith("audioplane: something essential")
+
+
+def test_every_library_that_is_required_is_tried():
+    requirements = importlib.metadata.requires("audioplane") or []
+    needed = {re.split(r"[<>=]", r)[0] for r in requirements if "extra ==" not in r}
+    assert needed == set(doctor._LIBRARIES)
+    extras = {re.split(r"[<>=]", r)[0] for r in requirements if re.search('extra == "(?!dev)', r)}
+    assert extras == {name for name, *_ in doctor._EXTRAS}
+
+
+def test_a_library_that_fails_when_it_is_used_is_reported(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "audioplane.speech", None)
+    found = report(capsys, code=1)["its modules"]
+    assert found["state"] == "damaged" and "audioplane.speech" in found["detail"]
+
+
+def test_an_extra_that_cannot_be_loaded_is_reported(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.setattr(doctor, "_version", lambda name: "1.0")
+    found = report(capsys)["uvicorn"]
+    assert found["state"] == "damaged" and "1.0, damaged: " in found["detail"]

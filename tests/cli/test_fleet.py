@@ -46,6 +46,14 @@ def test_videos_that_fail_are_told_kept_and_reported(manifest, tmp_path, capsys)
     assert "MediaError: 1" in page.read_text()
 
 
+def test_a_dry_run_breaks_no_line(tmp_path, capsys):
+    path, name = tmp_path / "people.csv", "ann" * 20
+    path.write_text(f"video,name\nnone.mp4,{name}\n")
+    store = str(tmp_path / "store")
+    assert main(["fleet", "run", str(path), "--store", store, "--dry-run"]) == 0
+    assert capsys.readouterr().out == f"{name}: new: prepare, train, evaluate, pack\n"
+
+
 @pytest.mark.parametrize("asked", ["status", "report"])
 def test_a_store_that_no_fleet_ever_had_is_refused(tmp_path, capsys, monkeypatch, asked):
     monkeypatch.chdir(tmp_path)
@@ -59,12 +67,20 @@ def test_the_status_names_what_is_at_work(tmp_path, capsys):
     write_state(store, VideoState("ann", "working", at="train 34%"))
     write_state(store, VideoState("bob", "done", steps={"train": StepRecord("k", 1.0)}))
     for i in range(7):
-        failure = Failure("prepare", "PrepareError", f"no face {i}")
+        failure = Failure("prepare", "PrepareError", f"no face {i} in {'a' * 99}.mp4")
         write_state(store, VideoState(f"c{i}", "failed", failure=failure))
     assert main(["fleet", "status", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "9 videos" in said and "ann train 34%" in said
     assert "PrepareError: 7" in said and "and 2 more" in said
+    assert f"  c0: no face 0 in {'a' * 99}.mp4\n" in said
+
+
+def test_the_help_says_that_tasks_need_no_shared_folders(capsys):
+    with pytest.raises(SystemExit):
+        main(["fleet", "run", "--help"])
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "fetch what they need from the store" in said and "same folders" not in said
 
 
 @pytest.mark.parametrize("shard", ["2/2", "1", "a/b", "-1/2"])

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import pytest
@@ -30,9 +31,33 @@ def test_facts_of_prior_work_as_json(spoken_subject, tmp_path, capsys, project):
     assert out.exists() and not (made.root / "inspect.png").exists()
 
 
+def test_a_long_path_is_shown_whole(spoken_subject, tmp_path, capsys):
+    root = tmp_path / "subject"
+    shutil.copytree(spoken_subject.paths.root, root)
+    name = "a" * 99 + ".jpg"
+    facts = json.loads((root / "subject.json").read_text())
+    (root / "subject.json").write_text(json.dumps(facts | {"source": name}))
+    assert main(["inspect", str(root)]) == 0
+    said = capsys.readouterr().out
+    assert name in re.sub(r"[\s│]", "", said) and "…" not in said
+
+
 def test_what_is_no_subject_is_one_line(tmp_path, capsys):
     assert main(["inspect", str(tmp_path)]) == 1
     assert "prepared subject" in capsys.readouterr().err
+
+
+def test_an_image_that_cannot_be_made_is_refused_before_any_work(
+    spoken_subject, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for out in ("sheet", "sheet.pdf", "sheet.docx"):
+        assert main(["inspect", str(spoken_subject.paths.root), "--out", out]) == 1
+        told = capsys.readouterr()
+        assert "end it with .png or .jpg" in told.err and not told.out
+    (tmp_path / "me.head").touch()
+    assert main(["inspect", "me.head", "--out", "sheet.png"]) == 1
+    assert "--out sheet.png: images are made of subjects" in capsys.readouterr().err
 
 
 def test_no_number_is_nan_and_damage_is_listed(spoken_subject, tmp_path, capsys):

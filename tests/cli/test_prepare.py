@@ -135,6 +135,9 @@ def test_preflight_prints_the_verdict_and_leaves_the_page(tmp_path, capsys):
     assert main(["preflight", str(clip), "--out", str(tmp_path / "report")]) == 0
     printed = capsys.readouterr()
     assert "me.mp4: can be used for training" in printed.out and "film minutes" in printed.out
+    first, *others = printed.out.splitlines()
+    assert first.startswith("me.mp4") and max(map(len, others)) > 80
+    assert all(line.startswith(" ") for line in others)  # none is broken
     assert (tmp_path / "report" / "preflight.html").stat().st_size > 10_000
 
     assert main(["preflight", str(clip), "--json"]) == 0

@@ -21,12 +21,25 @@ def test_a_short_token_is_refused(tmp_path, capsys):
     assert "at least 16 characters" in _says([str(tmp_path), "--token", "secret"], capsys)
 
 
+def test_a_server_of_no_heads_is_refused(capsys):
+    assert "name at least one run" in _says([], capsys)
+
+
 @pytest.mark.parametrize(
     ("flag", "value"),
-    [("--port", "0"), ("--port", "65536"), ("--workers", "-1"), ("--clients", "-1")],
+    [
+        ("--port", "0"),
+        ("--port", "65536"),
+        ("--workers", "-1"),
+        ("--clients", "-1"),
+        ("--drain-seconds", "-1.0"),
+        ("--drain-seconds", "nan"),
+    ],
 )
-def test_numbers_that_there_are_not_are_refused(flag, value, run_folder, capsys):
-    assert f"{flag} {value}: choose" in _says([str(run_folder), flag, value], capsys)
+def test_numbers_that_there_are_not_are_refused_before_a_head_is_opened(
+    flag, value, tmp_path, capsys
+):
+    assert f"{flag} {value}: choose" in _says([str(tmp_path / "no-run"), flag, value], capsys)
 
 
 def test_a_folder_without_a_head_is_named(tmp_path, capsys):

@@ -66,7 +66,7 @@ def test_a_signal_stops_a_training_only_while_there_is_work_left(
     )
     arguments = ["train", str(spoken_subject.paths.root), "--out", str(tmp_path / "run")]
     arguments += ["--speech", "mel", "--expression", "blink"]
-    assert main(arguments) == 1
-    assert "stopped; a checkpoint is kept" in capsys.readouterr().err
+    assert main(arguments) == 130
+    assert "stopped; the same command goes on" in capsys.readouterr().err
     monkeypatch.setattr("audioplane.train.run.is_complete", lambda *_: True)
     assert main(arguments) == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audioplane.errors import StoreError
+from audioplane.errors import FleetError, StoreError
 from audioplane.executors import SerialExecutor
 from audioplane.fleet import Entry, FleetOptions, LocalExecutor, fleet_status, run_fleet
 from audioplane.fleet.job import Removed
@@ -242,6 +242,13 @@ def test_what_was_removed_from_the_store_is_made_again(fleet):
 
     assert run().count("lost") == 1 and list(read_state(store, "a").steps) == ["prepare"]
     assert steps_done(run()) == {"a": ("train", "evaluate", "pack")}
+
+
+def test_a_time_between_checkpoints_that_there_is_not_is_refused(fleet):
+    entries, store, options = fleet
+    for seconds in (-1.0, float("nan")):
+        with pytest.raises(FleetError, match="sync_every"):
+            run_fleet(entries, store, options=replace(options, sync_every=seconds))
 
 
 def test_shards_do_disjoint_parts_and_know_of_all(fleet):

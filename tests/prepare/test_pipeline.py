@@ -64,9 +64,10 @@ def test_the_flicker_of_the_outline_is_reported(prepared):
     assert load_subject(prepared).info.tools["outline"].endswith("% of the head's outline flickers")
 
 
-def test_a_focal_length_of_nothing_is_refused(clip, tmp_path):
+@pytest.mark.parametrize("focal", [0.0, np.inf])
+def test_a_focal_length_that_no_camera_has_is_refused(clip, tmp_path, focal):
     with pytest.raises(PrepareError, match="focal length"):
-        prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=0.0))
+        prepare_subject(clip, tmp_path / "s", replace(QUICK, focal=focal))
 
 
 @pytest.mark.parametrize("size", [0, -5, 8, 33, 5000])

@@ -1,11 +1,15 @@
 """Tests of the page without a browser."""
 
+import json
+import re
 import shutil
 import subprocess
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
+from audioplane.serve.sockets import IMAGE, SOUND, header
 from tests.web.node import needs_node, run_beside
 
 PAGE = resources.files("audioplane.serve") / "page"
@@ -41,6 +45,58 @@ def test_images_that_wait_are_bounded_and_closed(tmp_path):
         """
     )
     subprocess.run(["node", str(tmp_path / "test.mjs")], check=True, timeout=30)
+
+
+OWN_PAGE = """
+const played = [], drawn = [], sent = [];
+const shown = { getContext: () => ({ drawImage: (image) => drawn.push(image) }) };
+globalThis.document = { querySelector: () => shown };
+globalThis.WebSocket = class {
+  constructor(address) { this.address = address; }
+  send = (data) => sent.push(data);
+};
+globalThis.AudioContext = class {
+  currentTime = 5;
+  copyToChannel(samples) { played.push(samples); }
+  createBuffer = (_, length, rate) => ({ length, rate, copyToChannel: this.copyToChannel });
+};
+globalThis.AudioBufferSourceNode = class {
+  constructor(player, { buffer }) { this.buffer = buffer; }
+  connect() {}
+  start(at) { played.push(at, this.buffer.length, this.buffer.rate); }
+};
+globalThis.createImageBitmap = async (blob) => [...new Uint8Array(await blob.arrayBuffer())];
+globalThis.setTimeout = (act) => act();
+"""
+
+
+@needs_node
+def test_the_page_of_the_documents_plays_what_the_server_sends(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "live.md").read_text("utf-8")
+    example = re.findall(r"```js\n(.*?)```", text, re.S)[0]
+    hello = {"type": "hello", "width": 64, "height": 48, "fps": 25, "rate": 16000, "delay": 0.2}
+    sound = header(SOUND, 50, 0.1) + bytes(1278) + b"\x00\x40"
+    script = """
+    (async () => {
+      const tell = (data) => socket.onmessage({ data });
+      await tell(HELLO);
+      for (const bytes of [SOUND, IMAGE]) await tell(new Uint8Array(bytes).buffer);
+      const assert = require("node:assert"), [samples, ...when] = played;
+      assert.equal(socket.address, "ws://localhost:8000/api/live?head=me&token=TOKEN");
+      assert.deepEqual([...samples.slice(-2), ...when], [0, 0.5, 5.2, 640, 16000]);
+      assert.deepEqual([canvas.width, canvas.height, drawn], [64, 48, [[7, 8, 9]]]);
+      speak([0, 1, -2]);
+      assert.deepEqual([...sent[0]], [0, 32767, -32767]);
+    })();
+    """
+    for name, value in (
+        ("HELLO", repr(json.dumps(hello))),
+        ("SOUND", list(sound)),
+        ("IMAGE", list(header(IMAGE, 50, 0.1) + bytes([7, 8, 9]))),
+    ):
+        script = script.replace(name, str(value), 1)
+    (tmp_path / "page.cjs").write_text(f"{OWN_PAGE}\n{example}\n{script}")
+    subprocess.run(["node", str(tmp_path / "page.cjs")], check=True, timeout=30)
 
 
 BROWSER = """

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from audioplane import api
 from audioplane.errors import CheckpointError, TrainingError
 from audioplane.head import Head, HeadShape
 from audioplane.run import RunPaths, read_head, save_tensors
@@ -148,3 +149,13 @@ def test_a_training_starts_from_it_and_keeps_its_digest(spoken_subject, tmp_path
     assert head.settings["prior"] == prior.sha256
     with pytest.raises(TrainingError, match="other settings"):
         list(train_head(spoken_subject, short, tmp_path / "run"))
+
+
+def test_none_starts_from_nothing_in_python_too(spoken_subject, tmp_path, monkeypatch):
+    taken = []
+    monkeypatch.setattr(
+        "audioplane.api.train", lambda _, c, *__, **___: iter(taken.append(c) or ())
+    )
+    monkeypatch.setitem(PRESETS, "laptop", TINY.with_changes(prior="synthetic"))
+    api.train_head(spoken_subject, tmp_path, prior="none")
+    assert [config.prior for config in taken] == [""]

@@ -98,7 +98,12 @@ def test_who_cannot_be_learnt_from_is_named(people, tmp_path):
     other = dataclasses.replace(SHORT, model=ModelConfig(encoder="concat"))
     with pytest.raises(TrainingError, match=r"model\.encoder"):
         ended(people, tmp_path / "p", other)
-    for name, value in (("seed", 10**14), ("iterations", 0), ("checkpoint_every", 0)):
+    for name, value in (
+        ("seed", 10**14),
+        ("iterations", 0),
+        ("checkpoint_every", 0),
+        ("synthetic", -1),
+    ):
         with pytest.raises(TrainingError, match=f"{name}={value}: choose"):
             ended(people, tmp_path / "p", dataclasses.replace(SHORT, **{name: value}))
 

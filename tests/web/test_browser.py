@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -272,6 +274,27 @@ def test_a_browser_that_lets_no_sound_begin_is_told_of(visit):
       return HEAD.speak(new Float32Array(8000)).catch(({ name }) => name);
     }"""
     assert visit().evaluate(script.replace("HEAD", ELEMENT)) == "NotAllowedError"
+
+
+def test_speech_in_pieces_is_heard_through_the_stream_of_the_documents(visit, voice):
+    text = (Path(__file__).parents[2] / "docs" / "browser.md").read_text("utf-8")
+    (recipe,) = (b for b in re.findall(r"```js\n(.*?)```", text, re.S) if "function say" in b)
+    script = """async (given) => {
+      const head = HEAD, heard = [], post = Worker.prototype.postMessage;
+      Worker.prototype.postMessage = function (message, ...rest) {
+        if (message.type === "push") heard.push(...message.samples);
+        return post.call(this, message, ...rest);
+      };
+      RECIPE
+      for (let i = 0; i < given.length; i += 4000)
+        say(Float32Array.from(given.slice(i, i + 4000)), 16000);
+      await new Promise((done) => setTimeout(done, given.length / 16 + 500));
+      head.stop();
+      return heard;
+    }""".replace("RECIPE", recipe)
+    heard = np.array(visit().evaluate(script.replace("HEAD", ELEMENT), voice.tolist()))
+    agreement = np.correlate(heard, voice, "full").max()
+    assert agreement > 0.9 * np.linalg.norm(heard) * np.linalg.norm(voice)
 
 
 def test_every_speech_ends_and_only_one_is_heard(visit, voice):

@@ -41,11 +41,12 @@ def test_to_and_fro_a_page_shows_no_more_than_on_a_path(exported, exported_torso
     assert arrays["path"][0].tolist() == list(range(8))
 
 
-def test_files_that_no_export_wrote_are_not_replaced(exported, tmp_path):
-    (tmp_path / "index.html").write_text("mine")
-    with pytest.raises(MediaError, match=r"no export wrote \(index.html\): name another folder"):
+@pytest.mark.parametrize("name", ["index.html", "torso.bin", "recogniser.bin"])
+def test_files_that_no_export_wrote_are_not_replaced(exported, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(MediaError, match=rf"no export wrote \({name}\): name another folder"):
         export_web(exported.run, tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_what_another_heads_export_left_is_replaced_or_goes(exported, mark_key, tmp_path):

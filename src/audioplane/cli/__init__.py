@@ -2,15 +2,17 @@
 
 import io
 import os
+import signal
 import sys
 from typing import Any
 
-import tyro
-
 from audioplane import __version__
-from audioplane.cli.console import console, in_flags, output, printable
 from audioplane.cli.doctor import Doctor
 from audioplane.errors import AudioplaneError, InstallError
+from audioplane.machine import cores, few_threads
+
+_INTERRUPTED = 128 + signal.SIGINT
+"""Exit status by which a shell knows that its loops have to end, too."""
 
 
 def _plain(args: list[str]) -> list[str]:
@@ -22,7 +24,8 @@ def _plain(args: list[str]) -> list[str]:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run one command; returns 0, or 1 after a failure that the user can act on."""
+    """Run one command; returns 0, 1 after a failure that the user can act on, or 130 once it was
+    stopped."""
     try:
         return _run(args)
     except BrokenPipeError:  # whoever read our output has had enough, as `head` has
@@ -36,11 +39,13 @@ def _parsed(args: list[str]) -> Any:
     Raises `InstallError` where a library cannot be loaded: `doctor` alone does without.
     """
     try:
+        import tyro
+
         from audioplane.cli.arguments import with_home
         from audioplane.cli.commands import Command
     except Exception as e:  # a damaged library raises anything
         if args[:1] == ["doctor"]:
-            return tyro.cli(Doctor, prog="audioplane doctor", args=args[1:])
+            return Doctor("--json" in args)
         raise InstallError(f"a library cannot be loaded ({e}): see 'audioplane doctor'") from e
     return tyro.cli(
         Command,
@@ -51,16 +56,35 @@ def _parsed(args: list[str]) -> Any:
     )
 
 
-def _run(args: list[str] | None) -> int:
-    args = sys.argv[1:] if args is None else args
+def _complain(said: str, command: object = None) -> None:
+    """One line on standard error; arguments in it are named as the flags of `command`."""
+    try:
+        from audioplane.cli.console import console, in_flags, printable
+    except Exception:  # rich is missing or damaged
+        sys.stderr.write(f"audioplane: {' '.join(said.split())}\n")
+        return
+    said = in_flags(said, command) if command else said
+    console.print(f"audioplane: {printable(said)}", style="red")
+
+
+def _set_threads() -> None:
+    """What libraries read as they are imported."""
     # Two thread pools share the cores: idle threads must sleep, not spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if cores() < (os.cpu_count() or 1):  # the libraries know nothing of a container's share
+        for name, value in few_threads(cores()).items():
+            os.environ.setdefault(name, value)
+
+
+def _run(args: list[str] | None) -> int:
+    args = sys.argv[1:] if args is None else args
+    _set_threads()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # terminals with few characters, such as latin-1
     debug = "--debug" in args
     if "--version" in args:
-        output.print(f"audioplane {__version__}")
+        print(f"audioplane {__version__}", flush=True)
         return 0
     command = None
     try:
@@ -69,21 +93,19 @@ def _run(args: list[str] | None) -> int:
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
-        console.print(f"audioplane: {getattr(command, 'STOPPED', 'stopped')}", style="red")
-        return 1
+        _complain(getattr(command, "STOPPED", "stopped"))
+        return _INTERRUPTED
     except AudioplaneError as e:
         if debug:
             raise
-        said = in_flags(str(e), command) if command else str(e)
-        console.print(f"audioplane: {printable(said)}", style="red")
+        _complain(str(e), command)
         return 1
     except Exception as e:
         if debug:
             raise
-        console.print(
-            f"audioplane: unexpected {type(e).__name__}: {printable(str(e))} (a defect of "
-            "audioplane: run again with --debug and report it)",
-            style="red",
+        _complain(
+            f"unexpected {type(e).__name__}: {e} (a defect of audioplane: run again with --debug "
+            "and report it)"
         )
         return 1
     return 0

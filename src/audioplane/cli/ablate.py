@@ -47,9 +47,10 @@ class Ablate:
         from audioplane.train import PRESETS
 
         config = PRESETS[self.preset].with_changes(model={"moving": self.moving}, seed=self.seed)
+        subject, model = load_subject(self.subject), config.model
+        executor = self.executor.open()
         tools = Tools(self.face_landmarker, self.weights.find(), self.weights.find_syncnet())
         with progress_reports() as report:
-            subject, model = load_subject(self.subject), config.model
             subject = complete_subject(
                 subject, config.speech, model.torso, model.expression, report
             )
@@ -61,6 +62,6 @@ class Ablate:
                 self.budget,
                 tools,
                 report,
-                self.executor.open(),
+                executor,
             )
         console.print(f"{self.out}: report.html, report.json")

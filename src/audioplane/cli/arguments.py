@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from audioplane.errors import FleetError, PoseError
 from audioplane.speech.kinds import kind_names
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def beside(run: Path, name: str) -> Path:
     return run / name if run.is_dir() else run.with_name(f"{run.stem}-{name}")
 
 
+_OWNERS = (("local", "jobs"), ("ray", "ray_address"), ("ray", "cpus"), ("ray", "gpus"))
+"""Executors, and the settings that they alone have."""
+
+
 @dataclass(frozen=True)
 class ExecutorArguments:
     """Where work on many items runs."""
@@ -55,13 +60,24 @@ class ExecutorArguments:
     def open(self) -> "Executor":
         """The same as the library takes it.
 
-        Raises `InstallError` without Ray, `FleetError` where its cluster is not reached.
+        Raises `InstallError` without Ray, `FleetError` where its cluster is not reached or a
+        setting is for another executor.
         """
         from audioplane.executors import LocalExecutor, RayExecutor, SerialExecutor
 
+        for owner, name in _OWNERS:
+            value = getattr(self, name)
+            if self.executor != owner and value != getattr(ExecutorArguments, name):
+                raise FleetError(f"{name}={value} is for executor={owner}: pass it, or neither")
         if self.executor == "ray":
             return RayExecutor(self.ray_address, self.cpus, self.gpus)
         return LocalExecutor(self.jobs) if self.executor == "local" else SerialExecutor()
+
+
+def check_motion(poses: Path | None, seed: int) -> None:
+    """Raise `PoseError` for a choice among the recorded poses where others are given."""
+    if poses is not None and seed:
+        raise PoseError(f"seed={seed} chooses among the recorded poses: leave it out with poses=…")
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,14 @@ class Cross:
         from audioplane.evaluate import Tools
         from audioplane.experiments.cross import cross
         from audioplane.experiments.cross.report import to_json
+        from audioplane.media.tracks import choose_track
+        from audioplane.run import open_run
 
+        for run in self.runs:  # what is not there is told of before weights are fetched
+            open_run(run)
+        for speech in self.speech:
+            choose_track(speech)
+        executor = self.executor.open()
         device = use_device(self.device)
         tools = Tools(self.face_landmarker, syncnet=self.weights.find_syncnet())
         with progress_reports(self) as report:
@@ -60,7 +67,7 @@ class Cross:
                 device,
                 self.provenance,
                 report,
-                self.executor.open(),
+                executor,
             )
         if self.json:
             sys.stdout.write(to_json(rows) + "\n")

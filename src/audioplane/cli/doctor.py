@@ -36,11 +36,10 @@ class Doctor:
 
 
 def _show(checks: "list[Check]") -> None:
-    from audioplane.cli.console import output
-
+    """Print the report without rich, which may be what is damaged."""
     width = max(len(c.name) for c in checks)
     for c in checks:
         mark = {"there": "ok", "missing": "no" if c.needed else "–", "damaged": "no"}[c.state]
-        output.print(f"{mark:>2} {c.name:{width}}  {c.detail}", soft_wrap=True)
+        print(f"{mark:>2} {c.name:{width}}  {c.detail}", flush=True)
         if c.state != "there" and c.gives:
-            output.print(f"   {'':{width}}  {c.gives}", soft_wrap=True)
+            print(f"   {'':{width}}  {c.gives}", flush=True)

@@ -11,9 +11,10 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from audioplane.cli.arguments import Device, FaceArguments, PathArgument
+from audioplane.cli.arguments import Device, FaceArguments, PathArgument, check_motion
 from audioplane.cli.console import console, in_flags, progress_reports
 from audioplane.credentials.options import ProvenanceOptions
+from audioplane.errors import MediaError
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Drive:
     """How the head moves, if not as recorded: a table of poses (docs/poses.md), a transforms file,
     or the folder of a subject, of other people too; for heads trained with --torso model."""
     background: str | None = None
-    """What the head is shown before, if not what was recorded: an image file, a colour (#rrggbb,
-    black, white, grey, green or blue), or transparent (docs/backgrounds.md)."""
+    """What is shown behind the head, instead of the recorded background: an image file, a colour
+    (#rrggbb, black, white, grey, green or blue), or transparent (docs/backgrounds.md)."""
     seed: int = 0
     """Of the choice among the recorded stretches that the head moves by; another seed, another
     motion (docs/motion.md)."""
@@ -60,6 +61,9 @@ class Drive:
         from audioplane.drive import Talker
         from audioplane.drive.output import check_drive_output
 
+        check_motion(self.poses, self.seed)
+        if self.audio_track is not None and self.speech.suffix == ".npy":
+            raise MediaError(f"audio_track={self.audio_track}: {self.speech} has no sound tracks")
         transparent = self.background == "transparent"
         check_drive_output(self.out, self.speech, self.crf, transparent)
         started = time.perf_counter()

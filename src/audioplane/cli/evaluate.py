@@ -41,18 +41,21 @@ class Evaluate:
 
     def run(self) -> None:
         from audioplane.evaluate import evaluate
+        from audioplane.run import open_run
 
         out = self.out or beside(self.run_folder, "evaluation")
+        device, run = use_device(self.device), open_run(self.run_folder, self.subject)
+        _ = run.subject  # what is not there is told of before weights are fetched
+        lpips, syncnet = self.weights.find(), self.weights.find_syncnet()
         with progress_reports() as report:
             evaluation = evaluate(
-                self.run_folder,
-                subject=self.subject,
+                run,
                 out=out,
                 poses=self.poses,
-                lpips=self.weights.find(),
-                syncnet=self.weights.find_syncnet(),
+                lpips=lpips,
+                syncnet=syncnet,
                 landmarker=self.face_landmarker,
-                device=use_device(self.device),
+                device=device,
                 report=report,
             )
         if self.json:

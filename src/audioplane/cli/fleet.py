@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 from rich.table import Table
@@ -24,6 +24,15 @@ SOME_FAILED = 3
 
 
 @dataclass(frozen=True)
+class FleetExecutorArguments(ExecutorArguments):
+    """Where videos are worked on."""
+
+    executor: Literal["here", "local", "ray"] = "local"
+    """This process, one after the other; processes of this machine; or tasks of a Ray cluster
+    (extra 'ray'), which fetch what they need from the store."""
+
+
+@dataclass(frozen=True)
 class FleetRun:
     """Make a head of every video of a manifest; does only what is missing or changed."""
 
@@ -33,7 +42,7 @@ class FleetRun:
     expression)."""
     store: Annotated[str, tyro.conf.arg(metavar="URL")]
     """Where everything is kept: a folder, or a URL that fsspec knows (s3://bucket/fleet)."""
-    executor: Annotated[ExecutorArguments, tyro.conf.arg(name="")] = ExecutorArguments("local")
+    executor: Annotated[FleetExecutorArguments, tyro.conf.arg(name="")] = FleetExecutorArguments()
     shard: str = "0/1"
     """I/N: every N-th video of the manifest, from the I-th on (I from 0)."""
     retry_failed: bool = False
@@ -61,7 +70,8 @@ class FleetRun:
         if self.dry_run:
             for planned in plan_fleet(self.manifest, self.store, options):
                 steps = ", ".join(planned.steps) or "nothing"
-                output.print(printable(f"{planned.entry.name}: {planned.need}: {steps}"))
+                line = printable(f"{planned.entry.name}: {planned.need}: {steps}")
+                output.print(line, soft_wrap=True)
             return 0
         with signals_set() as stop, _Shown() as shown:
             result = run_fleet(
@@ -79,8 +89,8 @@ class FleetRun:
         counts = Counter(o.stage for o in result.outcomes)
         console.print(", ".join(f"{n} {stage}" for stage, n in counts.items()) or "nothing to do")
         if stop.is_set():
-            console.print(STOPPED)
-        if stop.is_set() or counts["lost"] or counts["stopped"]:
+            raise KeyboardInterrupt
+        if counts["lost"] or counts["stopped"]:
             return 1
         return SOME_FAILED if counts["failed"] or rest["failed"] else 0
 
@@ -106,7 +116,8 @@ class FleetStatusCommand:
             output.print(printable(f"{kind}: {len(states)}"))
             for state in states[:5]:
                 if state.failure:
-                    output.print(printable(f"  {state.name}: {state.failure.message}"))
+                    line = printable(f"  {state.name}: {state.failure.message}")
+                    output.print(line, soft_wrap=True)
             if len(states) > 5:
                 output.print(f"  and {len(states) - 5} more: fleet report lists all")
 

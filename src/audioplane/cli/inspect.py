@@ -20,8 +20,8 @@ class Inspect:
     path: PathArgument
     """Folder of a subject, prepared here or by prior work; folder of a run; or a pack."""
     out: Path | None = None
-    """The image: frames with landmarks, masks and the head's axes; SUBJECT/inspect.png if not
-    given."""
+    """Of a subject, the image (.png or .jpg): frames with landmarks, masks and the head's axes;
+    SUBJECT/inspect.png if not given."""
     json: bool = False
     """Print the facts as JSON on standard output."""
 
@@ -30,14 +30,22 @@ class Inspect:
         import sys
         from dataclasses import asdict
 
+        from audioplane.assets import check_output
         from audioplane.cli.console import console
+        from audioplane.errors import MediaError
         from audioplane.media.image import write_image
         from audioplane.run import RunPaths, describe_run, open_run
         from audioplane.subject import load_subject
         from audioplane.subject.inventory import take_inventory
         from audioplane.subject.overlay import draw_sheet
 
+        if self.out is not None:
+            if self.out.suffix.lower() not in (".png", ".jpg"):
+                raise MediaError(f"{self.out} is not an image's name: end it with .png or .jpg")
+            check_output(self.out)
         if self.path.is_file() or RunPaths(self.path).head.exists():
+            if self.out is not None:
+                raise MediaError(f"out={self.out}: images are made of subjects, leave it out")
             held = describe_run(open_run(self.path))
             if self.json:
                 sys.stdout.write(json.dumps(held, allow_nan=False) + "\n")
@@ -56,11 +64,11 @@ class Inspect:
 
 
 def _show_run(held: dict) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from audioplane.cli.console import output, printable
 
-    table = Table("what", "")
+    table = Table("what", Column(overflow="fold"))
     for what, value in held.items():
         if not isinstance(value, dict):
             table.add_row(what.replace("_", " "), printable(str(value)))
@@ -68,21 +76,21 @@ def _show_run(held: dict) -> None:
 
 
 def _show(facts: "Inventory") -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from audioplane.cli.console import output
 
-    table = Table("what", "", title=facts.folder, title_justify="left")
+    table = Table("what", Column(overflow="fold"), title=facts.folder, title_justify="left")
     for row in _rows(facts):
         table.add_row(*row)
     output.print(table)
     if facts.missing:
-        lacking = Table("missing", "what that costs")
+        lacking = Table("missing", Column("what that costs", overflow="fold"))
         for what, cost in facts.missing.items():
             lacking.add_row(what, cost)
         output.print(lacking)
     if facts.damaged:
-        broken = Table("damaged", "why")
+        broken = Table("damaged", Column("why", overflow="fold"))
         for name, why in facts.damaged.items():
             broken.add_row(name, why)
         output.print(broken)

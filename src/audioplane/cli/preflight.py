@@ -44,5 +44,5 @@ class Preflight:
             sys.stdout.write(report.to_json() + "\n")
         else:
             for line in report.to_text().split("\n"):
-                output.print(printable(in_flags(line, self)))
+                output.print(printable(in_flags(line, self)), soft_wrap=True)
         return int(report.verdict == "hopeless")

@@ -37,7 +37,6 @@ class Prior:
 
     def run(self) -> None:
         from audioplane.cli.training import signals_set
-        from audioplane.errors import TrainingError
         from audioplane.experiments.prior import PriorTask, train_prior_on
         from audioplane.prepare import complete_subject
         from audioplane.subject import load_subject
@@ -54,10 +53,12 @@ class Prior:
         task = PriorTask(subjects, self.out.resolve(), config, held_out)
         with signals_set() as stop, progress_reports(self) as report:
             for path in (*subjects, *([held_out] if held_out else [])):
+                if stop.is_set():
+                    raise KeyboardInterrupt
                 complete_subject(load_subject(path), self.speech, report=report)
             written = train_prior_on(self.executor.open(), task, stop, report)
         if written is None:
-            raise TrainingError("stopped; a checkpoint is kept, the same command goes on from it")
+            raise KeyboardInterrupt
         console.print(f"{self.out}: sha256 {written.sha256[:12]}")
         if score := written.score:
             console.print(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from audioplane.cli.arguments import Device, FaceArguments
+from audioplane.cli.arguments import Device, FaceArguments, check_motion
 from audioplane.cli.console import console, in_flags
 from audioplane.credentials.options import ProvenanceOptions
+from audioplane.errors import ServeError
+from audioplane.machine import cores
 
 if TYPE_CHECKING:
     from audioplane.serve.open_heads import HeadSource
@@ -31,6 +32,7 @@ class Serve:
     host: str = "127.0.0.1"
     """Address to listen on; any but this machine's own requires the token."""
     port: int = 8000
+    """Port to listen on, 1 to 65535."""
     token: str | None = None
     """Secret that clients must send, 16 characters or more; a random one if the host is not this
     machine alone."""
@@ -48,7 +50,7 @@ class Serve:
     poses: Path | None = None
     """How the heads move, as for 'drive'."""
     background: str | None = None
-    """What the heads are shown before, as for 'drive'; not transparent."""
+    """What is shown behind the heads, as for 'drive'; not transparent."""
     seed: int = 0
     """Of the choice among the recorded stretches that the heads move by, as for 'drive'."""
     face: Annotated[FaceArguments, tyro.conf.arg(name="")] = FaceArguments()
@@ -74,9 +76,13 @@ class Serve:
         from audioplane.serve import require_packages
         from audioplane.serve.access import Access
         from audioplane.serve.limits import Limits
-        from audioplane.serve.server import Address, serve
+        from audioplane.serve.server import Address, check_numbers, serve
 
+        if not self.runs:
+            raise ServeError("there is no head to serve: name at least one run")
+        check_motion(self.poses, self.seed)
         require_packages()
+        check_numbers(self.workers, self.clients or 1, self.drain_seconds)
         access = Access(self.token, self.allow_host, self.trusted_proxy)
         address = Address(self.host, self.port, access, self.webrtc).guarded()
         device, sources, notes = use_device(self.device), [], ()
@@ -91,7 +97,7 @@ class Serve:
             console.print(line)
         drawn_there = any(source.drawn_there for source in sources)
         each = _DRAWN_THERE_A_CORE if drawn_there else _RENDERED_A_CORE
-        clients = self.clients or each * (os.cpu_count() or 1)
+        clients = self.clients or each * cores()
         limits = Limits(clients=clients)
         serve(sources, address, limits, self.workers, self.drain_seconds)
 

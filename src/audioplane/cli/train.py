@@ -63,8 +63,8 @@ class Train:
     out: Path
     """Folder of the run: checkpoints, the head to drive, events."""
     preset: Literal["demo", "laptop", "paper"] = "laptop"
-    """demo: minutes at 192 px on 2 cores; laptop: 6 to 15 minutes at 512 px; paper: as
-    published."""
+    """demo: minutes at 192 px on 2 cores; laptop: 13 to 18 minutes of processor time, 4 to 9 for a
+    video of 5 to 8 s; paper: as published."""
     speech: Annotated[str | None, tyro.conf.arg(metavar="KIND")] = None
     """Kind of speech features, if not the preset's: a file aud_KIND.npy in the subject, which
     'audioplane speech' adds."""
@@ -83,7 +83,6 @@ class Train:
     def run(self) -> None:
         from audioplane.cli.device import use_device
         from audioplane.cli.training import show_training, signals_set
-        from audioplane.errors import TrainingError
         from audioplane.prepare import complete_subject
         from audioplane.subject import check_subject, load_subject
         from audioplane.train.config import without_lpips
@@ -112,7 +111,7 @@ class Train:
             events = train_head(subject, decided, self.out, device, lpips, stop, prior=prior)
             show_training(events)
         if stop.is_set() and not is_complete(self.out, decided):
-            raise TrainingError("stopped; a checkpoint is kept, the same command goes on from it")
+            raise KeyboardInterrupt
 
     def _settings(self) -> "tuple[TrainConfig, Prior | None]":
         """The preset with what was asked for, and the prior that was."""

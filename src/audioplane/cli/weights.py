@@ -37,7 +37,7 @@ class LpipsWeights:
         except ModelError as e:
             if self.lpips_weights is not None or self.download:
                 raise
-            console.print(f"without LPIPS: {e}")
+            console.print(f"without LPIPS: {e}; --download fetches them")
             return None
 
 
@@ -64,7 +64,7 @@ class SyncNetWeights:
         except ModelError as e:
             if self.syncnet_weights is not None or self.download:
                 raise
-            console.print(f"without SyncNet: {e}")
+            console.print(f"without SyncNet: {e}; --download fetches it")
             return None
 
 

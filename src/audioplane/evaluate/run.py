@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from audioplane.clock import spread_over
 from audioplane.credentials import Provenance
 from audioplane.drive import Animator, DrivenFrame
 from audioplane.drive.opening import Articulation
-from audioplane.errors import ModelError, SpeechError
+from audioplane.errors import ModelError, PoseError, SpeechError
 from audioplane.evaluate.figures.attention import strongest_prototypes
 from audioplane.evaluate.figures.contact_sheet import SheetRow, contact_sheet
 from audioplane.evaluate.figures.curves import read_curves
@@ -125,8 +125,11 @@ def evaluate(  # noqa: PLR0913 - one keyword a question that a caller may have
         MediaError: An image is damaged, or `out` cannot be written.
         ModelError: `landmarker` is not a file.
         DeviceError: The device cannot be used here.
+        PoseError: `poses` is none of these words.
         CredentialsError: `out` is given, and the key of the mark can be neither read nor made.
     """
+    if poses not in get_args(Poses):
+        raise PoseError(f"poses={poses!r}: choose tracked, refined or both")
     folder = None if out is None else Path(out)
     chosen = choose_device(device).device if isinstance(device, str) else device
     opened = run if isinstance(run, Run) else open_run(run, subject)

@@ -74,10 +74,3 @@ def complete(
         if isinstance(result, Lost):
             raise WorkError(f"{named(item)}: {result.reason}")
         yield item, result
-
-
-def few_threads(cores: int) -> dict[str, str]:
-    """Environment of a process whose libraries use so many threads; they read it as they are
-    imported."""
-    threads = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"), str(cores))
-    return threads | {"OMP_WAIT_POLICY": "passive"}

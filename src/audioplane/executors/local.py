@@ -15,7 +15,7 @@ from typing import Any, Generic
 
 from audioplane import machine
 from audioplane.errors import FleetError, StoreError
-from audioplane.executors.executor import Heard, Item, Lost, Result, Work, few_threads
+from audioplane.executors.executor import Heard, Item, Lost, Result, Work
 from audioplane.progress import Progress
 
 CORES = 2
@@ -204,14 +204,15 @@ class _Pool(Generic[Item]):
 def _set_threads(cores: int) -> Iterator[None]:
     """`few_threads` for processes that are started meanwhile: these import the program, and with
     it perhaps the libraries, before anything else."""
-    before = set(os.environ)
-    for name, value in few_threads(cores).items():
-        os.environ.setdefault(name, value)
+    threads = machine.few_threads(cores)
+    before = {name: os.environ[name] for name in threads if name in os.environ}
+    os.environ.update(threads)
     try:
         yield
     finally:
-        for name in set(os.environ) - before:
+        for name in threads:
             del os.environ[name]
+        os.environ.update(before)
 
 
 def _serve(line: Connection, work: Work) -> None:

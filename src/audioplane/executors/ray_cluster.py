@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from audioplane.errors import FleetError, InstallError, StoreError
-from audioplane.executors.executor import Heard, Item, Lost, Result, Work, few_threads
+from audioplane.executors.executor import Heard, Item, Lost, Result, Work
 from audioplane.executors.local import CORES
+from audioplane.machine import few_threads
 from audioplane.progress import ignore
 
 _IN_FLIGHT = 1_000

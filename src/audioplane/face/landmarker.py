@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from audioplane.assets import ModelFile
+from audioplane.errors import ModelError
 from audioplane.face.quiet import quiet
 
 FACE_LANDMARKER = ModelFile(
@@ -118,10 +119,19 @@ class Landmarker:
     """
 
     def __init__(self, model: Path, follow: bool = False, max_faces: int = 1) -> None:
-        """Load the model file. `follow`: successive images are one video."""
-        self._model = Path(model).read_bytes()
+        """Load the model file. `follow`: successive images are one video.
+
+        Raises `ModelError` if it is not one for this task.
+        """
         self._follow, self._max_faces = follow, max_faces
-        self._task, self._count = self._create(), 0
+        try:
+            self._model = Path(model).read_bytes()
+            self._task, self._count = self._create(), 0
+        # MediaPipe says "not found" (an OSError) of metadata that a model lacks.
+        except (RuntimeError, ValueError, OSError) as e:
+            raise ModelError(
+                f"{model} is no face landmarker of MediaPipe Tasks: delete it, or give another"
+            ) from e
 
     def _create(self) -> Any:
         from mediapipe.tasks import python as tasks

@@ -1,5 +1,6 @@
 """A fleet's run: the videos of a manifest that need work go through an executor."""
 
+import math
 import threading
 import time
 from collections import Counter
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audioplane.assets import cache_root
+from audioplane.errors import FleetError
 from audioplane.executors.executor import Executor, Lost
 from audioplane.executors.local import LocalExecutor
 from audioplane.fleet.job import Step
@@ -121,11 +123,13 @@ def run_fleet(
         What was planned and how it ended.
 
     Raises:
-        FleetError: The manifest or the shard is wrong.
+        FleetError: The manifest, the shard or a number is wrong.
         StoreError: The manifest or the store cannot be read.
         InstallError: A package for the store or the executor is missing.
     """
     options, executor = options or FleetOptions(), executor or LocalExecutor()
+    if not 0 <= options.sync_every < math.inf:
+        raise FleetError(f"sync_every={options.sync_every:g}: choose seconds, 0 or more")
     opened = store if isinstance(store, Store) else Store(store)
     entries = _entries(manifest)
     planned = plan_fleet(entries, opened, options)

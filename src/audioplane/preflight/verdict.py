@@ -154,9 +154,12 @@ def _image(face: FaceFigures) -> Iterator[Finding]:
     else:
         yield Finding("motion blur", blurred)
     value = f"face {face.light:.0f} of 255, {100 * face.clipped:.0f} % without detail"
-    if face.light < 50 or face.light > 215 or face.clipped > 0.05:
+    if face.light < 50 or face.light > 215:
         which = "bright" if face.light > 128 else "dark"
         yield Finding("exposure", value, "warning", f"the face is too {which}: correct the light")
+    elif face.clipped > 0.05:
+        advice = "parts of the face are black or white without detail: soften the light"
+        yield Finding("exposure", value, "warning", advice)
     else:
         yield Finding("exposure", value)
     changes = f"{100 * face.background_changes:.0f} % changes"

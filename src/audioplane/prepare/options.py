@@ -1,5 +1,6 @@
 """The options of a preparation and their bounds."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class PrepareOptions:
             raise PrepareError(
                 f"frames of {self.size} px: give an even size from {SMALLEST} to {LARGEST}"
             )
-        if self.focal is not None and not self.focal > 0:
+        if self.focal is not None and not 0 < self.focal < math.inf:
             raise PrepareError(f"a focal length of {self.focal} px: give one above 0")
         if self.sound_late is not None and not abs(self.sound_late) <= _LATEST:
             raise PrepareError(f"sound late by {self.sound_late:g} s: give up to {_LATEST:g} s")

@@ -1,5 +1,6 @@
 """The server of live heads."""
 
+import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -72,14 +73,11 @@ def serve(
     SIGTERM lets sessions at work go on for `drain_seconds` and takes no new ones; Ctrl-C, or
     another SIGTERM, ends it at once. `workers`: processes that render; 0 for one for every core.
 
-    Raises `ServeError` where the extra is missing, two heads share a name, or there are fewer
-    than no workers or no clients.
+    Raises `ServeError` where the extra is missing, two heads share a name, or a number is one that
+    `check_numbers` refuses.
     """
     require_packages()
-    if workers < 0:
-        raise ServeError(f"workers={workers}: choose 1 or more, or 0 for one for every core")
-    if limits.clients < 1:
-        raise ServeError(f"clients={limits.clients}: choose 1 or more, or 0 for as many as fit")
+    check_numbers(workers, limits.clients, drain_seconds)
     from audioplane.serve.app import make_app
     from audioplane.serve.draining import DrainingServer
     from audioplane.serve.protocol import server_config
@@ -99,6 +97,16 @@ def serve(
             DrainingServer(config, app.state.service, drain_seconds).run()
         finally:
             processes.close()
+
+
+def check_numbers(workers: int, clients: int, drain_seconds: float) -> None:
+    """Raise `ServeError` for numbers of a server that there are not."""
+    if workers < 0:
+        raise ServeError(f"workers={workers}: choose 1 or more, or 0 for one for every core")
+    if clients < 1:
+        raise ServeError(f"clients={clients}: choose 1 or more, or 0 for as many as fit")
+    if not 0 <= drain_seconds < math.inf:
+        raise ServeError(f"drain_seconds={drain_seconds}: choose seconds, 0 or more")
 
 
 def _drawing(source: HeadSource, scratch: Path) -> Path | None:

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from audioplane.assets import check_output
 from audioplane.errors import TrainingError
 from audioplane.head import Head
 from audioplane.run.tensors import load_tensors, prefixed, reading, save_tensors, under
@@ -112,17 +113,21 @@ def train_prior(
 
     Raises:
         TrainingError: There is nobody, two are one person, the held-out person is among them,
-            seed, iterations or checkpoint_every are out of range, the checkpoint is of other
-            settings, or another training is at work.
+            a number is out of range, the checkpoint is of other settings, or another training
+            is at work.
         CheckpointError: The checkpoint is damaged.
         SubjectError: A subject lacks the features or landmarks.
+        MediaError: `out` cannot be written.
     """
     config = config or PriorConfig()
     check_seed(config.seed)
     for name in ("iterations", "checkpoint_every"):
         if (value := getattr(config, name)) < 1:
             raise TrainingError(f"{name}={value}: choose 1 or more")
+    if config.synthetic < 0:
+        raise TrainingError(f"synthetic={config.synthetic}: choose 0 or more")
     out = Path(out)
+    check_output(out)
     training = _PriorTraining(subjects, config, held_out)
     kept = out.with_name(out.name + ".checkpoint")
     out.parent.mkdir(parents=True, exist_ok=True)

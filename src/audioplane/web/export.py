@@ -201,7 +201,7 @@ def _check_folder(out: Path) -> None:
     check_output(out / HEAD)
     if _begins_as_head(out / HEAD):
         return
-    names = [HEAD, BACKGROUND, *(source.name for source in _page_sources())]
+    names = [HEAD, BACKGROUND, TORSO, RECOGNISER, *(source.name for source in _page_sources())]
     found = ", ".join(sorted(name for name in names if (out / name).exists()))
     if found:
         raise MediaError(f"{out} holds files that no export wrote ({found}): name another folder")

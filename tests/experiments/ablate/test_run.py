@@ -81,3 +81,8 @@ def test_a_config_that_is_not_the_tables_full_model_is_refused(subject, tmp_path
     config = PRESETS["demo"].with_changes(loss={"margin": 0.3})
     with pytest.raises(TrainingError, match=r"margin=0.3: the tables' full model has 0.2"):
         run.ablate(subject.paths.root, tmp_path, config, tables=[3])
+
+
+def test_an_ablation_of_no_table_is_refused(spoken_subject, tmp_path):
+    with pytest.raises(TrainingError, match="name one"):
+        run.ablate(spoken_subject.paths.root, tmp_path, PRESETS["demo"], tables=())

@@ -94,6 +94,8 @@ def ablate(
     out, tools, report = Path(out), tools or Tools(), report or ignore
     if not 0 < minutes < math.inf:
         raise TrainingError(f"budget={minutes:g}: choose a number of minutes above 0")
+    if not tables:
+        raise TrainingError("tables: name one of the paper's, 1 to 3")
     # No prior fits all variants, so none has one.
     config = config.with_changes(prior="")
     person, chosen = load_subject(Path(subject)), variants(tables)

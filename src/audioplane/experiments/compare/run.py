@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audioplane.assets import require_model, write_text
+from audioplane.assets import check_output, require_model, write_text
 from audioplane.clock import FPS
 from audioplane.errors import AudioplaneError, ComparisonError
 from audioplane.evaluate import ScoreReport, Tools
@@ -78,6 +78,8 @@ def compare(
         MediaError: The recording or a table cannot be read, or `out` cannot be written.
         ModelError: The landmarker cannot be had.
     """
+    if out is not None:
+        check_output(Path(out) / JSON_NAME)
     named = _named([Path(video) for video in videos], names)
     if openface and len(openface) != len(videos) + 1:
         raise ComparisonError(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audioplane.assets import write_text
+from audioplane.assets import check_output, write_text
 from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.talker import Talker
 from audioplane.errors import MediaError
@@ -77,6 +77,8 @@ def stress(
         MediaError: The subject has no sound, or `out` cannot be written.
         SpeechError: Features of sounds cannot be computed for this head.
     """
+    if out is not None:
+        check_output(Path(out) / JSON_NAME)
     chosen = choose_device(device).device if isinstance(device, str) else device
     talker = Talker(open_run(run, subject), chosen)
     animator, person = talker.animator, talker.run.subject
