@@ -64,7 +64,7 @@ class Evaluate:
         for kind, scores in evaluation.reports.items():
             output.print(f"\nheld-out poses {kind}")
             output.print(score_table(scores))
-        console.print(f"{out}: report.html, metrics.json; video and contact sheet of each")
+        console.print(f"{out}: report.html, metrics.json; videos and contact sheet of each")
 
 
 def score_table(scores: ScoreReport) -> Table:
