@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import av
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 
 from audioplane import __version__
 from audioplane.cli import main
+from audioplane.cli.commands import Command
 from audioplane.credentials import read_credentials
 from audioplane.drive import Talker
 from audioplane.errors import MediaError
@@ -198,14 +200,21 @@ def test_usage_errors_exit_with_2():
     assert caught.value.code == 2
 
 
-@pytest.mark.parametrize(
-    "command", ["prepare", "train", "drive", "evaluate", "cross", "stress", "demo"]
-)
-def test_help_names_every_command(command, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
-    assert caught.value.code == 0
-    assert "--out" in capsys.readouterr().out
+def test_help_names_every_command_and_each_has_its_own(capsys):
+    def told(*command: str) -> str:
+        with pytest.raises(SystemExit) as caught:
+            main([*command, "--help"])
+        assert caught.value.code == 0
+        return capsys.readouterr().out
+
+    listed = told()
+    for one in get_args(Command):
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", get_args(one)[0].__name__).lower()
+        assert f" {name} " in listed
+        said = " ".join(told(name).replace("│", " ").split())
+        assert f"usage: audioplane {name}" in said
+        first = " ".join(get_args(one)[0].__doc__.split())[:30]
+        assert first in said, name
 
 
 def test_presets_are_the_ones_the_command_offers(tmp_path, capsys):
