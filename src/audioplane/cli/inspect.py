@@ -40,7 +40,7 @@ class Inspect:
         from audioplane.subject.overlay import draw_sheet
 
         if self.out is not None:
-            if self.out.suffix.lower() not in (".png", ".jpg"):
+            if self.out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
                 raise MediaError(f"{self.out} is not an image's name: end it with .png or .jpg")
             check_output(self.out)
         if self.path.is_file() or RunPaths(self.path).head.exists():
