@@ -1,5 +1,7 @@
 """`audioplane prior`, here and in a process of its own."""
 
+import signal
+
 import pytest
 
 from audioplane.cli import main
@@ -29,6 +31,21 @@ def test_synthetic_speakers_are_enough(tmp_path, capsys):
     assert main([*command[:2], str(tmp_path / "nobody"), *command[3:]]) == 1
     assert main([*command[:-1], "0", "--synthetic", "1"]) == 1
     assert "--iterations 0: choose" in capsys.readouterr().err
+
+
+def test_a_signal_while_features_are_computed_ends_it_there(
+    spoken_subject, person, tmp_path, monkeypatch, capsys
+):
+    begun = []
+
+    def complete(subject, *_, **__):
+        begun.append(subject)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("audioplane.prepare.complete_subject", complete)
+    roots = [str(subject.paths.root) for subject in (spoken_subject, person)]
+    assert main(["prior", *roots, "--out", str(tmp_path / "p"), "--speech", "mel"]) == 130
+    assert len(begun) == 1 and "stopped; the same command goes on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("flags", "prior"), [([], SYNTHETIC), (["--prior", "none"], "")])

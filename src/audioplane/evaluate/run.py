@@ -22,7 +22,7 @@ from audioplane.evaluate.figures.attention import strongest_prototypes
 from audioplane.evaluate.figures.contact_sheet import SheetRow, contact_sheet
 from audioplane.evaluate.figures.curves import read_curves
 from audioplane.evaluate.figures.dynamism import draw_dynamism
-from audioplane.evaluate.figures.videos import BOTH_NAME, HeldOutVideos, video_provenance
+from audioplane.evaluate.figures.videos import BOTH_NAME, held_out_videos, video_provenance
 from audioplane.evaluate.heldout import Draw, HeldOut, Show, rows_of, score_head
 from audioplane.evaluate.page import PageContents, evaluation_page
 from audioplane.evaluate.report import Evaluation, ScoreReport
@@ -228,10 +228,10 @@ def _figures(work: _Work, folder: Path | None) -> Iterator[Show]:
     chosen = {person.val[i].img_id for i in spread_over(len(person.val), SHEET_FRAMES)}
     rows: list[SheetRow] = []
     height, width = person.background.shape[:2]
-    with HeldOutVideos(folder, (width, height), work.sound, _provenance(work)) as videos:
+    with held_out_videos(folder, (width, height), work.sound, _provenance(work)) as write:
 
         def show(ref: FrameRef, truth: Image, frame: DrivenFrame) -> None:
-            videos.write(truth, frame.image)
+            write(truth, frame.image)
             if ref.img_id in chosen:
                 rows.append(SheetRow(f"frame {ref.img_id}", truth, frame.image, frame.dynamic))
 

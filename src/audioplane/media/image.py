@@ -1,6 +1,7 @@
 """Still images: read and written as grey or RGB(A) uint8."""
 
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -39,10 +40,10 @@ def decode_image(
     size = stored_size(bytes(data))
     if size is not None and size[0] * size[1] > _MOST_PIXELS:  # before memory is asked for
         raise MediaError(f"{name} claims {size[1]} x {size[0]} pixels: it is damaged or too large")
-    try:
-        image = size and cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[channels])
-    except cv2.error:
-        image = None
+    image = None
+    if size is not None:
+        with suppress(cv2.error):
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[channels])
     if image is not None and channels == 1:
         image = image[..., None]
     if image is None or image.ndim != 3 or image.shape[2] != channels or image.dtype != np.uint8:

@@ -10,7 +10,7 @@ from audioplane.evaluate.figures.videos import (
     NO_CONSENT,
     RECORDING_NAME,
     RENDER_NAME,
-    HeldOutVideos,
+    held_out_videos,
     video_provenance,
 )
 from audioplane.mark import read_mark
@@ -24,9 +24,9 @@ def test_what_is_rendered_states_that_it_is_synthetic(tmp_path: Path) -> None:
     images = [rng.integers(60, 200, (160, 160, 3), np.uint8) // 8 * 8 for _ in range(2)]
     stated = video_provenance("ab" * 32, "", "cd" * 32)
     folder = tmp_path / "new"
-    with HeldOutVideos(folder, (160, 160), None, stated) as videos:
+    with held_out_videos(folder, (160, 160), None, stated) as write:
         for _ in range(N):
-            videos.write(*images)
+            write(*images)
     for name, width in ((RENDER_NAME, 160), (BOTH_NAME, 320)):
         info = probe_video(folder / name)
         assert (info.width, info.height) == (width, 160) and not info.has_audio
@@ -48,7 +48,7 @@ def test_a_known_consent_is_stated() -> None:
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "blocked").write_text("")
+    stated = video_provenance("ab" * 32, "", "")
     with pytest.raises(MediaError, match="cannot be"):
-        HeldOutVideos(
-            tmp_path / "blocked" / "f", (64, 64), None, video_provenance("ab" * 32, "", "")
-        )
+        with held_out_videos(tmp_path / "blocked" / "f", (64, 64), None, stated):
+            pass

@@ -3,7 +3,9 @@
 What is rendered is marked and signed.
 """
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -40,99 +42,45 @@ def video_provenance(head_sha256: str, consent: str, speech_sha256: str) -> Prov
     return state(head_sha256, consent or NO_CONSENT, speech_sha256)
 
 
-class MarkedVideo:
-    """Writes a marked and signed video; used as a context manager."""
+@contextmanager
+def held_out_videos(
+    folder: Path,
+    size: tuple[int, int],
+    sound: Float32[np.ndarray, " n"] | None,
+    provenance: Provenance,
+) -> Iterator[Callable[[Image, Image], None]]:
+    """A function that appends a frame to the three videos, of the recording and of the render.
 
-    def __init__(
-        self,
-        path: Path,
-        size: tuple[int, int],
-        sound: Float32[np.ndarray, " n"] | None,
-        provenance: Provenance,
-        crf: int,
+    Args:
+        folder: Is made.
+        size: Width and height of the subject's frames, pixels.
+        sound: At 16 kHz; None for silent videos.
+        provenance: What the two that show the render state of how it was made.
+
+    Raises:
+        MediaError: A file cannot be written.
+    """
+    blank = np.zeros((size[1], size[0], 3), np.uint8)
+    height, width = side_by_side(blank, blank).shape[:2]
+    seal = provenance.seal
+    with (
+        VideoWriter(folder / RECORDING_NAME, *size, audio=sound, crf=FINE_CRF) as recording,
+        VideoWriter(folder / RENDER_NAME, *size, audio=sound, crf=FINE_CRF, seal=seal) as render,
+        VideoWriter(folder / BOTH_NAME, width, height, audio=sound, crf=CRF, seal=seal) as both,
     ):
-        """Open the file.
+        markers, frames = (provenance.marker(*size), provenance.marker(width, height)), count()
 
-        Args:
-            path: The MP4 file to write; its folders are made.
-            size: Width and height, pixels.
-            sound: At 16 kHz; None for a silent video.
-            provenance: What the video states of how it was made.
-            crf: H.264 quality, 0 lossless to 51 worst.
+        def write(truth: Image, rendered: Image) -> None:
+            frame, images = next(frames), (rendered, side_by_side(truth, rendered))
+            recording.write(truth)
+            for video, marker, image in zip((render, both), markers, images, strict=True):
+                video.write(image if marker is None else marker.mark(image, frame))
 
-        Raises:
-            MediaError: The file cannot be written.
-        """
-        self._marker = provenance.marker(*size)
-        self._writer = VideoWriter(path, *size, audio=sound, crf=crf, seal=provenance.seal)
-        self._frames = 0
-
-    def write(self, image: Image) -> None:
-        """Append a frame."""
-        if self._marker is not None:
-            image = self._marker.mark(image, self._frames)
-        self._writer.write(image)
-        self._frames += 1
-
-    def __enter__(self) -> "MarkedVideo":
-        self._writer.__enter__()
-        return self
-
-    def __exit__(self, *error) -> None:
-        self._writer.__exit__(*error)
-
-
-class HeldOutVideos:
-    """Writes the three videos into a folder; used as a context manager."""
-
-    def __init__(
-        self,
-        folder: Path,
-        size: tuple[int, int],
-        sound: Float32[np.ndarray, " n"] | None,
-        provenance: Provenance,
-    ):
-        """Open the files.
-
-        Args:
-            folder: Is made.
-            size: Width and height of the subject's frames, pixels.
-            sound: At 16 kHz; None for silent videos.
-            provenance: What the render states of how it was made.
-
-        Raises:
-            MediaError: A file cannot be written.
-        """
-        blank = np.zeros((size[1], size[0], 3), np.uint8)
-        height, width = side_by_side(blank, blank).shape[:2]
-        with ExitStack() as stack:
-            self._recording = stack.enter_context(
-                VideoWriter(folder / RECORDING_NAME, *size, audio=sound, crf=FINE_CRF)
-            )
-            self._render, self._both = (
-                stack.enter_context(MarkedVideo(folder / name, frame, sound, provenance, crf))
-                for name, frame, crf in (
-                    (RENDER_NAME, size, FINE_CRF),
-                    (BOTH_NAME, (width, height), CRF),
-                )
-            )
-            self._stack = stack.pop_all()
-
-    def write(self, truth: Image, rendered: Image) -> None:
-        """Append a frame to each; side by side, the recording is on the left."""
-        self._recording.write(truth)
-        self._render.write(rendered)
-        self._both.write(side_by_side(truth, rendered))
-
-    def __enter__(self) -> "HeldOutVideos":
-        return self
-
-    def __exit__(self, *error) -> None:
-        self._stack.__exit__(*error)
+        yield write
 
 
 def side_by_side(truth: Image, rendered: Image) -> UInt8[np.ndarray, "y x 3"]:
-    """Both images, neither with a side longer than `SIDE`."""
+    """The recording on the left, the render on the right, no side longer than `SIDE`."""
     pair = np.concatenate([truth, rendered], axis=1)
     shrink = SIDE / max(truth.shape[:2])
     if shrink >= 1:
