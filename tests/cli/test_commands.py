@@ -215,6 +215,8 @@ def test_help_names_every_command_and_each_has_its_own(capsys):
         assert f"usage: audioplane {name}" in said
         first = " ".join(get_args(one)[0].__doc__.split())[:30]
         assert first in said, name
+        positional = re.search("positional arguments(.*?) options ", said)
+        assert positional is None or "PATH" not in positional[1], name
 
 
 def test_presets_are_the_ones_the_command_offers(tmp_path, capsys):

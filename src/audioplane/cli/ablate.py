@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from audioplane.cli.arguments import ExecutorArguments, PathArgument
+from audioplane.cli.arguments import ExecutorArguments, SubjectArgument
 from audioplane.cli.console import console, progress_reports
 from audioplane.cli.weights import ScoreWeights
 
@@ -20,7 +20,7 @@ class Ablate:
 
     STOPPED: ClassVar[str] = "stopped; the same command continues"
 
-    subject: PathArgument
+    subject: SubjectArgument
     """Folder that 'prepare' made."""
     out: Path
     """Folder for the variants, report.html and report.json."""

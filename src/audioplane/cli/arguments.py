@@ -27,7 +27,9 @@ def with_home(argument: str) -> str:
     return os.path.expanduser(argument) if argument.startswith(("~/", "~\\")) else argument
 
 
-PathArgument = Annotated[Path, tyro.conf.Positional]
+RunArgument = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+SubjectArgument = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SUBJECT")]
+VideoArgument = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO")]
 Device = Literal["auto", "cpu", "cuda"]
 
 

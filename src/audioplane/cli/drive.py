@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from audioplane.cli.arguments import Device, FaceArguments, PathArgument, check_motion
+from audioplane.cli.arguments import Device, FaceArguments, RunArgument, check_motion
 from audioplane.cli.console import console, in_flags, progress_reports
 from audioplane.credentials.options import ProvenanceOptions
 from audioplane.errors import MediaError
@@ -23,9 +23,9 @@ class Drive:
 
     STOPPED: ClassVar[str] = "stopped; nothing was written"
 
-    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run_folder: RunArgument
     """Folder of a training run, or a pack."""
-    speech: PathArgument
+    speech: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SPEECH")]
     """Sound or video file with the speech, or a .npy of its features."""
     out: Path
     """The video to write, 25 frames a second: .mp4, .mov or .mkv with H.264 and AAC, .webm with VP9

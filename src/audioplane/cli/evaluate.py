@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from rich.table import Table
 
-from audioplane.cli.arguments import Device, beside
+from audioplane.cli.arguments import Device, RunArgument, beside
 from audioplane.cli.console import console, output, progress_reports
 from audioplane.cli.device import use_device
 from audioplane.cli.weights import ScoreWeights
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Evaluate:
     """Score a trained head on its held-out frames; report.html shows the results."""
 
-    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run_folder: RunArgument
     """Folder of a training run; a pack with --subject."""
     out: Path | None = None
     """Folder for report.html and metrics.json; RUN/evaluation if not given."""

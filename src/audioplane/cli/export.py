@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-import tyro
-
+from audioplane.cli.arguments import RunArgument
 from audioplane.cli.console import console, in_flags, progress_reports
 from audioplane.errors import MediaError
 
@@ -17,7 +16,7 @@ class Export:
 
     STOPPED: ClassVar[str] = "stopped; run it again for the files that are missing"
 
-    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run_folder: RunArgument
     """Folder of a training run, or a pack."""
     web: Path | None = None
     """Folder for a page: put it on any static server. Whoever opens the page has the head."""

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from audioplane.cli.arguments import PathArgument
+import tyro
 
 if TYPE_CHECKING:
     from audioplane.subject.inventory import Inventory
@@ -17,7 +17,7 @@ class Inspect:
     Of a subject also what is missing, what that costs, and some of its frames.
     """
 
-    path: PathArgument
+    path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SUBJECT|RUN")]
     """Folder of a subject, prepared here or by prior work; folder of a run; or a pack."""
     out: Path | None = None
     """Of a subject, the image (.png or .jpg): frames with landmarks, masks and the head's axes;

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-import tyro
-
+from audioplane.cli.arguments import RunArgument
 from audioplane.cli.console import console, progress_reports
 
 
@@ -15,7 +14,7 @@ class Pack:
 
     STOPPED: ClassVar[str] = "stopped; nothing was written"
 
-    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run_folder: RunArgument
     """Folder of a training run."""
     out: Path
     """The file to write; .head is added to a name without a suffix."""

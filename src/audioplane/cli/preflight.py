@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from audioplane.cli.arguments import PathArgument
+from audioplane.cli.arguments import VideoArgument
 from audioplane.cli.console import console, in_flags, output, printable, progress_reports
 
 
@@ -15,7 +15,7 @@ class Preflight:
     'prepare' does so too, and refuses hopeless ones.
     """
 
-    video: PathArgument
+    video: VideoArgument
     """The video: one person, speaking, any format."""
     audio_track: int | None = None
     """Number of the video's sound track, from 1; the one with speech if not given."""

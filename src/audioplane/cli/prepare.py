@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from audioplane.cli.arguments import Kind, PathArgument
+from audioplane.cli.arguments import Kind, VideoArgument
 from audioplane.cli.console import console, progress_reports
 from audioplane.speech.kinds import DEFAULT_KIND
 
@@ -15,7 +15,7 @@ class Prepare:
 
     STOPPED: ClassVar[str] = "stopped; the same command continues"
 
-    video: PathArgument
+    video: VideoArgument
     """The video: one person, speaking, any format."""
     out: Path
     """Folder of the subject."""

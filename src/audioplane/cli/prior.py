@@ -20,7 +20,9 @@ class Prior:
 
     out: Path
     """The file."""
-    subjects: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
+    subjects: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[SUBJECT...]")
+    ] = ()
     """Folders that 'prepare' made, everybody once; their training frames are used."""
     held_out: Path | None = None
     """Folder of somebody else, on whom the prior is scored."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from audioplane.cli.arguments import Kind, PathArgument
+from audioplane.cli.arguments import Kind, SubjectArgument
 from audioplane.cli.console import console
 from audioplane.speech.kinds import DEFAULT_KIND
 
@@ -12,7 +12,7 @@ from audioplane.speech.kinds import DEFAULT_KIND
 class Speech:
     """Add a kind of speech features to a subject, also to one of prior work."""
 
-    subject: PathArgument
+    subject: SubjectArgument
     """Folder of the subject."""
     kind: Kind = DEFAULT_KIND
     """Kind of speech features; written to aud_KIND.npy, for 'train --speech KIND'."""

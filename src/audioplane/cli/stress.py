@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
 from rich.table import Table
 
-from audioplane.cli.arguments import Device, beside
+from audioplane.cli.arguments import Device, RunArgument, beside
 from audioplane.cli.console import console, output, progress_reports
 from audioplane.cli.device import use_device
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 class Stress:
     """Test a head with silence, noise, music and shouting: does it rest, does it tear?"""
 
-    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    run_folder: RunArgument
     """Folder of a training run; a pack with --subject."""
     out: Path | None = None
     """Folder for stress.html and stress.json; RUN/stress if not given."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
-from audioplane.cli.arguments import Device, PathArgument
+from audioplane.cli.arguments import Device, SubjectArgument
 from audioplane.cli.console import console, progress_reports
 from audioplane.cli.weights import LpipsWeights
 
@@ -58,7 +58,7 @@ class Train:
 
     STOPPED: ClassVar[str] = "stopped; the same command goes on where it was"
 
-    subject: PathArgument
+    subject: SubjectArgument
     """Folder that 'prepare' made (or a subject of the AD-NeRF family)."""
     out: Path
     """Folder of the run: checkpoints, the head to drive, events."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audioplane.cli.arguments import PathArgument
+from audioplane.cli.arguments import VideoArgument
 from audioplane.cli.console import console, output, printable
 from audioplane.errors import CredentialsError
 
@@ -22,7 +22,7 @@ class Verify:
     cropped, scaled or re-encoded keep the mark only.
     """
 
-    file: PathArgument
+    file: VideoArgument
     """A video, any format."""
     mark_key: Path | None = None
     """Key of the mark's payload; this installation's (or $AUDIOPLANE_MARK_KEY) if not given."""
