@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from audioplane.cli.console import in_flags, printable
+from audioplane.cli.console import in_flags, printable, progress_bar, progress_reports
 from audioplane.credentials import ProvenanceOptions
+from audioplane.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,15 @@ def test_arguments_are_named_as_flags_where_the_command_has_them(message, shown)
 
 def test_foreign_text_stays_on_its_line():
     assert printable("a\nb\x1b[31m\u202e\udcff c ü 頭…") == "a\\nb\\x1b[31m\\u202e\\udcff c ü 頭…"
+
+
+def test_bars_that_got_nowhere_leave_no_line(capsys):
+    with progress_reports():
+        pass
+    with progress_bar() as bar:
+        bar.add_task("videos", total=None, note="")
+    assert capsys.readouterr().err == ""
+    with progress_reports() as report:
+        report(Progress("crop", 1, 2))
+    shown = capsys.readouterr().err
+    assert "crop" in shown and "1/2" in shown and shown.endswith("\n")

@@ -67,9 +67,22 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "–/s")
 
 
+class _BegunBar(Bar):
+    """Leaves no line of tasks that got nowhere, such as before an error."""
+
+    def stop(self) -> None:
+        for task in self.tasks:
+            if not task.completed:
+                self.remove_task(task.id)
+        if self.tasks:
+            super().stop()  # off a terminal it ends the last bar's line
+        else:
+            self.live.stop()
+
+
 def progress_bar() -> Bar:
     """A progress bar: task, fraction done, rate, time left, and a note."""
-    return Bar(
+    return _BegunBar(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
