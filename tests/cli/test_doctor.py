@@ -130,6 +130,12 @@ def test_the_table_needs_no_library():
     assert told.stderr.startswith("audioplane: something essential")
 
 
+def test_its_help_needs_no_library_either():
+    told = run_without("rich tyro", "doctor", "--help")
+    assert told.returncode == 0 and "--json" in told.stdout and "torch" not in told.stdout
+    assert run_without("rich tyro", "doctor", "--jsn").returncode == 2
+
+
 def test_every_library_that_is_required_is_tried():
     requirements = importlib.metadata.requires("audioplane") or []
     needed = {re.split(r"[<>=]", r)[0] for r in requirements if "extra ==" not in r}

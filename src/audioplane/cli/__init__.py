@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from audioplane import __version__
-from audioplane.cli.doctor import Doctor
+from audioplane.cli.doctor import doctor_of
 from audioplane.errors import AudioplaneError, InstallError
 from audioplane.machine import cores, few_threads
 
@@ -45,7 +45,7 @@ def _parsed(args: list[str]) -> Any:
         from audioplane.cli.commands import Command
     except Exception as e:  # a damaged library raises anything
         if args[:1] == ["doctor"]:
-            return Doctor("--json" in args)
+            return doctor_of(args[1:])
         raise InstallError(f"a library cannot be loaded ({e}): see 'audioplane doctor'") from e
     return tyro.cli(
         Command,

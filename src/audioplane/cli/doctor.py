@@ -35,6 +35,16 @@ class Doctor:
             raise InstallError("something essential is missing or damaged: see the report")
 
 
+def doctor_of(args: list[str]) -> Doctor:
+    """The command of these arguments, read without tyro, which may be what is damaged."""
+    from argparse import ArgumentParser, BooleanOptionalAction
+
+    parser = ArgumentParser("audioplane doctor", description=Doctor.__doc__)
+    json = "print the report as JSON on standard output"
+    parser.add_argument("--json", action=BooleanOptionalAction, default=False, help=json)
+    return Doctor(parser.parse_args(args).json)
+
+
 def _show(checks: "list[Check]") -> None:
     """Print the report without rich, which may be what is damaged."""
     width = max(len(c.name) for c in checks)
