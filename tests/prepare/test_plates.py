@@ -65,6 +65,16 @@ def test_a_pixel_that_is_seen_near_the_person_alone_is_in_the_background():
     np.testing.assert_array_equal(plate[(labels == 0) & ~near], wall[(labels == 0) & ~near])
 
 
+def test_a_few_masks_that_miss_a_shoulder_leave_none_of_it_in_the_background():
+    """Seen from afar alone, pixels close to it are those of the wrong masks."""
+    wall, coat = np.uint8(150), np.uint8(20)
+    images = np.full((50, 512, 64, 3), wall)
+    labels = np.zeros(images.shape[:3], np.uint8)
+    images[:, :, 40:], labels[:, :, 40:] = coat, Label.TORSO
+    images[:4, :, 32:], labels[:4, :, 40:48] = coat, Label.BACKGROUND
+    assert (background_plate(images, labels)[:, :37] == wall).all()
+
+
 def test_where_the_background_shines_through_the_torso_is_painted():
     image, labels = draw(4), labels_of(4)
     alpha = whole(labels)

@@ -23,8 +23,8 @@ _LEAST_SEEN = 0.08
 """Share of the frames in which a pixel must be visible for its median to count."""
 _ROWS = 8
 """Rows whose median is taken at a time; they fit into a processor's cache."""
-_MARGINS = (0.02, 0.006)
-"""Distances from the person at which a pixel shows the background, shares of the frame."""
+_MARGIN = 0.006
+"""Distance from the person at which a pixel shows the background, share of the frame."""
 _EDGE = 1.2
 """Softness of mattes, standard deviation in pixels at size 512."""
 _UNDER_CHIN = 0.32
@@ -74,21 +74,12 @@ def masked_median(
 def background_plate(
     images: UInt8[np.ndarray, "n h w 3"], labels: UInt8[np.ndarray, "n h w"]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The background; where the person always stood it is continued smoothly.
-
-    Each pixel shows the frames in which the person is far from it, or, where there are none, those
-    in which they are not quite near.
-    """
-    persons = [_body_and_hull(m) for m in labels]
-    plate = np.zeros(images.shape[1:], np.float32)
-    known = np.zeros(images.shape[1:3], bool)
-    for share in _MARGINS:
-        margin = max(3, round(share * len(plate)))
-        kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
-        free = np.stack([cv2.dilate(person, kernel) == 0 for person in persons])
-        median, seen = masked_median(images, free & ~known)
-        plate[seen], known = median[seen], known | seen
-    filled = push_pull(plate, known.astype(np.float32))
+    """The background; where the person always stood it is continued smoothly."""
+    margin = max(3, round(_MARGIN * images.shape[1]))
+    kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+    free = np.stack([cv2.dilate(_body_and_hull(m), kernel) == 0 for m in labels])
+    median, seen = masked_median(images, free)
+    filled = push_pull(median.astype(np.float32), seen.astype(np.float32))
     return np.clip(np.round(filled), 0, 255).astype(np.uint8)
 
 
