@@ -40,7 +40,7 @@ def test_a_real_clip_is_prepared(tmp_path):
 
     report = json.loads((out / "pose_report.json").read_text())
     assert report["median"] * PER_512 <= 1.5
-    assert report["median_with_expression"] <= report["median"]
+    assert report["median_with_face_shape"] <= report["median"]
     assert report["jitter"] <= report["jitter_observed"]
 
     subject = load_subject(out)

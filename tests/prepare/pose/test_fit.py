@@ -29,7 +29,7 @@ def synthetic(frames: int, noise: float, seed: int = 0):
     translations = np.stack(
         [0.02 * np.sin(t), 0.01 * np.cos(t * 1.5), 0.7 + 0.02 * np.sin(t * 0.7)], -1
     )
-    # What an expression has of rigid motion is pose: no solver could tell them apart.
+    # What a face shape has of rigid motion is pose: no solver could tell them apart.
     expressions = without_rigid_motion(rng.normal(0, 0.001, (2, k, 3)), shape)
     moved = shape + np.einsum("nb,bkd->nkd", rng.normal(0, 1, (frames, 2)), expressions)
     observed = project(to_camera(moved, rotations, translations), CAMERA)
@@ -66,7 +66,7 @@ def test_a_synthetic_head_is_recovered(seed):
     assert depth == pytest.approx(fit.shape[:, 0].std() / shape[:, 0].std(), rel=0.1)
 
 
-def test_expressions_take_what_is_not_rigid():
+def test_face_shapes_take_what_is_not_rigid():
     shape, _, _, observed = synthetic(150, noise=0.2)
     fit = fit_head(observed, shape, CAMERA)
 
@@ -75,7 +75,7 @@ def test_expressions_take_what_is_not_rigid():
         return np.median(np.linalg.norm(at - observed, axis=-1))
 
     assert error(fit.points()) < 0.6 * error(fit.shape)
-    rigid = fit.expressions.sum(1) / np.linalg.norm(fit.expressions, axis=(1, 2))[:, None]
+    rigid = fit.face_shapes.sum(1) / np.linalg.norm(fit.face_shapes, axis=(1, 2))[:, None]
     assert np.abs(rigid).max() < 1e-6
 
 

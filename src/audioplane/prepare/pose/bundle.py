@@ -1,6 +1,6 @@
-"""Poses and expressions of a head solved together: the end of the pose stage's bundle adjustment.
+"""Poses and face shapes of a head solved together: the end of the pose stage's bundle adjustment.
 
-Symbols as in `pose.py`. If expressions were solved on the residuals of the poses,
+Symbols as in `fit.py`. If face shapes were solved on the residuals of the poses,
 the poses would take all that looks like turning. So both are solved together:
 
     min over R_t, T_t, e_t of  Σ_k w_tk |x_tk − observed_tk|² + σ² |e_t|²
@@ -29,7 +29,7 @@ _SETTLED = 1e-4
 """Root mean square change of the poses in a round, radians, below which the solution stands."""
 _SHAPE_DAMPING = 2e-3
 _RIDGE = 1e-4
-"""Prior that keeps the depth of shape and expressions near the first shape's and zero, where a head
+"""Prior that keeps the depth of shape and face shapes near the first shape's and zero, where a head
 hardly turns and does not show it."""
 
 
@@ -38,7 +38,7 @@ class LandmarkModel:
     """The parameters shared by all frames, metres."""
 
     shape: Float[np.ndarray, "k 3"]
-    expressions: Float[np.ndarray, "b k 3"]
+    face_shapes: Float[np.ndarray, "b k 3"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class LandmarkMotion:
 
     def points(self, head: LandmarkModel) -> Float[np.ndarray, "n k 3"]:
         """The head of every frame in its own axes."""
-        return head.shape + np.einsum("nb,bkd->nkd", self.coefficients, head.expressions)
+        return head.shape + np.einsum("nb,bkd->nkd", self.coefficients, head.face_shapes)
 
     def part(self, frames: slice) -> "LandmarkMotion":
         """Some of the frames."""
@@ -132,7 +132,7 @@ def _step(
     residual = observed - project(p, camera)
     root = np.sqrt(huber_weights(residual, huber))
     by_point = projection_jacobian(p, camera) * root[..., None, None]
-    moved = np.einsum("nij,bkj->nkib", motion.rotations, head.expressions, optimize=True)
+    moved = np.einsum("nij,bkj->nkib", motion.rotations, head.face_shapes, optimize=True)
     turned = -cross_matrix(p - motion.translations[:, None])
     jacobian = np.concatenate([by_point @ turned, by_point, by_point @ moved], -1)
     jacobian = jacobian.reshape(n, -1, 6 + b)
@@ -157,12 +157,12 @@ def _refine_head(
     camera: Intrinsics,
     prior: tuple[float, np.ndarray],
 ) -> LandmarkModel:
-    """Shape and expressions of every point by linear least squares, the motion being given.
+    """Shape and face shapes of every point by linear least squares, the motion being given.
 
     `prior`: Huber's limit, and the shape that holds where the landmarks do not show another.
     """
     huber, first = prior
-    b, k = head.expressions.shape[:2]
+    b, k = head.face_shapes.shape[:2]
     normal, right = np.zeros((k, 3 + 3 * b, 3 + 3 * b)), np.zeros((k, 3 + 3 * b, 1))
     for frames in blocks(len(observed)):
         part = motion.part(frames)
@@ -177,28 +177,28 @@ def _refine_head(
         normal += transposed @ jacobian
         right += transposed @ (residual * root).transpose(1, 0, 2).reshape(k, -1, 1)
     scale = np.trace(normal[:, :3, :3], axis1=1, axis2=2)[:, None]
-    away = np.concatenate([(head.shape - first)[None], head.expressions]).transpose(1, 0, 2)
+    away = np.concatenate([(head.shape - first)[None], head.face_shapes]).transpose(1, 0, 2)
     right[..., 0] -= _RIDGE * scale * away.reshape(k, -1)
     # Damped as well: a step of the shape must stay within the linear range.
     ridge = np.repeat([_SHAPE_DAMPING, _RIDGE], [3, 3 * b]) * scale
     normal[:, range(3 + 3 * b), range(3 + 3 * b)] += ridge
     step = np.linalg.solve(normal, right).reshape(k, 1 + b, 3).transpose(1, 0, 2)
-    return LandmarkModel(head.shape + step[0], head.expressions + step[1:])
+    return LandmarkModel(head.shape + step[0], head.face_shapes + step[1:])
 
 
 def _standardised(
     head: LandmarkModel, motion: LandmarkMotion
 ) -> tuple[LandmarkModel, LandmarkMotion]:
-    """Coefficients of mean 0 and covariance 1, expressions free of rigid motion."""
+    """Coefficients of mean 0 and covariance 1, face shapes free of rigid motion."""
     mean = motion.coefficients.mean(0)
-    shape = head.shape + np.einsum("b,bkd->kd", mean, head.expressions)
+    shape = head.shape + np.einsum("b,bkd->kd", mean, head.face_shapes)
     centred = motion.coefficients - mean
     covariance = centred.T @ centred / len(centred)
     lower = np.linalg.cholesky(covariance + 1e-9 * np.eye(len(mean)))
-    expressions = np.einsum("cb,ckd->bkd", lower, head.expressions)
+    face_shapes = np.einsum("cb,ckd->bkd", lower, head.face_shapes)
     coefficients = np.linalg.solve(lower, centred.T).T
     return (
-        LandmarkModel(shape, without_rigid_motion(expressions, shape)),
+        LandmarkModel(shape, without_rigid_motion(face_shapes, shape)),
         LandmarkMotion(motion.rotations, motion.translations, coefficients),
     )
 

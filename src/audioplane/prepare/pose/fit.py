@@ -1,16 +1,16 @@
-"""Stage pose: one personal shape, few expressions and a pose per frame, fitted to all frames.
+"""Stage pose: one personal shape, few face shapes and a pose per frame, fitted to all frames.
 
-The model of landmark k in frame t, with K points, T frames and B expressions:
+The model of landmark k in frame t, with K points, T frames and B face shapes:
 
     x_tk = f / z · (X, Y) + c,   (X, Y, z) = R_t (S_k + Σ_b e_tb E_bk) + T_t
 
     S [K,3]    shape of the head at rest, metres, axes and origin fixed to the head
-    E [B,K,3]  expressions, free of rigid motion
+    E [B,K,3]  face shapes, free of rigid motion
     e [T,B]    how much of each a frame shows
     R, T       world→camera pose, OpenCV axes
     f, c       focal length and centre, pixels
 
-Poses, shape and expressions are solved in turn, each a linear or Gauss-Newton least-squares
+Poses, shape and face shapes are solved in turn, each a linear or Gauss-Newton least-squares
 problem with Huber weights (bundle adjustment by alternation). The focal length is given
 (`focal.py`).
 """
@@ -40,7 +40,7 @@ from audioplane.prepare.pose.camera import (
     to_camera,
 )
 
-N_EXPRESSIONS = 6
+N_FACE_SHAPES = 6
 """B."""
 HUBER = 2.0
 """Residual above which a point's weight falls, pixels at size 512."""
@@ -51,9 +51,9 @@ _JOINT_FRAMES = 500
 _GUESS_RIDGE = 2e-4
 """Weight of the first guess of the shape, relative to that of a well-seen point."""
 _RIDGE = 0.05
-"""Shrinks expression coefficients, because part of the residual is noise."""
+"""Shrinks face-shape coefficients, because part of the residual is noise."""
 _MOST = 4.0
-"""Bound on expressions, standard deviations."""
+"""Bound on face shapes, standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class HeadFit:
 
     shape: Float[np.ndarray, "k 3"]
     """Metres."""
-    expressions: Float[np.ndarray, "b k 3"]
+    face_shapes: Float[np.ndarray, "b k 3"]
     """Metres at one standard deviation."""
     coefficients: Float[np.ndarray, "n b"]
     """Standard deviations."""
@@ -81,7 +81,7 @@ class HeadFit:
 
     def points(self) -> Float[np.ndarray, "n k 3"]:
         """The head of every frame in its own axes."""
-        return self.shape + np.einsum("nb,bkd->nkd", self.coefficients, self.expressions)
+        return self.shape + np.einsum("nb,bkd->nkd", self.coefficients, self.face_shapes)
 
 
 def fit_head(
@@ -91,7 +91,7 @@ def fit_head(
     huber: float = HUBER,
     most_frames: int = 1500,
 ) -> HeadFit:
-    """Fit shape, expressions and poses to landmarks.
+    """Fit shape, face shapes and poses to landmarks.
 
     Args:
         observed: landmarks, pixels.
@@ -99,47 +99,47 @@ def fit_head(
             the camera for a frontal face).
         camera: fixed intrinsics.
         huber: robust limit, pixels.
-        most_frames: shape and expressions are fitted to at most so many, evenly spread.
+        most_frames: shape and face shapes are fitted to at most so many, evenly spread.
 
     Returns:
         The fit; its shape keeps the guess's position, axes and size (`rigid_gauge`).
     """
     chosen = spread_over(len(observed), most_frames)
-    shape, expressions = _fit_shape(observed[chosen], shape, camera, huber)
+    shape, face_shapes = _fit_shape(observed[chosen], shape, camera, huber)
     poses = _first_poses(observed, shape, camera)
     points = np.broadcast_to(shape, (len(observed), *shape.shape))
     rotations, translations = refine_poses(observed, points, poses, camera, huber, steps=6)
-    coefficients = np.zeros((len(observed), len(expressions)))
+    coefficients = np.zeros((len(observed), len(face_shapes)))
     start = LandmarkMotion(rotations, translations, coefficients)
-    motion = refine_all(observed, LandmarkModel(shape, expressions), start, camera, huber)
-    return HeadFit(shape, expressions, motion.coefficients, motion.rotations, motion.translations)
+    motion = refine_all(observed, LandmarkModel(shape, face_shapes), start, camera, huber)
+    return HeadFit(shape, face_shapes, motion.coefficients, motion.rotations, motion.translations)
 
 
 def _fit_shape(
     observed: np.ndarray, shape: np.ndarray, camera: Intrinsics, huber: float
 ) -> tuple[Float[np.ndarray, "k 3"], Float[np.ndarray, "b k 3"]]:
-    """Shape and expressions, by turns with the poses that go with them."""
+    """Shape and face shapes, by turns with the poses that go with them."""
     n, k = observed.shape[:2]
     guess = shape
-    expressions, coefficients = np.zeros((0, k, 3)), np.zeros((n, 0))
+    face_shapes, coefficients = np.zeros((0, k, 3)), np.zeros((n, 0))
     shape, poses = fit_rigid(observed, guess, camera, huber)
     for _ in range(_ROUNDS):
-        points = shape + np.einsum("nb,bkd->nkd", coefficients, expressions)
+        points = shape + np.einsum("nb,bkd->nkd", coefficients, face_shapes)
         poses = refine_poses(observed, points, poses, camera, huber)
         shape = _refine_shape(observed, shape, (points - shape, guess), poses, camera, huber)
         shape, *moved = rigid_gauge(shape, guess, *poses)
         poses = moved[0], moved[1]
-        if n > 4 * N_EXPRESSIONS:
+        if n > 4 * N_FACE_SHAPES:
             lifted = _lifted_residual(observed, shape, poses, camera)
-            expressions = _principal(lifted - lifted.mean(0), shape)
-            coefficients = _coefficients(lifted, expressions)
-    if not len(expressions):
-        return shape, expressions
+            face_shapes = _principal(lifted - lifted.mean(0), shape)
+            coefficients = _coefficients(lifted, face_shapes)
+    if not len(face_shapes):
+        return shape, face_shapes
     some = spread_over(n, _JOINT_FRAMES)
     motion = LandmarkMotion(poses[0][some], poses[1][some], coefficients[some])
-    head = refine_jointly(observed[some], LandmarkModel(shape, expressions), motion, camera, huber)
+    head = refine_jointly(observed[some], LandmarkModel(shape, face_shapes), motion, camera, huber)
     onto_guess = fit_similarity(head.shape, guess)
-    turned = onto_guess.scale * head.expressions @ onto_guess.rotation.T
+    turned = onto_guess.scale * head.face_shapes @ onto_guess.rotation.T
     return onto_guess(head.shape), turned
 
 
@@ -150,7 +150,7 @@ def fit_rigid(
     huber: float,
     rounds: int = 5,
 ) -> tuple[Float[np.ndarray, "k 3"], tuple[np.ndarray, np.ndarray]]:
-    """A shape without expressions, and the poses that go with it. Arguments as in `fit_head`."""
+    """A shape without face shapes, and the poses that go with it. Arguments as in `fit_head`."""
     shape, poses = guess, _first_poses(observed, guess, camera)
     still = np.zeros((len(observed), *guess.shape))
     for _ in range(rounds):
@@ -265,7 +265,7 @@ def _refine_shape(
 ) -> Float[np.ndarray, "k 3"]:
     """One damped Gauss-Newton step of every point of the shape, poses being given.
 
-    `others`: the frames' expressions, and the shape that holds where nothing is visible.
+    `others`: the frames' face shapes, and the shape that holds where nothing is visible.
     """
     deformation, guess = others
     rotations, translations = poses
@@ -320,17 +320,17 @@ def _principal(
     k = len(shape)
     moved = without_rigid_motion(moved.reshape(-1, k, 3), shape).reshape(len(moved), -1)
     variance, directions = np.linalg.eigh(moved.T @ moved / len(moved))
-    largest = np.arange(3 * k - 1, 3 * k - 1 - N_EXPRESSIONS, -1)
+    largest = np.arange(3 * k - 1, 3 * k - 1 - N_FACE_SHAPES, -1)
     spread = np.sqrt(np.maximum(variance[largest], 1e-12))
     return (directions[:, largest] * spread).T.reshape(-1, k, 3)
 
 
 def _coefficients(
-    moved: Float[np.ndarray, "n k3"], expressions: Float[np.ndarray, "b k 3"]
+    moved: Float[np.ndarray, "n k3"], face_shapes: Float[np.ndarray, "b k 3"]
 ) -> Float[np.ndarray, "n b"]:
-    """The frames' expression coefficients; a ridge bounds outliers."""
-    if not len(expressions):
+    """The frames' face-shape coefficients; a ridge bounds outliers."""
+    if not len(face_shapes):
         return np.zeros((len(moved), 0))
-    flat = expressions.reshape(len(expressions), -1)
+    flat = face_shapes.reshape(len(face_shapes), -1)
     power = (flat**2).sum(1)
     return np.clip(moved @ flat.T / (power * (1 + _RIDGE)), -_MOST, _MOST)

@@ -1,6 +1,6 @@
 """Poses refined by the pixels of the face.
 
-Landmarks lean with expression and turn, slowly and together, which no smoothing over time removes.
+Landmarks lean with face shape and turn, slowly and together, which no smoothing over time removes.
 The skin does not: its pattern lies still on the head. So every frame's face is laid over the mean
 of all faces, seen on the surface that the landmarks of all frames have in common (direct
 alignment, Lucas & Kanade; Gauss-Newton on the six numbers of the pose).

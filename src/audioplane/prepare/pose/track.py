@@ -18,7 +18,7 @@ from audioplane.prepare.pose.focal import find_focal
 from audioplane.prepare.pose.smooth import segments, smooth_poses
 
 _FRAMES_OF_FIT = 1500
-"""Frames that shape and expressions are fitted to; the others get their poses from them."""
+"""Frames that shape and face shapes are fitted to; the others get their poses from them."""
 _FRAMES_OF_GUESS = 200
 
 
@@ -33,7 +33,7 @@ class PoseReport:
     median: float
     """Reprojection error of the rigid head."""
     p95: float
-    median_with_expression: float
+    median_with_face_shape: float
     jitter: float
     """Mean absolute second difference of the reprojected nose bridge."""
     jitter_observed: float
@@ -101,7 +101,7 @@ def track_head(
         focal=focal,
         median=float(np.median(error)),
         p95=float(np.percentile(error, 95)),
-        median_with_expression=float(np.median(np.concatenate(moved_errors))),
+        median_with_face_shape=float(np.median(np.concatenate(moved_errors))),
         jitter=_jitter(np.concatenate(bridges), runs),
         jitter_observed=_jitter(observed[:, bridge], runs),
         runs=len(runs),
