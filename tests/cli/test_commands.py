@@ -165,6 +165,19 @@ def test_a_drive_that_is_terminated_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_command_also_where_they_were_ignored(tmp_path, monkeypatch, capsys, number):
+    before = signal.signal(number, signal.SIG_IGN)
+    monkeypatch.setattr(
+        "audioplane.prepare.prepare_subject", lambda *_: signal.raise_signal(number)
+    )
+    try:
+        assert main(["prepare", "me.mp4", "--out", str(tmp_path)]) == 130
+    finally:
+        signal.signal(number, before)
+    assert "stopped; the same command continues" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 
@@ -10,7 +11,7 @@ import pytest
 from audioplane.errors import FleetError, StoreError, WorkError
 from audioplane.executors import LocalExecutor, RayExecutor, SerialExecutor, complete
 from audioplane.executors.local import _serve
-from audioplane.progress import Progress
+from audioplane.progress import Progress, ignore
 
 THREADS = os.environ.get("OMP_NUM_THREADS")
 """As this module is imported, like libraries that a program imports at its head."""
@@ -40,6 +41,12 @@ def dying(item, report, stop):
     report(Progress("wait"))
     stop.wait(60)
     os._exit(3)
+
+
+def interrupted(item, report, stop):
+    """Whether Ctrl-C tells it to end."""
+    signal.raise_signal(signal.SIGINT)
+    return stop.is_set()
 
 
 def failing(item, report, stop):
@@ -92,6 +99,10 @@ def test_work_that_dies_as_it_is_told_to_end_is_not_lost():
     stop = threading.Event()
     executor = LocalExecutor(1, retries=0)
     assert not [*executor.run(dying, [1], lambda item, progress: stop.set(), stop)]
+
+
+def test_ctrl_c_is_for_the_driver_alone():
+    assert dict(complete(LocalExecutor(1), interrupted, [1], str, ignore)) == {1: False}
 
 
 def test_work_whose_driver_dies_is_told_to_end(tmp_path):

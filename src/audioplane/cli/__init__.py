@@ -4,6 +4,9 @@ import io
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from audioplane import __version__
@@ -76,6 +79,24 @@ def _set_threads() -> None:
             os.environ.setdefault(name, value)
 
 
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does, so that it leaves no partial file either.
+
+    So does SIGINT in the background of a script, where shells have it ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _run(args: list[str] | None) -> int:
     args = sys.argv[1:] if args is None else args
     _set_threads()
@@ -89,7 +110,8 @@ def _run(args: list[str] | None) -> int:
     command = None
     try:
         command = _parsed([a for a in args if a != "--debug"])
-        return command.run() or 0
+        with _signals_interrupt():
+            return command.run() or 0
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:

@@ -1,10 +1,6 @@
 """`audioplane drive`."""
 
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -79,7 +75,7 @@ class Drive:
             seed=self.seed,
             background=self.background,
         )
-        with _sigterm_interrupts(), progress_reports(self) as report:
+        with progress_reports(self) as report:
             made = talker.write(
                 self.speech, self.out, crf=self.crf, audio_track=self.audio_track, report=report
             )
@@ -87,16 +83,3 @@ class Drive:
             console.print(in_flags(warning, self), style="yellow")
         rate = made.n_frames / (time.perf_counter() - started)
         console.print(f"{made.path}: {made.seconds:.2f} s, {rate:.1f} frames/s from file to file")
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does, so that it leaves no partial file either."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

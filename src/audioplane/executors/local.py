@@ -219,8 +219,9 @@ def _serve(line: Connection, work: Work) -> None:
     """The life of a process: item after item, until the line is closed, which tells what is at work
     to end."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    # Ctrl-C reaches the driver, too, which knows whether it ends the work.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def report(progress: Progress) -> None:
         try:
