@@ -189,11 +189,14 @@ def train_prior(
     config = config or PriorConfig()
 
     def opened(subject: Subject | Path | str) -> Subject:
-        whole = subject if isinstance(subject, Subject) else load_subject(Path(subject))
-        return complete_subject(whole, config.speech)
+        return subject if isinstance(subject, Subject) else load_subject(Path(subject))
 
     other = None if held_out is None else opened(held_out)
-    return across_people([opened(s) for s in subjects], Path(out), config, other, stop)
+    people = [opened(subject) for subject in subjects]  # all are there, before the work on one
+    if other is not None:
+        other = complete_subject(other, config.speech)
+    people = [complete_subject(person, config.speech) for person in people]
+    return across_people(people, Path(out), config, other, stop)
 
 
 def pack_run(

@@ -127,6 +127,7 @@ def test_evaluate_with_syncnet_names_what_is_missing(run_folder, tmp_path, capsy
         (["ablate", "{tmp}/none", "--out", "{tmp}/a"], "not a folder"),
         (["cross", "{tmp}/none", "--speech", "{wav}", "--out", "{tmp}/a"], "no trained head"),
         (["cross", "{run}", "--speech", "{tmp}/none.wav", "--out", "{tmp}/a"], "none.wav"),
+        (["compare", "{wav}", "{tmp}/none.mp4", "--out", "{tmp}/a"], "none.mp4"),
     ],
 )
 def test_what_is_not_there_is_told_of_before_weights_are_looked_for(
@@ -135,6 +136,30 @@ def test_what_is_not_there_is_told_of_before_weights_are_looked_for(
     names = {"tmp": tmp_path, "run": run_folder, "wav": spoken_subject.paths.audio}
     command = [argument.format(**names) for argument in command]
     assert main([*command, "--syncnet-weights", str(tmp_path / "nowhere")]) == 1
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["drive", "{tmp}", "{tmp}/none.wav", "--out", "{tmp}/o.mp4"], "none.wav"),
+        (["export", "{tmp}", "--ply", "{tmp}/a.ply", "--says", "{tmp}/none.wav"], "none.wav"),
+        (["export", "{tmp}", "--web", "{tmp}/a", "--speech", "{tmp}/none.wav"], "none.wav"),
+        (["preflight", "{tmp}/none.mp4", "--face-landmarker", "{tmp}/no.task"], "none.mp4"),
+        (["train", "{tmp}/none", "--out", "{tmp}/r", "--preset", "paper", "--lpips-weights",
+          "{tmp}/no"], "none is not a folder"),
+        (["stress", "{run}", "--face-landmarker", "{tmp}/no.task"], "no.task"),
+        (["ablate", "{subject}", "--out", "{tmp}/a", "--face-landmarker", "{tmp}/no.task"],
+         "no.task"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_missing_is_told_of_before_any_work(
+    run_folder, spoken_subject, tmp_path, monkeypatch, capsys, command, says
+):
+    monkeypatch.setattr("audioplane.experiments.stress.run.Talker", pytest.fail)
+    monkeypatch.setattr("audioplane.experiments.ablate.run.Trainer", pytest.fail)
+    names = {"tmp": tmp_path, "run": run_folder, "subject": spoken_subject.paths.root}
+    assert main([argument.format(**names) for argument in command]) == 1
     assert says in capsys.readouterr().err
 
 
@@ -182,7 +207,7 @@ def test_signals_end_a_command_also_where_they_were_ignored(tmp_path, monkeypatc
     ("arguments", "says"),
     [
         (["train", "{tmp}/nothing", "--out", "{tmp}/r"], "not a folder"),
-        (["drive", "{tmp}", "{tmp}/a.wav", "--out", "{tmp}/o.mp4"], "no trained head"),
+        (["drive", "{tmp}", "{wav}", "--out", "{tmp}/o.mp4"], "no trained head"),
         (["drive", "{run}", "{tmp}/missing.wav", "--out", "{tmp}/o.mp4"], "missing.wav"),
         (["drive", "{run}", "{tmp}/text.wav", "--out", "{tmp}/o.mp4"], "text.wav"),
         (["drive", "{run}", "{wav}", "--out", "{tmp}/o.doc"], "o.doc"),

@@ -52,6 +52,20 @@ def test_every_head_speaks_every_speech(run_folder, tmp_path, capsys):
     assert "one for each" in capsys.readouterr().err
 
 
+def test_each_head_is_opened_once_before_the_work(run_folder, tmp_path, monkeypatch):
+    opened = []
+
+    def read(path):
+        opened.append(path)
+        return read_head(path)
+
+    monkeypatch.setattr("audioplane.run.run.read_head", read)
+    monkeypatch.setattr("audioplane.experiments.cross.run._head_rows", lambda *_: [])
+    command = ["cross", str(run_folder), str(run_folder), "--speech", "--out", str(tmp_path)]
+    assert main([*command, "--json"]) == 0
+    assert len(opened) == 2
+
+
 def test_heads_that_spoke_are_kept_where_another_is_lost(run_folder, tmp_path):
     class LosingTheSecond(SerialExecutor):
         def run(self, work, items, heard, stop):

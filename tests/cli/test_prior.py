@@ -4,7 +4,9 @@ import signal
 
 import pytest
 
+from audioplane.api import train_prior
 from audioplane.cli import main
+from audioplane.errors import SubjectError
 from audioplane.train import read_prior
 from audioplane.train.config import SYNTHETIC
 
@@ -46,6 +48,16 @@ def test_a_signal_while_features_are_computed_ends_it_there(
     roots = [str(subject.paths.root) for subject in (spoken_subject, person)]
     assert main(["prior", *roots, "--out", str(tmp_path / "p"), "--speech", "mel"]) == 130
     assert len(begun) == 1 and "stopped; the same command goes on" in capsys.readouterr().err
+
+
+def test_nobody_is_missing_before_the_work_on_one(spoken_subject, tmp_path, monkeypatch, capsys):
+    for place in ("prepare", "api"):
+        monkeypatch.setattr(f"audioplane.{place}.complete_subject", pytest.fail)
+    people, out = [str(spoken_subject.paths.root), str(tmp_path / "none")], tmp_path / "p"
+    assert main(["prior", *people, "--out", str(out)]) == 1
+    assert "none is not a folder" in capsys.readouterr().err
+    with pytest.raises(SubjectError, match="none is not a folder"):
+        train_prior(people, out, held_out=people[0])
 
 
 @pytest.mark.parametrize(("flags", "prior"), [([], SYNTHETIC), (["--prior", "none"], "")])

@@ -16,6 +16,7 @@ from audioplane.cli.weights import ScoreWeights
 from audioplane.errors import ComparisonError
 
 if TYPE_CHECKING:
+    from audioplane.evaluate import Tools
     from audioplane.experiments.compare import Comparison
 
 TABLE_WIDTH = 110
@@ -47,13 +48,11 @@ class Compare:
     """Print the comparison as JSON on standard output."""
 
     def run(self) -> None:
-        from audioplane.evaluate import Tools
         from audioplane.experiments.compare import compare
         from audioplane.experiments.compare.report import to_json
 
         if len(self.videos) < 2:
             raise ComparisonError("one video is no comparison: give the recording and others")
-        tools = Tools(self.face_landmarker, self.weights.find(), self.weights.find_syncnet())
         truth, *others = self.videos
         with progress_reports() as report:
             comparison = compare(
@@ -61,7 +60,7 @@ class Compare:
                 others,
                 names=self.names,
                 out=self.out,
-                tools=tools,
+                find_tools=self._tools,
                 openface=self.openface,
                 report=report,
             )
@@ -73,6 +72,11 @@ class Compare:
         if comparison.failed:
             left_out = ", ".join(comparison.failed)
             raise ComparisonError(f"not all videos were scored: {left_out}, see above")
+
+    def _tools(self) -> Tools:
+        from audioplane.evaluate import Tools
+
+        return Tools(self.face_landmarker, self.weights.find(), self.weights.find_syncnet())
 
 
 def comparison_table(comparison: Comparison) -> Table:

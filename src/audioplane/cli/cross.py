@@ -18,6 +18,7 @@ from audioplane.cli.weights import SyncNetWeights
 from audioplane.credentials.options import ProvenanceOptions
 
 if TYPE_CHECKING:
+    from audioplane.evaluate import Tools
     from audioplane.experiments.cross import CrossRow
 
 
@@ -44,26 +45,18 @@ class Cross:
     """Device; auto: on an NVIDIA GPU where there is one and gsplat is installed."""
 
     def run(self) -> None:
-        from audioplane.evaluate import Tools
         from audioplane.experiments.cross import cross
         from audioplane.experiments.cross.report import to_json
-        from audioplane.media.tracks import choose_track
-        from audioplane.run import open_run
 
-        for run in self.runs:  # what is not there is told of before weights are fetched
-            open_run(run)
-        for speech in self.speech:
-            choose_track(speech)
         executor = self.executor.open()
         device = use_device(self.device)
-        tools = Tools(self.face_landmarker, syncnet=self.weights.find_syncnet())
         with progress_reports(self) as report:
             rows = cross(
                 self.runs,
                 self.speech,
                 self.out,
                 self.subjects,
-                tools,
+                self._tools,
                 device,
                 self.provenance,
                 report,
@@ -76,6 +69,11 @@ class Cross:
         output.print(phone_table(rows))
         videos = sum(row.film is not None for row in rows)
         console.print(f"{self.out}: cross.html, cross.json, {videos} videos")
+
+    def _tools(self) -> Tools:
+        from audioplane.evaluate import Tools
+
+        return Tools(self.face_landmarker, syncnet=self.weights.find_syncnet())
 
 
 def cross_table(rows: Sequence[CrossRow]) -> Table:

@@ -56,10 +56,12 @@ class Drive:
         from audioplane.cli.device import use_device
         from audioplane.drive import Talker
         from audioplane.drive.output import check_drive_output
+        from audioplane.media.container import require_file
 
         check_motion(self.poses, self.seed)
         if self.audio_track is not None and self.speech.suffix == ".npy":
             raise MediaError(f"audio_track={self.audio_track}: {self.speech} has no sound tracks")
+        require_file(self.speech)
         transparent = self.background == "transparent"
         check_drive_output(self.out, self.speech, self.crf, transparent)
         started = time.perf_counter()

@@ -41,6 +41,7 @@ class Export:
     """The subject, if its folder has moved since the training."""
 
     def run(self) -> None:
+        from audioplane.media.container import require_file
         from audioplane.run import open_run
 
         if not (self.web or self.ply or self.gltf):
@@ -49,6 +50,8 @@ class Export:
             raise MediaError("speech=… is for web=…: pass says=… for what ply=… and gltf=… speak")
         if (self.says or self.frame is not None) and not (self.ply or self.gltf):
             raise MediaError("says=… and frame=… are for ply=… and gltf=…: pass one of them")
+        for sound in (*self.speech, *([self.says] if self.says else [])):
+            require_file(sound)
         files = [
             _named(path, suffix)
             for path, suffix in ((self.ply, ".ply"), (self.gltf, ".glb"))

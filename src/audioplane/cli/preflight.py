@@ -30,10 +30,12 @@ class Preflight:
         """Print the verdict; 1 where it is hopeless."""
         from audioplane.assets import check_output, require_model
         from audioplane.face.landmarker import FACE_LANDMARKER, Landmarker
+        from audioplane.media.container import require_file
         from audioplane.preflight import PREFLIGHT_PAGE, check_video, write_page
 
         if self.out is not None:
             check_output(self.out / PREFLIGHT_PAGE)
+        require_file(self.video)
         model = require_model(FACE_LANDMARKER, self.face_landmarker)
         with Landmarker(model, max_faces=4) as landmarker, progress_reports(self) as show:
             report = check_video(self.video, landmarker, show, self.audio_track)

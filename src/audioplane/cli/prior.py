@@ -52,12 +52,13 @@ class Prior:
         )
         subjects = tuple(path.resolve() for path in self.subjects)
         held_out = self.held_out.resolve() if self.held_out else None
+        people = [load_subject(path) for path in (*subjects, *([held_out] if held_out else []))]
         task = PriorTask(subjects, self.out.resolve(), config, held_out)
         with signals_set() as stop, progress_reports(self) as report:
-            for path in (*subjects, *([held_out] if held_out else [])):
+            for person in people:
                 if stop.is_set():
                     raise KeyboardInterrupt
-                complete_subject(load_subject(path), self.speech, report=report)
+                complete_subject(person, self.speech, report=report)
             written = train_prior_on(self.executor.open(), task, stop, report)
         if written is None:
             raise KeyboardInterrupt

@@ -90,13 +90,13 @@ class Train:
         from audioplane.train.run import is_complete, train_head
 
         config, prior = self._settings()
+        subject = load_subject(self.subject)
         device = use_device(self.device)
         console.print(f"device: {device}")
         lpips = self.weights.find() if config.loss.lpips else None
         if config.loss.lpips and lpips is None:
             config = without_lpips(config)
         console.print(f"loss between images: {config.loss.describe()}")
-        subject = load_subject(self.subject)
         for line in check_subject(subject).warnings():
             console.print(line)
         model = config.model

@@ -21,11 +21,16 @@ _MOST_HEADERS = 100
 _WITHOUT_INDEX = ("mpegts", "mpeg", "flv")
 
 
+def require_file(path: Path) -> None:
+    """Raises `MediaError` where no file is there."""
+    if not Path(path).is_file():
+        raise MediaError(f"{path} is not a file: check the name")
+
+
 def open_input(path: Path) -> InputContainer:
     """Open a file for reading. Raises `MediaError`."""
     path = Path(path)
-    if not path.is_file():
-        raise MediaError(f"{path} is not a file: check the name")
+    require_file(path)
     try:
         parts = _wav_parts(path)
         if len(parts) > 1:

@@ -19,6 +19,7 @@ from audioplane.media.container import (
     decode_all,
     first_image_time,
     open_input,
+    require_file,
     start_time,
 )
 
@@ -81,8 +82,7 @@ def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
     Raises `MediaError` if the file cannot be read.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MediaError(f"{path} is not a file: check the name")
+    require_file(path)
     status = path.stat()
     return _look(path.absolute(), status.st_mtime_ns, status.st_size)
 

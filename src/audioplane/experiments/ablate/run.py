@@ -88,6 +88,7 @@ def ablate(
         SubjectError: `subject` is not one.
         TrainingError: `out` holds an ablation of another subject, with other settings or with
             damaged files, `config` is not of the tables' full model, or `minutes` is no time.
+        ModelError: The landmarker that is named is not there.
         WorkError: A variant failed in another process or on another machine.
         MediaError: `out` cannot be written.
     """
@@ -96,6 +97,7 @@ def ablate(
         raise TrainingError(f"budget={minutes:g}: choose a number of minutes above 0")
     if not tables:
         raise TrainingError("tables: name one of the paper's, 1 to 3")
+    tools.landmarker_file()  # a named one is there, or it ends here
     # No prior fits all variants, so none has one.
     config = config.with_changes(prior="")
     person, chosen = load_subject(Path(subject)), variants(tables)

@@ -3,7 +3,7 @@
 Every video is scanned once; then it is scored by pairs of images, one pair at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from audioplane.experiments.compare.published import published
 from audioplane.experiments.compare.report import to_json
 from audioplane.experiments.compare.scan import Scan, scan_video
 from audioplane.face.landmarker import FACE_LANDMARKER, Landmarker
+from audioplane.media.container import require_file
 from audioplane.progress import Counter, Progress, Report, ignore
 
 JSON_NAME, PAGE_NAME = "comparison.json", "comparison.html"
@@ -52,7 +53,7 @@ def compare(
     *,
     names: Sequence[str] = (),
     out: Path | str | None = None,
-    tools: Tools | None = None,
+    find_tools: Callable[[], Tools] = Tools,
     openface: Sequence[Path | str] = (),
     report: Report | None = None,
 ) -> Comparison:
@@ -64,8 +65,9 @@ def compare(
         names: One for each video; the files' names if not given. A method of the paper's Table 4
             gets the published figures beside its own.
         out: Folder for `comparison.json` and `comparison.html`; None writes nothing.
-        tools: The networks behind the scores; None leaves scores that need weights empty. The
-            landmarker is downloaded where it is not on this machine.
+        find_tools: Gives the networks behind the scores, asked once all files are there; by default
+            scores that need weights stay empty. The landmarker is downloaded where it is not on
+            this machine.
         openface: OpenFace's csv of the truth and of each video, for AUE.
         report: Receives the progress, and why a video is left out.
 
@@ -75,7 +77,8 @@ def compare(
     Raises:
         ComparisonError: There is nothing to compare, names or tables do not fit the videos, or no
             video can be scored.
-        MediaError: The recording or a table cannot be read, or `out` cannot be written.
+        MediaError: A video is not there, the recording or a table cannot be read, or `out` cannot
+            be written.
         ModelError: The landmarker cannot be had.
     """
     if out is not None:
@@ -87,7 +90,9 @@ def compare(
             "the ground truth's first"
         )
     tables = [read_openface(Path(path), FPS) for path in openface]
-    tools, report = tools or Tools(), report or ignore
+    for video in (truth, *videos):
+        require_file(Path(video))
+    tools, report = find_tools(), report or ignore
     tools = replace(tools, landmarker=require_model(FACE_LANDMARKER, tools.landmarker))
     original = _scan(_TRUTH, Path(truth), tools, report)
     found: list[_Video] = []

@@ -1,6 +1,6 @@
 """Cross-driven heads: every head speaks every speech."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -72,7 +72,7 @@ def cross(  # noqa: PLR0913 - one keyword a question that a caller may have
     speeches: Sequence[Path | str],
     out: Path | str,
     subjects: Sequence[Path | str] = (),
-    tools: Tools | None = None,
+    find_tools: Callable[[], Tools] = Tools,
     device: torch.device | str = "auto",
     provenance: ProvenanceOptions = MARKED_AND_SIGNED,
     report: Report | None = None,
@@ -88,7 +88,8 @@ def cross(  # noqa: PLR0913 - one keyword a question that a caller may have
         speeches: Sound files: other voices, other languages.
         out: Folder for what is written.
         subjects: The runs' subjects in order, if their folders have moved.
-        tools: The networks behind the scores; None leaves scores that need weights empty.
+        find_tools: Gives the networks behind the scores, asked once all files are there; by
+            default scores that need weights stay empty.
         device: "auto", "cpu" or "cuda".
         provenance: What the videos state of their making; its consent holds for heads that state
             none themselves.
@@ -104,6 +105,7 @@ def cross(  # noqa: PLR0913 - one keyword a question that a caller may have
         ComparisonError: There is no run, or `subjects` are not one for each.
         WorkError: A head failed in another process or on another machine.
         CheckpointError, SubjectError, MediaError: A file is not there, damaged, or not writable.
+        ModelError: The landmarker that is named is not there.
         SpeechError: Features of sounds cannot be computed for a head.
         CredentialsError: Nobody consented to the making of a head.
     """
@@ -112,14 +114,18 @@ def cross(  # noqa: PLR0913 - one keyword a question that a caller may have
     if subjects and len(subjects) != len(runs):
         raise ComparisonError(f"{len(subjects)} subjects for {len(runs)} runs: name one for each")
     chosen = choose_device(device).device if isinstance(device, str) else device
-    out, tools, report = Path(out), tools or Tools(), report or ignore
+    out, report = Path(out), report or ignore
     for speech in speeches:  # a bad one ends it before any work
         choose_track(Path(speech))
+    paired = zip(runs, subjects or [None] * len(runs), strict=True)
+    folders = [open_run(run, subject).subject.paths.root for run, subject in paired]
+    tools = find_tools()
+    tools.landmarker_file()  # a named one is there, or it ends here
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise MediaError(f"{out} cannot be made: {e.strerror}") from e
-    tasks = _tasks(runs, subjects, speeches, _Shared(out.resolve(), tools, chosen, provenance))
+    tasks = _tasks(runs, folders, speeches, _Shared(out.resolve(), tools, chosen, provenance))
     results = complete(executor or SerialExecutor(), _head_rows, tasks, attrgetter("name"), report)
     found, rows = dict[str, list[CrossRow]](), list[CrossRow]()
     for task, of_head in results:
@@ -146,7 +152,7 @@ class _Task:
 
     name: str
     run: Path
-    subject: Path | None
+    subject: Path
     speeches: Sequence[tuple[str, Path, str]]
     """Label, sound file, name of the video."""
     shared: _Shared
@@ -154,7 +160,7 @@ class _Task:
 
 def _tasks(
     runs: Sequence[Path | str],
-    subjects: Sequence[Path | str],
+    subjects: Sequence[Path],
     speeches: Sequence[Path | str],
     shared: _Shared,
 ) -> list[_Task]:
@@ -164,14 +170,13 @@ def _tasks(
         list[str](),
     )
     labels = file_labels(paths)
-    for path, subject in zip(runs, subjects or [None] * len(runs), strict=True):
-        person = open_run(path, subject).subject
-        name = unique(person.paths.root.name, {task.name for task in tasks})
+    for path, subject in zip(runs, subjects, strict=True):
+        name = unique(subject.name, {task.name for task in tasks})
         own = []
         for label, speech in zip(labels, paths, strict=True):
             videos.append(video_name(name, label, videos))
             own.append((label, speech, videos[-1]))
-        tasks.append(_Task(name, Path(path).resolve(), person.paths.root.resolve(), own, shared))
+        tasks.append(_Task(name, Path(path).resolve(), subject.resolve(), own, shared))
     return tasks
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audioplane.assets import check_output, write_text
+from audioplane.assets import check_output, find_model, write_text
 from audioplane.clock import FPS, FRAME_SAMPLES, SAMPLE_RATE
 from audioplane.drive.talker import Talker
 from audioplane.errors import MediaError
@@ -33,6 +33,7 @@ from audioplane.experiments.stress.report import (
     stress_row,
 )
 from audioplane.experiments.stress.rest import Ending, RestRow, endings, rest_row
+from audioplane.face.landmarker import FACE_LANDMARKER
 from audioplane.media.image import read_image
 from audioplane.progress import Counter, Report, ignore
 from audioplane.run import open_run
@@ -74,11 +75,13 @@ def stress(
 
     Raises:
         CheckpointError, SubjectError: Run or subject are not there or damaged.
+        ModelError: `landmarker` is not a file.
         MediaError: The subject has no sound, or `out` cannot be written.
         SpeechError: Features of sounds cannot be computed for this head.
     """
     if out is not None:
         check_output(Path(out) / JSON_NAME)
+    find_model(FACE_LANDMARKER, landmarker)  # a named one is there, or it ends here
     chosen = choose_device(device).device if isinstance(device, str) else device
     talker = Talker(open_run(run, subject), chosen)
     animator, person = talker.animator, talker.run.subject
