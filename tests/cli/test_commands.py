@@ -157,7 +157,7 @@ def test_a_file_that_is_missing_is_told_of_before_any_work(
     run_folder, spoken_subject, tmp_path, monkeypatch, capsys, command, says
 ):
     monkeypatch.setattr("audioplane.experiments.stress.run.Talker", pytest.fail)
-    monkeypatch.setattr("audioplane.experiments.ablate.run.Trainer", pytest.fail)
+    monkeypatch.setattr("audioplane.prepare.complete_subject", pytest.fail)
     names = {"tmp": tmp_path, "run": run_folder, "subject": spoken_subject.paths.root}
     assert main([argument.format(**names) for argument in command]) == 1
     assert says in capsys.readouterr().err

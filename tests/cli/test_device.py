@@ -60,10 +60,13 @@ def test_a_gpu_that_is_not_there_is_an_error_that_says_why(machine):
 
 
 @pytest.mark.parametrize("command", ["train", "drive", "evaluate", "bench"])
-def test_every_command_that_computes_has_the_option(machine, tmp_path, capsys, command):
+def test_every_command_that_computes_has_the_option(
+    machine, spoken_subject, tmp_path, capsys, command
+):
     machine(False, False)
-    needs = {"drive": ["a.wav"], "bench": [], "evaluate": [], "train": []}[command]
-    subject = [] if command == "bench" else [str(tmp_path)]
+    person = spoken_subject.paths
+    needs = [str(person.audio)] if command == "drive" else []
+    subject = [] if command == "bench" else [str(person.root)]
     out = ["--out", str(tmp_path / "out.mp4")] if command in ("train", "drive") else []
     assert main([command, *subject, *needs, *out, "--device", "cuda"]) == 1
     assert "--device cuda: this PyTorch" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from typing import Any
 
 from audioplane.fleet.job import Step, VideoJob
 from audioplane.fleet.manifest import Entry
+from audioplane.fleet.scratch import unpack
 from audioplane.fleet.steps import (
     EvaluateStep,
     PackStep,
@@ -33,8 +34,7 @@ class UnpackStep:
         return {}
 
     def run(self, job: VideoJob) -> Mapping[str, float]:
-        with tarfile.open(job.video()) as tar:
-            tar.extractall(subject_folder(job), filter="data")
+        unpack(job.video(), subject_folder(job))
         publish_subject(job)
         return {}
 

@@ -1,12 +1,14 @@
 """Scratch: a folder for each video, copies of videos that lie elsewhere."""
 
+import io
+import tarfile
 import uuid
 
 import pytest
 
 from audioplane.assets import try_lock
 from audioplane.errors import StoreError
-from audioplane.fleet.scratch import claimed, local_video
+from audioplane.fleet.scratch import archive, claimed, local_video, unpack
 from audioplane.fleet.store import Store
 
 
@@ -61,3 +63,25 @@ def test_whoever_waited_has_a_folder_though_another_process_removed_it(tmp_path,
     monkeypatch.setattr("audioplane.fleet.scratch.try_lock", removes)
     with claimed(tmp_path, Store("memory://waits"), "x") as folder:
         assert folder.is_dir()
+
+
+def test_what_an_archive_holds_replaces_the_folder(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    (here / "deep").mkdir(parents=True)
+    (here / "deep/a.txt").write_text("new")
+    there.mkdir()
+    (there / "old.txt").write_text("old")
+    unpack(archive(here, tmp_path / "a.tar"), there)
+    assert [p.relative_to(there).as_posix() for p in there.rglob("*.txt")] == ["deep/a.txt"]
+    assert (there / "deep/a.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["../b.txt", "/tmp/../{tmp}/b.txt"])
+def test_an_archive_writes_nothing_outside_its_folder(tmp_path, name):
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        member = tarfile.TarInfo(name.format(tmp=tmp_path))
+        member.size = 1
+        tar.addfile(member, io.BytesIO(b"b"))
+    with pytest.raises(StoreError, match="outside"):
+        unpack(tmp_path / "a.tar", tmp_path / "folder")
+    assert not list(tmp_path.rglob("b.txt"))

@@ -132,3 +132,17 @@ def test_a_fingerprint_is_the_same_among_others_and_alone(tmp_path, monkeypatch)
 def test_absolute_paths():
     assert is_absolute("s3://a/b") and is_absolute("/a") and is_absolute("memory:///a")
     assert not is_absolute("a/b.mp4") and not is_absolute("../a.mp4")
+
+
+def test_a_file_that_goes_while_memory_is_listed(monkeypatch):
+    store = Store(f"memory://{uuid.uuid4().hex}")
+    store.write("x/a", b"1")
+    list_, gone = store._fs.ls, iter([True])
+
+    def ls(*given, **options):
+        if next(gone, False):
+            raise KeyError("x/.a.partial")
+        return list_(*given, **options)
+
+    monkeypatch.setattr(store._fs, "ls", ls)
+    assert store.list("x") == ["a"]

@@ -50,6 +50,7 @@ class Ablate:
         subject, model = load_subject(self.subject), config.model
         executor = self.executor.open()
         tools = Tools(self.face_landmarker, self.weights.find(), self.weights.find_syncnet())
+        tools.landmarker_file()  # a named one is there, or it ends here
         with progress_reports() as report:
             subject = complete_subject(
                 subject, config.speech, model.torso, model.expression, report

@@ -87,10 +87,20 @@ def archive(folder: Path, file: Path) -> Path:
 
 
 def unpack(file: Path, folder: Path) -> None:
-    """The files of an archive; none of them lies outside the folder."""
+    """The files of an archive; none of them lies outside the folder.
+
+    Written out, because `extractall` has its safe filter from Python 3.11.4 on only.
+    """
     fresh = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(fresh, ignore_errors=True)
     with tarfile.open(file) as tar:
-        tar.extractall(fresh, filter="data")
+        for member in filter(tarfile.TarInfo.isfile, tar):
+            target, content = fresh / member.name, tar.extractfile(member)
+            if content is None or not target.resolve().is_relative_to(fresh.resolve()):
+                raise StoreError(f"{file}: {member.name} lies outside its folder")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with content, target.open("wb") as copy:
+                shutil.copyfileobj(content, copy)
+    fresh.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.replace(folder)

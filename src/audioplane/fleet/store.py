@@ -155,6 +155,8 @@ class Store:
                 found = self._fs.ls(place, detail=False)
             except FileNotFoundError:
                 return []
+            except KeyError:  # of memory://: a file went while they were listed
+                return self.list(folder)
         names = (path.rstrip("/").rpartition("/")[2] for path in found)
         return sorted(name for name in names if not name.endswith(_PARTIAL))
 
