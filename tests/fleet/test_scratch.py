@@ -76,7 +76,7 @@ def test_what_an_archive_holds_replaces_the_folder(tmp_path):
     assert (there / "deep/a.txt").read_text() == "new"
 
 
-@pytest.mark.parametrize("name", ["../b.txt", "/tmp/../{tmp}/b.txt"])
+@pytest.mark.parametrize("name", ["../b.txt", "{tmp}/b.txt"])
 def test_an_archive_writes_nothing_outside_its_folder(tmp_path, name):
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
         member = tarfile.TarInfo(name.format(tmp=tmp_path))

@@ -93,6 +93,7 @@ def unpack(file: Path, folder: Path) -> None:
     """
     fresh = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
     with tarfile.open(file) as tar:
         for member in filter(tarfile.TarInfo.isfile, tar):
             target, content = fresh / member.name, tar.extractfile(member)
@@ -101,6 +102,5 @@ def unpack(file: Path, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with content, target.open("wb") as copy:
                 shutil.copyfileobj(content, copy)
-    fresh.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.replace(folder)

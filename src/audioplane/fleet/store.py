@@ -11,6 +11,7 @@ from typing import Any
 
 import fsspec
 from fsspec.core import url_to_fs
+from fsspec.implementations.memory import MemoryFileSystem
 
 from audioplane.errors import InstallError, StoreError
 
@@ -155,8 +156,10 @@ class Store:
                 found = self._fs.ls(place, detail=False)
             except FileNotFoundError:
                 return []
-            except KeyError:  # of memory://: a file went while they were listed
-                return self.list(folder)
+            except KeyError:
+                if not isinstance(self._fs, MemoryFileSystem):
+                    raise
+                return self.list(folder)  # a file went while they were listed
         names = (path.rstrip("/").rpartition("/")[2] for path in found)
         return sorted(name for name in names if not name.endswith(_PARTIAL))
 
