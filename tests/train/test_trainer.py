@@ -13,6 +13,7 @@ from audioplane.run import RunPaths, load_tensors, open_run
 from audioplane.run.opening import Mouths, lip_opening
 from audioplane.subject import SubjectPaths, load_subject
 from audioplane.train import CheckpointSaved, Progress, TrainConfig, Trainer, Validated
+from audioplane.train import trainer as trainer_module
 from audioplane.train.config import PRESETS, without_lpips
 from audioplane.train.run import train_head
 from audioplane.train.validation import is_worth_keeping
@@ -62,6 +63,22 @@ def test_blinks_and_full_size_are_told_to_schedule_and_losses(spoken_subject, mo
     assert seen == {19: False, 20: True}
     fine = [trainer._schedule.frame(i) for i in range(40, 80)]
     assert fine.count(1) + fine.count(4) > 5
+
+
+@pytest.mark.parametrize("fewest, threads", [(trainer_module._MANY, 1), (1, 3)])
+def test_threads_of_pytorch_are_those_that_its_products_are_worth(
+    spoken_subject, tmp_path, monkeypatch, fewest, threads
+):
+    monkeypatch.setattr(trainer_module, "_MANY", fewest)
+    trainer, seen = Trainer(spoken_subject, TINY), []
+    monkeypatch.setattr(trainer, "_step", lambda: seen.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        next(trainer.run(tmp_path))
+        assert set(seen) == {threads} and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_of_long_videos_some_frames_judge(spoken_subject, monkeypatch):

@@ -70,7 +70,26 @@ def without_background(
     alpha: UInt8[np.ndarray, "h w"],
     background: UInt8[np.ndarray, "h w 3"],
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """What remains of a composite: its front's colours times alpha."""
-    clear = (255 - alpha[..., None]).astype(np.int32)
-    front = image - (clear * background + 127) // 255
-    return (front * (alpha > 0)[..., None]).clip(0, 255).astype(np.uint8)
+    """What remains of a composite: its front's colours times alpha.
+
+    Raises `ValueError` for images of different sizes: the kernel checks no bounds.
+    """
+    if not image.shape[:2] == alpha.shape == background.shape[:2]:
+        raise ValueError(f"an image of {image.shape[:2]} on a background of {background.shape}")
+    out = np.zeros_like(image)
+    _without(image, alpha, background, out)
+    return out
+
+
+@jit()
+@no_type_check
+def _without(image, alpha, background, out):
+    """Fill out [h, w, 3], zeros, where alpha is not."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            if alpha[y, x] == 0:
+                continue
+            clear = 255 - np.int32(alpha[y, x])
+            for c in range(3):
+                behind = (clear * np.int32(background[y, x, c]) + 127) // 255
+                out[y, x, c] = np.uint8(max(0, np.int32(image[y, x, c]) - behind))

@@ -18,7 +18,8 @@ def on_one_colour(
     colours: UInt8[Tensor, "h w 3"], alpha: UInt8[Tensor, "h w"], colour: Float[Tensor, "3"]
 ) -> Float[Tensor, "h w 3"]:
     """Colours times their alpha, as an image, 0 to 1, before a wall of that colour."""
-    return colours / 255 + (1 - alpha / 255)[..., None] * colour
+    clear = (255 - alpha)[..., None].float()
+    return torch.addcmul(colours.float(), clear, colour).div_(255)
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,9 @@ class FrameLoss:
         """
         colour = torch.rand(3, generator=generator).to(self._device, non_blocking=True)
         left, top, right, bottom = frame.box
-        cut = np.s_[top:bottom, left:right]
-        mask = self.put(frame.mask[cut])
-        target = on_one_colour(self.put(frame.colours[cut]), self.put(frame.alpha[cut]), colour)
-        mouth = self.put(frame.mouth[cut]).float()
+        mask = self.put(frame.mask)
+        target = on_one_colour(self.put(frame.colours), self.put(frame.alpha), colour)
+        mouth = self.put(frame.mouth).float()
         K = self._intrinsics(frame)
         K[0, 2] -= left
         K[1, 2] -= top
@@ -86,7 +86,7 @@ class FrameLoss:
         # Plane by plane, as the rasterizer draws: slices along the planes copy less.
         planes = splat.image.permute(2, 0, 1)
         image = planes[:3].permute(1, 2, 0)
-        full_size = frame.mask.shape[1] == self.full_size
+        full_size = frame.size[1] == self.full_size
         step = Step(
             iteration, fine, full_size, image, target, planes[3], mouth, mask, gaussians, dynamism
         )
@@ -107,17 +107,18 @@ class FrameLoss:
         dynamism: Float[Tensor, " n"],
     ) -> tuple[Float[Tensor, "h w 3"], Float[Tensor, "h w 3"]]:
         """A whole frame as tracked and its target, both on grey. Raises as a call does."""
-        height, width = frame.mask.shape
+        height, width = frame.size
         viewmat = torch.from_numpy(ref.viewmat).float()
         view = View(viewmat, self._intrinsics(frame), width, height)
         grey = dynamism.new_full((3,), 0.5)
-        target = on_one_colour(self.put(frame.colours), self.put(frame.alpha), grey)
+        target = grey.repeat(height, width, 1)
+        target[frame.cut] = on_one_colour(self.put(frame.colours), self.put(frame.alpha), grey)
         return splat_head(gaussians, dynamism, view, grey).image[..., :3], target
 
     def _intrinsics(self, frame: TrainFrame) -> Float[Tensor, "3 3"]:
         """K at the size of a training frame."""
         K = self._K.clone()
-        K[:2] *= frame.mask.shape[1] / self.full_size
+        K[:2] *= frame.size[1] / self.full_size
         return K
 
 

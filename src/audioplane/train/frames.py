@@ -1,8 +1,8 @@
-"""Training frames: decoded when needed, one ahead, the latest kept within a memory limit."""
+"""Training frames: made when needed, one ahead, and kept, packed, as far as memory goes."""
 
-from collections import OrderedDict
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,8 +19,12 @@ _MARGIN = 8
 
 @dataclass(frozen=True)
 class TrainFrame:
-    """One frame at the training size."""
+    """One frame at the training size; its images show the box alone."""
 
+    size: tuple[int, int]
+    """Height and width of the whole frame."""
+    box: Box
+    """Around the mask, with a margin: where the loss is taken."""
     colours: UInt8[np.ndarray, "h w 3"]
     """Of the head alone, or of the whole person: times its alpha."""
     alpha: UInt8[np.ndarray, "h w"]
@@ -29,18 +33,46 @@ class TrainFrame:
     """Pixels that the Gaussians have to fill: the head's, or the whole person's."""
     mouth: Bool[np.ndarray, "h w"]
     """The paper's mask m."""
-    box: Box
-    """Around the mask, with a margin: where the loss is taken."""
     scale: float
     """Of the loss, a mean over the box: the box's area over that of the head's, so that a pixel of
     the head counts as much in a whole person as in a head alone."""
 
     @property
+    def cut(self) -> tuple[slice, slice]:
+        """The box as an index of the whole frame."""
+        left, top, right, bottom = self.box
+        return np.s_[top:bottom, left:right]
+
+
+class _Packed:
+    """A frame as it is kept: the pixels that hide something, and bitmaps."""
+
+    def __init__(self, frame: TrainFrame):
+        covered = frame.alpha > 0
+        self._facts = (frame.size, frame.box, frame.scale)
+        self._shape = covered.shape
+        rgba = np.dstack([frame.colours, frame.alpha])
+        self._pixels = rgba.view(np.uint32)[..., 0][covered]
+        self._bits = [np.packbits(x) for x in (covered, frame.mask, frame.mouth)]
+
+    @property
     def n_bytes(self) -> int:
-        return sum(x.nbytes for x in (self.colours, self.alpha, self.mask, self.mouth))
+        return self._pixels.nbytes + sum(x.nbytes for x in self._bits)
+
+    def frame(self) -> TrainFrame:
+        height, width = self._shape
+        covered, mask, mouth = (
+            np.unpackbits(bits, count=height * width).view(bool).reshape(height, width)
+            for bits in self._bits
+        )
+        rgba = np.zeros((height, width, 1), np.uint32)
+        rgba[covered] = self._pixels[:, None]
+        rgba = rgba.view(np.uint8)
+        size, box, scale = self._facts
+        return TrainFrame(size, box, rgba[..., :3], rgba[..., 3], mask, mouth, scale)
 
 
-def _load(subject: Subject, ref: FrameRef, size: int, person: bool) -> TrainFrame:
+def _load(subject: Subject, ref: FrameRef, width: int, person: bool) -> TrainFrame:
     image, alpha = subject.image(ref), subject.alpha(ref)
     landmarks, labels = subject.landmarks(ref), subject.labels(ref)
     mask = (person_mask if person else head_mask)(labels)
@@ -48,17 +80,20 @@ def _load(subject: Subject, ref: FrameRef, size: int, person: bool) -> TrainFram
         alpha = alpha * nearer(mask, torso_mask(labels))
     colours = without_background(image, alpha, subject.background)
     scale = _area(_box(mask)) / _area(_box(head_mask(labels))) if person else 1.0
-    height, width = mask.shape
-    if width != size:
-        target = (size, round(height * size / width))
+    size = mask.shape
+    if size[1] != width:
+        size = (round(size[0] * width / size[1]), width)
+        landmarks = landmarks * (width / mask.shape[1])
         colours, alpha = (
-            cv2.resize(x, target, interpolation=cv2.INTER_AREA) for x in (colours, alpha)
+            cv2.resize(x, size[::-1], interpolation=cv2.INTER_AREA) for x in (colours, alpha)
         )
-        coverage = cv2.resize(mask.astype(np.uint8) * 255, target, interpolation=cv2.INTER_AREA)
-        mask, landmarks = coverage > 127, landmarks * (size / width)
-        height, width = mask.shape
-    mouth = mouth_mask(landmarks, height, width)
-    return TrainFrame(colours, alpha, mask, mouth, _box(mask), scale)
+        coverage = mask.astype(np.uint8) * 255
+        mask = cv2.resize(coverage, size[::-1], interpolation=cv2.INTER_AREA) > 127
+        colours[alpha == 0] = 0
+    mouth = mouth_mask(landmarks, *size)
+    whole = TrainFrame(size, _box(mask), colours, alpha, mask, mouth, scale)
+    images = {k: getattr(whole, k)[whole.cut] for k in ("colours", "alpha", "mask", "mouth")}
+    return replace(whole, **images)
 
 
 def _box(mask: Bool[np.ndarray, "h w"]) -> Box:
@@ -81,36 +116,52 @@ def _area(box: Box) -> int:
 
 
 class FrameStore:
-    """Frames of one subject at any width, kept in memory; `expect` loads one in the background."""
+    """Frames of one subject at any width; `expect` makes one in the background.
+
+    Those that came first are kept. Every frame is shown once before any is shown again: were the
+    latest kept instead, those of a long video would be let go just before they are wanted.
+    """
 
     def __init__(self, subject: Subject, person: bool = False, cache_bytes: int = CACHE_BYTES):
         """With `person` the masks are those of the whole person."""
         self._subject, self._person = subject, person
         self._limit = cache_bytes
         self._held = 0
-        self._cache: OrderedDict[tuple[int, int], TrainFrame] = OrderedDict()
+        self._kept: dict[tuple[int, int], _Packed] = {}
         self._pending: dict[tuple[int, int], Future[TrainFrame]] = {}
+        self._keeping = threading.Lock()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="frames")
 
-    def expect(self, ref: FrameRef, size: int) -> None:
-        """Load a frame in the background: it is wanted next."""
-        key = (ref.img_id, size)
-        if key not in self._cache and key not in self._pending:
-            self._pending[key] = self._pool.submit(_load, self._subject, ref, size, self._person)
+    def expect(self, ref: FrameRef, width: int) -> None:
+        """Make a frame in the background: it is wanted next."""
+        key = (ref.img_id, width)
+        if key not in self._pending:
+            self._pending[key] = self._pool.submit(self._make, ref, width)
 
-    def get(self, ref: FrameRef, size: int) -> TrainFrame:
+    def get(self, ref: FrameRef, width: int) -> TrainFrame:
         """The frame. Raises `MediaError` or `SubjectError` if its files cannot be read."""
-        key = (ref.img_id, size)
-        if key in self._cache:
-            self._cache.move_to_end(key)
-            return self._cache[key]
-        pending = self._pending.pop(key, None)
-        frame = pending.result() if pending else _load(self._subject, ref, size, self._person)
-        self._cache[key] = frame
-        self._held += frame.n_bytes
-        while self._held > self._limit and len(self._cache) > 1:
-            self._held -= self._cache.popitem(last=False)[1].n_bytes
+        pending = self._pending.pop((ref.img_id, width), None)
+        return pending.result() if pending else self._make(ref, width)
+
+    def _make(self, ref: FrameRef, width: int) -> TrainFrame:
+        kept = self._kept.get((ref.img_id, width))
+        if kept is not None:
+            return kept.frame()
+        frame = _load(self._subject, ref, width, self._person)
+        packed = _Packed(frame)
+        with self._keeping:
+            self._keep((ref.img_id, width), packed)
         return frame
+
+    def _keep(self, key: tuple[int, int], packed: _Packed) -> None:
+        """Keep a frame if there is room, which those of another width make."""
+        while self._held + packed.n_bytes > self._limit:
+            other = next((k for k in self._kept if k[1] != key[1]), None)
+            if other is None:
+                return
+            self._held -= self._kept.pop(other).n_bytes
+        self._held += packed.n_bytes
+        self._kept[key] = packed
 
     def close(self) -> None:
         """Stop the background loading."""

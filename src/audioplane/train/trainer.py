@@ -3,7 +3,7 @@
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +50,8 @@ from audioplane.train.validation import is_worth_keeping, judge
 
 _PROGRESS_EVERY = 10
 _CENTRE_EVERY = 100
+_MANY = 25_000
+"""Gaussians that move, from which on PyTorch's other threads save more than they cost."""
 _TOO_LARGE = 0.5
 """Head widths: a Gaussian this large is removed."""
 
@@ -159,7 +161,7 @@ class Trainer:
         paths = RunPaths(out)
         try:
             while self.iteration < self.total:
-                with one_torch_thread():
+                with self._threads():
                     self._step()
                 self.iteration += 1
                 stopped = stop is not None and stop.is_set()
@@ -168,6 +170,11 @@ class Trainer:
                     return
         finally:
             self.frames.close()
+
+    def _threads(self) -> AbstractContextManager[None]:
+        """Those that an iteration's matrix products are worth."""
+        moving = torch.count_nonzero(self.head.moved_by)
+        return nullcontext() if moving >= _MANY else one_torch_thread()
 
     def _after_step(self, paths: RunPaths, stopped: bool) -> Iterator[TrainEvent]:
         c, i, last = self.config, self.iteration, self.iteration == self.total
@@ -237,7 +244,7 @@ class Trainer:
     def _move(self, splat: Splat, frame: TrainFrame, fine: bool, refining: bool) -> None:
         c, i = self.config, self.iteration
         if i < c.density.until:
-            height, width = frame.mask.shape
+            height, width = frame.size
             self.density.observe(splat, (width, height))
         self.optimisers.step(i, fine)
         if refining:

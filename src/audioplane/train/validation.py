@@ -50,7 +50,7 @@ def judge(
         frame = frames.get(ref, frame_loss.full_size)
         render, target = frame_loss.render_whole(frame, ref, *spoken(ref))
         mouth = frame_loss.put(frame.mouth if frame.mouth.any() else frame.mask)
-        errors.append((render - target).abs()[mouth].mean().item())
+        errors.append((render - target).abs()[frame.cut][mouth].mean().item())
         qualities.append(psnr(render, target))
     error = float(np.mean(errors))
     if not math.isfinite(error):
