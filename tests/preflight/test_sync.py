@@ -12,12 +12,12 @@ RATE = 12
 SECONDS = 20
 
 
-def speech(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def speech(seed: int = 0, seconds: int = SECONDS) -> tuple[np.ndarray, np.ndarray]:
     """How far a mouth is open, 1000 a second, and the voice that comes out of it."""
     rng = np.random.default_rng(seed)
-    opening = gaussian_filter1d(rng.normal(size=SECONDS * 1000), 60)
+    opening = gaussian_filter1d(rng.normal(size=seconds * 1000), 60)
     opening = np.maximum(opening / opening.std(), 0)
-    t = np.arange(SECONDS * 16000) / 16000
+    t = np.arange(seconds * 16000) / 16000
     loud = np.interp(t, np.arange(len(opening)) / 1000, opening)
     hum = 0.3 * np.sin(2 * np.pi * 150 * t)  # of a low voice, whatever the mouth does
     voice = hum + 0.05 * loud * rng.normal(size=len(t))
@@ -116,6 +116,52 @@ def test_phones_are_heard_where_the_face_is_seen(monkeypatch):
     estimate_offset(seen(opening, 0.0), voice, by_phones=True)
     beside = sync.RANGE + 0.4
     assert np.allclose(np.array(lengths) / 16000, 8 + 2 * beside, atol=0.2)
+
+
+def heard_in(voice: np.ndarray, opening: np.ndarray):
+    """What stands for `lip_openings` of any part of a voice."""
+
+    def openings(speech: Speech) -> np.ndarray:
+        (sound,) = speech.cut([(0, 50)])
+        first = next(
+            k for k in range(0, len(voice), 320) if np.array_equal(voice[k : k + 50], sound)
+        )
+        at = (np.arange(speech.samples // 320 + 1) + 0.5) / 50 + first / 16000 - OTHER_LEAD
+        return np.interp(at, np.arange(len(opening)) / 1000, opening).astype(np.float32)
+
+    return openings
+
+
+def drifting(opening: np.ndarray, late: float, growth: float) -> list[Stretch]:
+    """Eight stretches over 70 s, `late` seconds before the sound and `growth` more a second."""
+    found = []
+    for start in np.linspace(3, 70, 8):
+        times = start + (np.arange(3 * RATE) + 0.5) / RATE
+        at = times + late + growth * times
+        found.append(Stretch(times, opening[np.round(1000 * at).astype(int)]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("late", "growth", "expected"),
+    [(0.0, 0.002, 0.002), (0.2, -0.003, -0.003), (0.1, 0.0, 0.0), (0.0, 0.001, 0.0)],
+)
+def test_a_sound_that_drifts_away_is_found(monkeypatch, late, growth, expected):
+    opening, voice = speech(seconds=80)
+    monkeypatch.setattr(sync, "lip_openings", heard_in(voice, opening))
+    offset = estimate_offset(drifting(opening, late, growth), voice, by_phones=True)
+    assert offset is not None and offset.believed
+    assert offset.growth == pytest.approx(expected, abs=0.0007)
+    if expected:
+        assert offset.seconds == pytest.approx(late, abs=0.04)
+
+
+def test_a_drift_that_the_phones_do_not_tell_is_none(monkeypatch):
+    opening, voice = speech(seconds=80)
+    monkeypatch.setattr(sync, "lip_openings", lambda s: np.zeros(s.samples // 320 + 1))
+    offset = estimate_offset(drifting(opening, 0.0, 0.003), voice, by_phones=True)
+    assert offset is not None and offset.growth == 0
+    assert estimate_offset(drifting(opening, 0.0, 0.003), voice).growth == 0  # not asked
 
 
 def test_without_the_recogniser_the_voice_decides(monkeypatch):

@@ -86,6 +86,8 @@ def test_a_good_clip_has_no_remark():
         (with_sound(above_noise=5.0), "noise", "quiet room"),
         (replace(CLIP, offset=0.2), "sound to image", "late: prepare moves it by -200 ms"),
         (replace(CLIP, offset=-0.2), "sound to image", "early: prepare moves it by +200 ms"),
+        (replace(CLIP, offset_growth=0.001), "sound to image", "plays it 0.10 % faster"),
+        (replace(CLIP, offset_growth=-0.002), "sound to image", "plays it 0.20 % slower"),
         (replace(CLIP, offset_believed=False), "sound to image", "belong together"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from audioplane.errors import AudioplaneError, PrepareError
 from audioplane.face.finder import CropBox
 from audioplane.face.landmarker import BLENDSHAPES
-from audioplane.media.audio import read_audio
+from audioplane.media.audio import at_speed, read_audio
 from audioplane.media.image import read_image
 from audioplane.preflight.sync import Offset
 from audioplane.prepare import PrepareOptions, prepare_subject
@@ -112,6 +112,23 @@ def test_late_sound_is_moved_to_its_images(clip, tmp_path, monkeypatch, asked, f
         kept[early : len(kept) - late], recorded[late : len(kept) - early], atol=1e-3
     )
     assert not kept[:early].any() and len(kept) == FRAMES * 640
+
+
+def test_a_sound_that_drifts_is_played_at_another_speed(clip, tmp_path, monkeypatch):
+    offset = Offset(0.04, 0.5, 0.0, np.zeros(41), growth=0.003)
+    monkeypatch.setattr("audioplane.preflight.check.estimate_offset", lambda *_, **__: offset)
+    paths = SubjectPaths(tmp_path)
+    paths.make_folders()
+    record = Record(tmp_path / "r.json", "", {}, crop=CropBox(0, 0, SIZE), n_frames=FRAMES)
+    job = Job(clip, paths, record, QUICK, "frames", ignore)
+    preflight_stage(job)
+    frames_stage(job)
+    assert (
+        record.notes["sound"] == "moved by -40 ms, and by -3.00 ms more each second, to its image"
+    )
+    kept, expected = read_audio(paths.audio), at_speed(read_audio(clip)[640:], 1.003)
+    n = min(len(kept), len(expected))
+    assert n > len(kept) - 1600 and np.allclose(kept[:n], expected[:n], atol=1e-3)
 
 
 def test_the_track_that_speaks_is_prepared_and_another_can_be_chosen(tmp_path):

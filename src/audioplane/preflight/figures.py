@@ -10,7 +10,7 @@ from audioplane.media.video import VideoInfo
 from audioplane.preflight.overlay import Overlay
 from audioplane.preflight.sample import Sample, SampledFace
 from audioplane.preflight.sound import SoundFigures
-from audioplane.preflight.sync import Offset
+from audioplane.preflight.sync import NOTICEABLE, Offset
 
 _FARTHEST = 60.0
 """Degrees of yaw beyond which half the face is hidden."""
@@ -102,9 +102,11 @@ class ClipFigures:
     sound: SoundFigures | None
     """None without a sound track."""
     offset: float | None
-    """Seconds by which the sound comes after the image; None where it cannot be measured."""
+    """Seconds by which the sound comes after the first image; None where it cannot be measured."""
     offset_correlation: float | None
     offset_believed: bool
+    offset_growth: float = 0.0
+    """Seconds by which it grows in a second."""
     quarter_turns: int = 0
     """Counterclockwise, that bring the face upright."""
     covered: float = 0.0
@@ -116,6 +118,12 @@ class ClipFigures:
     interlaced: bool = False
     missing: float = 0.0
     """These two: see `VideoInfo`."""
+
+    @property
+    def out_of_step(self) -> bool:
+        """Whether the sound has to be moved to its images."""
+        late = self.offset is not None and abs(self.offset) > NOTICEABLE
+        return self.offset_believed and (late or self.offset_growth != 0)
 
     @staticmethod
     def of(
@@ -136,6 +144,7 @@ class ClipFigures:
             offset=None if offset is None else offset.seconds,
             offset_correlation=None if offset is None else offset.correlation,
             offset_believed=offset is not None and offset.believed,
+            offset_growth=0.0 if offset is None else offset.growth,
             quarter_turns=sample.first_look.quarter_turns,
             covered=sample.covered / max(1, len(sample.frames)),
             speaker_chosen=sample.first_look.speaker is not None,

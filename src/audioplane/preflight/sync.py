@@ -2,11 +2,12 @@
 
 An open mouth lets the second formant through: the amplitude between 0.6 and 3 kHz rises and falls
 with the opening between the lips, in any language. The phones that are heard tell it too, in
-another way: where both agree on an offset, it is believed (docs/decisions/preflight.md).
+another way: where both agree on an offset, it is believed (docs/decisions/preflight.md). So is an
+offset that grows, of a sound that runs faster or slower than its images.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -29,12 +30,21 @@ NOTICEABLE = 0.1
 """Seconds; a larger offset is a fault of the recording, not of the estimate or of the lips, which
 are naturally early."""
 
+_GROWTH, _MOST_GROWTH = 0.04, 2.4
+"""Seconds by which the offset may grow from the first to the last image that is looked at: steps,
+and most to either side."""
+_FASTEST = 0.004
+"""Seconds by which it may grow in a second: film and NTSC differ by 0.001."""
+_LEAST_GAIN = 0.03
+"""Of correlation, by an offset that grows, for it to be believed."""
+_GROWTHS_AGREED = 0.12
+"""Seconds between the best growths by voice and by phones beyond which neither is believed."""
 _HOP, _WINDOW = 80, 400
 """Samples between, and in, the windows of a spectrum."""
 _SMOOTH = 0.04
 """Smoothing of the voice, seconds, standard deviation."""
-_HEARD_BESIDE = RANGE + 0.4
-"""Seconds before and after a stretch in which phones are listened for."""
+_HEARD_BESIDE = 0.4
+"""Seconds beyond the sought offsets in which phones are listened for too."""
 _SLOW = 1.0
 """Seconds; slower changes (a smile, a louder voice) are removed."""
 _APART = 0.16
@@ -62,7 +72,7 @@ class Offset:
     """The offset, and how well it is supported."""
 
     seconds: float
-    """Positive: the sound comes after the images."""
+    """At the first image; positive: the sound comes after the images."""
     correlation: float
     elsewhere: float
     """The best correlation of offsets that lie well apart."""
@@ -70,6 +80,8 @@ class Offset:
     """Correlation at every offset from −`RANGE` to `RANGE`."""
     agreed: bool = True
     """Whether voice and phones, where these were asked for, agree on it."""
+    growth: float = 0.0
+    """Seconds by which it grows in a second."""
 
     @property
     def believed(self) -> bool:
@@ -95,18 +107,43 @@ def estimate_offset(
     mouths = np.concatenate([_quick(_filled(s.aperture), rate) for s in seen])
     known = np.concatenate([np.isfinite(s.aperture) for s in seen])
     moments = np.concatenate([s.times for s in seen])
+    span = moments[-1] - moments[0]
+    steps = round(min(_MOST_GROWTH, _FASTEST * span) / _GROWTH)
+    growths = np.arange(-steps, steps + 1) * _GROWTH
+    lips = [_loud(waveform)]
+    if by_phones and (heard := _heard(seen, waveform, RANGE + growths[-1])) is not None:
+        lips.append(heard)
+    else:
+        growths, steps = np.zeros(1), 0
+    place = (moments - moments[0]) / span
+    curves = np.array([
+        [[_agreement(mouths, known, x, moments + o + g * place) for o in OFFSETS] for g in growths]
+        for x in lips
+    ])  # fmt: skip
+    best = _growing(curves, growths)
+    if best != steps and (found := _best(curves[:, best])).believed:
+        growth = growths[best] / span
+        first = found.seconds - growth * moments[0]
+        return replace(found, seconds=float(first), growth=float(growth))
+    return _best(curves[:, steps])
 
-    def curve(lips: _Lips) -> Float[np.ndarray, " s"]:
-        return np.array([_agreement(mouths, known, lips, moments + x) for x in OFFSETS])
 
-    agreement, agreed = curve(_loud(waveform)), True
-    if by_phones and (heard := _heard(seen, waveform)) is not None:
-        told = curve(heard)
-        apart = OFFSETS[agreement.argmax()] - OFFSETS[told.argmax()]
-        agreed, agreement = bool(abs(apart) <= _AGREED), (agreement + told) / 2
-    best = int(agreement.argmax())
-    elsewhere = agreement[np.abs(OFFSETS - OFFSETS[best]) > _APART].max()
-    return Offset(float(OFFSETS[best]), float(agreement[best]), float(elsewhere), agreement, agreed)
+def _growing(curves: Float[np.ndarray, "k g s"], growths: Float[np.ndarray, " g"]) -> int:
+    """Index of the growth that voice and phones agree on, or of none, in the middle."""
+    middle, mean = len(growths) // 2, curves.mean(0).max(1)
+    best, apart = int(mean.argmax()), np.ptp(growths[curves.max(2).argmax(1)])
+    told = abs(growths[best]) > NOTICEABLE and mean[best] - mean[middle] > _LEAST_GAIN
+    inside = 0 < best < len(growths) - 1  # at an end it may be larger still
+    return best if told and inside and apart <= _GROWTHS_AGREED else middle
+
+
+def _best(curves: Float[np.ndarray, "k s"]) -> Offset:
+    """By the mean of the curves by voice and by phones."""
+    agreed = bool(np.ptp(OFFSETS[curves.argmax(1)]) <= _AGREED)
+    curve = curves.mean(0)
+    best = int(curve.argmax())
+    elsewhere = curve[np.abs(OFFSETS - OFFSETS[best]) > _APART].max()
+    return Offset(float(OFFSETS[best]), float(curve[best]), float(elsewhere), curve, agreed)
 
 
 @dataclass(frozen=True)
@@ -145,12 +182,16 @@ def _loud(waveform: Float[np.ndarray, " n"]) -> _Lips:
     return _lips(np.arange(n) * (_HOP / SAMPLE_RATE), amplitude)
 
 
-def _heard(seen: Sequence[Stretch], waveform: Float[np.ndarray, " n"]) -> _Lips | None:
-    """By the phones about the stretches; None where the recogniser does not load."""
+def _heard(
+    seen: Sequence[Stretch], waveform: Float[np.ndarray, " n"], farthest: float
+) -> _Lips | None:
+    """By the phones up to `farthest` seconds, and some more, beside the stretches; None where the
+    recogniser does not load."""
+    beside = farthest + _HEARD_BESIDE
     opening = np.zeros(-(-len(waveform) // WINDOW_STEP))
     for stretch in seen:
-        first = max(0, int((stretch.times[0] - _HEARD_BESIDE) * SAMPLE_RATE)) // WINDOW_STEP
-        last = int((stretch.times[-1] + _HEARD_BESIDE) * SAMPLE_RATE) // WINDOW_STEP
+        first = max(0, int((stretch.times[0] - beside) * SAMPLE_RATE)) // WINDOW_STEP
+        last = int((stretch.times[-1] + beside) * SAMPLE_RATE) // WINDOW_STEP
         last = min(last, len(opening))
         if last <= first:
             continue

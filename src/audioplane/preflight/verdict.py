@@ -7,7 +7,7 @@ from typing import Literal
 from audioplane.preflight.figures import ClipFigures, FaceFigures
 from audioplane.preflight.overlay import Overlay
 from audioplane.preflight.sound import SoundFigures
-from audioplane.preflight.sync import LEAST_SECONDS_SEEN, NOTICEABLE
+from audioplane.preflight.sync import LEAST_SECONDS_SEEN
 
 Level = Literal["good", "warning", "hopeless"]
 
@@ -231,7 +231,13 @@ def _offset(figures: ClipFigures) -> Iterator[Finding]:
         return
     ms = 1000 * figures.offset
     value = f"{ms:+.0f} ms (± 40; correlation {figures.offset_correlation:.2f})"
-    if abs(figures.offset) > NOTICEABLE:
+    if growth := figures.offset_growth:
+        end = ms + 1000 * growth * figures.seconds
+        value = f"{ms:+.0f} ms at the beginning, {end:+.0f} ms at the end (± 40)"
+        speed = f"{100 * abs(growth):.2f} % {'faster' if growth > 0 else 'slower'}"
+        advice = f"the sound drifts away from its image: prepare plays it {speed}"
+        yield Finding("sound to image", value, "warning", advice)
+    elif figures.out_of_step:
         side = "late" if ms > 0 else "early"
         advice = f"the sound is {side}: prepare moves it by {-ms:+.0f} ms"
         yield Finding("sound to image", value, "warning", advice)

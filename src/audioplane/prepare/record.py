@@ -32,7 +32,9 @@ class Record:
     """Seconds that each finished stage took."""
     crop: CropBox | None = None
     sound_late: float = 0.0
-    """Seconds by which the sound comes after the image; it is moved by as much."""
+    """Seconds by which the sound comes after the first image; it is moved by as much."""
+    sound_growth: float = 0.0
+    """Seconds by which that grows in a second; the sound is played as much faster."""
     quarter_turns: int = 0
     """Counterclockwise, that bring the video's images upright."""
     speaker: tuple[float, float] | None = None

@@ -25,12 +25,11 @@ from audioplane.face.landmarker import (
 )
 from audioplane.face.mouth_cover import MouthCover
 from audioplane.face.shots import Shot
-from audioplane.media.audio import read_audio, write_wav
+from audioplane.media.audio import at_speed, read_audio, write_wav
 from audioplane.media.image import read_image, write_image
 from audioplane.media.video import probe_video
 from audioplane.preflight import PREFLIGHT_PAGE, check_video, write_page
 from audioplane.preflight.first_look import read_upright
-from audioplane.preflight.sync import NOTICEABLE
 from audioplane.prepare import plates
 from audioplane.prepare.crop import find_crop
 from audioplane.prepare.job import Job
@@ -89,10 +88,13 @@ def preflight_stage(job: Job) -> None:
         record.notes["sound track"] = "; ".join(figures.sound.notes)
     if job.options.sound_late is not None:
         record.sound_late = job.options.sound_late
-    elif figures.offset_believed and abs(figures.offset or 0.0) > NOTICEABLE:
-        record.sound_late = figures.offset or 0.0
-    if record.sound_late:
-        record.notes["sound"] = f"moved by {-1000 * record.sound_late:+.0f} ms, to its image"
+    elif figures.offset is not None and figures.out_of_step:
+        record.sound_late, record.sound_growth = figures.offset, figures.offset_growth
+    if record.sound_late or record.sound_growth:
+        moved = f"moved by {-1000 * record.sound_late:+.0f} ms"
+        if record.sound_growth:
+            moved += f", and by {-1000 * record.sound_growth:+.2f} ms more each second"
+        record.notes["sound"] = f"{moved}, to its image"
     for finding in report.findings:
         if finding.level != "good":
             job.say(f"{finding.name}: {finding.value}: {finding.advice}")
@@ -158,7 +160,7 @@ def frames_stage(job: Job) -> None:
     record = job.record
     box = _require_crop(record)
     waveform = read_audio(job.video, audio_track=job.options.audio_track)
-    waveform = _in_step(waveform, record.sound_late)
+    waveform = _in_step(waveform, record.sound_late, record.sound_growth)
     if not len(waveform) or np.abs(waveform).max() < _SILENCE:
         moved = f", moved by {-record.sound_late:+g} s" if record.sound_late else ""
         raise PrepareError(
@@ -185,10 +187,14 @@ def frames_stage(job: Job) -> None:
         save_features(job.paths.features(kind), speech, kind, job.options.speech_model)
 
 
-def _in_step(waveform: Float32[np.ndarray, " n"], late: float) -> Float32[np.ndarray, " m"]:
-    """Sound moved by the seconds that it is late or early against its images."""
+def _in_step(
+    waveform: Float32[np.ndarray, " n"], late: float, growth: float
+) -> Float32[np.ndarray, " m"]:
+    """Sound moved by the seconds that it is late or early against its images, at the first of them,
+    and by what this grows in each second."""
     samples = round(late * SAMPLE_RATE)
-    return waveform[samples:] if samples >= 0 else np.pad(waveform, (-samples, 0))
+    moved = waveform[samples:] if samples >= 0 else np.pad(waveform, (-samples, 0))
+    return at_speed(moved, 1 + growth) if growth else moved
 
 
 def _sounding(waveform: Float32[np.ndarray, " n"]) -> tuple[int, int]:
@@ -264,10 +270,9 @@ def pose_stage(job: Job) -> None:
     from audioplane.prepare.pose.track import track_head
 
     track = Track.load(job.paths.track)
-    depth = np.load(job.paths.root / LANDMARK_DEPTH, allow_pickle=False).astype(np.float32)
-    points = np.concatenate([track.landmarks, depth[..., None]], -1)
+    depth = np.load(job.paths.root / LANDMARK_DEPTH, allow_pickle=False)
     viewmats, report = track_head(
-        points, track.valid, job.options.size, job.record.cuts, job.options.focal
+        track.landmarks, depth, track.valid, job.options.size, job.record.cuts, job.options.focal
     )
     job.record.focal = report.focal
     rows = np.flatnonzero(track.valid)

@@ -69,7 +69,7 @@ def test_a_head_that_talks_blinks_and_frowns_is_recovered():
     seen, rotations, translations = performed(CAMERA)
     valid = np.ones(FRAMES, bool)
 
-    viewmats, report = track_head(seen, valid, 512)
+    viewmats, report = track_head(seen[..., :2], seen[..., 2], valid, 512)
 
     turn, away = errors(viewmats, valid, rotations, translations)
     assert report.focal == CAMERA.focal
@@ -91,7 +91,7 @@ def test_a_hand_misleads_only_its_frames_and_lost_ones_are_left_out():
     half = np.flatnonzero(head_at_rest()[:, 0] < -0.01)
     seen[np.ix_(np.flatnonzero(hand), half, [0, 1])] += np.float32([4, 2])
 
-    viewmats, report = track_head(seen, valid, 512, focal=CAMERA.focal)
+    viewmats, report = track_head(seen[..., :2], seen[..., 2], valid, 512, focal=CAMERA.focal)
 
     turn, away = errors(viewmats, valid, rotations, translations)
     free = ~hand[valid]
@@ -109,5 +109,5 @@ def test_a_long_focal_length_is_found_and_a_given_one_stands():
     observed = seen[:, rigid, :2].astype(np.float64)
 
     assert find_focal(observed, guess[rigid], 512, HUBER) == pytest.approx(2100, rel=0.3)
-    given = track_head(seen[:40], np.ones(40, bool), 512, focal=800.0)[1]
+    given = track_head(seen[:40, :, :2], seen[:40, :, 2], np.ones(40, bool), 512, focal=800.0)[1]
     assert given.focal == 800

@@ -55,7 +55,8 @@ class PoseReport:
 
 
 def track_head(
-    points: Float32[np.ndarray, "n 478 3"],
+    landmarks: Float32[np.ndarray, "n 478 2"],
+    depth: Float[np.ndarray, "n 478"],
     valid: Bool[np.ndarray, " n"],
     size: int,
     cuts: Sequence[int] = (),
@@ -64,17 +65,20 @@ def track_head(
     """World→camera of every frame (identity where the face was lost), and the report.
 
     Args:
-        points: landmarks, pixels, with relative depth.
+        landmarks: pixels.
+        depth: of the landmarks, relative.
         valid: frames in which the face was found.
         size: side of the frames, pixels.
         cuts: first frames of all shots but the first.
         focal: focal length, pixels; searched for if not given.
     """
     frames = np.flatnonzero(valid)
-    seen = points[frames]
-    guess = average_shape(seen[:: max(1, len(seen) // _FRAMES_OF_GUESS)])
+    some = frames[:: max(1, len(frames) // _FRAMES_OF_GUESS)]
+    guess = average_shape(np.concatenate([landmarks[some], depth[some, :, None]], -1))
     rigid = rigid_points(guess)
-    observed = seen[:, rigid, :2].astype(np.float64)
+    observed = np.empty((len(frames), len(rigid), 2))
+    for f in blocks(len(frames)):  # bounds the memory
+        observed[f] = landmarks[frames[f]][:, rigid]
     huber = HUBER * size / 512
     if focal is None:
         focal = find_focal(observed, guess[rigid], size, huber)
@@ -82,7 +86,7 @@ def track_head(
     fit = fit_head(observed, guess[rigid], camera, huber, _FRAMES_OF_FIT)
     runs = segments(fit, frames, EYE_DISTANCE, cuts)
     rotations, translations = smooth_poses(fit, observed, camera, runs)
-    viewmats = np.tile(np.eye(4), (len(points), 1, 1))
+    viewmats = np.tile(np.eye(4), (len(landmarks), 1, 1))
     viewmats[frames, :3, :3] = rotations
     viewmats[frames, :3, 3] = translations
 
@@ -91,8 +95,8 @@ def track_head(
     for f in blocks(len(frames)):
         reprojected = project(to_camera(fit.shape, rotations[f], translations[f]), camera)
         points_seen = to_camera(fit.part(f).points(), rotations[f], translations[f])
-        errors.append(np.linalg.norm(reprojected - observed[f], axis=-1))
-        moved_errors.append(np.linalg.norm(project(points_seen, camera) - observed[f], axis=-1))
+        errors.append(_distance(reprojected, observed[f]))
+        moved_errors.append(_distance(project(points_seen, camera), observed[f]))
         bridges.append(reprojected[:, bridge])
     error = np.concatenate(errors)
     report = PoseReport(
@@ -107,6 +111,10 @@ def track_head(
         runs=len(runs),
     )
     return viewmats, report
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> Float32[np.ndarray, "n k"]:
+    return np.linalg.norm(a - b, axis=-1).astype(np.float32)
 
 
 def _jitter(path: Float[np.ndarray, "n 2"], runs: list[slice]) -> float:
