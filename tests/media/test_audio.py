@@ -143,14 +143,14 @@ def test_sound_that_starts_after_the_images_keeps_its_place(make_video, tmp_path
     assert onset - early == pytest.approx(0.4, abs=0.03)
 
 
-@pytest.mark.parametrize("factor", [1.001, 0.996])
+@pytest.mark.parametrize("factor", [1.001, 0.996, 1.00005])
 def test_a_sound_at_another_speed_is_higher_and_shorter(factor):
     t = np.arange(300_000) / 16000
     faster = at_speed(np.sin(2 * np.pi * 440 * t).astype(np.float32), factor)
     assert abs(len(faster) - len(t) / factor) <= 1
     expected = np.sin(2 * np.pi * 440 * factor * t)
     n = min(len(faster), len(t)) - 100
-    np.testing.assert_allclose(faster[100:n], expected[100:n], atol=2e-3)
+    np.testing.assert_allclose(faster[100:n], expected[100:n], atol=2e-4)
 
 
 def test_wav_is_16_bit_mono_pcm(tmp_path):
