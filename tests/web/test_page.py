@@ -28,7 +28,7 @@ globalThis.customElements = { define: none, get: none };
 globalThis.cancelAnimationFrame = none;
 let step;
 globalThis.requestAnimationFrame = (next) => (step = next);
-const element = () => ({ getContext: none, setAttribute: none });
+const element = () => ({ getContext: () => ({ drawImage: none }), setAttribute: none });
 globalThis.document = { createElement: element, baseURI: "https://heads.example/" };
 globalThis.AudioContext = class {
   state = "running";
@@ -73,6 +73,46 @@ def test_a_microphone_that_is_allowed_after_stop_is_let_go(tmp_path):
     assert.equal(open.size, 1);
     head.stop();
     assert.equal(open.size, 0);
+    """
+    run_beside(PAGE, tmp_path, BROWSER + script)
+
+
+def test_known_speech_is_drawn_further_ahead_and_what_is_stopped_speaks_no_more(tmp_path):
+    script = """
+    let now = 0, sound = 0;
+    Object.defineProperty(globalThis, "performance", { value: { now: () => now } });
+    class Audio extends AudioContext {
+      get currentTime() { return sound; }
+      createBufferSource = () => ({ connect: none, start: none, stop: none });
+    }
+    globalThis.AudioContext = Audio;
+    const answer = (data) => painter.onmessage({ data });
+    const tick = () => {
+      for (let before = -1; before !== sent.length; ) {
+        before = sent.length;
+        step();
+        const { type, index } = sent.at(-1);
+        if (type === "frame") answer({ type: "frame", index, milliseconds: 1, image: { close: none } });
+      }
+    };
+    const asked = () => sent.filter(({ type }) => type === "frame");
+    answer({ type: "draws", milliseconds: 1, by: "wasm" });
+    tick();
+    assert.equal(asked().at(-1).index, 3); // three ahead
+    const ended = head.speak(new Float32Array(32000));
+    await new Promise(setImmediate);
+    const { id } = sent.at(-1);
+    hearing.onmessage({ data: { type: "codes", id, codes: Array.from({ length: 50 }, () => [1]) } });
+    sound = 0.56; // .41 s after the first of its frames, 4: now 14 is due
+    now = 560;
+    tick();
+    assert.deepEqual([asked().at(-1).index, asked().at(-1).code], [22, [1]]);
+    head.stop();
+    await ended;
+    now += 240; // 21 is due
+    tick();
+    const last = new Map(asked().map(({ index, code }) => [index, code]));
+    for (let index = 21; index <= 24; index++) assert.deepEqual(last.get(index), [0]);
     """
     run_beside(PAGE, tmp_path, BROWSER + script)
 

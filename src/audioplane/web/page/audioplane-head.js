@@ -10,7 +10,9 @@ import { waited } from "./live.js";
 import { Painters, startWorker } from "./painters.js";
 import { Resampler } from "./resample.js";
 
-const FPS = 25, AHEAD = 3, LEAD = 0.15, KEPT = 500, MIC_MARGIN = 0.1;
+const FPS = 25, LEAD = 0.15, KEPT = 500, MIC_MARGIN = 0.1;
+// Frames that are asked for before they are due; more of speech that is known, since some take long.
+const AHEAD = 3, AHEAD_OF_SPEECH = 8;
 const STALLED = 500; // milliseconds without a code after which a microphone counts as silent
 const STYLE = `
 :host{display:inline-block;position:relative;line-height:0;max-width:100%}
@@ -166,7 +168,8 @@ export class AudioplaneHead extends HTMLElement {
     if (!this.#painters) return; // who was told of the end took the head away
     const { milliseconds, ready: workers, by, still } = this.#painters;
     Object.assign(this.statistics, { milliseconds, workers, by, still });
-    for (let draw; this.#asked < due + AHEAD && (draw = this.#painters.free); ) {
+    const ahead = this.#speech?.whole && this.#speech.clock ? AHEAD_OF_SPEECH : AHEAD;
+    for (let draw; this.#asked < due + ahead && (draw = this.#painters.free); ) {
       const index = (this.#asked = Math.max(this.#asked + 1, due));
       draw({ index, code: this.#code(index), buffer: this.#buffers.pop() });
     }
@@ -183,10 +186,14 @@ export class AudioplaneHead extends HTMLElement {
         this.#shown = index;
         this.statistics.frames++;
       }
-      this.#frames.delete(index);
-      if (made.close) made.close();
-      else this.#buffers.push(made);
+      this.#drop(index, made);
     }
+  }
+
+  #drop(index, made) {
+    this.#frames.delete(index);
+    if (made.close) made.close();
+    else this.#buffers.push(made);
   }
 
   #paint(made) {
@@ -313,8 +320,12 @@ export class AudioplaneHead extends HTMLElement {
     this.#release = () => {};
     const speech = this.#speech;
     if (!speech) return;
-    // The loop of poses goes on from the frame that is shown.
-    if (speech.clock) this.#began = performance.now() - ((this.#due() + 1) * 1000) / FPS;
+    if (speech.clock) {
+      const due = this.#due(); // the loop of poses goes on from the frame that is shown
+      this.#began = performance.now() - ((due + 1) * 1000) / FPS;
+      this.#asked = Math.min(this.#asked, due + AHEAD); // what was drawn beyond still speaks
+      for (const [index, made] of this.#frames) if (index > this.#asked) this.#drop(index, made);
+    }
     this.#speech = null;
     this.#hearing?.postMessage({ type: "stop" });
     if (error) speech.failed(error);
