@@ -53,8 +53,8 @@ def test_labels_are_looked_at_once(train, person, monkeypatch):
 def test_fewer_iterations_for_a_short_video_are_told(train, spoken_subject):
     root = spoken_subject.paths.root
     said, config = train(root)
-    assert f"a short video: {config.fine_iterations:,} fine iterations instead of 10,000" in said
-    assert "a short video" not in train(root, "--iterations", "9000")[0]
+    assert f"a short video: {config.fine_iterations:,} fine iterations instead of 7,000" in said
+    assert "a short video" not in train(root, "--iterations", "6000")[0]
 
 
 def test_a_signal_stops_a_training_only_while_there_is_work_left(

@@ -319,20 +319,20 @@ PRESETS: dict[str, TrainConfig] = {
     "laptop": TrainConfig(
         prior=SYNTHETIC,
         coarse_iterations=2_000,
-        fine_iterations=10_000,
+        fine_iterations=7_000,
         passes=20,
         blinks=4,
-        half_size_iterations=8_000,
+        half_size_iterations=6_200,
         model=ModelConfig(moving="face", expression="upper-face", torso="auto", detail=True),
         loss=LossWeights(mouth=2.0, texture=8.0, lips=1.0),
-        density=DensityConfig(maximum=10_000, until=6_000),
+        density=DensityConfig(maximum=10_000, until=4_800),
         audio=AudioConfig(noise=2.5, offset=0.2, tilt=0.7, shift=1, teacher_forcing=True),
         ema=True,
-        validate_every=500,
+        validate_every=350,
     ),
     "paper": TrainConfig(loss=LossWeights(lpips=0.05, dssim=0.0)),
 }
-"""`demo`: minutes on 2 cores at 192 px; `laptop`: 6 to 15 minutes at 512 px; `paper`: as
+"""`demo`: minutes on 2 cores at 192 px; `laptop`: 4 to 10 minutes at 512 px; `paper`: as
 published."""
 
 
