@@ -33,18 +33,28 @@ def test_an_older_head_takes_it_from_its_subject(run, spoken_subject):
     closed = sorted(range(len(apertures)), key=apertures.__getitem__)
     closed = closed[: max(1, len(closed) // 20)]
     rows = [min(spoken_subject.train[i].aud_id, len(codes) - 1) for i in closed]
-    torch.testing.assert_close(run.rest, codes[rows].mean(0))
+    torch.testing.assert_close(run.mean_rest, codes[rows].mean(0))
+
+
+def test_its_lips_are_as_closed_as_nearly_any_recorded(run):
+    law, shut = run.opening, run.mean_rest
+    assert law.of(shut[None]) < law.low and torch.equal(run.rest, shut)
+    parted = replace(run, rest_code=shut + 2 * law.move)
+    assert law.of(parted.rest[None]).item() == pytest.approx(law.low, abs=1e-4)
+    torch.testing.assert_close(parted.rest, shut + (law.low - law.of(shut[None])) * law.move)
+    lawless = replace(parted, lip_opening=None, subject_folder=None)
+    assert torch.equal(lawless.rest, parted.rest_code)
 
 
 def test_without_a_subject_an_older_head_has_none(run, tmp_path):
     lost = replace(run, subject_folder=tmp_path / "nowhere")
     with pytest.raises(SubjectError):
         _ = lost.subject
-    assert lost.rest is None
+    assert lost.mean_rest is None and lost.rest is None
 
 
 def test_packs_and_head_files_keep_it(run, tmp_path):
     packed = open_run(pack(run, tmp_path / "me"))
     assert torch.equal(packed.rest, run.rest)
-    write_head(tmp_path / "head.safetensors", replace(run, rest_code=run.rest))
-    assert torch.equal(read_head(tmp_path / "head.safetensors").rest_code, run.rest)
+    write_head(tmp_path / "head.safetensors", replace(run, rest_code=run.mean_rest))
+    assert torch.equal(read_head(tmp_path / "head.safetensors").rest_code, run.mean_rest)

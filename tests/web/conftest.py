@@ -114,7 +114,7 @@ def exported_phones(exported, tmp_path_factory, mark_key) -> Exported:
     speech = Speech(make_synthetic_sentence(4.0, seed=1).waveform)
     head.encoder.calibrate(torch.from_numpy(compute_features(speech, kind)))
     run = replace(exported.run, head=head.requires_grad_(False).eval(), speech=kind)
-    run = replace(run, rest_code=exported.run.rest, lip_opening=exported.run.opening)
+    run = replace(run, rest_code=exported.run.mean_rest, lip_opening=exported.run.opening)
     out, options = tmp_path_factory.mktemp("phones"), ProvenanceOptions(mark_key=mark_key)
     return Exported(run, export_web(run, out, options), Talker(run, provenance=options))
 

@@ -92,7 +92,8 @@ def test_known_speech_is_drawn_further_ahead_and_what_is_stopped_speaks_no_more(
         before = sent.length;
         step();
         const { type, index } = sent.at(-1);
-        if (type === "frame") answer({ type: "frame", index, milliseconds: 1, image: { close: none } });
+        const image = { close: none };
+        if (type === "frame") answer({ type: "frame", index, milliseconds: 1, image });
       }
     };
     const asked = () => sent.filter(({ type }) => type === "frame");
@@ -102,7 +103,8 @@ def test_known_speech_is_drawn_further_ahead_and_what_is_stopped_speaks_no_more(
     const ended = head.speak(new Float32Array(32000));
     await new Promise(setImmediate);
     const { id } = sent.at(-1);
-    hearing.onmessage({ data: { type: "codes", id, codes: Array.from({ length: 50 }, () => [1]) } });
+    const codes = Array.from({ length: 50 }, () => [1]);
+    hearing.onmessage({ data: { type: "codes", id, codes } });
     sound = 0.56; // .41 s after the first of its frames, 4: now 14 is due
     now = 560;
     tick();

@@ -45,8 +45,8 @@ class TrainedHead:
     familiarity: Familiarity | None = None
     """Statistics of its training speech; None where the subject had no sound."""
     rest_code: Float[Tensor, " k"] | None = None
-    """The code of its mouth at rest (`run.rest`); None in older files, and where not speech but
-    time moves the head."""
+    """The mean code of its most closed mouths (`run.rest`); None in older files, and where not
+    speech but time moves the head."""
     lip_opening: LipOpening | None = None
     """How far its codes part the lips; None likewise."""
 

@@ -50,6 +50,10 @@ class LipOpening:
         """The openings that codes stand for."""
         return codes @ self.read - self.offset
 
+    def closed(self, code: Float[Tensor, " k"]) -> Float[Tensor, " k"]:
+        """A code whose lips are as closed as nearly any recorded ones."""
+        return code - (self.of(code[None]) - self.low).clamp(min=0) * self.move
+
     def to(self, device: torch.device) -> "LipOpening":
         """The same on a device."""
         return replace(self, read=self.read.to(device), move=self.move.to(device))

@@ -53,8 +53,8 @@ def pack(run: Run, out: Path, report: Report = ignore) -> Path:
     footage, subject = run.footage, run.subject
     frames = list(footage.refs)
     tensors = trained_tensors(run)
-    if run.rest is not None:
-        tensors["rest"] = run.rest
+    if run.mean_rest is not None:
+        tensors["rest"] = run.mean_rest
     if run.opening is not None:
         tensors |= prefixed(OPENING, run.opening.tensors())
     _fold(run.head, tensors)

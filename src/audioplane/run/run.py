@@ -144,12 +144,18 @@ class Run(TrainedHead):
         return shown_frames(self.footage, self.motion)
 
     @cached_property
-    def rest(self) -> Float[Tensor, " k"] | None:
-        """The code of the mouth at rest: of the head file, or for one that is older, of its
-        subject; None where neither tells it, or time moves the head."""
+    def mean_rest(self) -> Float[Tensor, " k"] | None:
+        """The mean code of the most closed mouths: of the head file, or for one that is older, of
+        its subject; None where neither tells it, or time moves the head."""
         if self.rest_code is not None:
             return self.rest_code
         return None if self._learnt is None else rest_code(self._learnt)
+
+    @cached_property
+    def rest(self) -> Float[Tensor, " k"] | None:
+        """The code of the mouth at rest: `mean_rest`, with its lips closed."""
+        code, law = self.mean_rest, self.opening
+        return code if code is None or law is None else law.closed(code)
 
     @cached_property
     def opening(self) -> LipOpening | None:

@@ -38,8 +38,8 @@ DRAWN = 10 ** (-8 / 10)
 """Power over the speech's mean from which a sound may be a drawn vowel: 8 dB below."""
 CLOSES = 0.4
 """Probability of p, b and m together from which the lips close."""
-_CLOSING = 1.5
-"""Steps (30 ms), standard deviation in time of a closure (docs/decisions/drive.md)."""
+_CLOSING = 2.0
+"""Steps (40 ms), standard deviation in time of a closure (docs/decisions/drive.md)."""
 _CLOSED_LEAD = CLOSED_LEAD * SAMPLE_RATE / STEP
 """Steps before the peak of p, b or m at which the lips are closed."""
 

@@ -3,7 +3,7 @@
 
 import { blockPower, FRAME, joined, PIECE, RunningLevel, STEP, STEPS_BEFORE } from "./mel.js";
 
-const CLOSES = 0.4, DRAWN = 10 ** -0.8, CLOSING = 1.5, CLOSED_LEAD = 3.5;
+const CLOSES = 0.4, DRAWN = 10 ** -0.8, CLOSING = 2, CLOSED_LEAD = 3.5;
 const HEARD = 0.3, LEAD = 10, HOLD = 1, LONGEST = 10, SHORT = 60, EASE = 2, STEPS_PER_FRAME = 2;
 /** Samples of sound after a frame's end that its window waits for. */
 export const IPA_AHEAD = (7 + 4 + 3 + 5) * STEP + 360 + STEP;
