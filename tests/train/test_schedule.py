@@ -32,16 +32,20 @@ def test_room_for_gaussians_opens_until_density_control_ends():
     head = PRESETS["laptop"]
     person = head.with_changes(model={"torso": "model"})
     alone, whole = (Schedule(c, 100, 512, []).most_gaussians for c in (head, person))
-    assert (alone(0), whole(0)) == (1_002, 2_002)
-    assert alone(2_999) == 5_500
-    assert (alone(5_999), alone(11_000), whole(5_999)) == (10_000, 10_000, 14_000)
+    until = head.density.until
+    assert 1_000 < alone(0) < 1_010 and 2_000 < whole(0) < 2_010
+    assert alone(until // 2 - 1) == 5_500
+    assert (alone(until - 1), alone(2 * until), whole(until - 1)) == (10_000, 10_000, 14_000)
 
 
 def test_images_are_half_as_large_at_first():
-    plan = Schedule(PRESETS["laptop"], 100, 512, [])
-    assert [plan.width(i) for i in (0, 7_999, 8_000)] == [256, 256, 512]
+    config = PRESETS["laptop"]
+    plan, half = Schedule(config, 100, 512, []), config.half_size_iterations
+    assert config.density.until < half < config.iterations
+    assert [plan.width(i) for i in (0, half - 1, half)] == [256, 256, 512]
 
 
 def test_the_ema_waits_until_nothing_changes_its_size():
     plan, none = (Schedule(PRESETS[name], 100, 512, []) for name in ("laptop", "demo"))
-    assert not plan.takes_ema(8_000) and plan.takes_ema(8_001) and not none.takes_ema(50_000)
+    half = PRESETS["laptop"].half_size_iterations
+    assert not plan.takes_ema(half) and plan.takes_ema(half + 1) and not none.takes_ema(50_000)
