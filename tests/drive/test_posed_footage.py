@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from audioplane.cli import main
-from audioplane.drive import Talker
+from audioplane.drive import FaceOptions, Talker
 from audioplane.drive.pose_range import HEAD_MARGIN, PoseRange
 from audioplane.errors import PoseError
 from audioplane.run import Run, open_run, pack
@@ -52,6 +52,17 @@ def test_without_bodies_the_body_goes_where_the_head_suggests(run, tmp_path):
     placed = np.stack([footage.body(ref) for ref in footage.loop])
     off = rest.numbers(placed) - rest.numbers(expected)
     assert (off**2).sum() < 0.5 * (rest.numbers(expected) ** 2).sum()
+
+
+def test_eyes_stay_on_the_camera_as_in_the_recording(person, tmp_path):
+    folder = make_run(tmp_path / "me", person, torso="model", expression="upper-face")
+    run, looking = open_run(folder, person.paths.root), FaceOptions(gaze="camera")
+    aside = PoseRange.of(recorded(run)).views(np.tile([0.0, 8, 0, 0, 0, 0], (10, 1)))
+    usual = Talker(run, face=looking)
+    posed = Talker(run, face=looking, poses=write(tmp_path / "p.json", aside))
+    eyes = [talker.animator._face.looks for talker in (usual, posed)]
+    np.testing.assert_array_equal(*eyes)
+    assert np.abs(eyes[0]).max() < 0.5
 
 
 def test_far_poses_are_eased_back_and_counted(run, tmp_path):

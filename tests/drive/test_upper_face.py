@@ -38,15 +38,15 @@ def test_an_unknown_gaze_is_refused(run):
     options = FaceOptions()
     object.__setattr__(options, "gaze", "Camera")  # as where no types are checked
     with pytest.raises(ExpressionError, match="gaze='Camera': choose recorded or camera"):
-        upper_face(run, run.footage, options)
+        upper_face(run, options)
 
 
 def test_as_recorded_nothing_is_changed(run):
-    assert upper_face(run, run.footage, FaceOptions()) is None
+    assert upper_face(run, FaceOptions()) is None
 
 
 def test_neutral_keeps_lids_and_eyes(run):
-    face = upper_face(run, run.footage, FaceOptions("neutral"))
+    face = upper_face(run, FaceOptions("neutral"))
     shown = face.shown(RECORDED, 7, AHEAD)
     np.testing.assert_array_equal(shown[LIDS], RECORDED[LIDS])
     np.testing.assert_array_equal(shown[EYES], RECORDED[EYES])
@@ -55,7 +55,7 @@ def test_neutral_keeps_lids_and_eyes(run):
 
 
 def test_a_table_is_played_to_and_fro_from_the_persons_rest(run, lifted):
-    face = upper_face(run, run.footage, FaceOptions(lifted))
+    face = upper_face(run, FaceOptions(lifted))
     rest = float(run.head.expression.range.rest[0])
     rows = [face.shown(RECORDED, i, AHEAD) for i in range(3)]
     up = [float(row[0]) - rest for row in rows]
@@ -66,7 +66,7 @@ def test_a_table_is_played_to_and_fro_from_the_persons_rest(run, lifted):
 
 
 def test_gaze_stays_on_the_camera_however_the_head_turns(run):
-    face = upper_face(run, run.footage, FaceOptions(gaze="camera"))
+    face = upper_face(run, FaceOptions(gaze="camera"))
     for yaw in (-0.3, 0.0, 0.3):
         view = AHEAD.copy()
         view[:3, :3] = Rotation.from_euler("y", yaw).as_matrix()
@@ -76,7 +76,7 @@ def test_gaze_stays_on_the_camera_however_the_head_turns(run):
 
 
 def test_the_recorded_gaze_is_on_the_camera_in_the_middle(run):
-    face = upper_face(run, run.footage, FaceOptions(gaze="camera"))
+    face = upper_face(run, FaceOptions(gaze="camera"))
     off = [
         run.footage.expression(ref)[EYES] - to_camera(ref.viewmat[None])[0] - face.looks
         for ref in run.footage.loop
@@ -145,14 +145,14 @@ def _code_shape(run) -> tuple[int, ...]:
 )
 def test_a_head_that_knows_blinks_alone_says_so(spoken_subject, tmp_path, options, asked):
     run = open_run(make_run(tmp_path / "old", spoken_subject), spoken_subject.paths.root)
-    assert upper_face(run, run.footage, FaceOptions("neutral")) is None
+    assert upper_face(run, FaceOptions("neutral")) is None
     with pytest.raises(ExpressionError, match=asked):
-        upper_face(run, run.footage, options)
+        upper_face(run, options)
 
 
 def test_a_missing_table_is_an_error(run):
     with pytest.raises(ExpressionError, match=r"nothing\.csv"):
-        upper_face(run, run.footage, FaceOptions(Path("nothing.csv")))
+        upper_face(run, FaceOptions(Path("nothing.csv")))
 
 
 def test_no_rows_of_a_table_are_a_face_at_rest():

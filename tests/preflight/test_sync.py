@@ -70,6 +70,8 @@ def test_too_few_frames_give_no_offset():
     short = [Stretch(s.times[:20], s.aperture[:20]) for s in seen(opening, 0.0)]
     assert estimate_offset(short, voice) is None
     assert estimate_offset([], voice) is None
+    for by_phones in (False, True):
+        assert estimate_offset(seen(opening, 0.0), voice[:0], by_phones) is None
     unseen = [Stretch(s.times, np.full_like(s.aperture, np.nan)) for s in seen(opening, 0.0)]
     assert estimate_offset(unseen, voice) is None
 

@@ -111,6 +111,11 @@ def test_settings_that_are_none_of_ours_are_a_damaged_checkpoint(wrong, named):
         ("checkpoint_every", 0, "checkpoint_every"),
         ("density.every", 0, "density.every"),
         ("audio.runs", 0, "audio.runs"),
+        ("audio.shift", -1, "audio.shift is -1: choose 0 or more"),
+        ("density.initial", 3, "density.initial is 3: choose 4 or more"),
+        ("coarse_iterations", -1, "coarse_iterations"),
+        ("fine_iterations", 0, "fine_iterations"),
+        ("validation_share", 1.0, "validation_share"),
     ],
 )
 def test_settings_that_cannot_be_trained_with_are_refused(name, value, said):

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import torch
 
 from audioplane.errors import TrainingError
+from audioplane.subject import load_subject
 from audioplane.train.config import PRESETS, with_fine_iterations
 from audioplane.train.initial import decided_for, find_bounds, random_gaussians
 from audioplane.train.views import observe
@@ -49,6 +51,25 @@ def test_poses_that_fit_no_silhouette_are_an_error(spoken_subject, views):
     bounds.high[:] += 10
     with pytest.raises(TrainingError, match="no volume"):
         random_gaussians(views, spoken_subject.K, bounds, 100, torch.Generator())
+
+
+def test_a_view_that_shows_no_head_bounds_nothing(spoken_subject, views):
+    K = spoken_subject.K
+    blank = replace(views[0], head=np.zeros_like(views[0].head))
+    found = [
+        random_gaussians(seen, K, find_bounds(seen, K), 50, torch.Generator().manual_seed(0))
+        for seen in (views[1:], [blank, *views[1:]])
+    ]
+    assert torch.equal(found[0].means, found[1].means)
+
+
+def test_blinks_are_what_is_learned_where_no_more_is_known(spoken_subject, tmp_path):
+    config = PRESETS["laptop"]
+    assert decided_for(spoken_subject, config).model.expression == "upper-face"
+    folder = tmp_path / "subject"
+    shutil.copytree(spoken_subject.paths.root, folder)
+    (folder / "expression.npy").unlink()
+    assert decided_for(load_subject(folder), config).model.expression == "blink"
 
 
 def test_long_hair_asks_for_the_whole_person(spoken_subject, person, long_haired, monkeypatch):

@@ -31,7 +31,7 @@ def test_upright_mouths_do_not_know_where_the_head_is():
 def test_targets_lie_at_their_rows():
     points, opening = faces()
     rows = np.arange(40) * 2
-    targets = LipTargets(points, STILL, rows)
+    targets = LipTargets(upright_mouths(points), STILL, rows)
     assert targets.known.sum() == 40 and not targets.known[1]
     first = targets.scores[rows, 0].numpy()
     assert abs(np.corrcoef(first, opening)[0, 1]) > 0.999
@@ -64,7 +64,7 @@ def test_a_head_that_hardly_turns_says_little_of_turning():
 
 def test_loss_counts_known_rows_only():
     points, _ = faces()
-    targets = LipTargets(points, STILL, np.arange(40) * 2)
+    targets = LipTargets(upright_mouths(points), STILL, np.arange(40) * 2)
     reader = targets.linear_reader(5)
     codes = torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(0))
     rows = torch.tensor([[0, 1, 78], [1, 3, 5]])
@@ -76,7 +76,7 @@ def test_loss_counts_known_rows_only():
 
 def test_a_run_that_is_off_as_a_whole_counts_less_than_one_that_moves_wrongly():
     points, _ = faces()
-    targets = LipTargets(points, STILL, np.arange(40))
+    targets = LipTargets(upright_mouths(points), STILL, np.arange(40))
     targets.scores = torch.zeros_like(targets.scores)
     reader = torch.nn.Linear(1, 8)
     torch.nn.init.ones_(reader.weight)
@@ -104,6 +104,6 @@ def test_a_code_is_told_the_lips_that_speech_left_open():
 
 def test_nothing_is_told_by_a_reader_that_reads_nothing():
     points, _ = faces()
-    reader = LipTargets(points, STILL, np.arange(40)).linear_reader(5)
+    reader = LipTargets(upright_mouths(points), STILL, np.arange(40)).linear_reader(5)
     code = torch.ones(5)
     assert torch.equal(force_lips(reader, code, torch.ones(8)), code)

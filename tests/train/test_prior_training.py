@@ -9,8 +9,9 @@ import torch
 from audioplane.errors import CheckpointError, SubjectError, TrainingError
 from audioplane.head import Head, HeadShape
 from audioplane.subject import load_subject
-from audioplane.train import PriorConfig, read_prior, train_prior
+from audioplane.train import PriorConfig, prior_training, read_prior, train_prior
 from audioplane.train.config import ModelConfig
+from audioplane.train.lips import upright_mouths
 from audioplane.train.prior_training import PriorProgress, PriorWritten, score_unseen
 
 SHORT = PriorConfig(
@@ -128,6 +129,25 @@ def test_a_code_that_tells_the_mouth_scores_high(spoken_subject, monkeypatch):
         score = score_unseen(head, spoken_subject, "mel")
         assert low < score.mac < high
         assert (score.lmd < 0.8 * score.mean_mouth) == (low > 0)
+
+
+def test_a_person_who_comes_nearer_is_scored_alike(spoken_subject, monkeypatch):
+    head = Head(HeadShape(feature_dim=80, scales=(1,), grid_size=8), torch.Generator())
+    landmarks, views = prior_training._track(spoken_subject, spoken_subject.train)
+    told = np.zeros((spoken_subject.rows, head.representation_dim), np.float32)
+    upright = upright_mouths(landmarks).reshape(len(landmarks), -1)
+    upright -= upright.mean(0)
+    shapes = upright @ np.linalg.svd(upright, full_matrices=False)[2][:8].T
+    told[[ref.aud_id for ref in spoken_subject.train], :8] = shapes
+    monkeypatch.setattr(Head, "representations", lambda self, w: torch.from_numpy(told))
+    nearer = landmarks.copy()
+    nearer[len(nearer) // 2 :] *= 1.2
+    alike = []
+    for seen in (landmarks, nearer):
+        monkeypatch.setattr(prior_training, "_track", lambda *_, seen=seen: (seen, views))
+        alike.append(score_unseen(head, spoken_subject, "mel"))
+    still, moved = alike
+    assert moved.lmd / moved.mean_mouth == pytest.approx(still.lmd / still.mean_mouth, rel=0.05)
 
 
 def test_synthetic_speakers_teach_alone_or_beside_subjects(people, tmp_path):

@@ -10,10 +10,10 @@ import torch
 
 import audioplane
 from audioplane.errors import CheckpointError, SubjectError, TrainingError
-from audioplane.run import RunPaths, load_tensors, save_tensors
+from audioplane.run import RunPaths, load_tensors, open_run, save_tensors
 from audioplane.subject import load_subject
 from audioplane.train import CheckpointSaved, Progress
-from audioplane.train.run import as_line, train_head
+from audioplane.train.run import as_line, is_complete, train_head
 from tests.train.configs import TINY, untyped
 
 SHORT = TINY.with_changes(coarse_iterations=10, fine_iterations=20, density={"until": 15})
@@ -42,6 +42,19 @@ def test_a_stopped_run_keeps_its_last_iteration_and_ends_with_the_same_bits(
         list(train_head(spoken_subject, SHORT, folder))
     first, second = (RunPaths(p).checkpoint(30).read_bytes() for p in (stopped, whole))
     assert first == second
+
+
+def test_a_run_behind_a_link_knows_its_subject(spoken_subject, tmp_path):
+    disk = tmp_path / "disk" / "far" / "away"
+    disk.mkdir(parents=True)
+    (tmp_path / "runs").symlink_to(disk)
+    out = tmp_path / "runs" / "me"
+    list(train_head(spoken_subject, SHORT, out))
+    assert open_run(out).subject.identity == spoken_subject.identity
+    config = SHORT.with_changes()
+    assert is_complete(out, config)
+    RunPaths(out).head.unlink()
+    assert not is_complete(out, config)
 
 
 def test_settings_of_no_training_are_refused_before_anything_is_made(spoken_subject, tmp_path):

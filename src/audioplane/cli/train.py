@@ -63,7 +63,7 @@ class Train:
     out: Path
     """Folder of the run: checkpoints, the head to drive, events."""
     preset: Literal["demo", "laptop", "paper"] = "laptop"
-    """demo: minutes at 192 px on 2 cores; laptop: 13 to 18 minutes of processor time, 4 to 9 for a
+    """demo: minutes at 192 px on 2 cores; laptop: 7 to 9 minutes of processor time, 3 to 8 for a
     video of 5 to 8 s; paper: as published."""
     speech: Annotated[str | None, tyro.conf.arg(metavar="KIND")] = None
     """Kind of speech features, if not the preset's: a file aud_KIND.npy in the subject, which

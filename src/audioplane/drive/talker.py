@@ -127,7 +127,7 @@ class Talker:
             run.views,
             run.bodies,
             Articulation(articulation, run.opening),
-            upper_face(run, footage, face),
+            upper_face(run, face),
             motion,
             transparent=background == TRANSPARENT,
         )

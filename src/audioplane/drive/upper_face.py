@@ -63,7 +63,7 @@ class UpperFace:
         return numbers.astype(np.float32)
 
 
-def upper_face(run: Run, footage: Footage, options: FaceOptions) -> UpperFace | None:
+def upper_face(run: Run, options: FaceOptions) -> UpperFace | None:
     """The upper face of a head that speaks; None where it is as recorded.
 
     Raises:
@@ -90,7 +90,8 @@ def upper_face(run: Run, footage: Footage, options: FaceOptions) -> UpperFace | 
     elif options.expression != "recorded":
         table = read_expression_table(options.expression)
         changes, told = table.changes, table.told
-    return UpperFace(rest, changes, told, _at_camera(footage) if options.gaze == "camera" else None)
+    eyes = _at_camera(run.footage) if options.gaze == "camera" else None
+    return UpperFace(rest, changes, told, eyes)
 
 
 def _asked(options: FaceOptions) -> str:

@@ -92,7 +92,7 @@ class Offset:
 def estimate_offset(
     stretches: Sequence[Stretch], waveform: Float[np.ndarray, " n"], by_phones: bool = False
 ) -> Offset | None:
-    """The offset at which mouth and voice agree best; None for too few frames.
+    """The offset at which mouth and voice agree best; None for too few frames, or no sound.
 
     Args:
         stretches: the mouth, at one rate.
@@ -102,7 +102,7 @@ def estimate_offset(
     """
     seen = [s for s in stretches if len(s.times) > 1 and np.isfinite(s.aperture).mean() > 0.5]
     rate = 1 / float(np.diff(seen[0].times).mean()) if seen else 0.0
-    if not seen or sum(len(s.times) for s in seen) < LEAST_SECONDS_SEEN * rate:
+    if not len(waveform) or not seen or sum(len(s.times) for s in seen) < LEAST_SECONDS_SEEN * rate:
         return None
     mouths = np.concatenate([_quick(_filled(s.aperture), rate) for s in seen])
     known = np.concatenate([np.isfinite(s.aperture) for s in seen])

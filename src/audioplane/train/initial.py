@@ -13,7 +13,7 @@ from audioplane.head.body import BodyWeights
 from audioplane.head.gaussians import SH_BASES, colour_to_sh
 from audioplane.subject import FrameRef, Subject
 from audioplane.subject.hair import has_long_hair
-from audioplane.train.config import TrainConfig, with_fine_iterations
+from audioplane.train.config import NEIGHBOURS, TrainConfig, with_fine_iterations
 from audioplane.train.density import joined
 from audioplane.train.views import Observation, look_up, observe, project
 
@@ -47,14 +47,17 @@ class Start:
 
 
 def decided_for(subject: Subject, config: TrainConfig) -> TrainConfig:
-    """The settings with all decided that depends on the subject: what it gets below its head, and
-    how long a fine stage its video bears (`TrainConfig.passes`).
+    """The settings with all decided that depends on the subject: what it gets below its head,
+    whether its upper face is known, and how long a fine stage its video bears
+    (`TrainConfig.passes`).
 
     Raises `MediaError` or `SubjectError` where labels or the body's motion are damaged.
     """
     if config.model.torso == "auto":
         whole = subject.body(subject.train[0]) is not None and has_long_hair(subject)
         config = config.with_changes(model={"torso": "model" if whole else "recorded"})
+    if not subject.has_expression:
+        config = config.with_changes(model={"expression": "blink"})
     most = config.passes * len(subject.train)
     return with_fine_iterations(config, most) if 0 < most < config.fine_iterations else config
 
@@ -116,11 +119,12 @@ def random_gaussians(
     """`count` random points inside the visual hull, coloured by the views that see them."""
     seed = int(torch.randint(2**31, (1,), generator=generator))
     rng = np.random.default_rng(seed)
+    shown = [view for view in views if view.head.any()]
     kept: list[np.ndarray] = []
     for _ in range(100):
         points = rng.uniform(bounds.low, bounds.high, (4 * count, 3))
         inside = np.ones(len(points), bool)
-        for view in views:
+        for view in shown:
             inside &= look_up(view.head, project(points, view, K)[0], False)
         kept.append(points[inside])
         if sum(map(len, kept)) >= count:
@@ -174,7 +178,7 @@ def _gaussians_at(
     # Half a second of import that no head being driven needs.
     from scipy.spatial import KDTree
 
-    distance = KDTree(means).query(means, 4)[0][:, 1:].mean(1)
+    distance = KDTree(means).query(means, NEIGHBOURS)[0][:, 1:].mean(1)
     n = len(means)
     sh = torch.zeros(n, SH_BASES, 3)
     sh[:, 0] = colour_to_sh(torch.from_numpy(colours / 255).float())

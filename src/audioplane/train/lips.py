@@ -32,6 +32,7 @@ deviations are about .4."""
 
 def upright_mouths(landmarks: Float[np.ndarray, "t 68 2"]) -> Float[np.ndarray, "t 20 2"]:
     """Mouth landmarks after the similarity that brings the rigid ones to their mean."""
+    landmarks = landmarks.astype(np.float64)
     rigid, mouths = landmarks[:, _RIGID], landmarks[:, _MOUTH]
     mean = (rigid - rigid.mean(1, keepdims=True)).mean(0)
     return np.stack([fit_similarity(r, mean)(m) for r, m in zip(rigid, mouths, strict=True)])
@@ -57,14 +58,14 @@ class LipTargets:
 
     def __init__(
         self,
-        landmarks: Float[np.ndarray, "t 68 2"],
+        mouths: Float[np.ndarray, "t 20 2"],
         views: Float[np.ndarray, "t 4 4"],
         rows: Int[np.ndarray, " t"],
         device: torch.device | str = "cpu",
     ):
-        """`views` (world→camera) and `rows` (of the features) belong to the landmarks."""
-        shapes = upright_mouths(landmarks.astype(np.float64)).reshape(len(landmarks), -1)
-        shapes = as_unturned(shapes, views)
+        """`mouths` are upright (`upright_mouths`); `views` (world→camera) and `rows` (of the
+        features) belong to them."""
+        shapes = as_unturned(mouths.reshape(len(mouths), -1), views)
         centred = shapes - shapes.mean(0)
         _, _, axes = np.linalg.svd(centred, full_matrices=False)
         scores = centred @ axes[:_SHAPES].T

@@ -329,12 +329,12 @@ def score_unseen(head: Head, subject: Subject, speech: str) -> UnseenScore:
     head.encoder.calibrate(windows[rows.min() : rows.max() + 1])
     codes = head.representations(windows).cpu().double()
     head.load_state_dict(head.state_dict() | kept)
-    mouths, middle = upright_mouths(landmarks.astype(np.float64)), len(rows) // 2
+    mouths, middle = upright_mouths(landmarks), len(rows) // 2
     halves = np.arange(middle), np.arange(middle, len(rows))
     found = np.zeros_like(mouths)
     still = np.zeros_like(mouths)
     for own, other in (halves, halves[::-1]):
-        targets = LipTargets(landmarks[own], views[own], rows[own])
+        targets = LipTargets(mouths[own], views[own], rows[own])
         known = targets.scores[rows[own]].double()
         found[other] = targets.mouths(_read(codes[rows[own]], known, codes[rows[other]]))
         still[other] = mouths[own].mean(0)

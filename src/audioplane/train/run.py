@@ -62,7 +62,7 @@ def train_head(
     check_subject(subject).require_whole()
     trainer = Trainer(subject, config, device, lpips, extra_losses, prior)
     facts = {
-        "subject": os.path.relpath(subject.paths.root, paths.root),
+        "subject": os.path.relpath(subject.paths.root.resolve(), paths.root.resolve()),
         "config": asdict(trainer.config),
         "loss": trainer.loss_name,
         "device": str(device),
@@ -99,7 +99,7 @@ def train_head(
 def is_complete(out: Path, config: TrainConfig) -> bool:
     """Whether a training of these settings, with all decided, left nothing to do in its folder."""
     paths = RunPaths(Path(out))
-    if paths.latest() != paths.checkpoint(config.iterations):
+    if not paths.head.exists() or paths.latest() != paths.checkpoint(config.iterations):
         return False
     return not config.model.detail or read_head(paths.head).head.detail is not None
 

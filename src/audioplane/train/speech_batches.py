@@ -20,7 +20,7 @@ from audioplane.speech import Speech
 from audioplane.speech.familiarity import Familiarity
 from audioplane.subject import FrameRef, Subject
 from audioplane.train.config import AudioConfig
-from audioplane.train.lips import LipTargets, force_lips
+from audioplane.train.lips import LipTargets, force_lips, upright_mouths
 from audioplane.train.losses import lip_loss
 
 _LEAST_SPREAD = 0.05
@@ -86,7 +86,7 @@ class SpeechBatches:
         self._deviation = _deviation(features[self._low : self._high + 1])
         self._rows = torch.tensor(rows).to(head.device)
         self._apertures = torch.from_numpy(mouth_aperture(landmarks))
-        self._lips = LipTargets(landmarks, views, np.array(rows), head.device)
+        self._lips = LipTargets(upright_mouths(landmarks), views, np.array(rows), head.device)
         self.reader = self._lips.linear_reader(head.representation_dim)
         self.collapsed_for = 0
         """Iterations in a row in which f_a hardly differed between frames."""
@@ -154,5 +154,5 @@ class SpeechBatches:
         if self.collapsed_for >= _PATIENCE:
             raise TrainingError(
                 f"the audio encoder has collapsed (f_a deviates by {spread:.3f} between "
-                "frames): lower lr_audio or check the speech features"
+                "frames): lower rates.audio, or check the speech features"
             )
