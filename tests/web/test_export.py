@@ -85,3 +85,18 @@ def test_heads_of_other_kinds_are_refused(exported, tmp_path, changes):
     shape = HeadShape(**{**vars(exported.run.head.shape), **changes})
     with pytest.raises(CheckpointError, match=next(iter(changes))):
         export_web(replace(exported.run, head=Head(shape, torch.Generator())), tmp_path / "site")
+
+
+def test_an_export_that_was_interrupted_can_be_made_again(
+    exported_phones, tmp_path, monkeypatch, mark_key
+):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    options = ProvenanceOptions(mark_key=mark_key)
+    with monkeypatch.context() as patched:
+        patched.setattr("audioplane.web.export.write_head_bin", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            export_web(exported_phones.run, tmp_path, options)
+    made = export_web(exported_phones.run, tmp_path, options)
+    assert (made.path / "recogniser.bin").exists()

@@ -77,27 +77,48 @@ def test_a_microphone_that_is_allowed_after_stop_is_let_go(tmp_path):
     run_beside(PAGE, tmp_path, BROWSER + script)
 
 
+CLOCK = """
+let now = 0, sound = 0;
+Object.defineProperty(globalThis, "performance", { value: { now: () => now } });
+const answer = (data) => painter.onmessage({ data });
+const tick = () => {
+  for (let before = -1; before !== sent.length; ) {
+    before = sent.length;
+    step();
+    const { type, index } = sent.at(-1);
+    const image = { close: none };
+    if (type === "frame") answer({ type: "frame", index, milliseconds: 1, image });
+  }
+};
+answer({ type: "draws", milliseconds: 1, by: "wasm" });
+"""
+
+
+def test_the_head_goes_on_while_a_microphone_is_waited_for(tmp_path):
+    script = """
+    for (; now < 400; now += 40) tick();
+    const begun = head.listen();
+    allow();
+    await begun;
+    const shown = [];
+    for (let n = 0; n < 50; n++, now += 40) {
+      if (n >= 10) microphone.port.onmessage({ data: new Float32Array(640) });
+      tick();
+      shown.push(head.statistics.frames);
+    }
+    for (let n = 1; n < 50; n++) assert.ok(shown[n] > shown[n - 1], `${n}: ${shown}`);
+    """
+    run_beside(PAGE, tmp_path, BROWSER + CLOCK + script)
+
+
 def test_known_speech_is_drawn_further_ahead_and_what_is_stopped_speaks_no_more(tmp_path):
     script = """
-    let now = 0, sound = 0;
-    Object.defineProperty(globalThis, "performance", { value: { now: () => now } });
     class Audio extends AudioContext {
       get currentTime() { return sound; }
       createBufferSource = () => ({ connect: none, start: none, stop: none });
     }
     globalThis.AudioContext = Audio;
-    const answer = (data) => painter.onmessage({ data });
-    const tick = () => {
-      for (let before = -1; before !== sent.length; ) {
-        before = sent.length;
-        step();
-        const { type, index } = sent.at(-1);
-        const image = { close: none };
-        if (type === "frame") answer({ type: "frame", index, milliseconds: 1, image });
-      }
-    };
     const asked = () => sent.filter(({ type }) => type === "frame");
-    answer({ type: "draws", milliseconds: 1, by: "wasm" });
     tick();
     assert.equal(asked().at(-1).index, 3); // three ahead
     const ended = head.speak(new Float32Array(32000));
@@ -116,7 +137,7 @@ def test_known_speech_is_drawn_further_ahead_and_what_is_stopped_speaks_no_more(
     const last = new Map(asked().map(({ index, code }) => [index, code]));
     for (let index = 21; index <= 24; index++) assert.deepEqual(last.get(index), [0]);
     """
-    run_beside(PAGE, tmp_path, BROWSER + script)
+    run_beside(PAGE, tmp_path, BROWSER + CLOCK + script)
 
 
 def test_a_speech_ends_where_nothing_hears_it_any_more(tmp_path):

@@ -269,14 +269,13 @@ export class AudioplaneHead extends HTMLElement {
     const mono = { channelCount: 1, channelCountMode: "explicit" };
     const microphone = new AudioWorkletNode(audio, "microphone", { numberOfOutputs: 0, ...mono });
     const resampler = new Resampler(audio.sampleRate);
-    const first = Math.max(this.#asked, this.#due()) + 1;
-    const speech = { id, codes: [], whole: false, done() {}, failed() {}, first, began: first };
+    const speech = { id, codes: [], whole: false, done() {}, failed() {} };
     const delay = waited(this.facts.hears) + MIC_MARGIN;
     this.#speech = speech;
     this.#hearing.postMessage({ type: "listen", id });
     microphone.port.onmessage = ({ data }) => {
-      const now = performance.now() / 1000;
-      speech.since ??= now;
+      if (!speech.clock) speech.first = speech.began = this.#due() + Math.ceil(delay * FPS);
+      speech.since ??= performance.now() / 1000;
       speech.clock ??= () => performance.now() / 1000 - speech.since - delay;
       this.#hearing.postMessage({ type: "push", id, samples: resampler.push(data) });
     };
@@ -335,7 +334,8 @@ export class AudioplaneHead extends HTMLElement {
 
   #finish(due) {
     const speech = this.#speech;
-    if (speech?.whole && speech.clock && due >= speech.first + speech.codes.length) this.#end();
+    if (!speech?.whole || !speech.clock || due < speech.first + speech.codes.length) return;
+    if (speech.clock() >= speech.sound.duration) this.#end(); // its last frame may be a part of one
   }
 
   async #sound() {
