@@ -59,7 +59,7 @@ def test_what_lies_behind_others_or_is_faint_is_hardly_seen(spoken_subject, view
     assert hidden[:625].float().mean() < 0.1
 
 
-def test_a_subject_without_expressions_has_blinks(spoken_subject):
+def test_an_expression_is_two_blinks_or_the_upper_face():
     wanted = TINY.with_changes(model={"expression": "upper-face"}).model
-    assert expression_numbers(TINY.model, spoken_subject) == 2
-    assert expression_numbers(wanted, spoken_subject) == 8
+    assert expression_numbers(TINY.model) == 2
+    assert expression_numbers(wanted) == 8

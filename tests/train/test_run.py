@@ -51,10 +51,9 @@ def test_a_run_behind_a_link_knows_its_subject(spoken_subject, tmp_path):
     out = tmp_path / "runs" / "me"
     list(train_head(spoken_subject, SHORT, out))
     assert open_run(out).subject.identity == spoken_subject.identity
-    config = SHORT.with_changes()
-    assert is_complete(out, config)
+    assert is_complete(out, SHORT)
     RunPaths(out).head.unlink()
-    assert not is_complete(out, config)
+    assert not is_complete(out, SHORT)
 
 
 def test_settings_of_no_training_are_refused_before_anything_is_made(spoken_subject, tmp_path):

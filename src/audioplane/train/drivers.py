@@ -20,10 +20,9 @@ _OF_THE_BODY = 0.5
 """Weight of the body from which neither audio nor expression deforms a Gaussian."""
 
 
-def expression_numbers(model: ModelConfig, subject: Subject) -> int:
-    """Numbers of an expression for a head that is trained so on a subject."""
-    whole = model.expression == "upper-face" and subject.has_expression
-    return len(CONTROLS) if whole else BLINK
+def expression_numbers(model: ModelConfig) -> int:
+    """Numbers of an expression for a head that is trained so."""
+    return len(CONTROLS) if model.expression == "upper-face" else BLINK
 
 
 def learn_range(head: Head, subject: Subject, refs: tuple[FrameRef, ...]) -> None:

@@ -96,7 +96,7 @@ class Trainer:
             config, len(landmarks), self._frame_loss.full_size, closed_eyes(landmarks)
         )
         generator = torch.Generator().manual_seed(config.seed)
-        numbers = expression_numbers(config.model, subject)
+        numbers = expression_numbers(config.model)
         self.head = Head(config.model.shape(features.shape[2], len(features), numbers), generator)
         if prior is not None:
             prior.put_into(self.head, config.speech)

@@ -107,13 +107,13 @@ def export_web(
     files = [out / HEAD, out / BACKGROUND]
     if "ipa" in audio.kinds:
         arrays |= ipa_arrays()
-        files.append(out / RECOGNISER)
     if run.torso == "recorded":
         files.append(out / TORSO)
         step = Counter(report, "torsos", len(moments))
         facts["torso"] = write_plates(out / TORSO, moments, path["path"][0], animator, step)
     write_head_bin(out / HEAD, facts, arrays)
     if "ipa" in audio.kinds:
+        files.append(out / RECOGNISER)
         write_recogniser(out / RECOGNISER)
     write_background(animator.plate(moments[0]), out / BACKGROUND)
     files += _copy_page(out)
